@@ -1,0 +1,69 @@
+"""
+The elementary functions in which links and families are written.
+
+Each formula of this package is written **once**, over a namespace ``xp``. NumPy evaluates it in float64, an engine
+differentiates it, ball arithmetic encloses it, and SymPy proves it: the same line of code each time, so the formula that
+is proven is the formula that is fitted. A namespace offers the names below; arithmetic is the operators' own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import special
+
+
+class Elementary(Protocol):
+    """What a namespace must offer. ``x`` and ``y`` are whatever the namespace computes with: arrays, balls, symbols."""
+
+    pi: Any
+
+    def exp(self, x: Any) -> Any: ...
+    def expm1(self, x: Any) -> Any: ...
+    def log(self, x: Any) -> Any: ...
+    def log1p(self, x: Any) -> Any: ...
+    def sqrt(self, x: Any) -> Any: ...
+    def sin(self, x: Any) -> Any: ...
+    def arctan2(self, y: Any, x: Any) -> Any: ...
+
+    def sigmoid(self, x: Any) -> Any:
+        """1 / (1 + exp(-x))."""
+
+    def logit(self, x: Any) -> Any:
+        """log(x / (1 - x)), accurate near one half."""
+
+    def ndtr(self, x: Any) -> Any:
+        """The standard normal distribution function, erfc(-x / sqrt 2) / 2."""
+
+    def ndtri(self, x: Any) -> Any:
+        """The standard normal quantile."""
+
+    def xlogy(self, x: Any, y: Any) -> Any:
+        """x log(y), and 0 where x is 0 whatever y is."""
+
+    def xlog1py(self, x: Any, y: Any) -> Any:
+        """x log(1 + y), and 0 where x is 0 whatever y is."""
+
+
+class Float64:
+    """The namespace of NumPy arrays."""
+
+    pi = math.pi
+    exp = np.exp
+    expm1 = np.expm1
+    log = np.log
+    log1p = np.log1p
+    sqrt = np.sqrt
+    sin = np.sin
+    arctan2 = np.arctan2
+    sigmoid = special.expit
+    logit = special.logit
+    ndtr = special.ndtr
+    ndtri = special.ndtri
+    xlogy = special.xlogy
+    xlog1py = special.xlog1py
+
+
+FLOAT64: Any = Float64()

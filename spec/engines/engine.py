@@ -1,0 +1,148 @@
+"""The contract that an engine keeps, whatever library it wraps."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from spec.model import Params
+from spec.problems import Problem
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an engine is: shown beside every verdict."""
+
+    name: str
+    versions: dict[str, str]
+    backend: str = ""
+    dtype: str = "float64"
+    homepage: str = ""
+
+    def __str__(self) -> str:
+        versions = ", ".join(f"{library} {version}" for library, version in self.versions.items())
+        return f"{self.name} ({versions}, {self.dtype})" if versions else self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """
+    A model at given parameters, nothing fitted. The dispersion is taken as 1.
+
+    ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale`` the factor in
+    loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
+    ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
+    first row (zeros there for a problem without intercept). ``information`` is the *observed* one, minus the Hessian of
+    the log-likelihood in the free parameters `Problem.free`, ordered column after column: (q * free_outputs, same).
+    """
+
+    mean: np.ndarray
+    loss: float
+    loss_scale: float
+    log_likelihood: float
+    score: np.ndarray
+    information: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """
+    Where an engine ended. ``reason`` says in words why it stopped.
+
+    ``standard_errors`` are shaped like `Problem.free`, from the expected information and, where the family has a
+    dispersion, Pearson's estimate of it. ``deviance`` and ``log_likelihood`` are at the fitted means and dispersion 1.
+    """
+
+    params: Params
+    converged: bool
+    iterations: int
+    reason: str
+    standard_errors: np.ndarray
+    deviance: float
+    log_likelihood: float
+
+
+class Engine(Protocol):
+    """Anything that can express a model and fit it. Make one, and `pytest --subject package.module:Engine` judges it."""
+
+    def describe(self) -> Description: ...
+
+    def declines(self, problem: Problem) -> str | None:
+        """Why it cannot express the problem; None when it can. Never for what it merely gets wrong."""
+
+    def evaluate(self, problem: Problem, params: Params) -> Evaluation: ...
+
+    def fit(self, problem: Problem) -> Fit: ...
+
+
+class EngineError(RuntimeError):
+    """An engine broke: it raised, or returned what the contract forbids. Not a verdict on any claim."""
+
+
+class Checked:
+    """An engine whose every answer is held against the contract: shapes, and no NaN or infinity."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def describe(self) -> Description:
+        return self.engine.describe()
+
+    def declines(self, problem: Problem) -> str | None:
+        return self.engine.declines(problem)
+
+    def evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        answer = self._call("evaluate", problem, params)
+        size = problem.q * problem.free_outputs
+        self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
+        self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
+        self._shape(problem, "evaluate", "information", answer.information, (size, size))
+        for name in ("loss", "loss_scale", "log_likelihood"):
+            self._shape(problem, "evaluate", name, getattr(answer, name), ())
+        return answer
+
+    def fit(self, problem: Problem) -> Fit:
+        answer = self._call("fit", problem)
+        self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
+        self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
+        self._shape(problem, "fit", "standard_errors", answer.standard_errors, (problem.q, problem.free_outputs))
+        for name in ("deviance", "log_likelihood"):
+            self._shape(problem, "fit", name, getattr(answer, name), ())
+        return answer
+
+    def _call(self, method: str, problem: Problem, *args: object):
+        try:
+            return getattr(self.engine, method)(problem, *args)
+        except Exception as error:
+            raise EngineError(f"{self.describe().name}.{method}({problem}) raised {type(error).__name__}: {error}") from error
+
+    def _shape(self, problem: Problem, method: str, what: str, value: object, expected: tuple[int, ...]) -> None:
+        who = f"{self.describe().name}.{method}({problem})"
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu":
+            raise EngineError(f"{who}: {what} is {type(value).__name__}, not numbers.")
+        if array.shape != expected:
+            raise EngineError(f"{who}: {what} has shape {array.shape}, the contract says {expected}.")
+        if not np.isfinite(array).all():
+            raise EngineError(f"{who}: {what} is NaN or infinite in {np.count_nonzero(~np.isfinite(array))} of {array.size} places.")
+
+
+def load(path: str) -> Checked:
+    """The engine at ``package.module:Engine``, made without arguments. Raises ValueError that says what is missing."""
+    module, colon, name = path.partition(":")
+    if not colon or not module or not name:
+        raise ValueError(f"engine {path!r}: write package.module:Engine, as in spec.engines.keras_engine:KerasEngine.")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise ValueError(f"engine {path!r}: cannot import {module}: {error}.") from error
+    except AttributeError as error:
+        raise ValueError(f"engine {path!r}: {module} has no {name}.") from error
+    engine = factory()
+    missing = [method for method in ("describe", "declines", "evaluate", "fit") if not callable(getattr(engine, method, None))]
+    if missing:
+        raise ValueError(f"engine {path!r}: lacks the method{'s' if len(missing) > 1 else ''} {', '.join(missing)} of spec.engines.engine.Engine.")
+    return Checked(engine)

@@ -1,0 +1,303 @@
+r"""
+Families: the distribution of the response about its mean.
+
+Each is an exponential dispersion model. With dispersion phi and weight w its log-likelihood is
+
+.. math:: \ell(y; \mu) = \frac{w}{\phi}\, k(y, \mu) + c(y, \phi / w)
+
+where the *kernel* k holds all that depends on mu, and the *normaliser* c the rest. The kernel alone fixes the estimate
+of the mean: minus the kernel is a network's loss. What was left out of k stands in c, so nothing is dropped.
+
+Add a family by adding a class and an entry to `FAMILIES`: tests, problems and tables follow.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from spec.domains import CLOSED_UNIT, COUNTS, NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Simplex
+from spec.elementary import FLOAT64, Elementary
+from spec.links import Identity, Inverse, InverseSquared, Link, Log, Logit, NegativeBinomialLink, Power, Softmax
+
+
+class Family(abc.ABC):
+    """
+    A distribution, by its mean mu. ``y`` and ``mu`` are in the response's units, shape (n, k), and so is each result.
+
+    ``trials`` matters to binomial and multinomial responses only: there y is the *share* of the trials.
+    """
+
+    has_dispersion = False  # whether phi is free; where not, phi is 1
+
+    @property
+    @abc.abstractmethod
+    def response_domain(self) -> Domain: ...
+
+    @property
+    @abc.abstractmethod
+    def mu_domain(self) -> Domain: ...
+
+    @property
+    @abc.abstractmethod
+    def canonical_link(self) -> Link:
+        """The link for which eta is the natural parameter, up to a constant factor: h' is a constant times V(h)."""
+
+    @abc.abstractmethod
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        """V(mu), the variance at dispersion 1 and one trial."""
+
+    @abc.abstractmethod
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        """k(y, mu), the log-likelihood at dispersion 1 less every term free of mu."""
+
+    @abc.abstractmethod
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        """d(y, mu) = 2 (k(y, y) - k(y, mu)), at least 0."""
+
+    @abc.abstractmethod
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        """c(y, phi), the terms of the log-likelihood that are free of mu, one for each entry of y."""
+
+    def log_likelihood(self, y: Any, mu: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        """The log of the density (or mass) of y, constants included, one for each entry of y."""
+        return trials * self.kernel(y, mu) / dispersion + self.normaliser(y, dispersion, trials)
+
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
+
+@dataclass(frozen=True)
+class Gaussian(Family):
+    """Normal, variance phi."""
+
+    has_dispersion = True
+    response_domain = REAL
+    mu_domain = REAL
+    canonical_link = Identity()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return 0 * mu + 1
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return -((y - mu) ** 2) / 2
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return (y - mu) ** 2
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        return 0 * y - np.log(2 * np.pi * dispersion) / 2
+
+
+@dataclass(frozen=True)
+class Binomial(Family):
+    """The share of successes in ``trials`` trials; Bernoulli with one trial."""
+
+    response_domain = CLOSED_UNIT
+    mu_domain = UNIT
+    canonical_link = Logit()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu * (1 - mu)
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return xp.xlogy(y, mu) + xp.xlog1py(1 - y, -mu)
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return 2 * (xp.xlogy(y, y / mu) + xp.xlogy(1 - y, (1 - y) / (1 - mu)))
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        successes, failures = trials * y, trials * (1 - y)
+        return special.gammaln(trials + 1) - special.gammaln(successes + 1) - special.gammaln(failures + 1)
+
+
+@dataclass(frozen=True)
+class Poisson(Family):
+    """Counts whose variance is the mean."""
+
+    response_domain = COUNTS
+    mu_domain = POSITIVE
+    canonical_link = Log()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return xp.xlogy(y, mu) - mu
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return 2 * (xp.xlogy(y, y / mu) - (y - mu))
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        return -special.gammaln(y + 1)
+
+
+@dataclass(frozen=True)
+class Gamma(Family):
+    """Positive, with a constant coefficient of variation; shape 1/phi."""
+
+    has_dispersion = True
+    response_domain = POSITIVE
+    mu_domain = POSITIVE
+    canonical_link = Inverse()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu * mu
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return -y / mu - xp.log(mu)
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return 2 * ((y - mu) / mu - xp.log(y / mu))
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        shape = 1 / dispersion
+        return shape * np.log(shape) + (shape - 1) * np.log(y) - special.gammaln(shape)
+
+
+@dataclass(frozen=True)
+class InverseGaussian(Family):
+    """Positive, with variance phi mu^3."""
+
+    has_dispersion = True
+    response_domain = POSITIVE
+    mu_domain = POSITIVE
+    canonical_link = InverseSquared()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu**3
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return (1 - y / (2 * mu)) / mu
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return (y - mu) ** 2 / (mu**2 * y)
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        return -1 / (2 * dispersion * y) - np.log(2 * np.pi * dispersion * y**3) / 2
+
+    def __str__(self) -> str:
+        return "inverse-gaussian"
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(Family):
+    """Counts with variance mu + alpha mu^2, alpha > 0 known."""
+
+    alpha: float
+    response_domain = COUNTS
+    mu_domain = POSITIVE
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < np.inf:
+            raise ValueError(f"NegativeBinomial(alpha={self.alpha}): alpha must be positive and finite; as it nears 0 use Poisson().")
+
+    @property
+    def canonical_link(self) -> Link:
+        return NegativeBinomialLink(self.alpha)
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu * (1 + self.alpha * mu)
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return xp.xlogy(y, mu) - (y + 1 / self.alpha) * xp.log1p(self.alpha * mu)
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        size = 1 / self.alpha
+        return 2 * (xp.xlogy(y, y / mu) - (y + size) * xp.log((y + size) / (mu + size)))
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        size = 1 / self.alpha
+        return special.gammaln(y + size) - special.gammaln(size) - special.gammaln(y + 1) + y * np.log(self.alpha)
+
+    def __str__(self) -> str:
+        return f"negative-binomial({self.alpha:g})"
+
+
+@dataclass(frozen=True)
+class Tweedie(Family):
+    """
+    A Poisson number of gamma amounts: zeros and positive numbers, variance phi mu^power, 1 < power < 2.
+
+    The density has no closed form; its series is Wright's function (Dunn and Smyth 2005, Statistics and Computing 15).
+    """
+
+    power: float
+    has_dispersion = True
+    response_domain = NON_NEGATIVE
+    mu_domain = POSITIVE
+
+    def __post_init__(self) -> None:
+        if not 1 < self.power < 2:
+            raise ValueError(
+                f"Tweedie(power={self.power}): the power must lie strictly between 1 and 2; "
+                "0, 1, 2 and 3 are Gaussian, Poisson, Gamma and InverseGaussian."
+            )
+
+    @property
+    def canonical_link(self) -> Link:
+        return Power(1 - self.power)
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return mu**self.power
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        p = self.power
+        return y * mu ** (1 - p) / (1 - p) - mu ** (2 - p) / (2 - p)
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        p = self.power
+        return 2 * (y ** (2 - p) / ((1 - p) * (2 - p)) - y * mu ** (1 - p) / (1 - p) + mu ** (2 - p) / (2 - p))
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        p, y = self.power, np.asarray(y, dtype=float)
+        a = (2 - p) / (p - 1)
+        positive = np.where(y > 0, y, 1.0)
+        log_z = a * np.log(positive / (p - 1)) - (1 + a) * np.log(dispersion) - np.log(2 - p)
+        return np.where(y > 0, special.log_wright_bessel(a, 0, np.exp(log_z)) - np.log(positive), 0.0)
+
+    def __str__(self) -> str:
+        return f"tweedie({self.power:g})"
+
+
+@dataclass(frozen=True)
+class Multinomial(Family):
+    """
+    Shares of K classes in ``trials`` trials, shape (n, K); with one trial a row is one-hot.
+
+    The kernel and the deviance of a row are the sums over its classes of the entries given here.
+    """
+
+    response_domain = Simplex()
+    mu_domain = Simplex(interior=True)
+    canonical_link = Softmax()
+
+    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        """The diagonal of the covariance diag(mu) - mu mu'."""
+        return mu * (1 - mu)
+
+    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return xp.xlogy(y, mu)
+
+    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+        return 2 * xp.xlogy(y, y / mu)
+
+    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+        """log of the number of orders of the trials; its share log(trials!)/K is put on each of the K classes."""
+        return special.gammaln(trials + 1) / y.shape[-1] - special.gammaln(trials * y + 1)
+
+
+FAMILIES: tuple[Family, ...] = (
+    Gaussian(),
+    Binomial(),
+    Poisson(),
+    Gamma(),
+    InverseGaussian(),
+    NegativeBinomial(alpha=0.5),
+    Tweedie(power=1.5),
+    Multinomial(),
+)

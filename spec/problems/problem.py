@@ -1,0 +1,213 @@
+"""A problem: data and a model, the question that every engine is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spec.families import Multinomial
+from spec.model import Model, Params
+
+
+class ProblemError(ValueError):
+    """The data are not a problem: says what is wrong, in which rows or columns, and what to do about it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """
+    What an engine is given, and what its maker knows of the answer.
+
+    ``X`` (n, p) explanatory variables, without a column for the intercept; ``y`` (n, k) response, one column for each
+    output neuron; ``offset`` (n, k) added to eta; ``weights`` (n,) prior weights; ``trials`` (n,) for shares of counts.
+    ``columns`` names those of X. ``planted`` are the parameters that generated y; ``exact`` the optimum in closed form.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    offset: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    trials: np.ndarray | None = None
+    columns: tuple[str, ...] = ()
+    planted: Params | None = None
+    exact: Params | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("X", "y", "offset", "weights", "trials"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _numbers(name, value))
+        if not self.columns and self.X.ndim == 2:
+            object.__setattr__(self, "columns", tuple(f"x{j}" for j in range(1, self.X.shape[1] + 1)))
+
+
+@dataclass(frozen=True)
+class Published:
+    """
+    An answer in print: decimal strings, so that it is known how many digits were printed.
+
+    A row for each parameter (the intercept first, where there is one), a column for each free output neuron.
+    """
+
+    coefficients: tuple[tuple[str, ...], ...]
+    standard_errors: tuple[tuple[str, ...], ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """
+    A name, a model, and data that are loaded when first asked for (so that listing problems costs nothing).
+
+    ``kind`` is "by-hand", "by-construction", "published" or "given"; ``condition`` that of [1 X], where stated;
+    ``about`` says in a line what it is and where it comes from. Raises ProblemError at first use where data are unfit.
+    """
+
+    name: str
+    model: Model
+    load: Callable[[], Data]
+    kind: str = "given"
+    intercept: bool = True
+    condition: float | None = None
+    published: Published | None = None
+    about: str = ""
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def of(cls, name: str, model: Model, X: Any, y: Any, intercept: bool = True, **data: Any) -> Problem:
+        """A problem from arrays at hand; the keywords are those of `Data`."""
+        loaded = Data(X, y, **data)
+        return cls(name, model, lambda: loaded, intercept=intercept)
+
+    @cached_property
+    def data(self) -> Data:
+        data = self.load()
+        _check(self, data)
+        return data
+
+    @property
+    def X(self) -> np.ndarray:
+        return self.data.X
+
+    @property
+    def y(self) -> np.ndarray:
+        return self.data.y
+
+    @property
+    def offset(self) -> np.ndarray | None:
+        return self.data.offset
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return self.X.shape[0]
+
+    @property
+    def p(self) -> int:
+        """Columns of X: input neurons."""
+        return self.X.shape[1]
+
+    @property
+    def k(self) -> int:
+        """Output neurons: 1, or the number of classes."""
+        return self.y.shape[1]
+
+    @property
+    def free_outputs(self) -> int:
+        """Columns of the identified parameters: classes less one, or 1."""
+        return max(self.k - 1, 1)
+
+    @cached_property
+    def design(self) -> np.ndarray:
+        """[1 X], (n, q): the matrix whose product with the free parameters is eta less the offset."""
+        return np.hstack([np.ones((self.n, 1)), self.X]) if self.intercept else self.X
+
+    @property
+    def q(self) -> int:
+        """Columns of the design."""
+        return self.p + self.intercept
+
+    @cached_property
+    def trials(self) -> np.ndarray:
+        """(n, 1), ones where the response has no trials."""
+        return np.ones((self.n, 1)) if self.data.trials is None else self.data.trials[:, None]
+
+    @cached_property
+    def row_weights(self) -> np.ndarray:
+        """(n, 1), what multiplies a row's kernel: prior weight times trials."""
+        return self.trials if self.data.weights is None else self.trials * self.data.weights[:, None]
+
+    def free(self, params: Params) -> np.ndarray:
+        """The identified parameters as a matrix (q, free_outputs): minus class 0, the intercepts first if there are any."""
+        matrix = params.contrast().matrix
+        return matrix[0 if self.intercept else 1 :, self.k - self.free_outputs :]
+
+    def params(self, free: np.ndarray) -> Params:
+        """The inverse of `free`: class 0 gets zeros, and so do the intercepts of a problem without any."""
+        full = np.zeros((1 + self.p, self.k))
+        full[0 if self.intercept else 1 :, self.k - self.free_outputs :] = free
+        return Params.from_matrix(full)
+
+    def eta(self, params: Params) -> np.ndarray:
+        """The linear predictor with the offset, (n, k)."""
+        eta = params.linear_predictor(self.X)
+        return eta if self.offset is None else eta + self.offset
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"Problem({self.name!r}, {self.model})"
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ProblemError(f"{name} is not numeric: {error}. Encode categories as columns of numbers first.") from error
+    array.flags.writeable = False  # problems are shared by all claims: no engine may change them
+    return array
+
+
+def _check(problem: Problem, data: Data) -> None:
+    """Raise ProblemError for the first thing wrong: shapes, then NaN, then domains."""
+    says = f"{problem.name}: "
+    if data.X.ndim != 2 or data.y.ndim != 2:
+        raise ProblemError(f"{says}X {data.X.shape} and y {data.y.shape} must have two axes, (n, p) and (n, k); use y[:, None] for one output.")
+    n, k = data.y.shape
+    shapes = {"X": (n, data.X.shape[1]), "offset": (n, k), "weights": (n,), "trials": (n,)}
+    for name, shape in shapes.items():
+        value = getattr(data, name)
+        if value is not None and value.shape != shape:
+            raise ProblemError(f"{says}{name} has shape {value.shape}, but y has {n} rows and {k} columns: expected {shape}.")
+    if n == 0 or data.X.shape[1] + problem.intercept == 0:
+        raise ProblemError(f"{says}there is nothing to fit: {n} rows, {data.X.shape[1]} columns, intercept {problem.intercept}.")
+    if len(data.columns) != data.X.shape[1]:
+        raise ProblemError(f"{says}{len(data.columns)} column names for {data.X.shape[1]} columns.")
+    multinomial = isinstance(problem.model.family, Multinomial)
+    if multinomial != (k > 1):
+        raise ProblemError(f"{says}the {problem.model.family} response has {k} columns; it takes {'one for each class, 2 or more' if multinomial else '1'}.")
+    for name in ("X", "y", "offset", "weights", "trials"):
+        value = getattr(data, name)
+        if value is not None and not np.isfinite(value).all():
+            raise ProblemError(f"{says}{name} is NaN or infinite in {_rows(~np.isfinite(value))}. Drop or impute those rows first.")
+    for name in ("weights", "trials"):
+        value = getattr(data, name)
+        if value is not None and (value < 0).any():
+            raise ProblemError(f"{says}{name} are negative in {_rows(value < 0)}. A weight is at least 0.")
+    inside = problem.model.family.response_domain.contains(data.y)
+    if not inside.all():
+        raise ProblemError(
+            f"{says}the response is outside the domain {problem.model.family.response_domain} of the "
+            f"{problem.model.family} family in {_rows(~inside)}. Use a family whose responses can have these values."
+        )
+
+
+def _rows(bad: np.ndarray) -> str:
+    rows = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))
+    shown = ", ".join(str(row) for row in rows[:5])
+    return f"{len(rows)} row{'s' if len(rows) > 1 else ''} (the first: {shown})"
