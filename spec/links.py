@@ -308,7 +308,9 @@ class Softmax(Link):
 
     def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
         mu = self.inverse(eta, xp)
-        return mu[..., :, None] * (np.eye(mu.shape[-1]) - mu[..., None, :])
+        diagonal = np.eye(mu.shape[-1])
+        pairs = mu[..., :, None] * mu[..., None, :] * (1 - diagonal)
+        return diagonal * pairs.sum(axis=-1, keepdims=True) - pairs  # mu_a (1 - mu_a) would lose the digits of 1 - mu_a
 
 
 ELEMENTWISE: tuple[Link, ...] = (

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,8 +38,7 @@ class Evaluation:
     ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale`` the factor in
     loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
-    first row (zeros there for a problem without intercept). ``information`` is the *observed* one, minus the Hessian of
-    the log-likelihood in the free parameters `Problem.free`, ordered column after column: (q * free_outputs, same).
+    first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`.
     """
 
     mean: np.ndarray
@@ -44,7 +46,16 @@ class Evaluation:
     loss_scale: float
     log_likelihood: float
     score: np.ndarray
-    information: np.ndarray
+    curvature: Callable[[], np.ndarray]
+
+    @cached_property
+    def information(self) -> np.ndarray:
+        """
+        The *observed* information, minus the Hessian of the log-likelihood in the free parameters `Problem.free`.
+
+        Ordered column after column: (q * free_outputs, q * free_outputs).
+        """
+        return self.curvature()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +94,19 @@ class EngineError(RuntimeError):
 
 
 class Checked:
-    """An engine whose every answer is held against the contract: shapes, and no NaN or infinity."""
+    """
+    An engine whose every answer is held against the contract: shapes, and no NaN or infinity.
+
+    Keeps its answers: each problem is fitted once, and evaluated once at the same parameters object.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._fits: WeakKeyDictionary[Problem, Fit] = WeakKeyDictionary()
+        self._evaluations: WeakKeyDictionary[Problem, WeakKeyDictionary[Params, Evaluation]] = WeakKeyDictionary()
+
+    def __str__(self) -> str:
+        return str(self.describe())
 
     def describe(self) -> Description:
         return self.engine.describe()
@@ -95,17 +115,32 @@ class Checked:
         return self.engine.declines(problem)
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        answer = self._call("evaluate", problem, params)
-        size = problem.q * problem.free_outputs
-        self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
-        self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
-        self._shape(problem, "evaluate", "information", answer.information, (size, size))
-        for name in ("loss", "loss_scale", "log_likelihood"):
-            self._shape(problem, "evaluate", name, getattr(answer, name), ())
-        return answer
+        kept = self._evaluations.setdefault(problem, WeakKeyDictionary())
+        if params not in kept:
+            kept[params] = self._evaluate(problem, params)
+        return kept[params]
 
     def fit(self, problem: Problem) -> Fit:
-        answer = self._call("fit", problem)
+        if problem not in self._fits:
+            self._fits[problem] = self._fit(problem)
+        return self._fits[problem]
+
+    def _evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        answer = self._guard("evaluate", problem, self.engine.evaluate, problem, params)
+        self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
+        self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
+        for name in ("loss", "loss_scale", "log_likelihood"):
+            self._shape(problem, "evaluate", name, getattr(answer, name), ())
+        return replace(answer, curvature=lambda: self._information(problem, answer))
+
+    def _information(self, problem: Problem, answer: Evaluation) -> np.ndarray:
+        information = self._guard("evaluate", problem, answer.curvature)
+        size = problem.q * problem.free_outputs
+        self._shape(problem, "evaluate", "information", information, (size, size))
+        return information
+
+    def _fit(self, problem: Problem) -> Fit:
+        answer = self._guard("fit", problem, self.engine.fit, problem)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
         self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
         self._shape(problem, "fit", "standard_errors", answer.standard_errors, (problem.q, problem.free_outputs))
@@ -113,9 +148,9 @@ class Checked:
             self._shape(problem, "fit", name, getattr(answer, name), ())
         return answer
 
-    def _call(self, method: str, problem: Problem, *args: object):
+    def _guard(self, method: str, problem: Problem, call: Callable[..., Any], *args: object) -> Any:
         try:
-            return getattr(self.engine, method)(problem, *args)
+            return call(*args)
         except Exception as error:
             raise EngineError(f"{self.describe().name}.{method}({problem}) raised {type(error).__name__}: {error}") from error
 

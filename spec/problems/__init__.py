@@ -9,11 +9,13 @@ What the claims are about: a registry of problems, asked by what they are and ne
 from __future__ import annotations
 
 from spec.problems.by_construction import BY_CONSTRUCTION
+from spec.problems.by_hand import BY_HAND
 from spec.problems.problem import Data, Problem, ProblemError, Published
+from spec.problems.published import PUBLISHED
 
 __all__ = ["ALL", "Data", "Problem", "ProblemError", "Published", "get", "where"]
 
-ALL: tuple[Problem, ...] = (*BY_CONSTRUCTION,)
+ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 
 
 def where(*, family: type | None = None, link: type | None = None, kind: str | None = None, tag: str | None = None) -> list[Problem]:

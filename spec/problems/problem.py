@@ -51,11 +51,19 @@ class Published:
     An answer in print: decimal strings, so that it is known how many digits were printed.
 
     A row for each parameter (the intercept first, where there is one), a column for each free output neuron.
+    ``departures`` says of each printed number that is not the optimum's, to the last digit printed, by how much and why;
+    ``true_coefficients`` are the printed ones with those replaced by the optimum's.
     """
 
     coefficients: tuple[tuple[str, ...], ...]
     standard_errors: tuple[tuple[str, ...], ...] = ()
     source: str = ""
+    departures: tuple[str, ...] = ()
+    true_coefficients: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.true_coefficients:
+            object.__setattr__(self, "true_coefficients", self.coefficients)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,165 @@
+"""statsmodels: GLM, MNLogit and OLS behind the contract, at tight tolerance. The only file of the engines that knows statsmodels."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import statsmodels
+from statsmodels.discrete.discrete_model import MNLogit
+from statsmodels.genmod import families
+from statsmodels.genmod.families import links
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
+
+from spec.engines.engine import Description, Evaluation, Fit
+from spec.families import Binomial, Multinomial
+from spec.model import Model, Params
+from spec.problems import Problem
+
+FAMILIES = {
+    "Gaussian": lambda family, link: families.Gaussian(link),
+    "Binomial": lambda family, link: families.Binomial(link),
+    "Poisson": lambda family, link: families.Poisson(link),
+    "Gamma": lambda family, link: families.Gamma(link),
+    "InverseGaussian": lambda family, link: families.InverseGaussian(link),
+    "NegativeBinomial": lambda family, link: families.NegativeBinomial(link, alpha=family.alpha),
+    "Tweedie": lambda family, link: families.Tweedie(link, var_power=family.power),
+}
+LINKS = {
+    "Identity": lambda link: links.Identity(),
+    "Log": lambda link: links.Log(),
+    "Logit": lambda link: links.Logit(),
+    "Probit": lambda link: links.Probit(),
+    "Cauchit": lambda link: links.Cauchy(),
+    "CLogLog": lambda link: links.CLogLog(),
+    "LogLog": lambda link: links.LogLog(),
+    "LogComplement": lambda link: links.LogC(),
+    "Inverse": lambda link: links.InversePower(),
+    "InverseSquared": lambda link: links.InverseSquared(),
+    "Sqrt": lambda link: links.Sqrt(),
+    "Power": lambda link: links.Power(power=link.exponent),
+    "NegativeBinomialLink": lambda link: links.NegativeBinomial(alpha=link.alpha),
+}
+
+def family(model: Model) -> Any:
+    """statsmodels' family object with its link."""
+    return FAMILIES[type(model.family).__name__](model.family, LINKS[type(model.link).__name__](model.link))
+
+
+class StatsmodelsEngine:
+    """The reference of the specification."""
+
+    def describe(self) -> Description:
+        return Description("statsmodels", {"statsmodels": statsmodels.__version__}, "numpy", "float64", "https://www.statsmodels.org")
+
+    def declines(self, problem: Problem) -> str | None:
+        if isinstance(problem.model.family, Multinomial):
+            if problem.offset is not None or not (problem.row_weights == 1).all():
+                return "MNLogit has no offset, no weights and no trials"
+            if not np.isin(problem.y, (0, 1)).all():
+                return "MNLogit takes one class for each row, not shares"
+        elif type(problem.model.link).__name__ not in LINKS:
+            return f"statsmodels has no {problem.model.link} link"
+        return None
+
+    def evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        if isinstance(problem.model.family, Multinomial):
+            return self._evaluate_multinomial(problem, params)
+        model = self._glm(problem)
+        beta = problem.free(params)[:, 0]
+        score = model.score(beta, scale=1.0)
+        log_likelihood = float(model.loglike(beta, scale=1.0))
+        return Evaluation(
+            mean=model.predict(beta)[:, None],
+            loss=-log_likelihood / problem.n,
+            loss_scale=1.0,
+            log_likelihood=log_likelihood,
+            score=np.concatenate([np.zeros(1 - problem.intercept), score])[:, None],
+            curvature=lambda: -model.hessian(beta, scale=1.0, observed=True),
+        )
+
+    def fit(self, problem: Problem) -> Fit:
+        if isinstance(problem.model.family, Multinomial):
+            return self._fit_multinomial(problem)
+        model = self._glm(problem)
+        if str(problem.model) == "gaussian-identity" and problem.offset is None and (problem.row_weights == 1).all():
+            results = OLS(problem.y[:, 0], problem.design).fit(method="qr")
+            iterations, converged, deviance = 1, True, results.ssr
+        else:
+            results, step = self._irls(model, 8)
+            # a canonical link makes IRLS Newton's method, whose next step is the square; else steps shrink by a factor
+            if step > (1e-8 if problem.model.is_canonical else 1e-13):
+                results, step = self._irls(model, 100)
+            iterations, deviance = results.fit_history["iteration"], results.deviance
+            converged = step < 1e-8
+        beta = np.asarray(results.params)
+        return Fit(
+            params=problem.params(beta[:, None]),
+            converged=converged,
+            iterations=iterations,
+            reason="the coefficients no longer change" if converged else f"the coefficients still change after {iterations} iterations of IRLS",
+            standard_errors=np.asarray(results.bse)[:, None],
+            deviance=float(deviance),
+            log_likelihood=float(model.loglike(beta, scale=1.0)),
+        )
+
+    @staticmethod
+    def _irls(model: GLM, iterations: int) -> tuple[Any, float]:
+        """The fit, and its last step in standard errors. Runs until no coefficient moves by more than its last digits."""
+        # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PerfectSeparationWarning)  # said of every saturated table, whose deviance is zero
+            results = model.fit(tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
+        before, after = np.asarray(results.fit_history["params"][-2:])
+        return results, float(np.abs((after - before) / results.bse).max())
+
+    @staticmethod
+    def _glm(problem: Problem) -> GLM:
+        endog = problem.y[:, 0]
+        if isinstance(problem.model.family, Binomial) and problem.data.trials is not None:
+            successes = np.rint(problem.trials * problem.y)  # exact: y is their quotient
+            endog = np.hstack([successes, problem.trials - successes])
+        offset = None if problem.offset is None else problem.offset[:, 0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DomainWarning)  # said of each link whose mean can leave the family's domain: known
+            chosen = family(problem.model)
+            return GLM(endog, problem.design, family=chosen, offset=offset, var_weights=problem.data.weights)
+
+    @staticmethod
+    def _mnlogit(problem: Problem) -> MNLogit:
+        return MNLogit(problem.y.argmax(axis=1), problem.design)
+
+    def _evaluate_multinomial(self, problem: Problem, params: Params) -> Evaluation:
+        model, free = self._mnlogit(problem), problem.free(params)
+        log_likelihood = float(model.loglike(free.ravel("F")))
+        columns = np.asarray(model.score(free.ravel("F"))).reshape(free.shape, order="F")
+        columns = np.vstack([np.zeros((1 - problem.intercept, problem.k - 1)), columns])
+        return Evaluation(
+            mean=model.predict(free),
+            loss=-log_likelihood / problem.n,
+            loss_scale=1.0,
+            log_likelihood=log_likelihood,
+            score=np.hstack([-columns.sum(axis=1, keepdims=True), columns]),  # a row's residuals sum to zero
+            curvature=lambda: -model.hessian(free.ravel("F")),
+        )
+
+    def _fit_multinomial(self, problem: Problem) -> Fit:
+        model = self._mnlogit(problem)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # reported in the answer
+            # Newton is quadratic: a last step of 1e-10 leaves rounding alone. Its ridge of 1e-10 would slow the end
+            results = model.fit(method="newton", tol=1e-10, maxiter=100, disp=0, ridge_factor=0)
+        free = np.asarray(results.params)
+        converged = bool(results.mle_retvals["converged"])
+        return Fit(
+            params=problem.params(free),
+            converged=converged,
+            iterations=int(results.mle_retvals["iterations"]),
+            reason="the last Newton step was below 1e-10" if converged else "Newton's steps are still above 1e-10 after 100 iterations",
+            standard_errors=np.asarray(results.bse),
+            deviance=-2 * float(results.llf),
+            log_likelihood=float(results.llf),
+        )

@@ -1,0 +1,290 @@
+"""
+The rungs of the ladder as assertions: same mean, same objective, same gradient, same curvature, same optimum.
+
+Each measures an error, records the measurement, and raises AssertionError with both values where the error exceeds its
+tolerance. None knows which library it judges. ``mine`` is the answer under judgement, ``other`` the one it is held to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from flint import arb
+
+from spec import scoring
+from spec.engines.engine import Evaluation, Fit
+from spec.evidence import tolerances
+from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
+from spec.evidence.preconditions import check_fit
+from spec.evidence.tolerances import UNIT, Tolerance
+from spec.families import Multinomial
+from spec.model import Params
+from spec.problems import Problem
+from spec.problems.by_construction import GRID, PARAMETER_GRID
+
+FLOAT64_DIGITS = 16.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured, on which problem: the digits found, the digits required, and the rule that requires them."""
+
+    measure: str
+    problem: str
+    digits: float
+    required: float
+    rule: str
+
+
+_measurements: ContextVar[list[Measurement] | None] = ContextVar("measurements", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[Measurement]]:
+    """Collect the measurements that are made inside the block."""
+    collected: list[Measurement] = []
+    token = _measurements.set(collected)
+    try:
+        yield collected
+    finally:
+        _measurements.reset(token)
+
+
+def digits(relative_error: float) -> float:
+    """-log10 of a relative error, from 0 to 16; NaN counts as no digit at all."""
+    if not relative_error < 1:
+        return 0.0
+    return FLOAT64_DIGITS if relative_error <= 10**-FLOAT64_DIGITS else float(-np.log10(relative_error))
+
+
+def _judge(measure: str, problem: Problem, error: float, tolerance: Tolerance, found: str, shown: float | None = None) -> None:
+    """Record, then raise where ``error`` exceeds the tolerance. ``shown`` is the error to report in digits, if another."""
+    __tracebackhide__ = True
+    required = tolerance.digits if shown is None else float("nan")
+    measurement = Measurement(measure, str(problem), digits(error if shown is None else shown), required, tolerance.reason)
+    collected = _measurements.get()
+    if collected is not None:
+        collected.append(measurement)
+    if not error <= tolerance.value:
+        raise AssertionError(
+            f"not the same {measure}: {measurement.digits:.1f} digits agree; the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
+            f"  tolerance  {tolerance.reason}\n"
+            f"  problem    {problem}: {problem.model}, {problem.n} rows, {problem.p} columns, {problem.k} outputs\n"
+            f"  found      {found}\n"
+            f'  reproduce  python -c "from spec import problems; p = problems.get({str(problem)!r}); print(p.about, p.X, p.y)"'
+        )
+
+
+def _worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) -> str:
+    """The place of the largest error, with both values."""
+    place = tuple(int(i) for i in np.unravel_index(np.nanargmax(error) if np.isfinite(error).any() else 0, error.shape))
+    return f"{where}{list(place)} = {mine[place]!r}, expected {other[place]!r}"
+
+
+# -- rung 1: the same function -----------------------------------------------------------------------------------------
+
+
+def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None:
+    """Every mean is within 4 ulp of the exact h(eta), computed in ball arithmetic; more only where eta itself is rounded."""
+    __tracebackhide__ = True
+    exact = exact_mean(problem, params)
+    nearest = np.array([[float(value) for value in row] for row in exact])
+    error = np.array(
+        [[abs(float(arb(m) - value)) for m, value in zip(row, balls, strict=True)] for row, balls in zip(mine.mean.tolist(), exact, strict=True)]
+    )
+    allowed = tolerances.MEAN_ULPS * np.spacing(np.abs(nearest)) + _mean_slack(problem, params)
+    relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
+    _judge("mean", problem, float((error / allowed).max()), tolerances.mean(), _worst(error / allowed, mine.mean, nearest, "mean"), relative)
+
+
+def _mean_slack(problem: Problem, params: Params) -> np.ndarray:
+    """How far the rounding of eta may move the mean, (n, k): nothing where [1 X] and the parameters lie on dyadic grids."""
+    eta_error = _eta_error(problem, params)
+    slope = problem.model.link.inverse_derivative(problem.eta(params))
+    if isinstance(problem.model.family, Multinomial):
+        return np.einsum("nab,nb->na", np.abs(slope), eta_error)
+    return np.abs(slope) * eta_error
+
+
+def _eta_error(problem: Problem, params: Params) -> np.ndarray:
+    """A bound of the rounding error of eta, (n, k), whatever the order of the sum."""
+    matrix = params.matrix[0 if problem.intercept else 1 :]
+    on_grid = problem.offset is None and _on_grid(problem.design, GRID) and _on_grid(matrix, PARAMETER_GRID)
+    size = np.abs(problem.design) @ np.abs(matrix)
+    if on_grid and size.max() < 2.0**53 * GRID * PARAMETER_GRID:
+        return np.zeros_like(size)
+    return gamma(problem.q + 1) * (size if problem.offset is None else size + np.abs(problem.offset))
+
+
+def _on_grid(values: np.ndarray, grid: float) -> bool:
+    return bool((np.round(values / grid) * grid == values).all())
+
+
+# -- rungs 2 to 4: the same loss, gradient and curvature, at any parameters ---------------------------------------------
+
+
+def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation], other: tuple[Evaluation, Evaluation]) -> None:
+    """
+    Between two points my loss changes by -loss_scale / n times what the other's log-likelihood changes.
+
+    So the loss is -loss_scale / n times the log-likelihood plus a term free of the parameters.
+    """
+    __tracebackhide__ = True
+    n, scale = problem.n, mine[0].loss_scale
+    gained = mine[1].loss - mine[0].loss
+    expected = -scale / n * (other[1].log_likelihood - other[0].log_likelihood)
+    size = max(abs(e.loss) for e in mine) + scale / n * max(abs(e.log_likelihood) for e in other)
+    found = f"the loss changes by {gained!r}, -{scale:g}/n times the log-likelihood by {expected!r}"
+    _judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found)
+
+
+def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
+    """The score has the other's entries, class by class, and an intercept's entry where there is an intercept."""
+    __tracebackhide__ = True
+    size = _contributions(problem, params)
+    rows = slice(0 if problem.intercept else 1, None)
+    error = np.abs(mine.score - other.score)[rows] / np.maximum(size, np.finfo(float).tiny)
+    found = _worst(error, mine.score[rows], other.score[rows], "score")
+    _judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found)
+
+
+def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
+    """The observed information has the other's entries."""
+    __tracebackhide__ = True
+    W = scoring.expected_weights(problem, params)
+    size = scoring.gram(np.abs(problem.design), np.abs(W) + _residual_weights(problem, params)[:, None, None])
+    error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
+    found = _worst(error, mine.information, other.information, "information")
+    _judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found)
+
+
+def _row_contributions(problem: Problem, params: Params) -> np.ndarray:
+    """
+    For each row, what its score is made of, without signs: (n, k).
+
+    (|y| + |mu|) |h'| / V, and the curvature times the sum that eta is; each is known to a few u of itself.
+    """
+    eta = problem.eta(params)
+    mu = problem.model.link.inverse(eta)
+    terms = np.abs(problem.design) @ np.abs(params.matrix[0 if problem.intercept else 1 :])
+    if problem.offset is not None:
+        terms = terms + np.abs(problem.offset)
+    if isinstance(problem.model.family, Multinomial):
+        return problem.row_weights * (problem.y + mu + 2 * mu * terms.max(axis=1, keepdims=True))
+    slope = np.abs(problem.model.link.inverse_derivative(eta))
+    variance = problem.model.family.variance(mu)
+    return problem.row_weights * ((np.abs(problem.y) + np.abs(mu)) * slope / variance + slope**2 / variance * terms)
+
+
+def _contributions(problem: Problem, params: Params) -> np.ndarray:
+    """Summed over the rows for each parameter, (q, k)."""
+    return np.abs(problem.design).T @ _row_contributions(problem, params)
+
+
+def _residual_weights(problem: Problem, params: Params) -> np.ndarray:
+    """A size for the part of the observed information that the residuals make, (n,)."""
+    return _row_contributions(problem, params).sum(axis=1)
+
+
+# -- rung 5: the same optimum -----------------------------------------------------------------------------------------
+
+_proven: dict[Problem, Optimum] = {}
+
+
+def proven_optimum(problem: Problem) -> Optimum:
+    """`enclose`, once for each problem."""
+    if problem not in _proven:
+        _proven[problem] = enclose(problem)
+    return _proven[problem]
+
+
+def assert_same_optimum(problem: Problem, mine: Fit) -> None:
+    """The worst coefficient agrees with the proven optimum to 13 digits, or to what rounding leaves on this problem."""
+    __tracebackhide__ = True
+    optimum = proven_optimum(problem)
+    check_fit(problem, mine)
+    error = relative_errors(optimum, mine.params)
+    planted = problem.kind in ("by-hand", "by-construction") and "wide" not in problem.tags
+    tolerance = tolerances.planted_optimum() if planted else tolerances.optimum(attainable_digits(problem, optimum))
+    found = (
+        _worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
+        + f"; {standard_errors_away(optimum, mine.params):.2g} standard errors away, {optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
+    )
+    _judge("optimum", problem, float(error.max()), tolerance, found)
+
+
+def relative_errors(optimum: Optimum, params: Params) -> np.ndarray:
+    """Upper bounds of |parameter - optimum| / |optimum|, (q, m); the error itself where the optimum may be 0 (NIST's LRE)."""
+    magnitude = optimum.magnitude()
+    return optimum.distance(params) / np.where(magnitude > 0, magnitude, 1.0)
+
+
+def standard_errors_away(optimum: Optimum, params: Params) -> float:
+    """The largest distance of a parameter from the optimum, in its standard errors."""
+    return float((optimum.distance(params) / np.maximum(optimum.standard_errors, np.finfo(float).tiny)).max())
+
+
+def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:
+    """
+    How well a backward stable float64 fit can know each free parameter, (q, m), in the parameter's units.
+
+    Such a fit solves a problem whose rows' scores are off by some u of what they are made of (`_row_contributions`). Its
+    distance from the optimum, in standard errors, is at most the length of those errors, each in units of the root of its
+    row's information. The factor is 32 q u: a q of Householder's elimination, 32 for what a row's score is computed with.
+    """
+    m = problem.free_outputs
+    rows = _row_contributions(problem, optimum.params)[:, problem.k - m :]
+    root = np.sqrt(np.einsum("naa->na", scoring.expected_weights(problem, optimum.params)))
+    length = np.linalg.norm(rows[root > 0] / root[root > 0])
+    return 32 * problem.q * UNIT * length * optimum.unit_standard_errors
+
+
+def attainable_digits(problem: Problem, optimum: Optimum) -> float:
+    """`attainable_errors` of the worst coefficient, in digits."""
+    magnitude = optimum.magnitude()
+    return digits(float((attainable_errors(problem, optimum) / np.where(magnitude > 0, magnitude, 1.0)).max()))
+
+
+def assert_as_published(problem: Problem, mine: Fit) -> None:
+    """
+    Every printed digit of every published coefficient, as far as float64 can know it on this problem.
+
+    A printed number that is not the optimum's (`Published.departures`) is replaced by the optimum's.
+    """
+    __tracebackhide__ = True
+    check_fit(problem, mine)
+    _judge_printed(problem, problem.free(mine.params), attainable_errors(problem, proven_optimum(problem)))
+
+
+def assert_print_is_true(problem: Problem) -> None:
+    """The *proven optimum* has every printed digit, but for the departures listed, whatever any engine says."""
+    __tracebackhide__ = True
+    optimum = proven_optimum(problem)
+    _judge_printed(problem, optimum.centre + optimum.shift, optimum.radius + 2 * UNIT * np.abs(optimum.centre))
+
+
+def _judge_printed(problem: Problem, free: np.ndarray, slack: np.ndarray) -> None:
+    __tracebackhide__ = True
+    assert problem.published is not None, f"{problem} has no published answer"
+    printed = problem.published.true_coefficients
+    value = np.array([[float(entry) for entry in row] for row in printed])
+    half = np.array([[half_unit(entry) for entry in row] for row in printed])
+    error = np.array(
+        [[abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text, strict=True)] for row, text in zip(free.tolist(), printed, strict=True)]
+    )
+    excess = error / (half + slack)
+    relative = float((error / np.where(value == 0, 1.0, np.abs(value))).max())
+    tolerance = Tolerance(1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know"))
+    _judge("published digits", problem, float(excess.max()), tolerance, _worst(excess, free, value, "coefficient"), relative)
+
+
+def half_unit(printed: str) -> float:
+    """Half a unit in the last place of a decimal string."""
+    exponent = Decimal(printed).as_tuple().exponent
+    assert isinstance(exponent, int), f"{printed!r} is not a number in print"
+    return float(Decimal(5).scaleb(exponent - 1))

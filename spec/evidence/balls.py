@@ -1,0 +1,65 @@
+"""
+The namespace of ball arithmetic: each formula of `spec.links` and `spec.families`, enclosed.
+
+A ball is a midpoint and a radius; a result's ball holds the exact value for every point of the arguments' balls
+(`flint.arb`), and the same is true of a truncated power series of balls (`flint.arb_series`), which carries derivatives:
+at ``arb_series([eta, 1], 3)`` a formula yields its value, its first derivative and half its second.
+The working precision is python-flint's own (``flint.ctx.prec``); what cancels there widens a ball and never spoils it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flint
+
+
+class Balls:
+    """`spec.elementary.Elementary` on balls and on series of balls alike."""
+
+    @property
+    def pi(self) -> Any:
+        return flint.arb.pi()  # at the precision of this moment
+
+    def exp(self, x: Any) -> Any:
+        return x.exp()
+
+    def expm1(self, x: Any) -> Any:
+        return x.expm1() if isinstance(x, flint.arb) else x.exp() - 1
+
+    def log(self, x: Any) -> Any:
+        return x.log()
+
+    def log1p(self, x: Any) -> Any:
+        return x.log1p() if isinstance(x, flint.arb) else (1 + x).log()
+
+    def sqrt(self, x: Any) -> Any:
+        return x.sqrt()
+
+    def sin(self, x: Any) -> Any:
+        return x.sin()
+
+    def arctan2(self, y: Any, x: Any) -> Any:
+        """For y > 0 only, where it is pi/2 - atan(x / y)."""
+        return self.pi / 2 - (x / y).atan()
+
+    def sigmoid(self, x: Any) -> Any:
+        return 1 / (1 + (-x).exp())
+
+    def logit(self, x: Any) -> Any:
+        return (x / (1 - x)).log()
+
+    def ndtr(self, x: Any) -> Any:
+        return (-x / flint.arb(2).sqrt()).erfc() / 2
+
+    def ndtri(self, x: Any) -> Any:
+        raise NotImplementedError("python-flint has no enclosure of the normal quantile; compare with ndtr instead")
+
+    def xlogy(self, x: Any, y: Any) -> Any:
+        return 0 * y if x == 0 else x * y.log()
+
+    def xlog1py(self, x: Any, y: Any) -> Any:
+        return 0 * y if x == 0 else x * self.log1p(y)
+
+
+BALLS: Any = Balls()

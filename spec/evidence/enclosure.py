@@ -1,0 +1,326 @@
+r"""
+A proof of where the optimum is: existence, uniqueness and a radius, whatever any engine says.
+
+The score F of a problem is zero at an optimum. Write the free parameters as :math:`b + T u`, with b a good float64 guess
+and T such that the information at b is nearly the identity: a unit of u is then a standard error (at dispersion 1). Put
+
+.. math:: N(u) = u + s(u), \qquad s(u) = T^\top F(b + T u), \qquad N'(u) = I - T^\top J(b + T u)\, T .
+
+If :math:`\|N'\|_\infty \le \kappa < 1` on the box :math:`|u|_\infty \le r` and :math:`|s(0)|_\infty + \kappa r < r`, then N
+maps the box into its interior and contracts it: there is exactly one zero of the score in the box, its Jacobian is
+positive definite there (it is a strict maximum), and it lies within :math:`\kappa |s(0)| / (1 - \kappa)` of s(0). This is
+Krawczyk's operator with the preconditioner moved into the coordinates. Where the log-likelihood is concave, the one
+optimum of the box is the only one anywhere.
+
+What makes it rigorous, step by step:
+
+* F(b), and each row's weight at b and over the box, come out of ball arithmetic (python-flint), the derivatives as power
+  series in balls: no rounding error is left out, and the elementary functions are the formulas that SymPy proves.
+* For softmax the weights over the box need no balls: if every eta of a row moves by at most d, each probability changes
+  by a factor within :math:`e^{\pm 2d}`, so each entry of :math:`\mathrm{diag}(\mu) - \mu\mu^\top` by one within
+  :math:`e^{\pm 4d}` (the diagonal is :math:`\mu_a \sum_{b \ne a} \mu_b`, again products of two).
+* Products of matrices are taken in float64 with the a-priori bound
+  :math:`|\mathrm{fl}(AB) - AB| \le \gamma_n |A||B|, \gamma_n = nu/(1 - nu)`, true for any order of summation, with or without fused
+  multiply-add (Higham 2002, section 3.5; its use for verification after Rump 2010, Acta Numerica 19). It asks for the
+  classical product and for no underflow, both so for OpenBLAS and numbers of this size.
+* An upper bound is itself a sum of fewer than 2^20 products of non-negative numbers; `up` adds more than it can have lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import flint
+import numpy as np
+from flint import arb, arb_mat, arb_series
+from scipy import linalg
+
+from spec import scoring
+from spec.evidence.balls import BALLS
+from spec.evidence.preconditions import PreconditionFailed, check, separation
+from spec.families import Multinomial
+from spec.model import Params
+from spec.problems import Problem
+
+PRECISION = 128  # bits, against float64's 53: the score at the centre is exact for every purpose here
+BOXES = (2.0**-10, 2.0**-20, 2.0**-30)  # in standard errors: the boxes in which to prove the optimum the only one, the widest first
+UNIT = 2.0**-53
+
+
+class NotProven(PreconditionFailed):
+    """No box near the best point found could be shown to hold an optimum."""
+
+
+def up(bound: np.ndarray) -> np.ndarray:
+    """An upper bound that outweighs the rounding of its own computation (fewer than 2^20 operations deep)."""
+    return bound * (1 + 2.0**-30)
+
+
+def gamma(n: int) -> float:
+    """The relative error bound of n operations in float64."""
+    return n * UNIT / (1 - n * UNIT) * (1 + 2.0**-30)
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """
+    The exact optimum: each free parameter lies within ``radius`` of ``centre`` + ``shift`` (all (q, m), `Problem.free`).
+
+    ``centre`` is float64, ``shift`` what float64 could not hold. The optimum is the only one within ``box`` standard
+    errors (at dispersion 1, along the axes of u), and everywhere if ``is_global``. ``contraction`` is the proven kappa.
+    ``basis`` (q, q) and ``whiten`` (m q, m q) make T: b + T u is centre + basis @ (whiten @ u, output by output).
+    """
+
+    problem: Problem
+    centre: np.ndarray
+    shift: np.ndarray
+    radius: np.ndarray
+    box: float
+    contraction: float
+    is_global: bool
+    basis: np.ndarray
+    whiten: np.ndarray
+
+    @property
+    def params(self) -> Params:
+        """The nearest float64 parameters."""
+        return self.problem.params(self.centre + self.shift)
+
+    def distance(self, params: Params) -> np.ndarray:
+        """An upper bound of |parameter - optimum| for each free parameter, (q, m)."""
+        difference = self.problem.free(params) - self.centre
+        return up(np.abs(difference - self.shift) + 2 * UNIT * np.abs(difference) + self.radius)
+
+    def magnitude(self) -> np.ndarray:
+        """A lower bound of |optimum| for each free parameter, at least 0."""
+        return np.maximum(np.abs(self.centre) * (1 - 2.0**-40) - np.abs(self.shift) - self.radius, 0)
+
+    @cached_property
+    def unit_standard_errors(self) -> np.ndarray:
+        """From the observed information at dispersion 1, (q, m). Float64: for scale, not for proof."""
+        by_output = self.whiten.reshape(self.centre.shape[1], -1, len(self.whiten))
+        return np.linalg.norm(self.basis @ by_output, axis=2).T
+
+    @cached_property
+    def standard_errors(self) -> np.ndarray:
+        """The same at Pearson's dispersion."""
+        mean = self.problem.model.link.inverse(self.problem.eta(self.params))
+        return np.sqrt(scoring.dispersion(self.problem, mean)) * self.unit_standard_errors
+
+    def likelihood_gap(self, params: Params) -> float:
+        """log-likelihood lost against the optimum, to second order, at dispersion 1 (nats)."""
+        difference = self.problem.free(params) - self.centre - self.shift
+        white = np.linalg.solve(self.basis, difference).T.ravel()
+        return float((np.linalg.solve(self.whiten, white) ** 2).sum() / 2)
+
+    def __str__(self) -> str:
+        where = "anywhere" if self.is_global else f"within {self.box:.1g} standard errors"
+        return f"one optimum, the only one {where}, known to {self.radius.max():.1g}"
+
+
+def exact_mean(problem: Problem, params: Params) -> list[list[arb]]:
+    """The means at ``params`` as balls of 128 bits, n rows of k."""
+    with flint.ctx.workprec(PRECISION):
+        eta = _eta(problem, problem.free(params))
+        if isinstance(problem.model.family, Multinomial):
+            return [_softmax(row) for row in eta]
+        return [[problem.model.link.inverse(value, BALLS)] for (value,) in eta]
+
+
+def enclose(problem: Problem) -> Optimum:
+    """
+    Prove the optimum of a problem.
+
+    Raises PreconditionFailed where rank or domain forbid an optimum or the data are separated, NotProven where nothing
+    could be shown either way.
+    """
+    check(problem)
+    white = scoring.White.of(problem)
+    centre = problem.free(_polish(problem, white))
+    with flint.ctx.workprec(PRECISION):
+        eta = _eta(problem, centre)
+        rows = _softmax_rows(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise_rows(problem, eta)
+        score_mid, score_rad = _score(problem, rows.scores)
+        try:
+            return _contract(problem, white, centre, rows, score_mid, score_rad)
+        except (NotProven, np.linalg.LinAlgError) as error:
+            if (why := separation(problem)) is not None:
+                raise PreconditionFailed("separated", f"{problem}: {why}") from error
+            if isinstance(error, NotProven):
+                raise
+            raise NotProven("not proven", f"{problem}: the observed information is not positive definite at the best point found.") from error
+
+
+def _polish(problem: Problem, white: scoring.White) -> Params:
+    """Fisher scoring in float64 from the best that is known, until rounding ends it."""
+    known = problem.data.exact or problem.data.planted
+    params = known if known is not None and scoring.in_domain(problem, known) else scoring.start(problem)
+    last = np.inf
+    for _ in range(200):
+        try:
+            step, decrement = white.direction(problem, params, scoring.score(problem, params))
+        except np.linalg.LinAlgError:
+            break
+        if not np.isfinite(decrement) or scoring.at_rest(decrement, last):
+            break
+        last, value, size = decrement, scoring.log_likelihood(problem, params), 1.0
+        noise = 64 * UNIT * max(abs(value), 1.0)
+        while size > 1e-10:
+            trial = problem.params(problem.free(params) + size * step)
+            if scoring.in_domain(problem, trial) and scoring.log_likelihood(problem, trial) >= value - noise:
+                break
+            size /= 2
+        else:
+            break
+        params = trial
+    return params
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """
+    What each row contributes: its scores as balls, (n * m) row after row, and its information over a box.
+
+    ``weights(d)`` answers (W, dW), both (n, m, m): for every eta within d (n,) of the centre, the row's observed
+    information lies within dW of W, entry by entry. NaN or infinity where it could not be bounded.
+    """
+
+    scores: list[arb]
+    weights: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
+    """The linear predictors at float64 parameters as balls; the data are exact as they stand."""
+    product = (arb_mat(problem.design.tolist()) * arb_mat(free.tolist())).entries()
+    m = free.shape[1]
+    rows = [product[i * m : (i + 1) * m] for i in range(problem.n)]
+    if problem.offset is None:
+        return rows
+    offsets = problem.offset[:, problem.k - m :] - (problem.offset[:, :1] if problem.k > 1 else 0)
+    return [[value + float(o) for value, o in zip(row, offset, strict=True)] for row, offset in zip(rows, offsets, strict=True)]
+
+
+def _softmax(eta: list[arb]) -> list[arb]:
+    """Class probabilities from the free eta; class 0 has eta = 0."""
+    odds = [arb(1), *(value.exp() for value in eta)]
+    inverse = 1 / sum(odds[1:], odds[0])
+    return [value * inverse for value in odds]
+
+
+def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
+    mu = [_softmax(row) for row in eta]
+    c = problem.row_weights[:, 0]
+    scores = [
+        (y - total * value) * weight
+        for row, response, weight in zip(mu, problem.y.tolist(), c.tolist(), strict=True)
+        for total in [sum(response, arb(0))]
+        for value, y in zip(row[1:], response[1:], strict=True)
+    ]
+    share = np.array([[float(value) for value in row[1:]] for row in mu])  # each correct to a relative 2 UNIT
+    m = share.shape[1]
+    others = 1 - share
+    for a in range(m):
+        others[:, a] = [float(sum((v for j, v in enumerate(row) if j != a + 1), arb(0))) for row in mu]
+    W = -share[:, :, None] * share[:, None, :]
+    W[:, range(m), range(m)] = share * others
+    W *= c[:, None, None]
+
+    def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
+
+    return _Rows(scores, weights)
+
+
+def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
+    model, y, c = problem.model, problem.y[:, 0].tolist(), problem.row_weights[:, 0].tolist()
+
+    def row(centre: arb, response: float) -> arb_series:
+        return model.family.kernel(arb(response), model.link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
+
+    scores = [row(value, response)[1] * weight for (value,), response, weight in zip(eta, y, c, strict=True)]
+
+    def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with flint.ctx.workprec(64):
+            curvature = [
+                row(value + arb(0, d), response)[2] * (-2 * weight)
+                for (value,), response, weight, d in zip(eta, y, c, move.tolist(), strict=True)
+            ]
+            W = np.array([float(value.mid()) for value in curvature])
+            dW = up(np.array([float(value.rad()) for value in curvature]) + 2 * UNIT * np.abs(W))
+        return W[:, None, None], dW[:, None, None]
+
+    return _Rows(scores, weights)
+
+
+def _score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]:
+    """X'S from balls, as float64 midpoints and radii, (q, m)."""
+    m = problem.free_outputs
+    rows = arb_mat(problem.n, m, scores)
+    total = (arb_mat(problem.design.T.tolist()) * rows).entries()
+    mid = np.array([float(value.mid()) for value in total])
+    rad = up(np.array([float(value.rad()) for value in total]) + 2 * UNIT * np.abs(mid))
+    return mid.reshape(-1, m), rad.reshape(-1, m)
+
+
+def _contract(
+    problem: Problem, white: scoring.White, centre: np.ndarray, rows: _Rows, score: np.ndarray, score_radius: np.ndarray
+) -> Optimum:
+    """Try the boxes, from the widest; the first that contracts is the proof."""
+    m, q = problem.free_outputs, problem.q
+    size = m * q
+    basis, design = white.basis, white.design
+    design_error = up(gamma(q) * (np.abs(problem.design) @ np.abs(basis)))  # white.design is a rounded product
+    design_bound = up(np.abs(design) + design_error)
+
+    information = scoring.gram(design, rows.weights(np.zeros(problem.n))[0])
+    lower = linalg.cholesky(information, lower=True)
+    whiten = linalg.solve_triangular(lower, np.eye(size), lower=True).T  # T = basis @ whiten, output by output
+    extent = np.abs(whiten)
+
+    # s(0) = T'F, and a bound of its error: the balls' radii and the rounding of two products
+    spread = np.abs(basis).T @ (score_radius + gamma(q + size + 2) * np.abs(score))
+    newton = whiten.T @ (basis.T @ score).T.ravel()
+    newton_error = up(extent.T @ spread.T.ravel())
+    first = float(up(np.abs(newton) + newton_error).max())
+
+    reach = up((design_bound @ extent.sum(axis=1).reshape(m, q).T).max(axis=1))  # how far eta moves for |u| <= 1
+    near = max(4 * first, 2.0**-60)
+    contraction = _contraction(rows, up(reach * near), design, design_bound, whiten)
+    if not (contraction < 1 and first + contraction * near < near):
+        raise NotProven(
+            "not proven",
+            f"{problem}: the score at the best point found promises a step of {first:.2g} standard errors, but the box of "
+            f"four times that does not contract (kappa = {contraction:.2g}).",
+        )
+    # a wider box says more of uniqueness; there only the contraction is asked for, the zero is already known to be inside
+    wide = next((b for b in BOXES if b > near and _contraction(rows, up(reach * b), design, design_bound, whiten) < 1), near)
+
+    rest = newton_error + contraction * first / (1 - contraction) + gamma(q + size + 2) * np.abs(newton)
+    return Optimum(
+        problem=problem,
+        centre=centre,
+        shift=basis @ (whiten @ newton).reshape(m, q).T,
+        radius=up(np.abs(basis) @ (extent @ rest).reshape(m, q).T),
+        box=wide,
+        contraction=contraction,
+        is_global=problem.model.is_log_concave,
+        basis=basis,
+        whiten=whiten,
+    )
+
+
+def _contraction(rows: _Rows, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
+    """An upper bound of |I - T'J T| in the infinity norm while each eta moves by at most ``move``; infinite if unbounded."""
+    W, dW = rows.weights(move)
+    if not (np.isfinite(W).all() and np.isfinite(dW).all()):
+        return np.inf
+    information = scoring.gram(design, W)
+    widest = scoring.gram(design_bound, up(np.abs(W) + dW))
+    plain = scoring.gram(np.abs(design), np.abs(W))
+    error = np.maximum(widest - plain, 0) + 4 * gamma(len(design) + 4) * widest  # of J: box, design and rounding
+    extent, size = np.abs(whiten), len(whiten)
+    residual = np.abs(whiten.T @ information @ whiten - np.eye(size))
+    rounding = extent.T @ (error + 2 * gamma(2 * size) * np.abs(information)) @ extent
+    return float(up((residual + rounding).sum(axis=1)).max())
