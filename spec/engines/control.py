@@ -25,6 +25,7 @@ class Control:
     """An engine that answers what the engine inside answers."""
 
     spoils: tuple[str, ...] = ()
+    outputs = "one or many"  # what it can be wrong about: models with one output, with many, or both
 
     def __init__(self, inside: Engine | None = None) -> None:
         self.inside = inside or load("spec.engines.statsmodels_engine:StatsmodelsEngine")
@@ -42,16 +43,16 @@ class Control:
     def fit(self, problem: Problem) -> Fit:
         return self.inside.fit(problem)
 
-    def _newton(self, problem: Problem, penalty: float = 0.0, steps: int = 100) -> Params:
+    def _newton(self, problem: Problem, penalty: float = 0.0, steps: int = 100, damping: float = 1.0) -> Params:
         """Scoring on the inside engine's score, with a ridge penalty on every coefficient, or stopped early."""
         params = scoring.start(problem)
         for _ in range(steps):
             free = problem.free(params)
-            score = problem.free(Params.from_matrix(self.inside.evaluate(problem, params).score)) if problem.k == 1 else None
-            gradient = (scoring.score(problem, params) if score is None else score) - penalty * free
+            score = self.inside.evaluate(problem, params).score[1 - problem.intercept :, problem.k - problem.free_outputs :]
+            gradient = score - penalty * free
             information = scoring.expected_information(problem, params) + penalty * np.eye(free.size)
             step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T
-            size = 1.0
+            size = damping
             while not scoring.in_domain(problem, problem.params(free + size * step)):
                 size /= 2
             params = problem.params(free + size * step)
@@ -84,6 +85,7 @@ class WrongLink(Control):
     """Uses a neighbouring link: cauchit for logit, identity for log, log for any other."""
 
     spoils = RUNGS
+    outputs = "one"
 
     def declines(self, problem: Problem) -> str | None:
         if isinstance(problem.model.family, Multinomial):
@@ -110,6 +112,7 @@ class WrongLoss(Control):
     """Keeps the activation and takes squared error for the loss (cross-entropy's place), or Poisson's for squared error's."""
 
     spoils = ("objective", "gradient", "curvature", "optimum")
+    outputs = "one"
 
     def declines(self, problem: Problem) -> str | None:
         if isinstance(problem.model.family, Multinomial):
@@ -172,12 +175,12 @@ class Ridge(Control):
 
 
 class StoppedEarly(Control):
-    """Stops after two steps and calls it converged."""
+    """Stops after two half steps and calls it converged."""
 
     spoils = ("optimum",)
 
     def fit(self, problem: Problem) -> Fit:
-        return replace(self.inside.fit(problem), params=self._newton(problem, steps=2), reason="two steps seemed enough")
+        return replace(self.inside.fit(problem), params=self._newton(problem, steps=2, damping=0.5), reason="two steps seemed enough")
 
 
 class Nudged(Control):
@@ -193,12 +196,13 @@ class Nudged(Control):
 
 
 class ClassesPermuted(Control):
-    """Takes class 1 for class 2 and class 2 for class 1."""
+    """Takes the last two classes for each other."""
 
     spoils = RUNGS
+    outputs = "many"
 
     def declines(self, problem: Problem) -> str | None:
-        return self.inside.declines(problem) if problem.k > 1 else "there are no classes to permute"
+        return self.inside.declines(problem) if problem.k > 2 else "there are no two classes besides the baseline to permute"
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         order = self._order(problem)
@@ -246,3 +250,8 @@ def with_model(problem: Problem, model: Model) -> Problem:
 
 
 CONTROLS: tuple[type[Control], ...] = (Zeros, WrongLink, WrongLoss, NoBias, Ridge, StoppedEarly, Nudged, ClassesPermuted, Float32)
+
+
+def controls(rung: str, outputs: str) -> list[type[Control]]:
+    """The controls that spoil a rung for models with "one" output or with "many"."""
+    return [control for control in CONTROLS if rung in control.spoils and outputs in control.outputs]

@@ -17,7 +17,7 @@ import numpy as np
 from flint import arb
 
 from spec import scoring
-from spec.engines.engine import Evaluation, Fit
+from spec.engines.engine import Engine, Evaluation, Fit
 from spec.evidence import tolerances
 from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
 from spec.evidence.preconditions import check_fit
@@ -248,6 +248,25 @@ def attainable_digits(problem: Problem, optimum: Optimum) -> float:
     """`attainable_errors` of the worst coefficient, in digits."""
     magnitude = optimum.magnitude()
     return digits(float((attainable_errors(problem, optimum) / np.where(magnitude > 0, magnitude, 1.0)).max()))
+
+
+def climb(rung: str, problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
+    """One rung of the ladder by name: "mean", "objective", "gradient", "curvature" or "optimum"."""
+    __tracebackhide__ = True
+    if rung == "mean":
+        assert_same_mean(problem, params, mine.evaluate(problem, params))
+    elif rung == "objective":
+        null = scoring.start(problem)
+        ours, theirs = ((engine.evaluate(problem, params), engine.evaluate(problem, null)) for engine in (mine, other))
+        assert_same_objective(problem, ours, theirs)
+    elif rung == "gradient":
+        assert_same_gradient(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
+    elif rung == "curvature":
+        assert_same_curvature(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
+    elif rung == "optimum":
+        assert_same_optimum(problem, mine.fit(problem))
+    else:
+        raise ValueError(f"no rung is called {rung!r}; the rungs are mean, objective, gradient, curvature, optimum")
 
 
 def assert_as_published(problem: Problem, mine: Fit) -> None:

@@ -1,0 +1,169 @@
+"""The command line of the specification: which engines, which seed, and the table at the end."""
+
+from __future__ import annotations
+
+import os
+
+# One thread for BLAS: NumPy, SciPy and TensorFlow bring a pool each, and on few cores they wait for one another
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+SUBJECT = "spec.engines.keras_engine:KerasEngine"
+REFERENCE = "spec.engines.statsmodels_engine:StatsmodelsEngine"
+OUTCOMES = pytest.StashKey[list]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("specification")
+    group.addoption("--subject", default=SUBJECT, metavar="PACKAGE.MODULE:ENGINE", help="the engine under the claims (default: Keras)")
+    group.addoption("--reference", default=REFERENCE, metavar="PACKAGE.MODULE:ENGINE", help="what it is held against (default: statsmodels)")
+    group.addoption("--seed", type=int, default=0, help="draws other planted problems and other points (default: 0)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
+    config.stash[OUTCOMES] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The claims first, in reading order; then what checks the ruler; benchmarks last."""
+    order = {"claims": 0, "instruments": 1, "benchmarks": 2}
+    items.sort(key=lambda item: order.get(item.path.parent.name, 3))
+
+
+# -- engines and points -------------------------------------------------------------------------------------------------
+
+
+def _load(config: pytest.Config, option: str) -> Any:
+    from spec.engines.engine import load
+
+    try:
+        return load(config.getoption(option))
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
+
+
+@pytest.fixture(scope="session")
+def _subject(pytestconfig: pytest.Config) -> Any:
+    return _load(pytestconfig, "--subject")
+
+
+@pytest.fixture(scope="session")
+def _reference(pytestconfig: pytest.Config) -> Any:
+    return _load(pytestconfig, "--reference")
+
+
+def _willing(engine: Any, request: pytest.FixtureRequest) -> Any:
+    """The engine, unless it declines the problem of this test: that is out of scope, and said so."""
+    problem = getattr(request.node, "callspec", None) and request.node.callspec.params.get("problem")
+    if problem is not None and (why := engine.declines(problem)) is not None:
+        pytest.skip(f"declined by {engine.describe().name}: {why}")
+    return engine
+
+
+@pytest.fixture
+def subject(_subject: Any, request: pytest.FixtureRequest) -> Any:
+    """The engine under the claims."""
+    return _willing(_subject, request)
+
+
+@pytest.fixture
+def reference(_reference: Any, request: pytest.FixtureRequest) -> Any:
+    """The engine that it is held against."""
+    return _willing(_reference, request)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Random numbers of this test's own, moved by --seed."""
+    return np.random.default_rng([request.config.getoption("--seed"), zlib.crc32(request.node.nodeid.encode())])
+
+
+@pytest.fixture(scope="session")
+def _points() -> dict[Any, Any]:
+    return {}
+
+
+@pytest.fixture
+def params(request: pytest.FixtureRequest, _points: dict[Any, Any]) -> Any:
+    """Parameters away from the optimum, the same for all claims about a problem."""
+    from spec.evidence.points import anywhere
+
+    problem = request.node.callspec.params["problem"]
+    if problem not in _points:
+        seed = [request.config.getoption("--seed"), zlib.crc32(str(problem).encode())]
+        _points[problem] = anywhere(problem, np.random.default_rng(seed))
+    return _points[problem]
+
+
+# -- outcomes: holds, fails, and what is neither ---------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if item.get_closest_marker("claim") is None:
+        return (yield)
+    from spec.evidence.agreement import recording
+
+    with recording() as measurements:
+        try:
+            return (yield)
+        finally:
+            item.user_properties.append(("measurements", [vars(m) for m in measurements]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    for kind in ("claim", "control"):
+        marker = item.get_closest_marker(kind)
+        if marker is not None:
+            said = (getattr(item, "function", None).__doc__ or "").strip().partition("\n")[0]  # type: ignore[union-attr]
+            case = {"kind": kind, "slug": marker.args[0], "source": marker.kwargs.get("source", ""), "sentence": said}
+            item.user_properties.append(("case", case)) if call.when == "setup" else None
+            report.user_properties = list(item.user_properties)
+    if call.excinfo is not None and report.outcome == "failed":
+        from spec.engines.engine import EngineError
+        from spec.evidence.preconditions import PreconditionFailed
+
+        if isinstance(call.excinfo.value, PreconditionFailed):
+            report.status = "precondition"
+            report.longrepr = str(call.excinfo.value)
+        elif isinstance(call.excinfo.value, EngineError):
+            report.status = "broke"
+            report.longrepr = f"the engine broke, which is no verdict on the claim: {call.excinfo.value}"
+        options = [f"{o} {item.config.getoption(o)}" for o in ("--subject", "--reference", "--seed") if item.config.getoption(o) != DEFAULTS[o]]
+        report.sections.append(("to run this again", " ".join(["pytest", f"'{item.nodeid}'", *options])))
+    return report
+
+
+DEFAULTS: dict[str, Any] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
+
+
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    status = getattr(report, "status", None)
+    if status == "precondition" and report.failed:
+        return "precondition failed", "P", "PRECONDITION FAILED"
+    if status == "broke" and report.failed:
+        return "engine broke", "B", "ENGINE BROKE"
+    return None
+
+
+def pytest_report_to_serializable(report: Any) -> None:
+    return None  # `status` is an attribute of the report: pytest-xdist carries it as it is
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    from spec.report import table
+
+    cases = table.collect(report for reports in terminalreporter.stats.values() for report in reports)
+    if cases:
+        engines = [config.getoption("--subject"), config.getoption("--reference")]
+        for line in table.render(cases, engines, config.getoption("--seed"), terminalreporter.isatty, terminalreporter._tw.fullwidth):
+            terminalreporter.write_line(line)

@@ -1,0 +1,34 @@
+"""
+There is no limit to the number of input neurons (S7).
+
+The answer draws four and says that there may be any number. The claims hold from one column to 512, on each rung.
+"""
+
+import pytest
+
+from spec import problems
+from spec.engines.control import RUNGS
+from spec.evidence.agreement import climb
+from tests.claims.refusals import refusals
+
+WIDTHS = problems.where(tag="width")
+
+
+@pytest.mark.claim("any-width", source="S7")
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("problem", WIDTHS, ids=str)
+def test_network_and_logistic_regression_agree_at_any_width(problem, rung, params, subject, reference):
+    r"""
+    With 1, 4, 32 or 512 inputs alike, the sigmoid network is logistic regression on every rung of the ladder.
+
+    .. math:: \eta = b + \sum_{j=1}^{p} w_j x_j, \qquad p = 1, 4, 32, 512
+    """
+    climb(rung, problem, params, subject, reference)
+
+
+@pytest.mark.control("any-width")
+@pytest.mark.parametrize(("rung", "wrong", "problem"), [case.values for case in refusals("", "one", WIDTHS[-2:-1])])
+def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
+    """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
+    with pytest.raises(AssertionError, match=f"not the same {rung}"):
+        climb(rung, problem, params, wrong(reference), reference)

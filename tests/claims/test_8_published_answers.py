@@ -1,0 +1,70 @@
+"""
+Published answers (S1, S5, S8, S9).
+
+Real data sets whose coefficients others have printed: NIST, R, Stata. The proof is held to the print, so that a printed
+digit which is not the optimum's is known by name; and the trained network is held to what remains.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from spec import problems
+from spec.engines.control import Float32, StoppedEarly
+from spec.evidence.agreement import assert_as_published, assert_print_is_true, proven_optimum
+
+PUBLISHED = problems.where(kind="published")
+
+
+@pytest.mark.claim("print-is-the-optimum", source="S1 S5 S8 S9")
+@pytest.mark.parametrize("problem", PUBLISHED, ids=str)
+def test_the_printed_coefficients_are_those_of_the_proven_optimum(problem):
+    """The proven optimum has every printed digit, but for the departures that are listed with their cause."""
+    assert_print_is_true(problem)
+
+
+@pytest.mark.control("print-is-the-optimum")
+@pytest.mark.parametrize("problem", PUBLISHED, ids=str)
+def test_a_misprint_is_refused(problem):
+    """The last digit of the last coefficient, off by one."""
+    *rows, last = problem.published.true_coefficients
+    digits, _, exponent = last[-1].upper().partition("E")
+    misprint = f"{digits[:-1]}{(int(digits[-1]) + 5) % 10}" + (f"E{exponent}" if exponent else "")
+    wrong = replace(problem, published=replace(problem.published, true_coefficients=(*rows, (*last[:-1], misprint))))
+
+    with pytest.raises(AssertionError, match="not the same published digits"):
+        assert_print_is_true(wrong)
+
+
+@pytest.mark.claim("published-digits", source="S1 S5 S8 S9")
+@pytest.mark.parametrize("problem", PUBLISHED, ids=str)
+def test_the_trained_network_reproduces_the_published_digits(problem, subject, reference):
+    """Trained on real data, the network reproduces every published digit of every coefficient."""
+    assert_as_published(problem, subject.fit(problem))
+    assert_as_published(problem, reference.fit(problem))
+
+
+@pytest.mark.control("published-digits")
+@pytest.mark.parametrize("wrong", [Float32, StoppedEarly], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("problem", [problems.get("longley"), problems.get("star98"), problems.get("scotland")], ids=str)
+def test_single_precision_and_an_early_stop_are_refused(problem, reference, wrong):
+    """Weights in single precision, or two half steps of the fit."""
+    with pytest.raises(AssertionError, match="not the same published digits"):
+        assert_as_published(problem, wrong(reference).fit(problem))
+
+
+@pytest.mark.claim("one-optimum-only", source="S8")
+@pytest.mark.parametrize("problem", [p for p in problems.ALL if p.model.is_log_concave], ids=str)
+def test_where_the_likelihood_is_concave_there_is_one_optimum_anywhere(problem):
+    """Where the log-likelihood is concave, the enclosed optimum is the only one: training cannot end in another."""
+    optimum = proven_optimum(problem)
+
+    assert optimum.is_global
+    assert optimum.contraction < 1
+
+
+@pytest.mark.control("one-optimum-only")
+@pytest.mark.parametrize("problem", [p for p in problems.where(tag="pair") if not p.model.is_log_concave], ids=str)
+def test_no_such_thing_is_said_of_other_models(problem):
+    """Elsewhere the optimum is the only one in its box, and no more is said."""
+    assert not proven_optimum(problem).is_global
