@@ -162,6 +162,11 @@ def pytest_report_to_serializable(report: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     from spec.report import table
 
+    for category in ("precondition failed", "engine broke"):  # pytest prints the stories of what it calls failed only
+        for report in terminalreporter.stats.get(category, ()):
+            terminalreporter.section(report.nodeid, sep="_")
+            terminalreporter.write_line(str(report.longrepr))
+            terminalreporter.write_line(dict(report.sections)["to run this again"])
     cases = table.collect(report for reports in terminalreporter.stats.values() for report in reports)
     if cases:
         engines = [config.getoption("--subject"), config.getoption("--reference")]

@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from spec import scoring
+from spec.domains import REAL
 from spec.engines.engine import Description, Engine, Evaluation, Fit, load
-from spec.families import Binomial, Family, Gamma, Gaussian, Multinomial
-from spec.links import Cauchit, Identity, Link, Log, Logit
+from spec.families import Binomial, Gaussian, Multinomial
+from spec.links import Identity, Log, Logit, Probit, Softmax, Sqrt
 from spec.model import Model, Params
 from spec.problems import Problem
 
@@ -25,17 +26,21 @@ class Control:
     """An engine that answers what the engine inside answers."""
 
     spoils: tuple[str, ...] = ()
-    outputs = "one or many"  # what it can be wrong about: models with one output, with many, or both
 
     def __init__(self, inside: Engine | None = None) -> None:
         self.inside = inside or load("spec.engines.statsmodels_engine:StatsmodelsEngine")
+
+    @classmethod
+    def applies(cls, problem: Problem) -> str | None:
+        """Why it cannot be wrong about the problem; None when it can."""
+        return None
 
     def describe(self) -> Description:
         inside = self.inside.describe()
         return replace(inside, name=f"{type(self).__name__} (a control: wrong on purpose) around {inside.name}")
 
     def declines(self, problem: Problem) -> str | None:
-        return self.inside.declines(problem)
+        return self.applies(problem) or self.inside.declines(problem)
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         return self.inside.evaluate(problem, params)
@@ -43,22 +48,18 @@ class Control:
     def fit(self, problem: Problem) -> Fit:
         return self.inside.fit(problem)
 
-    def _newton(self, problem: Problem, penalty: float = 0.0, steps: int = 100, damping: float = 1.0) -> Params:
-        """Scoring on the inside engine's score, with a ridge penalty on every coefficient, or stopped early."""
-        params = scoring.start(problem)
-        for _ in range(steps):
-            free = problem.free(params)
-            score = self.inside.evaluate(problem, params).score[1 - problem.intercept :, problem.k - problem.free_outputs :]
-            gradient = score - penalty * free
-            information = scoring.expected_information(problem, params) + penalty * np.eye(free.size)
-            step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T
-            size = damping
-            while not scoring.in_domain(problem, problem.params(free + size * step)):
-                size /= 2
-            params = problem.params(free + size * step)
-            if np.abs(step).max() <= 1e-14 * np.abs(free).max():
-                break
-        return params
+
+def steps(problem: Problem, params: Params, count: int, damping: float = 1.0, penalty: float = 0.0) -> Params:
+    """So many scoring steps from ``params``, each shortened by ``damping`` and until it is in the domain."""
+    for _ in range(count):
+        free = problem.free(params)
+        gradient = scoring.score(problem, params) - penalty * free
+        information = scoring.expected_information(problem, params) + penalty * np.eye(free.size)
+        step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T * damping
+        while not scoring.in_domain(problem, problem.params(free + step)):
+            step = step / 2
+        params = problem.params(free + step)
+    return params
 
 
 class Zeros(Control):
@@ -82,57 +83,52 @@ class Zeros(Control):
 
 
 class WrongLink(Control):
-    """Uses a neighbouring link: cauchit for logit, identity for log, log for any other."""
+    """Uses another link: probit for logit, logit for any other of a share; square root for log and identity, else log."""
 
     spoils = RUNGS
-    outputs = "one"
 
-    def declines(self, problem: Problem) -> str | None:
-        if isinstance(problem.model.family, Multinomial):
-            return "no other link is known for the multinomial family"
-        return self.inside.declines(self._wrong(problem))
+    @classmethod
+    def applies(cls, problem: Problem) -> str | None:
+        return "no other link is known for the multinomial family" if problem.model.link == Softmax() else None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        return self.inside.evaluate(self._wrong(problem), params)
+        return self.inside.evaluate(replace(problem, model=self._wrong(problem.model)), params)
 
     def fit(self, problem: Problem) -> Fit:
-        return self.inside.fit(self._wrong(problem))
+        """The right means, seen through the wrong link."""
+        fit = self.inside.fit(problem)
+        mu = np.abs(problem.model.link.inverse(problem.eta(fit.params)))
+        free, *_ = np.linalg.lstsq(problem.design, self._wrong(problem.model).link(mu), rcond=None)
+        return replace(fit, params=problem.params(free))
 
     @staticmethod
-    def _wrong(problem: Problem) -> Problem:
-        family, link = problem.model.family, problem.model.link
-        if isinstance(family, Binomial):
-            other: Link = Cauchit() if not isinstance(link, Cauchit) else Logit()
-        else:
-            other = Log() if not isinstance(link, Log) else Identity()
-        return with_model(problem, Model(family, other))
+    def _wrong(model: Model) -> Model:
+        if isinstance(model.family, Binomial):
+            return replace(model, link=Probit() if model.link == Logit() else Logit())
+        return replace(model, link=Sqrt() if model.link in (Log(), Identity()) else Log())
 
 
 class WrongLoss(Control):
-    """Keeps the activation and takes squared error for the loss (cross-entropy's place), or Poisson's for squared error's."""
+    """Keeps the activation, and takes squared error for the loss."""
 
     spoils = ("objective", "gradient", "curvature", "optimum")
-    outputs = "one"
 
-    def declines(self, problem: Problem) -> str | None:
-        if isinstance(problem.model.family, Multinomial):
-            return "squared error of a softmax is no generalized linear model of the inside engine"
-        if isinstance(problem.model.family, Gaussian) and (problem.y <= 0).any():
-            return "a Gamma loss needs positive responses"
+    @classmethod
+    def applies(cls, problem: Problem) -> str | None:
+        if isinstance(problem.model.family, Gaussian | Multinomial):
+            return "squared error is right for the Gaussian, and for softmax the engine inside has none"
         return None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         return self.inside.evaluate(self._wrong(problem), params)
 
     def fit(self, problem: Problem) -> Fit:
-        return self.inside.fit(self._wrong(problem))
+        fit = self.inside.fit(problem)
+        return replace(fit, params=steps(self._wrong(problem), fit.params, 3))
 
     @staticmethod
     def _wrong(problem: Problem) -> Problem:
-        other: Family = Gaussian()
-        if isinstance(problem.model.family, Gaussian):
-            other = Gamma()
-        return with_model(problem, Model(other, problem.model.link))
+        return replace(problem, model=Model(Gaussian(), problem.model.link))
 
 
 class NoBias(Control):
@@ -140,17 +136,26 @@ class NoBias(Control):
 
     spoils = RUNGS
 
-    def declines(self, problem: Problem) -> str | None:
-        return self.inside.declines(problem) if problem.intercept and problem.p else "there is no bias to forget, or nothing else"
+    @classmethod
+    def applies(cls, problem: Problem) -> str | None:
+        model = problem.model
+        if not problem.intercept or model.link.eta_domain != REAL or model.link.mu_domain != model.family.mu_domain:
+            return "there is no bias, or without it the means leave the family's domain"
+        return None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        return self.inside.evaluate(problem, Params(0 * params.intercept, params.coef))
+        right = self.inside.evaluate(problem, Params(0 * params.intercept, params.coef))
+        kept = np.tile(np.arange(problem.q) > 0, problem.free_outputs)
+        return replace(
+            right,
+            score=right.score * (np.arange(1 + problem.p) > 0)[:, None],
+            curvature=lambda: right.information * np.outer(kept, kept),
+        )
 
     def fit(self, problem: Problem) -> Fit:
+        fit = self.inside.fit(problem)
         without = replace(problem, intercept=False)
-        fit = self.inside.fit(without)
-        errors = np.vstack([np.zeros((1, problem.free_outputs)), fit.standard_errors])
-        return replace(fit, params=without.params(without.free(fit.params)), standard_errors=errors)
+        return replace(fit, params=steps(without, Params(0 * fit.params.intercept, fit.params.coef), 5))
 
 
 class Ridge(Control):
@@ -171,7 +176,8 @@ class Ridge(Control):
         )
 
     def fit(self, problem: Problem) -> Fit:
-        return replace(self.inside.fit(problem), params=self._newton(problem, penalty=self.penalty))
+        fit = self.inside.fit(problem)
+        return replace(fit, params=steps(problem, fit.params, 5, penalty=self.penalty))
 
 
 class StoppedEarly(Control):
@@ -180,7 +186,7 @@ class StoppedEarly(Control):
     spoils = ("optimum",)
 
     def fit(self, problem: Problem) -> Fit:
-        return replace(self.inside.fit(problem), params=self._newton(problem, steps=2, damping=0.5), reason="two steps seemed enough")
+        return replace(self.inside.fit(problem), params=steps(problem, scoring.start(problem), 2, damping=0.5), reason="two steps seemed enough")
 
 
 class Nudged(Control):
@@ -199,10 +205,10 @@ class ClassesPermuted(Control):
     """Takes the last two classes for each other."""
 
     spoils = RUNGS
-    outputs = "many"
 
-    def declines(self, problem: Problem) -> str | None:
-        return self.inside.declines(problem) if problem.k > 2 else "there are no two classes besides the baseline to permute"
+    @classmethod
+    def applies(cls, problem: Problem) -> str | None:
+        return None if problem.model.link == Softmax() else "there are no classes to permute"
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         order = self._order(problem)
@@ -244,14 +250,9 @@ def _single(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32).astype(float)
 
 
-def with_model(problem: Problem, model: Model) -> Problem:
-    """The same data under another model."""
-    return replace(problem, model=model)
-
-
 CONTROLS: tuple[type[Control], ...] = (Zeros, WrongLink, WrongLoss, NoBias, Ridge, StoppedEarly, Nudged, ClassesPermuted, Float32)
 
 
-def controls(rung: str, outputs: str) -> list[type[Control]]:
-    """The controls that spoil a rung for models with "one" output or with "many"."""
-    return [control for control in CONTROLS if rung in control.spoils and outputs in control.outputs]
+def controls(rung: str, problem: Problem) -> list[type[Control]]:
+    """The controls that spoil a rung of the ladder for a problem."""
+    return [control for control in CONTROLS if rung in control.spoils and control.applies(problem) is None]

@@ -19,16 +19,16 @@ from spec.families import Binomial, Multinomial
 from spec.model import Model, Params
 from spec.problems import Problem
 
-FAMILIES = {
-    "Gaussian": lambda family, link: families.Gaussian(link),
-    "Binomial": lambda family, link: families.Binomial(link),
-    "Poisson": lambda family, link: families.Poisson(link),
-    "Gamma": lambda family, link: families.Gamma(link),
-    "InverseGaussian": lambda family, link: families.InverseGaussian(link),
-    "NegativeBinomial": lambda family, link: families.NegativeBinomial(link, alpha=family.alpha),
-    "Tweedie": lambda family, link: families.Tweedie(link, var_power=family.power),
+PARAMETERS: dict[str, Any] = {
+    "Gaussian": lambda family: {},
+    "Binomial": lambda family: {},
+    "Poisson": lambda family: {},
+    "Gamma": lambda family: {},
+    "InverseGaussian": lambda family: {},
+    "NegativeBinomial": lambda family: {"alpha": family.alpha},
+    "Tweedie": lambda family: {"var_power": family.power},
 }
-LINKS = {
+LINKS: dict[str, Any] = {
     "Identity": lambda link: links.Identity(),
     "Log": lambda link: links.Log(),
     "Logit": lambda link: links.Logit(),
@@ -45,8 +45,9 @@ LINKS = {
 }
 
 def family(model: Model) -> Any:
-    """statsmodels' family object with its link."""
-    return FAMILIES[type(model.family).__name__](model.family, LINKS[type(model.link).__name__](model.link))
+    """statsmodels' family object with its link, whether or not its list of safe links has the pair."""
+    name, link = type(model.family).__name__, LINKS[type(model.link).__name__](model.link)
+    return getattr(families, name)(link, check_link=False, **PARAMETERS[name](model.family))
 
 
 class StatsmodelsEngine:
@@ -110,8 +111,9 @@ class StatsmodelsEngine:
     def _irls(model: GLM, iterations: int) -> tuple[Any, float]:
         """The fit, and its last step in standard errors. Runs until no coefficient moves by more than its last digits."""
         # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PerfectSeparationWarning)  # said of every saturated table, whose deviance is zero
+        # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
+        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+            warnings.simplefilter("ignore", PerfectSeparationWarning)
             results = model.fit(tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
         before, after = np.asarray(results.fit_history["params"][-2:])
         return results, float(np.abs((after - before) / results.bse).max())

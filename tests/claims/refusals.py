@@ -5,11 +5,17 @@ import pytest
 from spec.engines.control import RUNGS, controls
 
 
-def refusals(chapter, outputs, problems):
-    """A case for each rung, each control that spoils it for models with "one" or "many" outputs, and each problem."""
+def refusals(chapter, problems, slugs="{chapter}-{rung}", rungs=RUNGS):
+    """A case for each problem, each rung, and each control that spoils the rung for that problem."""
     return [
-        pytest.param(rung, wrong, problem, marks=pytest.mark.control(f"{chapter}-{rung}"), id=f"{rung}-{wrong.__name__}-{problem}")
-        for rung in RUNGS
-        for wrong in controls(rung, outputs)
+        pytest.param(
+            rung,
+            wrong,
+            problem,
+            marks=pytest.mark.control(slugs.format(chapter=chapter, rung=rung)),
+            id=f"{rung}-{wrong.__name__}-{problem}",
+        )
         for problem in problems
+        for rung in rungs
+        for wrong in controls(rung, problem)
     ]

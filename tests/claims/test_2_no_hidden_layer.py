@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.engines.control import controls
-from spec.evidence.agreement import assert_same_mean
+from spec.evidence.agreement import assert_same_mean, climb
+from tests.claims.refusals import refusals
 
 ONE = problems.where(tag="pair")
 MANY = problems.where(tag="small")
@@ -32,22 +32,13 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
     assert_same_mean(problem, params, subject.evaluate(problem, params))
 
 
-@pytest.mark.control("prediction-is-activation-of-linear-predictor")
-@pytest.mark.parametrize("wrong", controls("mean", "one"), ids=lambda c: c.__name__)
-@pytest.mark.parametrize("problem", ONE, ids=str)
-def test_another_function_is_refused(problem, params, reference, wrong):
-    """Another link, no bias, single precision, zeros."""
+@pytest.mark.parametrize(
+    ("rung", "wrong", "problem"), refusals("prediction-is-activation-of-linear-predictor", ONE + MANY, slugs="{chapter}", rungs=["mean"])
+)
+def test_another_function_is_refused(rung, wrong, problem, params, reference):
+    """Another link, no bias, classes exchanged, single precision, zeros."""
     with pytest.raises(AssertionError, match="not the same mean"):
-        assert_same_mean(problem, params, wrong(reference).evaluate(problem, params))
-
-
-@pytest.mark.control("prediction-is-activation-of-linear-predictor")
-@pytest.mark.parametrize("wrong", controls("mean", "many"), ids=lambda c: c.__name__)
-@pytest.mark.parametrize("problem", [p for p in MANY if "two-classes" not in p.tags], ids=str)
-def test_another_function_of_several_classes_is_refused(problem, params, reference, wrong):
-    """Classes exchanged, no bias, single precision, zeros."""
-    with pytest.raises(AssertionError, match="not the same mean"):
-        assert_same_mean(problem, params, wrong(reference).evaluate(problem, params))
+        climb(rung, problem, params, wrong(reference), reference)
 
 
 @pytest.mark.claim("only-the-linear-predictor-counts", source="S2")

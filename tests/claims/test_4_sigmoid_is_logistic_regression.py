@@ -187,7 +187,7 @@ def test_the_trained_sigmoid_network_is_the_logistic_regression(problem, subject
     assert_same_optimum(problem, reference.fit(problem))
 
 
-@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("sigmoid", "one", [COLOURS, problems.get("star98")]))
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("sigmoid", [COLOURS, problems.get("star98")]))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

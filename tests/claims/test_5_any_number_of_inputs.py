@@ -26,8 +26,7 @@ def test_network_and_logistic_regression_agree_at_any_width(problem, rung, param
     climb(rung, problem, params, subject, reference)
 
 
-@pytest.mark.control("any-width")
-@pytest.mark.parametrize(("rung", "wrong", "problem"), [case.values for case in refusals("", "one", WIDTHS[-2:-1])])
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("any-width", WIDTHS[:-1], slugs="{chapter}"))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
