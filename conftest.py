@@ -16,19 +16,24 @@ import pytest
 
 SUBJECT = "spec.engines.keras_engine:KerasEngine"
 REFERENCE = "spec.engines.statsmodels_engine:StatsmodelsEngine"
-OUTCOMES = pytest.StashKey[list]()
+DEFAULTS: dict[str, Any] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
+ENGINES = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("specification")
-    group.addoption("--subject", default=SUBJECT, metavar="PACKAGE.MODULE:ENGINE", help="the engine under the claims (default: Keras)")
-    group.addoption("--reference", default=REFERENCE, metavar="PACKAGE.MODULE:ENGINE", help="what it is held against (default: statsmodels)")
+    group.addoption(
+        "--subject", default=SUBJECT, metavar="PACKAGE.MODULE:ENGINE", help="the engine under the claims (default: Keras)"
+    )
+    group.addoption(
+        "--reference", default=REFERENCE, metavar="PACKAGE.MODULE:ENGINE", help="what it is held against (default: statsmodels)"
+    )
     group.addoption("--seed", type=int, default=0, help="draws other planted problems and other points (default: 0)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
-    config.stash[OUTCOMES] = []
+    config.stash[ENGINES] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,16 +42,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.parent.name, 3))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With -n, a chapter stays in one process: its problems are proven and fitted once."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
 # -- engines and points -------------------------------------------------------------------------------------------------
 
 
 def _load(config: pytest.Config, option: str) -> Any:
+    """The engine of an option, made once. An option that names none ends the run before it has begun to mislead."""
     from spec.engines.engine import load
 
-    try:
-        return load(config.getoption(option))
-    except ValueError as error:
-        raise pytest.UsageError(f"{option}: {error}") from error
+    engines = config.stash[ENGINES]
+    if option not in engines:
+        try:
+            engines[option] = load(config.getoption(option))
+        except ValueError as error:
+            pytest.exit(f"{option}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    return engines[option]
 
 
 @pytest.fixture(scope="session")
@@ -116,18 +135,23 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             return (yield)
         finally:
             item.user_properties.append(("measurements", [vars(m) for m in measurements]))
+            engines = item.config.stash[ENGINES]
+            if len(engines) == 2:
+                item.user_properties.append(("engines", [str(engines["--subject"]), str(engines["--reference"])]))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = yield
+    report: Any = yield
     for kind in ("claim", "control"):
-        marker = item.get_closest_marker(kind)
-        if marker is not None:
-            said = (getattr(item, "function", None).__doc__ or "").strip().partition("\n")[0]  # type: ignore[union-attr]
-            case = {"kind": kind, "slug": marker.args[0], "source": marker.kwargs.get("source", ""), "sentence": said}
-            item.user_properties.append(("case", case)) if call.when == "setup" else None
-            report.user_properties = list(item.user_properties)
+        if (marker := item.get_closest_marker(kind)) is None:
+            continue
+        if call.when == "setup":
+            sentence = (getattr(item, "function").__doc__ or "").strip().partition("\n")[0]  # noqa: B009
+            place = [item.path.name, item.location[1]]
+            case = {"kind": kind, "slug": marker.args[0], "source": marker.kwargs.get("source", ""), "sentence": sentence}
+            item.user_properties.append(("case", {**case, "place": place}))
+        report.user_properties = list(item.user_properties)
     if call.excinfo is not None and report.outcome == "failed":
         from spec.engines.engine import EngineError
         from spec.evidence.preconditions import PreconditionFailed
@@ -138,12 +162,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         elif isinstance(call.excinfo.value, EngineError):
             report.status = "broke"
             report.longrepr = f"the engine broke, which is no verdict on the claim: {call.excinfo.value}"
-        options = [f"{o} {item.config.getoption(o)}" for o in ("--subject", "--reference", "--seed") if item.config.getoption(o) != DEFAULTS[o]]
-        report.sections.append(("to run this again", " ".join(["pytest", f"'{item.nodeid}'", *options])))
+        changed = [o for o, default in DEFAULTS.items() if item.config.getoption(o) != default]
+        again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {item.config.getoption(o)}" for o in changed)])
+        judged = [f"{o[2:]:9} {engine}" for o, engine in item.config.stash[ENGINES].items()]
+        report.sections.append(("to run this again", "\n".join([again, *judged])))
     return report
-
-
-DEFAULTS: dict[str, Any] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
@@ -155,10 +178,6 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return None
 
 
-def pytest_report_to_serializable(report: Any) -> None:
-    return None  # `status` is an attribute of the report: pytest-xdist carries it as it is
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     from spec.report import table
 
@@ -167,8 +186,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.section(report.nodeid, sep="_")
             terminalreporter.write_line(str(report.longrepr))
             terminalreporter.write_line(dict(report.sections)["to run this again"])
-    cases = table.collect(report for reports in terminalreporter.stats.values() for report in reports)
-    if cases:
-        engines = [config.getoption("--subject"), config.getoption("--reference")]
-        for line in table.render(cases, engines, config.getoption("--seed"), terminalreporter.isatty, terminalreporter._tw.fullwidth):
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    claims = table.collect(reports)
+    if claims:
+        told = next(
+            (dict(r.user_properties)["engines"] for r in reports if "engines" in dict(getattr(r, "user_properties", ()))), None
+        )
+        subject, reference = told or (config.getoption("--subject"), config.getoption("--reference"))
+        title = f"{subject}\nheld against {reference} and the proven optimum, seed {config.getoption('--seed')}"
+        for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)

@@ -195,7 +195,9 @@ class NegativeBinomial(Family):
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < np.inf:
-            raise ValueError(f"NegativeBinomial(alpha={self.alpha}): alpha must be positive and finite; as it nears 0 use Poisson().")
+            raise ValueError(
+                f"NegativeBinomial(alpha={self.alpha}): alpha must be positive and finite; as it nears 0 use Poisson()."
+            )
 
     @property
     def canonical_link(self) -> Link:

@@ -247,7 +247,9 @@ class Power(Link):
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.exponent) or self.exponent == 0:
-            raise ValueError(f"Power(exponent={self.exponent}): a power link needs a finite exponent other than 0; at 0 use Log().")
+            raise ValueError(
+                f"Power(exponent={self.exponent}): a power link needs a finite exponent other than 0; at 0 use Log()."
+            )
 
     def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
         return mu**self.exponent

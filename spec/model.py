@@ -36,7 +36,9 @@ class Model:
 
     def __post_init__(self) -> None:
         if isinstance(self.family, Multinomial) != isinstance(self.link, Softmax):
-            raise ValueError(f"{self.family} with {self.link}: the multinomial family and the softmax link go with each other only.")
+            raise ValueError(
+                f"{self.family} with {self.link}: the multinomial family and the softmax link go with each other only."
+            )
 
     @property
     def is_canonical(self) -> bool:

@@ -171,7 +171,8 @@ class Ridge(Control):
             right,
             loss=right.loss + right.loss_scale * lost / problem.n,
             log_likelihood=right.log_likelihood - lost,
-            score=right.score - self.penalty * params.matrix * (1 if problem.intercept else np.arange(1 + problem.p)[:, None] > 0),
+            score=right.score
+            - self.penalty * params.matrix * (1 if problem.intercept else np.arange(1 + problem.p)[:, None] > 0),
             curvature=lambda: right.information + self.penalty * np.eye(len(right.information)),
         )
 
@@ -186,7 +187,11 @@ class StoppedEarly(Control):
     spoils = ("optimum",)
 
     def fit(self, problem: Problem) -> Fit:
-        return replace(self.inside.fit(problem), params=steps(problem, scoring.start(problem), 2, damping=0.5), reason="two steps seemed enough")
+        return replace(
+            self.inside.fit(problem),
+            params=steps(problem, scoring.start(problem), 2, damping=0.5),
+            reason="two steps seemed enough",
+        )
 
 
 class Nudged(Control):

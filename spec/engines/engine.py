@@ -162,7 +162,9 @@ class Checked:
         if array.shape != expected:
             raise EngineError(f"{who}: {what} has shape {array.shape}, the contract says {expected}.")
         if not np.isfinite(array).all():
-            raise EngineError(f"{who}: {what} is NaN or infinite in {np.count_nonzero(~np.isfinite(array))} of {array.size} places.")
+            raise EngineError(
+                f"{who}: {what} is NaN or infinite in {np.count_nonzero(~np.isfinite(array))} of {array.size} places."
+            )
 
 
 def load(path: str) -> Checked:
@@ -179,5 +181,8 @@ def load(path: str) -> Checked:
     engine = factory()
     missing = [method for method in ("describe", "declines", "evaluate", "fit") if not callable(getattr(engine, method, None))]
     if missing:
-        raise ValueError(f"engine {path!r}: lacks the method{'s' if len(missing) > 1 else ''} {', '.join(missing)} of spec.engines.engine.Engine.")
+        raise ValueError(
+            f"engine {path!r}: lacks the method{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
+            "of spec.engines.engine.Engine."
+        )
     return Checked(engine)

@@ -239,7 +239,9 @@ class KerasEngine:
             params, objective, score = trial, new_objective, new_score
         return self._answer(network, params, objective, decrement < 1e-16, iteration, reason)
 
-    def train(self, problem: Problem, optimizer: Any = "adam", epochs: int = 100, batch_size: int | None = None, **options: Any) -> Fit:
+    def train(
+        self, problem: Problem, optimizer: Any = "adam", epochs: int = 100, batch_size: int | None = None, **options: Any
+    ) -> Fit:
         """Keras's own ``compile`` and ``fit`` from zero weights, as a user would; never claims to have converged."""
         network = self.network(problem)
         network.params = Params(np.zeros(problem.k), np.zeros((problem.p, problem.k)))

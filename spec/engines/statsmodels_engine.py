@@ -1,4 +1,4 @@
-"""statsmodels: GLM, MNLogit and OLS behind the contract, at tight tolerance. The only file of the engines that knows statsmodels."""
+"""statsmodels: GLM, MNLogit and OLS behind the contract, at tight tolerance. The only engine that knows statsmodels."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ LINKS: dict[str, Any] = {
     "NegativeBinomialLink": lambda link: links.NegativeBinomial(alpha=link.alpha),
 }
 
+
 def family(model: Model) -> Any:
     """statsmodels' family object with its link, whether or not its list of safe links has the pair."""
     name, link = type(model.family).__name__, LINKS[type(model.link).__name__](model.link)
@@ -54,7 +55,9 @@ class StatsmodelsEngine:
     """The reference of the specification."""
 
     def describe(self) -> Description:
-        return Description("statsmodels", {"statsmodels": statsmodels.__version__}, "numpy", "float64", "https://www.statsmodels.org")
+        return Description(
+            "statsmodels", {"statsmodels": statsmodels.__version__}, "numpy", "float64", "https://www.statsmodels.org"
+        )
 
     def declines(self, problem: Problem) -> str | None:
         if isinstance(problem.model.family, Multinomial):
@@ -101,7 +104,9 @@ class StatsmodelsEngine:
             params=problem.params(beta[:, None]),
             converged=converged,
             iterations=iterations,
-            reason="the coefficients no longer change" if converged else f"the coefficients still change after {iterations} iterations of IRLS",
+            reason="the coefficients no longer change"
+            if converged
+            else f"the coefficients still change after {iterations} iterations of IRLS",
             standard_errors=np.asarray(results.bse)[:, None],
             deviance=float(deviance),
             log_likelihood=float(model.loglike(beta, scale=1.0)),
@@ -160,7 +165,9 @@ class StatsmodelsEngine:
             params=problem.params(free),
             converged=converged,
             iterations=int(results.mle_retvals["iterations"]),
-            reason="the last Newton step was below 1e-10" if converged else "Newton's steps are still above 1e-10 after 100 iterations",
+            reason="the last Newton step was below 1e-10"
+            if converged
+            else "Newton's steps are still above 1e-10 after 100 iterations",
             standard_errors=np.asarray(results.bse),
             deviance=-2 * float(results.llf),
             log_likelihood=float(results.llf),

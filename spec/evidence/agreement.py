@@ -72,7 +72,8 @@ def _judge(measure: str, problem: Problem, error: float, tolerance: Tolerance, f
         collected.append(measurement)
     if not error <= tolerance.value:
         raise AssertionError(
-            f"not the same {measure}: {measurement.digits:.1f} digits agree; the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
+            f"not the same {measure}: {measurement.digits:.1f} digits agree; "
+            f"the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
             f"  tolerance  {tolerance.reason}\n"
             f"  problem    {problem}: {problem.model}, {problem.n} rows, {problem.p} columns, {problem.k} outputs\n"
             f"  found      {found}\n"
@@ -95,11 +96,21 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
     exact = exact_mean(problem, params)
     nearest = np.array([[float(value) for value in row] for row in exact])
     error = np.array(
-        [[abs(float(arb(m) - value)) for m, value in zip(row, balls, strict=True)] for row, balls in zip(mine.mean.tolist(), exact, strict=True)]
+        [
+            [abs(float(arb(m) - value)) for m, value in zip(row, balls, strict=True)]
+            for row, balls in zip(mine.mean.tolist(), exact, strict=True)
+        ]
     )
     allowed = tolerances.MEAN_ULPS * np.spacing(np.abs(nearest)) + _mean_slack(problem, params)
     relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
-    _judge("mean", problem, float((error / allowed).max()), tolerances.mean(), _worst(error / allowed, mine.mean, nearest, "mean"), relative)
+    _judge(
+        "mean",
+        problem,
+        float((error / allowed).max()),
+        tolerances.mean(),
+        _worst(error / allowed, mine.mean, nearest, "mean"),
+        relative,
+    )
 
 
 def _mean_slack(problem: Problem, params: Params) -> np.ndarray:
@@ -213,7 +224,8 @@ def assert_same_optimum(problem: Problem, mine: Fit) -> None:
     tolerance = tolerances.planted_optimum() if planted else tolerances.optimum(attainable_digits(problem, optimum))
     found = (
         _worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
-        + f"; {standard_errors_away(optimum, mine.params):.2g} standard errors away, {optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
+        + f"; {standard_errors_away(optimum, mine.params):.2g} standard errors away, "
+        + f"{optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
     )
     _judge("optimum", problem, float(error.max()), tolerance, found)
 
@@ -294,11 +306,16 @@ def _judge_printed(problem: Problem, free: np.ndarray, slack: np.ndarray) -> Non
     value = np.array([[float(entry) for entry in row] for row in printed])
     half = np.array([[half_unit(entry) for entry in row] for row in printed])
     error = np.array(
-        [[abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text, strict=True)] for row, text in zip(free.tolist(), printed, strict=True)]
+        [
+            [abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text, strict=True)]
+            for row, text in zip(free.tolist(), printed, strict=True)
+        ]
     )
     excess = error / (half + slack)
     relative = float((error / np.where(value == 0, 1.0, np.abs(value))).max())
-    tolerance = Tolerance(1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know"))
+    tolerance = Tolerance(
+        1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know")
+    )
     _judge("published digits", problem, float(excess.max()), tolerance, _worst(excess, free, value, "coefficient"), relative)
 
 

@@ -20,9 +20,9 @@ What makes it rigorous, step by step:
   by a factor within :math:`e^{\pm 2d}`, so each entry of :math:`\mathrm{diag}(\mu) - \mu\mu^\top` by one within
   :math:`e^{\pm 4d}` (the diagonal is :math:`\mu_a \sum_{b \ne a} \mu_b`, again products of two).
 * Products of matrices are taken in float64 with the a-priori bound
-  :math:`|\mathrm{fl}(AB) - AB| \le \gamma_n |A||B|, \gamma_n = nu/(1 - nu)`, true for any order of summation, with or without fused
-  multiply-add (Higham 2002, section 3.5; its use for verification after Rump 2010, Acta Numerica 19). It asks for the
-  classical product and for no underflow, both so for OpenBLAS and numbers of this size.
+  :math:`|\mathrm{fl}(AB) - AB| \le \gamma_n |A||B|, \gamma_n = nu/(1 - nu)`, true for any order of summation, with or without
+  fused multiply-add (Higham 2002, section 3.5; its use for verification after Rump 2010, Acta Numerica 19). It asks for
+  the classical product and for no underflow, both so for OpenBLAS and numbers of this size.
 * An upper bound is itself a sum of fewer than 2^20 products of non-negative numbers; `up` adds more than it can have lost.
 """
 
@@ -45,7 +45,11 @@ from spec.model import Params
 from spec.problems import Problem
 
 PRECISION = 128  # bits, against float64's 53: the score at the centre is exact for every purpose here
-BOXES = (2.0**-10, 2.0**-20, 2.0**-30)  # in standard errors: the boxes in which to prove the optimum the only one, the widest first
+BOXES = (
+    2.0**-10,
+    2.0**-20,
+    2.0**-30,
+)  # in standard errors: the boxes in which to prove the optimum the only one, the widest first
 UNIT = 2.0**-53
 
 
@@ -150,7 +154,9 @@ def enclose(problem: Problem) -> Optimum:
                 raise PreconditionFailed("separated", f"{problem}: {why}") from error
             if isinstance(error, NotProven):
                 raise
-            raise NotProven("not proven", f"{problem}: the observed information is not positive definite at the best point found.") from error
+            raise NotProven(
+                "not proven", f"{problem}: the observed information is not positive definite at the best point found."
+            ) from error
 
 
 def _polish(problem: Problem, white: scoring.White) -> Params:

@@ -12,7 +12,6 @@ import numpy as np
 from spec.domains import REAL
 from spec.engines.engine import Fit
 from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson
-
 from spec.links import Log
 from spec.problems import Problem
 
@@ -34,7 +33,9 @@ def check(problem: Problem) -> None:
 def check_fit(problem: Problem, fit: Fit) -> None:
     """Raise PreconditionFailed for a fit that its own engine does not call converged."""
     if not fit.converged:
-        raise PreconditionFailed("convergence", f"{problem}: the fit did not converge after {fit.iterations} iterations: {fit.reason}")
+        raise PreconditionFailed(
+            "convergence", f"{problem}: the fit did not converge after {fit.iterations} iterations: {fit.reason}"
+        )
 
 
 def rank_deficiency(problem: Problem) -> str | None:
@@ -49,7 +50,8 @@ def rank_deficiency(problem: Problem) -> str | None:
     if singular[-1] > problem.n * np.finfo(float).eps * singular[0]:
         return None
     involved = [name for name, share in zip(names, np.abs(axes[-1]), strict=True) if share > 1e-6]
-    return f"the columns {', '.join(involved)} are linearly dependent (condition number {singular[0] / singular[-1]:.1g}). Drop one of them."
+    condition = singular[0] / max(singular[-1], np.finfo(float).tiny)
+    return f"the columns {', '.join(involved)} are linearly dependent (condition number {condition:.1g}). Drop one of them."
 
 
 def separation(problem: Problem) -> str | None:

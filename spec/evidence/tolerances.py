@@ -31,7 +31,9 @@ FULL_DIGITS = 13.0  # what both engines reach on planted problems: float64's 15.
 
 def mean() -> Tolerance:
     """Of |mu - exact| over 4 ulp of mu plus what the rounding of eta makes: at most 1."""
-    return Tolerance(1.0, f"{MEAN_ULPS} units in the last place of the mean, plus h' times the rounding of eta (none on a dyadic grid)")
+    return Tolerance(
+        1.0, f"{MEAN_ULPS} units in the last place of the mean, plus h' times the rounding of eta (none on a dyadic grid)"
+    )
 
 
 def loss(n: int) -> Tolerance:
@@ -56,4 +58,6 @@ def planted_optimum() -> Tolerance:
 
 def optimum(attainable: float) -> Tolerance:
     """Of the worst coefficient on data as they come; ``attainable`` in digits, see `agreement.attainable_errors`."""
-    return Tolerance(10 ** -min(attainable, FULL_DIGITS), "what a backward stable fit in float64 can know of the worst coefficient")
+    return Tolerance(
+        10 ** -min(attainable, FULL_DIGITS), "what a backward stable fit in float64 can know of the worst coefficient"
+    )

@@ -18,7 +18,9 @@ __all__ = ["ALL", "Data", "Problem", "ProblemError", "Published", "get", "where"
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 
 
-def where(*, family: type | None = None, link: type | None = None, kind: str | None = None, tag: str | None = None) -> list[Problem]:
+def where(
+    *, family: type | None = None, link: type | None = None, kind: str | None = None, tag: str | None = None
+) -> list[Problem]:
     """The problems that have everything named. Raises LookupError where there is none: a claim about nothing is an error."""
     found = [
         problem
@@ -29,7 +31,9 @@ def where(*, family: type | None = None, link: type | None = None, kind: str | N
         and (tag is None or tag in problem.tags)
     ]
     if not found:
-        raise LookupError(f"no problem has family={family}, link={link}, kind={kind}, tag={tag}; the names are {[str(p) for p in ALL]}")
+        raise LookupError(
+            f"no problem has family={family}, link={link}, kind={kind}, tag={tag}; the names are {[str(p) for p in ALL]}"
+        )
     return found
 
 

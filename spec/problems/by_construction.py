@@ -151,7 +151,9 @@ COLOURS = ("blue", "red", "purple", "grey")
 LOGISTIC, SOFTMAX = Model(Binomial(), Logit()), Model(Multinomial(), Softmax())
 
 
-def _one(name: str, model: Model, n: int, p: int, condition: float, about: str, tags: str, columns: tuple[str, ...] = ()) -> Problem:
+def _one(
+    name: str, model: Model, n: int, p: int, condition: float, about: str, tags: str, columns: tuple[str, ...] = ()
+) -> Problem:
     load = partial(elementwise, name, model, n, p, condition, columns)
     return Problem(name, model, load, kind="by-construction", condition=condition, about=about, tags=frozenset(tags.split()))
 

@@ -185,7 +185,9 @@ def _check(problem: Problem, data: Data) -> None:
     """Raise ProblemError for the first thing wrong: shapes, then NaN, then domains."""
     says = f"{problem.name}: "
     if data.X.ndim != 2 or data.y.ndim != 2:
-        raise ProblemError(f"{says}X {data.X.shape} and y {data.y.shape} must have two axes, (n, p) and (n, k); use y[:, None] for one output.")
+        raise ProblemError(
+            f"{says}X {data.X.shape} and y {data.y.shape} must have two axes, (n, p) and (n, k); use y[:, None] for one output."
+        )
     n, k = data.y.shape
     shapes = {"X": (n, data.X.shape[1]), "offset": (n, k), "weights": (n,), "trials": (n,)}
     for name, shape in shapes.items():
@@ -198,11 +200,16 @@ def _check(problem: Problem, data: Data) -> None:
         raise ProblemError(f"{says}{len(data.columns)} column names for {data.X.shape[1]} columns.")
     multinomial = isinstance(problem.model.family, Multinomial)
     if multinomial != (k > 1):
-        raise ProblemError(f"{says}the {problem.model.family} response has {k} columns; it takes {'one for each class, 2 or more' if multinomial else '1'}.")
+        raise ProblemError(
+            f"{says}the {problem.model.family} response has {k} columns; "
+            f"it takes {'one for each class, 2 or more' if multinomial else '1'}."
+        )
     for name in ("X", "y", "offset", "weights", "trials"):
         value = getattr(data, name)
         if value is not None and not np.isfinite(value).all():
-            raise ProblemError(f"{says}{name} is NaN or infinite in {_rows(~np.isfinite(value))}. Drop or impute those rows first.")
+            raise ProblemError(
+                f"{says}{name} is NaN or infinite in {_rows(~np.isfinite(value))}. Drop or impute those rows first."
+            )
     for name in ("weights", "trials"):
         value = getattr(data, name)
         if value is not None and (value < 0).any():

@@ -45,12 +45,11 @@ def outcome(report: Any) -> str:
 
 
 def collect(reports: Iterable[Any]) -> dict[str, Claim]:
-    """The claims in the order in which they ran, from pytest's reports; a case that never came to its call counts once."""
+    """The claims in reading order, from pytest's reports; a case that never came to its call counts once."""
+    told = [(properties["case"], properties, report) for report in reports if "case" in (properties := _properties(report))]
     claims: dict[str, Claim] = {}
-    for report in sorted((r for r in reports if hasattr(r, "user_properties")), key=lambda r: getattr(r, "start", 0.0)):
-        properties = dict(report.user_properties)
-        case = properties.get("case")
-        if case is None or (report.when != "call" and report.outcome == "passed"):
+    for case, properties, report in sorted(told, key=lambda t: t[0]["place"]):
+        if report.when != "call" and report.outcome == "passed":
             continue
         claim = claims.setdefault(case["slug"], Claim(case["slug"]))
         if case["kind"] == "control":
@@ -65,51 +64,63 @@ def collect(reports: Iterable[Any]) -> dict[str, Claim]:
     return {slug: claim for slug, claim in claims.items() if claim.sentence}
 
 
-def evidence(claim: Claim) -> str:
-    """The worst measurement: digits, and on which problem."""
-    worst = claim.worst
-    if worst is None:
-        return "exact"
-    required = "" if math.isnan(worst["required"]) else f", {worst['required']:.1f} required"
-    return f"{worst['digits']:.1f} digits ({worst['problem']}{required})"
+def _properties(report: Any) -> dict[str, Any]:
+    return dict(getattr(report, "user_properties", ()))
 
 
-def cases(claim: Claim) -> str:
-    """How many cases held of those that ran, and whatever else became of them."""
+def held(claim: Claim) -> str:
+    """How many cases held of those that ran, and what became of the others."""
     ran = sum(claim.outcomes[o] for o in OUTCOMES if o != "declined")
     others = [f"{count} {name}" for name, count in claim.outcomes.items() if count and name != "holds"]
-    return ", ".join([f"{claim.outcomes['holds']}/{ran}", *others])
+    return "\n".join([f"{claim.outcomes['holds']}/{ran}", *others])
 
 
-def controls(claim: Claim) -> str:
-    """How many engines and answers that are wrong on purpose were refused."""
+def refused(claim: Claim) -> str:
+    """How many answers that are wrong on purpose were refused."""
     return f"{claim.refused}/{claim.refused + claim.accepted}" if claim.refused + claim.accepted else "-"
 
 
-def render(claims: dict[str, Claim], engines: list[str], seed: int, color: bool, width: int) -> Iterator[str]:
-    """The lines of the table."""
+def evidence(claim: Claim) -> tuple[str, str]:
+    """The worst measurement: its digits, with those required where it is digits that are required, and its problem."""
+    worst = claim.worst
+    if worst is None:
+        return "exact", ""
+    required = "" if math.isnan(worst["required"]) else f" (≥ {worst['required']:.1f})"
+    return f"{worst['digits']:.1f}{required}", worst["problem"]
+
+
+def mark(claim: Claim) -> str:
+    """Holds, fails, or could not be judged."""
+    if claim.holds:
+        return "✓"
+    return "✗" if claim.outcomes["fails"] or claim.accepted else "?"
+
+
+def render(claims: dict[str, Claim], title: str, color: bool, width: int) -> Iterator[str]:
+    """The lines of the table, and a closing sentence."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    subject, reference = engines
-    table = Table(box=SIMPLE_HEAD, title=f"{subject} against {reference}, seed {seed}", title_justify="left", pad_edge=False)
-    for header, options in (
-        ("", {"width": 1}),
-        ("source", {"no_wrap": True}),
-        ("claim", {"ratio": 1, "min_width": 24}),
-        ("held", {"justify": "right"}),
-        ("controls refused", {"justify": "right", "max_width": 8}),
-        ("worst evidence", {"max_width": 44}),
-    ):
-        table.add_column(header, **options)  # type: ignore[arg-type]
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, expand=True)
+    table.add_column("")
+    table.add_column("source", max_width=6)
+    table.add_column("claim", ratio=1)
+    table.add_column("held", justify="right")
+    table.add_column("wrong ones\nrefused", justify="right")
+    table.add_column("worst digits\n(required)", justify="right")
+    table.add_column("worst on", max_width=22, overflow="fold")
     for claim in claims.values():
-        style = "" if claim.holds else "bold red"
-        mark = "✓" if claim.holds else ("✗" if not claim.outcomes["holds"] or claim.outcomes["fails"] or claim.accepted else "!")
-        table.add_row(mark, claim.source, f"{claim.sentence}\n[dim]{claim.slug}[/dim]", cases(claim), controls(claim), evidence(claim), style=style)
+        sentence = Text.assemble(claim.sentence, "\n", (claim.slug, "dim"))
+        digits, problem = evidence(claim)
+        row = (mark(claim), claim.source, sentence, held(claim), refused(claim), digits, problem)
+        table.add_row(*row, style="" if claim.holds else "bold red")
     out = StringIO()
-    Console(file=out, width=max(width, 100), force_terminal=color, no_color=not color).print(table)
-    yield from out.getvalue().rstrip().splitlines()
-    held, total = sum(c.holds for c in claims.values()), len(claims)
-    ran = sum(sum(c.outcomes.values()) for c in claims.values())
-    yield f"{held} of {total} claims hold, in {ran} cases; {sum(c.refused for c in claims.values())} wrong answers refused."
+    Console(file=out, width=max(width, 120), force_terminal=color, no_color=not color).print(table)
+    yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())
+    total = sum(sum(claim.outcomes.values()) for claim in claims.values())
+    yield (
+        f"{sum(c.holds for c in claims.values())} of {len(claims)} claims hold, in {total} cases; "
+        f"{sum(c.refused for c in claims.values())} answers that are wrong on purpose were refused."
+    )

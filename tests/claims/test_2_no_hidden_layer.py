@@ -33,7 +33,8 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
 
 
 @pytest.mark.parametrize(
-    ("rung", "wrong", "problem"), refusals("prediction-is-activation-of-linear-predictor", ONE + MANY, slugs="{chapter}", rungs=["mean"])
+    ("rung", "wrong", "problem"),
+    refusals("prediction-is-activation-of-linear-predictor", ONE + MANY, slugs="{chapter}", rungs=["mean"]),
 )
 def test_another_function_is_refused(rung, wrong, problem, params, reference):
     """Another link, no bias, classes exchanged, single precision, zeros."""

@@ -88,7 +88,9 @@ def test_the_trained_softmax_network_is_the_maximum_likelihood_estimate(problem,
     assert_same_optimum(problem, reference.fit(problem))
 
 
-@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("softmax", [problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")]))
+@pytest.mark.parametrize(
+    ("rung", "wrong", "problem"), refusals("softmax", [problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")])
+)
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

@@ -142,7 +142,8 @@ def test_binary_cross_entropy_is_minus_the_log_likelihood(problem, params, subje
     r"""
     Binary cross-entropy is minus the Bernoulli log-likelihood, divided by the number of rows.
 
-    .. math:: L = -\frac{1}{n} \sum_i w_i \left( y_i \log \mu_i + (1 - y_i) \log(1 - \mu_i) \right) = -\frac{1}{n}\,\ell + \text{const}
+    .. math:: L = -\frac{1}{n} \sum_i w_i \bigl( y_i \log \mu_i + (1 - y_i) \log(1 - \mu_i) \bigr)
+                = -\frac{1}{n}\,\ell + \text{const}
 
     With counts, y is the share and w the number of trials; the constant holds the binomial coefficients.
     """

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from spec import problems, scoring
+from spec.domains import UNIT
+from spec.elementary import FLOAT64
 from spec.evidence.agreement import (
     assert_same_curvature,
     assert_same_gradient,
@@ -19,8 +21,6 @@ from spec.evidence.agreement import (
     assert_same_optimum,
     climb,
 )
-from spec.domains import UNIT
-from spec.elementary import FLOAT64
 from spec.families import Binomial
 from spec.links import Link
 from spec.model import Model
@@ -65,7 +65,8 @@ def test_the_back_propagated_gradient_is_the_score_of_the_model(problem, params,
     r"""
     What the network back-propagates is the score of the generalized linear model.
 
-    .. math:: -\frac{n}{c}\,\frac{\partial L}{\partial w_j} = \sum_i x_{ij}\,\frac{y_i - \mu_i}{V(\mu_i)}\,h'(\eta_i) = \frac{\partial \ell}{\partial w_j}
+    .. math:: -\frac{n}{c}\,\frac{\partial L}{\partial w_j}
+              = \sum_i x_{ij}\,\frac{y_i - \mu_i}{V(\mu_i)}\,h'(\eta_i) = \frac{\partial \ell}{\partial w_j}
     """
     assert_same_gradient(problem, params, subject.evaluate(problem, params), reference.evaluate(problem, params))
 
