@@ -10,6 +10,7 @@ which is the rounding of the argument, of each term and of their sum: nothing el
 """
 
 import dataclasses
+import inspect
 
 import mpmath
 import numpy as np
@@ -316,6 +317,30 @@ def test_dispersion_and_trials_are_one_unless_said(family):
     assert (family.log_likelihood(response, mean) == family.log_likelihood(response, mean, 1.0, 1.0)).all()
     assert (family.normaliser(response) == family.normaliser(response, 1.0, 1.0)).all()
     assert family.normaliser(response).shape == response.shape
+
+
+@pytest.mark.parametrize("kind", [Family, *map(type, FAMILIES)], ids=lambda kind: kind.__name__)
+def test_dispersion_and_trials_default_to_one_everywhere(kind):
+    """Each family's own normaliser names the same defaults, those that it has no use for too: callers need not know which."""
+    parameters = inspect.signature(kind.normaliser).parameters
+
+    assert (parameters["dispersion"].default, parameters["trials"].default) == (1.0, 1.0)
+
+
+def test_gaussian_is_defined_at_zero():
+    """At y = mu = 0 the variance is 1 and the log density -log(2 pi) / 2: zero is a number like any other."""
+    zero = np.zeros((2, 1))
+
+    assert Gaussian().variance(zero).tolist() == [[1.0], [1.0]]
+    np.testing.assert_allclose(Gaussian().log_likelihood(zero, zero), -np.log(2 * np.pi) / 2, rtol=EPS)
+
+
+def test_multinomial_orders_are_shared_among_the_last_axis():
+    """The classes are the last axis of y: a batch of tables has the orders that each of its tables has."""
+    table = np.array([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
+    batch = np.stack([table, table, table, table])
+
+    assert (Multinomial().normaliser(batch, trials=4.0) == Multinomial().normaliser(table, trials=4.0)).all()
 
 
 @pytest.mark.parametrize("family", [Gaussian(), Gamma(), InverseGaussian(), Tweedie(1.5)], ids=str)

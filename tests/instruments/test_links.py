@@ -18,8 +18,9 @@ import math
 import numpy as np
 import pytest
 import sympy as sp
+from scipy import special
 
-from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT
+from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT, Simplex
 from spec.links import (
     ELEMENTWISE,
     LINKS,
@@ -207,6 +208,31 @@ def test_tails_end_where_they_end(link, low, high):
     assert np.isfinite(link.inverse_derivative(np.array([-700.0, 700.0]))).all()
 
 
+@pytest.mark.parametrize(("link", "mirror"), [(x, x) for x in (Logit(), Probit(), Cauchit())] + [(CLogLog(), LogLog())], ids=str)
+def test_upper_tail_mirrors_the_lower(link, mirror):
+    """g(1 - mu) = -g(mu), and of cloglog and loglog crosswise, to the last digits: where 1 - mu is exact, no tail is worse."""
+    mu = 2.0 ** -np.arange(2, 54)
+
+    np.testing.assert_allclose(link(1 - mu), -mirror(mu), rtol=2 * ULPS * EPS)
+    np.testing.assert_allclose(mirror(1 - mu), -link(mu), rtol=2 * ULPS * EPS)
+
+
+@pytest.mark.parametrize(
+    ("link", "about_half"),
+    [
+        (Logit(), lambda d: 2 * np.arctanh(2 * d)),
+        (Probit(), lambda d: np.sqrt(2) * special.erfinv(2 * d)),
+        (Cauchit(), lambda d: np.tan(np.pi * d)),
+    ],
+    ids=lambda x: str(x) if isinstance(x, Link) else "",
+)
+def test_middle_keeps_its_digits(link, about_half):
+    """g(1/2 + d) is right relative to d, however small d is: where mu - 1/2 is exact, the middle is no worse than the tails."""
+    d = np.concatenate([-(2.0 ** -np.arange(2, 54)), 2.0 ** -np.arange(3, 53)])
+
+    np.testing.assert_allclose(link(0.5 + d), about_half(d), rtol=2 * ULPS * EPS)
+
+
 @pytest.mark.parametrize("link", ELEMENTWISE, ids=str)
 def test_shape_is_kept(link):
     """g, h and h' work element by element: the result has the argument's shape, and is float64."""
@@ -288,7 +314,7 @@ def test_h_maps_its_domain_into_the_means(link):
         (Power(0.5), POSITIVE, POSITIVE),
         (Power(-0.5), POSITIVE, POSITIVE),
         (NegativeBinomialLink(0.5), NEGATIVE, POSITIVE),
-        (Softmax(), REAL, Softmax.mu_domain),
+        (Softmax(), REAL, Simplex(interior=True)),
     ],
     ids=str,
 )
@@ -378,7 +404,9 @@ def rng():
 
 # --- softmax --------------------------------------------------------------------------------------------------------
 
-ETA = np.array([[0.0, 0.0, 0.0], [0.3, -1.2, 2.5], [800.0, -800.0, 799.0], [-745.0, 0.0, 5.5], [1e6, 1e6 + 1, 1e6 - 30]])
+ETA = np.array(
+    [[0.0, 0.0, 0.0], [0.3, -1.2, 2.5], [800.0, -800.0, 799.0], [-745.0, 0.0, 5.5], [1e6, 1e6 + 1, 1e6 - 30], [0.0, -40.0, -41.0]]
+)
 
 
 def test_softmax_is_right_to_the_last_digits():
@@ -448,11 +476,23 @@ def test_softmax_jacobian_is_the_derivative():
     shares = [sp.exp(s) / sum(sp.exp(t) for t in symbols) for s in symbols]
     jacobian = Softmax().inverse_derivative(ETA)
 
-    assert jacobian.shape == (5, 3, 3)
+    assert jacobian.shape == (6, 3, 3)
     for (n, a, b), entry in np.ndenumerate(jacobian):
         exact = value(sp.diff(shares[a], symbols[b]), *symbols)(*ETA[n])
         # relative to the entry itself, however small: 1 - mu_a is the sum of the other shares and never a difference
         assert abs(entry - exact) <= 2 * ULPS * (ulp(exact) + EPS * abs(float(exact)) * np.ptp(ETA[n]))
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (2, 3, 3), (2, 6, 3)], ids=str)
+def test_softmax_takes_any_number_of_leading_axes(shape):
+    """The classes are the last axis, whatever stands before it: each row gets what it gets alone."""
+    rows = np.resize(ETA, shape)
+    jacobian = Softmax().inverse_derivative(rows)
+
+    assert jacobian.shape == (*shape, 3)
+    for index in np.ndindex(shape[:-1]):
+        assert (jacobian[index] == Softmax().inverse_derivative(rows[index])).all()
+        assert (Softmax().inverse(rows)[index] == Softmax().inverse(rows[index])).all()
 
 
 def test_softmax_jacobian_is_symmetric_and_loses_one_rank():

@@ -1,0 +1,132 @@
+"""The suite as its users run it: other engines by --subject, what becomes of wrong and broken ones, ids, and the table."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spec.engines.control import CONTROLS
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = ["tests/claims", "-p", "no:cacheprovider", "--color=no"]
+FEW = "not refused and (binomial-logit or poisson-log or softmax-3-to-3 or softmax-8-to-5) and not by-hand"
+
+
+def run(*options: str) -> tuple[int, str]:
+    """The exit status and the output of pytest."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.__name__)
+def test_a_wrong_engine_fails_on_the_rungs_that_it_spoils_and_on_no_other(control):
+    """Given by --subject, a wrong engine is refused by name on exactly the rungs that it spoils."""
+    status, said = run(*CHAPTERS, "-k", FEW, "--subject", f"spec.engines.control:{control.__name__}", "--tb=short")
+
+    assert status == 1
+    assert set(re.findall(r"not the same (\w+):", said)) == set(control.spoils)
+    assert f"subject   {control.__name__} (a control: wrong on purpose)" in said
+
+
+def test_a_right_engine_from_outside_passes():
+    """Given by --subject, an engine of the reader's own that is right holds on every rung, and may decline."""
+    status, said = run(*CHAPTERS, "-k", FEW, "--subject", "tests.instruments.outside:Formulas")
+
+    assert status == 0, said
+    assert re.search(r"Formulas \(numpy .*\n *held against statsmodels", said)
+    assert re.search(r"\d+ passed, \d+ skipped", said)
+
+
+@pytest.mark.parametrize(
+    ("engine", "outcome", "why"),
+    [
+        ("Raises", "engine broke", r"Formulas.fit\(binomial-probit\) raised ZeroDivisionError: no luck"),
+        ("NotANumber", "engine broke", r"Formulas.fit\(binomial-probit\): params.coef is NaN or infinite in 3 of 3 places"),
+        ("WrongShape", "engine broke", r"standard_errors has shape \(4,\), the contract says \(4, 1\)"),
+        ("NeverConverges", "precondition failed", r"precondition failed: convergence: binomial-probit: the fit did not converge"),
+    ],
+)
+def test_an_engine_that_breaks_is_not_an_engine_that_is_refused(engine, outcome, why):
+    """What breaks the contract, or did not converge, has an outcome of its own, and never holds."""
+    status, said = run(
+        *CHAPTERS,
+        "-k",
+        "glm-optimum or trained_network_is_the_max and binomial-probit",
+        "--subject",
+        f"tests.instruments.outside:{engine}",
+    )
+
+    assert status == 1
+    assert re.search(why, said), said
+    assert re.search(rf"1 {outcome} in", said), said
+    assert re.search(r"0 of 1 claims hold", said)
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        ("nonsense", "write package.module:Engine"),
+        ("no.such.module:Engine", "cannot import no.such.module"),
+        ("spec.engines.engine:Nobody", "has no Nobody"),
+        ("tests.instruments.outside:Incomplete", "lacks the methods declines, evaluate, fit"),
+    ],
+)
+def test_an_option_that_names_no_engine_is_a_usage_error(engine, why):
+    """An engine that cannot be loaded ends the run with what is missing, not with failures."""
+    status, said = run(*CHAPTERS, "-k", "binomial-probit", "--subject", engine)
+
+    assert status == 4
+    assert f"--subject: engine {engine!r}:" in said
+    assert why in said
+
+
+def test_ids_read_as_sentences():
+    """What is collected reads as the claims and their problems, and collecting loads neither Keras nor statsmodels."""
+    status, said = run(*CHAPTERS, "--collect-only", "-q", "-k", "softmax")
+
+    assert status == 0
+    assert "test_softmax_outputs_are_the_class_probabilities_of_the_multinomial_logit[softmax-32-to-16]" in said
+    assert not re.search(r"\[.*(0x|problem\d|\\u)", said)
+
+
+def test_collecting_is_free_of_the_libraries():
+    """Neither Keras nor statsmodels is imported to collect the claims."""
+    code = (
+        "import pytest, sys; pytest.main(['tests/claims', '--collect-only', '-qq', '-p', 'no:cacheprovider']); "
+        "print(sorted({'keras', 'tensorflow', 'statsmodels'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert said.splitlines()[-1] == "[]"
+
+
+def test_two_processes_say_what_one_says():
+    """With -n 2 the table has the same claims, cases and refusals."""
+    options = [
+        *CHAPTERS,
+        "-k",
+        "softmax-3-to-3 or poisson-sqrt",
+        "--subject",
+        "spec.engines.statsmodels_engine:StatsmodelsEngine",
+    ]
+    one, two = (said[said.index("claim  ") : said.rindex("passed")] for said in (run(*options)[1], run(*options, "-n", "2")[1]))
+
+    assert "claims hold" in one
+    assert one == two
+
+
+def test_another_seed_draws_other_problems_and_the_claims_hold():
+    """--seed draws other problems; the claims do not depend on it."""
+    status, said = run(*CHAPTERS, "-k", FEW, "--seed", "20261123")
+
+    assert status == 0, said
+    assert "seed 20261123" in said

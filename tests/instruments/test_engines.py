@@ -1,0 +1,165 @@
+"""The engines of this package: what Keras and statsmodels are asked, and what is done where they differ from the contract."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spec import problems, scoring
+from spec.engines import keras_engine
+from spec.engines.engine import Checked
+from spec.engines.keras_engine import KerasEngine
+from spec.engines.statsmodels_engine import StatsmodelsEngine
+from spec.evidence.agreement import proven_optimum, standard_errors_away
+from spec.model import Params
+
+ENGINES = (KerasEngine(), StatsmodelsEngine())
+SMALL = [problems.get(name) for name in ("binomial-probit", "softmax-3-to-3", "gaussian-identity", "by-hand-poisson-log-offset")]
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.describe().name)
+@pytest.mark.parametrize("problem", SMALL, ids=str)
+def test_a_fit_tells_standard_errors_deviance_and_likelihood(engine, problem):
+    """Standard errors, deviance and log-likelihood of a fit are those of the formulas at the proven optimum."""
+    fit, best = Checked(engine).fit(problem), proven_optimum(problem).params
+    mu = problem.model.link.inverse(problem.eta(best))
+
+    np.testing.assert_allclose(fit.standard_errors, scoring.White.of(problem).standard_errors(problem, best), rtol=1e-9)
+    assert fit.deviance == pytest.approx(scoring.deviance(problem, mu), rel=1e-10)
+    assert fit.log_likelihood == pytest.approx(scoring.log_likelihood(problem, best), rel=1e-12)
+    assert fit.converged
+    assert fit.reason
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.describe().name)
+@pytest.mark.parametrize("problem", [p for p in problems.where(tag="pair") if p.name != "gaussian-identity"], ids=str)
+def test_the_log_likelihood_has_its_constants(engine, problem):
+    """An evaluation's log-likelihood is that of the formulas, constants included, at dispersion 1."""
+    params = problem.data.planted
+
+    assert engine.evaluate(problem, params).log_likelihood == pytest.approx(scoring.log_likelihood(problem, params), rel=1e-12)
+
+
+# -- Keras ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_keras_sentence_is_built_as_its_documentation_builds_it():
+    """The softmax problem is Input(32), Dense(16, "softmax") and categorical cross-entropy, in float64, and nothing more."""
+    network = KerasEngine().network(problems.get("softmax-32-to-16"))
+
+    assert [type(layer).__name__ for layer in network.model.layers] == ["InputLayer", "Dense"]
+    assert network.dense.activation.__name__ == "softmax"
+    assert type(network.loss).__name__ == "CategoricalCrossentropy"
+    assert network.model.count_params() == (32 + 1) * 16
+    assert {str(np.asarray(weight).dtype) for weight in network.model.get_weights()} == {"float64"}
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "loss"),
+    [
+        ("gaussian-identity", "linear", "MeanSquaredError"),
+        ("binomial-logit", "sigmoid", "BinaryCrossentropy"),
+        ("poisson-log", "exponential", "NegativeLogLikelihood"),
+        ("binomial-probit", "<lambda>", "NegativeLogLikelihood"),
+        ("gaussian-log", "exponential", "MeanSquaredError"),
+    ],
+)
+def test_keras_uses_its_own_activation_and_loss_where_it_has_them(name, activation, loss):
+    """Where Keras has the inverse link or the likelihood, the network uses Keras's own."""
+    network = KerasEngine().network(problems.get(name))
+
+    assert network.dense.activation.__name__ == activation
+    assert type(network.loss).__name__ == loss
+
+
+def test_the_poisson_loss_of_keras_is_not_the_likelihood():
+    """Keras's own Poisson loss has 1e-7 in its logarithm: at mean 1e-2 its optimum is off by 1e-5, so it is not used."""
+    keras = keras_engine.keras
+    problem = problems.Problem.of(
+        "rare",
+        problems.get("poisson-log").model,
+        np.zeros((100, 0)),
+        np.eye(100)[:, :1],
+        planted=Params([np.log(0.01)], np.zeros((0, 1))),
+    )
+    network = keras_engine.Network.of(problem)
+    network.params = problem.data.planted
+    _, right = network.backpropagate()
+    network.loss = keras.losses.Poisson()
+    _, theirs = network.backpropagate()
+
+    assert abs(right[0, 0]) < 1e-14
+    assert theirs[0, 0] == pytest.approx(-1e-7 / (0.01 + 1e-7), rel=1e-6)
+
+
+def test_plain_training_comes_near_and_does_not_arrive():
+    """Adam brings the network near the optimum, more epochs nearer, and an honest fit does not call that converged."""
+    engine, problem = KerasEngine(), problems.get("binomial-logit")
+    keras = keras_engine.keras
+    far, near = (engine.train(problem, optimizer=keras.optimizers.Adam(0.1), epochs=epochs) for epochs in (5, 200))
+    optimum = proven_optimum(problem)
+
+    assert standard_errors_away(optimum, near.params) < 0.1 < standard_errors_away(optimum, far.params)
+    assert standard_errors_away(optimum, near.params) > 1e-6
+    assert not near.converged
+    assert "200 epochs" in near.reason
+
+
+def test_a_step_that_leaves_the_domain_is_halved():
+    """From a start at the edge of the domain the fit still ends at the optimum: steps that leave it are halved."""
+    problem = problems.get("binomial-identity")
+    edge = replace(problem, load=lambda: replace(problem.data, X=8 * problem.X))
+    fit = KerasEngine().fit(edge)
+
+    assert fit.converged
+    np.testing.assert_allclose(8 * fit.params.coef, proven_optimum(problem).params.coef, rtol=1e-12)
+
+
+def test_too_few_iterations_are_not_called_converged():
+    """A fit that was cut off says so."""
+    engine = KerasEngine()
+    engine.max_iterations = 2
+    fit = engine.fit(problems.get("binomial-cauchit"))
+
+    assert not fit.converged
+    assert fit.iterations == 2
+    assert fit.reason == "2 iterations were not enough"
+
+
+# -- statsmodels ------------------------------------------------------------------------------------------------------------
+
+
+def test_statsmodels_loses_digits_of_small_means_under_cloglog():
+    """statsmodels computes 1 - exp(-exp(eta)) without expm1: a mean of 1e-9 has 8 digits where the network's has 15."""
+    problem = problems.get("binomial-cloglog")
+    small = Params([-20.0], np.zeros((3, 1)))
+    exact = -np.expm1(-np.exp(-20.0))
+    network, glm = (engine.evaluate(problem, small).mean[0, 0] for engine in ENGINES)
+
+    assert abs(network / exact - 1) < 1e-15
+    assert 1e-10 < abs(glm / exact - 1) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ({"weights": np.full(1000, 2.0)}, "MNLogit has no offset, no weights and no trials"),
+        ({"offset": np.ones((1000, 3))}, "MNLogit has no offset, no weights and no trials"),
+        ({"y": np.full((1000, 3), 1 / 3)}, "MNLogit takes one class for each row, not shares"),
+    ],
+)
+def test_statsmodels_declines_what_mnlogit_cannot_express(data, why):
+    """Weights, offsets and shares of classes are declined, not ignored."""
+    problem = problems.get("softmax-3-to-3")
+    other = replace(problem, load=lambda: replace(problem.data, **data))
+
+    assert ENGINES[1].declines(other) == why
+    assert ENGINES[0].declines(other) is None
+
+
+def test_statsmodels_does_not_report_an_unfinished_fit():
+    """Separated data: IRLS runs away, and the fit is not called converged."""
+    X = np.linspace(-1, 1, 20)[:, None]
+    separated = problems.Problem.of("separated", problems.get("binomial-probit").model, X, (X > 0.05).astype(float))
+
+    assert not StatsmodelsEngine().fit(separated).converged

@@ -1,0 +1,461 @@
+"""
+Scoring computes the likelihood, its score and its information, and its steps lead to the optimum.
+
+The likelihoods are held against SciPy's distributions, the score against differences of those, the information against
+the covariance that the slopes of the means make. Each of these knows the rows one by one and nothing of matrices.
+"""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spec import scoring
+from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.links import CLogLog, Identity, Inverse, InverseSquared, Log, Logit, Probit, Softmax, Sqrt
+from spec.model import PAIRS, Model, Params
+from spec.problems import Problem
+from spec.problems.by_construction import ETA_RANGE
+from spec.scoring import White
+
+OLS, COUNTS, LOGISTIC = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Binomial(), Logit())
+SOFTMAX = Model(Multinomial(), Softmax())
+
+X = np.array([[-0.75, 0.5], [0.25, -1.0], [1.0, 0.75], [-0.5, -0.25], [0.5, 1.0], [-1.0, -0.5], [0.125, 0.25]])
+WEIGHTS = np.array([1.0, 2.0, 0.5, 3.0, 1.5, 0.75, 2.5])
+TRIALS = np.array([4.0, 7.0, 3.0, 9.0, 5.0, 2.0, 6.0])
+SUCCESSES = np.array([1.0, 5.0, 1.0, 4.0, 4.0, 1.0, 2.0])
+SHIFT = np.array([0.25, -0.5, 0.75, 1.0, -1.0, 0.5, -0.25])  # in units of the half width that eta may use
+CLASSES = np.array([[1, 1, 2], [3, 3, 1], [1, 1, 1], [2, 4, 3], [1, 3, 1], [0, 1, 1], [2, 3, 1]], dtype=float)
+
+
+def small(model: Model, intercept: bool, weights: bool, offset: bool) -> tuple[Problem, Params]:
+    """Seven rows with everything that a problem can have, and parameters that keep eta inside ETA_RANGE."""
+    low, high = ETA_RANGE.get(str(model), (-1, 1))
+    middle, half = (low + high) / 2, (high - low) / 2
+    k = 3 if model == SOFTMAX else 1
+    columns = X if intercept else np.hstack([1 + X[:, :1] / 8, X[:, 1:]])
+    first = np.array([[0.0, 0.5, -0.25]]) if model == SOFTMAX else np.full((1, 1), middle)
+    slopes = half / 4 * np.array([[1.0, -0.5, 0.25], [-0.75, 0.5, 1.0]])[:, :k]
+    matrix = np.vstack([first, slopes]) if intercept else np.vstack([0 * first, first, slopes[1:]])
+    data = {}
+    if isinstance(model.family, Multinomial):
+        data["trials"] = CLASSES.sum(axis=1)
+        y = CLASSES / data["trials"][:, None]
+    elif isinstance(model.family, Binomial):
+        data["trials"] = TRIALS
+        y = (SUCCESSES / TRIALS)[:, None]
+    elif isinstance(model.family, Poisson | NegativeBinomial):
+        y = SUCCESSES[:, None]
+    else:
+        y = model.link.inverse(middle + half * SHIFT[::-1, None] / 2)
+    if weights:
+        data["weights"] = WEIGHTS
+    if offset:
+        data["offset"] = half / 8 * np.hstack([SHIFT[:, None], SHIFT[::-1, None], -SHIFT[:, None]])[:, :k]
+    what = [word for word, has in (("intercept", intercept), ("weights", weights), ("offset", offset)) if has]
+    return Problem.of(
+        f"{model} with {' and '.join(what) or 'nothing'}", model, columns, y, intercept, **data
+    ), Params.from_matrix(matrix)
+
+
+CASES = [
+    small(model, *has) for model in (*PAIRS, SOFTMAX) for has in ((True, False, False), (True, True, True), (False, True, False))
+]
+each_case = pytest.mark.parametrize(("problem", "params"), CASES, ids=[str(problem) for problem, _ in CASES])
+
+
+def log_density(model: Model, y: np.ndarray, mu: np.ndarray, weight: float, trials: float) -> float:
+    """One row's log-likelihood by SciPy: the weight divides the dispersion where there is one, else counts the row."""
+    family = model.family
+    match family:
+        case Multinomial():
+            return weight * stats.multinomial.logpmf(np.rint(y * trials), int(trials), mu / mu.sum())
+        case Binomial():
+            return weight * stats.binom.logpmf(round(y[0] * trials), trials, mu[0])
+        case Poisson():
+            return weight * stats.poisson.logpmf(y[0], mu[0])
+        case NegativeBinomial(alpha):
+            return weight * stats.nbinom.logpmf(y[0], 1 / alpha, 1 / (1 + alpha * mu[0]))
+        case Gaussian():
+            return stats.norm.logpdf(y[0], mu[0], np.sqrt(1 / weight))
+        case Gamma():
+            return stats.gamma.logpdf(y[0], weight, scale=mu[0] / weight)
+        case InverseGaussian():
+            return stats.invgauss.logpdf(y[0], mu[0] / weight, scale=weight)
+        case Tweedie(p):
+            number = np.arange(1, 60)  # of gamma amounts
+            rate, shape = weight * mu[0] ** (2 - p) / (2 - p), (2 - p) / (p - 1)
+            amounts = stats.gamma.pdf(y[0], number * shape, scale=(p - 1) * mu[0] ** (p - 1) / weight)
+            return np.log((stats.poisson.pmf(number, rate) * amounts).sum())
+    raise AssertionError(family)
+
+
+def log_likelihood(problem: Problem, mu: np.ndarray) -> float:
+    weights = np.ones(problem.n) if problem.data.weights is None else problem.data.weights
+    rows = zip(problem.y, mu, weights, problem.trials[:, 0], strict=True)
+    return float(sum(log_density(problem.model, *row) for row in rows))
+
+
+def mean(problem: Problem, free: np.ndarray) -> np.ndarray:
+    return problem.model.link.inverse(problem.eta(problem.params(free)))
+
+
+def slopes(function, free: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    """Central differences in each free parameter, output after output, along the first axis."""
+    result = []
+    for a, j in itertools.product(range(free.shape[1]), range(free.shape[0])):
+        move = np.zeros_like(free)
+        move[j, a] = step
+        result.append((function(free + move) - function(free - move)) / (2 * step))
+    return np.array(result)
+
+
+def fisher(problem: Problem, free: np.ndarray) -> np.ndarray:
+    """sum_i w_i (d mu_i)' (d mu_i) / V_i; over the classes, each with its mean in place of the variance, for the multinomial."""
+    mu, slope = mean(problem, free), slopes(lambda at: mean(problem, at), free)
+    variance = mu if isinstance(problem.model.family, Multinomial) else problem.model.family.variance(mu)
+    return np.einsum("ank,nk,bnk->ab", slope, problem.row_weights / variance, slope)
+
+
+def close(a, b, rtol: float = 1e-12) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(initial=0)))
+
+
+class TestLikelihood:
+    @each_case
+    def test_log_likelihood_is_the_sum_of_the_log_densities(self, problem, params):
+        assert close(scoring.log_likelihood(problem, params), log_likelihood(problem, mean(problem, problem.free(params))))
+
+    @each_case
+    def test_normaliser_is_what_the_kernel_leaves_of_the_log_likelihood(self, problem, params):
+        mu = mean(problem, problem.free(params))
+        kernel = (problem.row_weights * problem.model.family.kernel(problem.y, mu)).sum()
+
+        assert close(scoring.normaliser(problem), log_likelihood(problem, mu) - kernel, 1e-11)
+
+    @each_case
+    def test_score_is_the_gradient_of_the_log_likelihood(self, problem, params):
+        free = problem.free(params)
+        numeric = slopes(lambda at: log_likelihood(problem, mean(problem, at)), free)
+
+        assert close(scoring.score(problem, params), numeric.reshape(free.T.shape).T, 1e-7)
+
+    @each_case
+    def test_expected_information_is_what_the_slopes_of_the_means_make(self, problem, params):
+        assert close(scoring.expected_information(problem, params), fisher(problem, problem.free(params)), 1e-7)
+
+    @each_case
+    def test_expected_weights_are_each_row_s_information_about_its_eta(self, problem, params):
+        def at(eta):
+            return problem.model.link.inverse(np.hstack([base, eta]) if problem.k > 1 else eta)
+
+        eta = problem.eta(params)
+        base, free = eta[:, : problem.k - problem.free_outputs], eta[:, problem.k - problem.free_outputs :]
+        moves = 1e-5 * np.eye(problem.free_outputs)
+        slope = np.array([(at(free + move) - at(free - move)) / 2e-5 for move in moves])
+        variance = at(free) if problem.k > 1 else problem.model.family.variance(at(free))
+
+        weights = scoring.expected_weights(problem, params)
+
+        assert weights.shape == (problem.n, problem.free_outputs, problem.free_outputs)
+        assert close(weights, np.einsum("ank,nk,bnk->nab", slope, problem.row_weights / variance, slope), 1e-7)
+
+    @each_case
+    def test_deviance_is_twice_what_the_saturated_model_gains(self, problem, params):
+        mu = mean(problem, problem.free(params))
+        gain = (
+            problem.row_weights * (problem.model.family.kernel(problem.y, problem.y) - problem.model.family.kernel(problem.y, mu))
+        ).sum()
+
+        assert close(scoring.deviance(problem, mu), 2 * gain, 1e-11)
+
+    def test_deviance_of_the_saturated_model_is_zero(self):
+        for problem, _ in CASES:
+            if not isinstance(problem.model.family, Multinomial):
+                assert scoring.deviance(problem, problem.y) == pytest.approx(0, abs=1e-13)
+
+    def test_a_weight_counts_a_row_that_many_times_where_the_family_has_no_dispersion(self):
+        for model, y, trials in ((COUNTS, SUCCESSES, None), (LOGISTIC, SUCCESSES / TRIALS, TRIALS)):
+            copies = np.array([1, 2, 1, 3, 1, 1, 2])
+            weighted = Problem.of("weighted", model, X, y[:, None], weights=copies, trials=trials)
+            rows = np.repeat(np.arange(7), copies)
+            repeated = Problem.of("repeated", model, X[rows], y[rows][:, None], trials=None if trials is None else trials[rows])
+            params = Params([0.25], [[0.5], [-0.25]])
+
+            for function in (scoring.log_likelihood, scoring.score, scoring.expected_information):
+                assert close(function(weighted, params), function(repeated, params))
+            assert close(scoring.normaliser(weighted), scoring.normaliser(repeated))
+            mu = mean(repeated, repeated.free(params))
+            assert close(scoring.deviance(weighted, mean(weighted, weighted.free(params))), scoring.deviance(repeated, mu))
+
+    def test_a_weight_divides_the_dispersion_of_its_row_where_the_family_has_one(self):
+        problem = Problem.of("one row", OLS, np.empty((1, 0)), [[3.0]], weights=[4.0])
+
+        value = scoring.log_likelihood(problem, Params([1.0], np.empty((0, 1))))
+
+        assert value == pytest.approx(stats.norm.logpdf(3, 1, 1 / 2), rel=1e-15)
+        assert scoring.normaliser(problem) == pytest.approx(-np.log(2 * np.pi / 4) / 2, rel=1e-15)
+
+    def test_trials_of_binomial_responses_put_the_number_of_orders_in_the_normaliser(self):
+        problem = Problem.of("one row", LOGISTIC, np.empty((1, 0)), [[0.4]], trials=[5.0], weights=[3.0])
+
+        assert scoring.normaliser(problem) == pytest.approx(3 * np.log(10), rel=1e-14)
+
+    def test_results_that_are_numbers_are_python_s(self):
+        problem, params = CASES[0]
+        mu = mean(problem, problem.free(params))
+
+        for value in (
+            scoring.normaliser(problem),
+            scoring.log_likelihood(problem, params),
+            scoring.deviance(problem, mu),
+            scoring.dispersion(problem, mu),
+        ):
+            assert type(value) is float
+        assert type(scoring.in_domain(problem, params)) is bool
+
+
+class TestGram:
+    @pytest.mark.parametrize("m", [1, 2, 3])
+    def test_gram_is_the_sum_of_the_rows_products_output_after_output(self, m, rng):
+        design, half = rng.normal(size=(7, 2)), rng.normal(size=(7, m, m))
+        weights = half + half.transpose(0, 2, 1)
+
+        result = scoring.gram(design, weights)
+
+        assert close(result, np.einsum("nab,ni,nj->aibj", weights, design, design).reshape(2 * m, 2 * m))
+        assert close(result, result.T, 1e-15)
+
+    def test_gram_orders_the_columns_within_each_output(self):
+        weights = np.array([[[2.0, 3.0], [3.0, 5.0]]])
+
+        assert scoring.gram(np.array([[1.0, 10.0]]), weights).tolist() == [
+            [2, 20, 3, 30],
+            [20, 200, 30, 300],
+            [3, 30, 5, 50],
+            [30, 300, 50, 500],
+        ]
+
+
+class TestDispersion:
+    def test_dispersion_is_pearson_s_over_the_degrees_of_freedom(self):
+        y, mu = np.array([[1.0], [2.0], [6.0], [4.0]]), np.array([[2.0], [4.0], [3.0], [4.0]])
+        problem = Problem.of("gamma", Model(Gamma(), Log()), [[0.0], [1.0], [2.0], [5.0]], y, weights=[1.0, 2.0, 3.0, 7.0])
+
+        assert scoring.dispersion(problem, mu) == pytest.approx((1 / 4 + 2 * 4 / 16 + 3 * 9 / 9) / 2, rel=1e-15)
+
+    def test_dispersion_of_a_saturated_model_divides_by_one(self):
+        for n in (2, 3):
+            problem = Problem.of("saturated", OLS, np.eye(3)[:n, 1:], np.arange(n)[:, None] * 1.0)
+            assert scoring.dispersion(problem, problem.y + 2) == 4 * n
+
+    def test_dispersion_is_one_where_the_family_has_none(self):
+        for problem, params in CASES:
+            if not problem.model.family.has_dispersion:
+                assert scoring.dispersion(problem, mean(problem, problem.free(params)) / 2) == 1.0
+
+
+class TestDomain:
+    @pytest.mark.parametrize(
+        ("model", "y", "intercept", "inside"),
+        [
+            (COUNTS, 1.0, 700.0, True),
+            (COUNTS, 1.0, -800.0, False),  # the mean underflows to 0
+            (Model(Gamma(), Inverse()), 1.0, 0.5, True),
+            (Model(Gamma(), Inverse()), 1.0, -0.5, False),
+            (Model(Gaussian(), Inverse()), 1.0, -0.5, False),  # the mean is one that the family admits; eta is not
+            (Model(Poisson(), Sqrt()), 1.0, -0.5, False),
+            (Model(Binomial(), Log()), 1.0, -0.5, True),
+            (Model(Binomial(), Log()), 1.0, 0.5, False),  # eta is one that the link admits; the mean is above 1
+            (OLS, 1.0, float("nan"), False),
+        ],
+        ids=str,
+    )
+    def test_in_domain_asks_for_both_eta_and_the_mean(self, model, y, intercept, inside):
+        problem = Problem.of("one", model, [[0.0], [1.0]], [[y], [y]])
+
+        assert scoring.in_domain(problem, Params([intercept], [[0.0]])) is inside
+
+    def test_in_domain_asks_it_of_each_row(self):
+        problem = Problem.of("two", Model(Gamma(), Inverse()), [[0.0], [1.0]], [[1.0], [1.0]])
+        other = Problem.of("two", Model(Binomial(), Log()), [[0.0], [1.0]], [[1.0], [1.0]])
+
+        assert scoring.in_domain(problem, Params([1.0], [[-0.5]]))
+        assert not scoring.in_domain(problem, Params([1.0], [[-1.5]]))
+        assert not scoring.in_domain(other, Params([-1.0], [[1.5]]))
+
+
+class TestStart:
+    @pytest.mark.parametrize("model", PAIRS, ids=str)
+    def test_start_is_the_null_model_of_the_weighted_mean(self, model):
+        problem, _ = small(model, intercept=True, weights=True, offset=False)
+        overall = (problem.row_weights * problem.y).sum() / problem.row_weights.sum()
+        if isinstance(model.link, CLogLog) and not isinstance(model.family, Binomial):  # its means stay below 1
+            problem = replace(problem, load=lambda: replace(small(model, True, True, False)[0].data, y=(SUCCESSES == 5)[:, None]))
+            overall = 2 / 11.25
+
+        params = scoring.start(problem)
+
+        assert close(params.intercept, model.link(np.array([overall])))
+        assert np.abs(params.coef).max() < 1e-14
+
+    def test_start_without_an_intercept_is_as_near_as_the_columns_allow(self):
+        problem = Problem.of("through the origin", COUNTS, [[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]], intercept=False)
+
+        params = scoring.start(problem)
+
+        assert params.intercept.tolist() == [0]
+        assert params.coef[0, 0] == pytest.approx(np.log(3) * 6 / 14, rel=1e-14)
+
+    def test_start_of_softmax_gives_a_class_that_never_occurs_a_share(self):
+        y = np.eye(3)[[0, 0, 2, 0, 2]]
+        problem = Problem.of("an empty class", SOFTMAX, np.arange(5.0)[:, None], y, weights=[1.0, 1.0, 2.0, 4.0, 2.0])
+        shares = (np.array([0.6, 0.0, 0.4]) + 1 / 5) / (1 + 3 / 5)
+
+        params = scoring.start(problem)
+
+        assert shares.sum() == pytest.approx(1)
+        assert close(params.intercept, np.log(shares / shares[0]))
+        assert np.abs(params.coef).max() < 1e-14
+        assert scoring.in_domain(problem, params)
+
+    def test_start_of_softmax_without_an_intercept(self):
+        problem = Problem.of("classes", SOFTMAX, [[1.0], [2.0], [3.0], [4.0]], np.eye(3)[[0, 1, 1, 2]], intercept=False)
+        shares = (np.array([1, 2, 1]) / 4 + 1 / 4) / (7 / 4)
+
+        params = scoring.start(problem)
+
+        assert (params.intercept == 0).all()
+        assert close(params.coef, np.log(shares / shares[0])[None] / 3)
+
+
+class TestWhite:
+    @each_case
+    def test_white_design_is_orthonormal_and_the_design_times_the_basis(self, problem, params):
+        white = White.of(problem)
+
+        assert close(white.design.T @ white.design, np.eye(problem.q), 1e-13)
+        assert np.array_equal(white.design, problem.design @ white.basis)
+        assert np.array_equal(white.basis, np.triu(white.basis))
+
+    @each_case
+    def test_direction_solves_the_information_for_the_score(self, problem, params):
+        score, information = scoring.score(problem, params), scoring.expected_information(problem, params)
+        step = np.linalg.solve(information, score.T.ravel())
+        phi = scoring.dispersion(problem, mean(problem, problem.free(params)))
+
+        found, decrement = White.of(problem).direction(problem, params, score)
+
+        assert close(found, step.reshape(problem.free_outputs, problem.q).T, 1e-10)
+        assert type(decrement) is float
+        assert decrement == pytest.approx(score.T.ravel() @ step / phi, rel=1e-10)
+
+    @each_case
+    def test_standard_errors_are_the_roots_of_the_inverse_information(self, problem, params):
+        inverse = np.linalg.inv(scoring.expected_information(problem, params))
+        phi = scoring.dispersion(problem, mean(problem, problem.free(params)))
+
+        found = White.of(problem).standard_errors(problem, params)
+
+        assert close(found, np.sqrt(phi * np.diag(inverse)).reshape(problem.free_outputs, problem.q).T, 1e-10)
+
+    def test_direction_follows_the_score_it_is_given(self):
+        problem, params = CASES[1]
+        white, score = White.of(problem), np.array([[1.0], [-2.0], [3.0]])
+
+        step, decrement = white.direction(problem, params, score)
+        twice, fourfold = white.direction(problem, params, 2 * score)
+
+        assert close(twice, 2 * step)
+        assert fourfold == pytest.approx(4 * decrement)
+
+    def test_decrement_of_a_perfect_fit_is_judged_by_a_millionth_of_the_largest_mean(self):
+        problem = Problem.of("a line", OLS, [[0.0], [1.0], [2.0], [3.0]], [[1.0], [3.0], [5.0], [-7.0]], weights=[1, 1, 1, 0])
+        exact, score = Params([1.0], [[2.0]]), np.array([[1.0], [0.0]])
+        inverse = np.linalg.inv(scoring.expected_information(problem, exact))
+
+        _, decrement = White.of(problem).direction(problem, exact, score)
+
+        assert scoring.dispersion(problem, mean(problem, problem.free(exact))) == 0
+        assert decrement == pytest.approx(inverse[0, 0] / 7e-6**2, rel=1e-9)
+        mirrored = Problem.of("a line", OLS, problem.X, -problem.y, weights=[1, 1, 1, 0])
+        _, again = White.of(mirrored).direction(mirrored, Params([-1.0], [[-2.0]]), score)
+        assert again == pytest.approx(decrement)
+
+    def test_steps_lead_to_the_least_squares_solution_at_once_and_to_others_soon(self):
+        problem, params = small(OLS, intercept=True, weights=True, offset=True)
+        white, free = White.of(problem), problem.free(params)
+        step, _ = white.direction(problem, params, scoring.score(problem, params))
+        root = np.sqrt(problem.row_weights)
+        solution, *_ = np.linalg.lstsq(root * problem.design, root * (problem.y - problem.offset), rcond=None)
+        assert close(free + step, solution)
+
+        problem, params = small(Model(Binomial(), Probit()), intercept=True, weights=True, offset=True)
+        white, decrements = White.of(problem), []
+        for _ in range(12):
+            step, decrement = white.direction(problem, params, scoring.score(problem, params))
+            params = problem.params(problem.free(params) + step)
+            decrements.append(decrement)
+        assert decrements[0] > 1e-3 > 1e-16 > decrements[-1] >= 0
+
+    @pytest.mark.parametrize(
+        "X", [[[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]], [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]], [[3.0, 6.0], [4.0, 8.0], [0.0, 0.0]]]
+    )
+    def test_columns_that_are_combinations_of_others_raise_linalgerror(self, X):
+        with pytest.raises(np.linalg.LinAlgError):
+            White.of(Problem.of("collinear", OLS, X, [[1.0], [2.0], [4.0]], intercept=False))
+
+    def test_singular_information_raises_linalgerror(self):
+        problem = Problem.of(
+            "two rows in use", OLS, [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], np.ones((4, 1)), weights=[1, 1, 0, 0]
+        )
+        params = Params([0.0], [[0.0], [0.0]])
+
+        with pytest.raises(np.linalg.LinAlgError):
+            White.of(problem).direction(problem, params, np.ones((3, 1)))
+        with pytest.raises(np.linalg.LinAlgError):
+            White.of(problem).standard_errors(problem, params)
+
+    def test_badly_scaled_columns_cost_no_digits(self):
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+        units = np.array([2.0**-30, 2.0**40])
+        scaled = replace(problem, load=lambda: replace(problem.data, X=problem.X * units))
+        params_scaled = Params(params.intercept, params.coef / units[:, None])
+
+        step, decrement = White.of(problem).direction(problem, params, scoring.score(problem, params))
+        found, again = White.of(scaled).direction(scaled, params_scaled, scoring.score(scaled, params_scaled))
+
+        assert close(found[1:] * units[:, None], step[1:], 1e-13)
+        assert again == pytest.approx(decrement, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("decrement", "last", "rests"),
+    [
+        (9e-17, 9e-17, True),
+        (9e-17, 1e-16, True),  # exactly nine tenths
+        (8.9e-17, 1e-16, False),  # still falling
+        (1e-16, 1e-16, False),  # just too far
+        (1e-15, 1e-20, False),
+        (1e-30, 1e-20, False),
+        (1e-30, 1e-30, True),
+        (1e-30, 0.0, True),
+        (0.0, 1.0, True),
+        (0.0, float("inf"), True),
+        (1e-17, float("inf"), False),
+        (float("nan"), 1.0, False),
+    ],
+)
+def test_at_rest_is_near_and_no_nearer_than_a_step_ago_or_exactly_there(decrement, last, rests):
+    assert scoring.at_rest(decrement, last) is rests
+
+
+def test_models_of_the_cases_are_all_that_are_known():
+    assert {problem.model for problem, _ in CASES} == {*PAIRS, SOFTMAX}
+    assert Model(InverseGaussian(), InverseSquared()) in PAIRS
+    for problem, params in CASES:
+        assert scoring.in_domain(problem, params)
