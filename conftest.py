@@ -135,9 +135,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             return (yield)
         finally:
             item.user_properties.append(("measurements", [vars(m) for m in measurements]))
-            engines = item.config.stash[ENGINES]
-            if len(engines) == 2:
-                item.user_properties.append(("engines", [str(engines["--subject"]), str(engines["--reference"])]))
+            item.user_properties.append(("engines", {o: str(engine) for o, engine in item.config.stash[ENGINES].items()}))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -189,10 +187,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     claims = table.collect(reports)
     if claims:
-        told = next(
-            (dict(r.user_properties)["engines"] for r in reports if "engines" in dict(getattr(r, "user_properties", ()))), None
-        )
-        subject, reference = told or (config.getoption("--subject"), config.getoption("--reference"))
-        title = f"{subject}\nheld against {reference} and the proven optimum, seed {config.getoption('--seed')}"
+        engines = {o: config.getoption(o) for o in ("--subject", "--reference")}
+        for report in reports:
+            engines.update(dict(getattr(report, "user_properties", ())).get("engines", {}))
+        title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {config.getoption('--seed')}"
         for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)

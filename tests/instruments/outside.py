@@ -30,8 +30,9 @@ class Formulas:
         )
 
     def fit(self, problem):
-        white, params, last = scoring.White.of(problem), scoring.start(problem), np.inf
-        for iteration in range(1, 200):
+        white, params, last, iterations = scoring.White.of(problem), scoring.start(problem), np.inf, 0
+        while iterations < 200:
+            iterations += 1
             step, decrement = white.direction(problem, params, scoring.score(problem, params))
             if scoring.at_rest(decrement, last):
                 break
@@ -46,7 +47,7 @@ class Formulas:
         return Fit(
             params=params,
             converged=decrement < 1e-16,
-            iterations=iteration,
+            iterations=iterations,
             reason="at rest",
             standard_errors=white.standard_errors(problem, params),
             deviance=scoring.deviance(problem, problem.model.link.inverse(problem.eta(params))),
