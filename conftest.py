@@ -190,6 +190,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         engines = {o: config.getoption(o) for o in ("--subject", "--reference")}
         for report in reports:
             engines.update(dict(getattr(report, "user_properties", ())).get("engines", {}))
-        title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {config.getoption('--seed')}"
+        seed = config.getoption("--seed")
+        title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {seed}"
         for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)
