@@ -65,10 +65,15 @@ def normaliser(problem: Problem) -> float:
     return float((weights * family.normaliser(problem.y, 1.0, problem.trials)).sum())
 
 
+def kernel(problem: Problem, params: Params) -> float:
+    """The log-likelihood at dispersion 1 without the terms that are free of the parameters."""
+    mu = problem.model.link.inverse(problem.eta(params))
+    return float((problem.row_weights * problem.model.family.kernel(problem.y, mu)).sum())
+
+
 def log_likelihood(problem: Problem, params: Params) -> float:
     """Constants included, at dispersion 1."""
-    mu = problem.model.link.inverse(problem.eta(params))
-    return float((problem.row_weights * problem.model.family.kernel(problem.y, mu)).sum()) + normaliser(problem)
+    return kernel(problem, params) + normaliser(problem)
 
 
 def deviance(problem: Problem, mu: np.ndarray) -> float:

@@ -171,11 +171,11 @@ def _polish(problem: Problem, white: scoring.White) -> Params:
             break
         if not np.isfinite(decrement) or scoring.at_rest(decrement, last):
             break
-        last, value, size = decrement, scoring.log_likelihood(problem, params), 1.0
+        last, value, size = decrement, scoring.kernel(problem, params), 1.0
         noise = 64 * UNIT * max(abs(value), 1.0)
         while size > 1e-10:
             trial = problem.params(problem.free(params) + size * step)
-            if scoring.in_domain(problem, trial) and scoring.log_likelihood(problem, trial) >= value - noise:
+            if scoring.in_domain(problem, trial) and scoring.kernel(problem, trial) >= value - noise:
                 break
             size /= 2
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,9 @@ class Problem:
     published: Published | None = None
     about: str = ""
     tags: frozenset[str] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "load", cache(self.load))  # once, also for a problem made of this one by `replace`
 
     @classmethod
     def of(cls, name: str, model: Model, X: Any, y: Any, intercept: bool = True, **data: Any) -> Problem:
