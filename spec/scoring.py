@@ -7,6 +7,7 @@ which the columns of the design are orthonormal, so that badly scaled or nearly 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,3 +149,53 @@ class White:
         by_output = root.reshape(len(root), problem.free_outputs, -1) @ self.basis.T
         mu = problem.model.link.inverse(problem.eta(params))
         return np.sqrt(dispersion(problem, mu) * (by_output**2).sum(axis=0)).T
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """Where `ascend` ended, the log-likelihood there up to a constant, and why it stopped."""
+
+    params: Params
+    value: float
+    converged: bool
+    iterations: int
+    reason: str
+
+
+def ascend(
+    problem: Problem,
+    value_and_score: Callable[[Params], tuple[float, np.ndarray]],
+    start: Params,
+    max_iterations: int = 200,
+) -> Ascent:
+    """
+    Fisher scoring from ``start`` to the zero of a score: the information steers, the score decides.
+
+    ``value_and_score`` answers the log-likelihood, up to a constant, and its gradient in `Problem.free`, (q, m). Stops when
+    rounding is all that is left of the Newton decrement. A step that leaves the domain or lowers the value is halved.
+    """
+    white, params = White.of(problem), start
+    value, score = value_and_score(params)
+    decrement, iterations = np.inf, 0
+    while iterations < max_iterations:
+        last = decrement
+        try:
+            step, decrement = white.direction(problem, params, score)
+        except np.linalg.LinAlgError:
+            return Ascent(params, value, False, iterations, "the information is singular")
+        if not np.isfinite(decrement):
+            return Ascent(params, value, False, iterations, "the score is not finite")
+        if at_rest(decrement, last):
+            return Ascent(params, value, True, iterations, f"the Newton decrement came to rest at {decrement:.1e}")
+        iterations += 1
+        noise = 64 * np.finfo(float).eps * abs(value)  # a gain below the rounding of the value cannot be seen in it
+        for halving in range(40):
+            trial = problem.params(problem.free(params) + step / 2**halving)
+            if in_domain(problem, trial):
+                new_value, new_score = value_and_score(trial)
+                if new_value >= value - noise:
+                    break
+        else:
+            return Ascent(params, value, decrement < 1e-16, iterations, "no step along the scoring direction gains likelihood")
+        params, value, score = trial, new_value, new_score
+    return Ascent(params, value, decrement < 1e-16, iterations, f"{max_iterations} iterations were not enough")

@@ -206,38 +206,16 @@ class KerasEngine:
         )
 
     def fit(self, problem: Problem) -> Fit:
-        """
-        Fisher scoring: the information steers, the back-propagated score decides.
+        """To the zero of the back-propagated gradient, by Fisher scoring."""
+        network = self.network(problem)
 
-        Stops when the Newton decrement no longer falls: rounding is then all that is left. A step that leaves the
-        domain or raises the loss is halved.
-        """
-        network, white = self.network(problem), scoring.White.of(problem)
-        network.params = scoring.start(problem)
-        params = network.params
-        objective, score = network.backpropagate()
-        decrement, reason, iteration = np.inf, f"{self.max_iterations} iterations were not enough", 0
-        while iteration < self.max_iterations:
-            last = decrement
-            step, decrement = white.direction(problem, params, score[1 - problem.intercept :, problem.k - problem.free_outputs :])
-            if scoring.at_rest(decrement, last):
-                reason = f"the Newton decrement came to rest at {decrement:.1e}"
-                break
-            iteration += 1
-            # a gain below the rounding of the loss cannot be seen in the loss
-            noise = 64 * np.finfo(float).eps * abs(objective)
-            for halving in range(40):
-                trial = problem.params(problem.free(params) + step / 2**halving)
-                if scoring.in_domain(problem, trial):
-                    network.params = trial
-                    new_objective, new_score = network.backpropagate()
-                    if new_objective <= objective + noise:
-                        break
-            else:
-                reason = "no step along the scoring direction lowers the loss"
-                break
-            params, objective, score = trial, new_objective, new_score
-        return self._answer(network, params, objective, decrement < 1e-16, iteration, reason)
+        def value_and_score(params: Params) -> tuple[float, np.ndarray]:
+            network.params = params
+            objective, score = network.backpropagate()
+            return -problem.n / network.loss_scale * objective, score[1 - problem.intercept :, problem.k - problem.free_outputs :]
+
+        ascent = scoring.ascend(problem, value_and_score, scoring.start(problem), self.max_iterations)
+        return self._answer(network, ascent.params, ascent.converged, ascent.iterations, ascent.reason)
 
     def train(
         self, problem: Problem, optimizer: Any = "adam", epochs: int = 100, batch_size: int | None = None, **options: Any
@@ -255,12 +233,10 @@ class KerasEngine:
             verbose=0,
             **options,
         )
-        objective = float(network.objective())
-        return self._answer(network, network.params, objective, False, epochs, f"{epochs} epochs of {optimizer} were over")
+        return self._answer(network, network.params, False, epochs, f"{epochs} epochs of {optimizer} were over")
 
-    def _answer(self, network: Network, params: Params, objective: float, converged: bool, iterations: int, reason: str) -> Fit:
-        network.params = params
-        problem = network.problem
+    def _answer(self, network: Network, params: Params, converged: bool, iterations: int, reason: str) -> Fit:
+        problem, network.params = network.problem, params
         return Fit(
             params=params,
             converged=converged,
@@ -268,10 +244,10 @@ class KerasEngine:
             reason=reason,
             standard_errors=scoring.White.of(problem).standard_errors(problem, params),
             deviance=scoring.deviance(problem, network.mean().numpy()),
-            log_likelihood=self._log_likelihood(network, objective),
+            log_likelihood=self._log_likelihood(network, float(network.objective())),
         )
 
     @staticmethod
     def _log_likelihood(network: Network, objective: float) -> float:
         """From the loss: undo its scale and its 1/n, and add the constants that it left out."""
-        return -network.problem.n * objective / network.loss_scale + scoring.normaliser(network.problem)
+        return -network.problem.n / network.loss_scale * objective + scoring.normaliser(network.problem)

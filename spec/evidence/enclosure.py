@@ -142,7 +142,7 @@ def enclose(problem: Problem) -> Optimum:
     """
     check(problem)
     white = scoring.White.of(problem)
-    centre = problem.free(_polish(problem, white))
+    centre = problem.free(_polish(problem))
     with flint.ctx.workprec(PRECISION):
         eta = _eta(problem, centre)
         rows = _softmax_rows(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise_rows(problem, eta)
@@ -159,29 +159,11 @@ def enclose(problem: Problem) -> Optimum:
             ) from error
 
 
-def _polish(problem: Problem, white: scoring.White) -> Params:
+def _polish(problem: Problem) -> Params:
     """Fisher scoring in float64 from the best that is known, until rounding ends it."""
     known = problem.data.exact or problem.data.planted
-    params = known if known is not None and scoring.in_domain(problem, known) else scoring.start(problem)
-    last = np.inf
-    for _ in range(200):
-        try:
-            step, decrement = white.direction(problem, params, scoring.score(problem, params))
-        except np.linalg.LinAlgError:
-            break
-        if not np.isfinite(decrement) or scoring.at_rest(decrement, last):
-            break
-        last, value, size = decrement, scoring.kernel(problem, params), 1.0
-        noise = 64 * UNIT * max(abs(value), 1.0)
-        while size > 1e-10:
-            trial = problem.params(problem.free(params) + size * step)
-            if scoring.in_domain(problem, trial) and scoring.kernel(problem, trial) >= value - noise:
-                break
-            size /= 2
-        else:
-            break
-        params = trial
-    return params
+    start = known if known is not None and scoring.in_domain(problem, known) else scoring.start(problem)
+    return scoring.ascend(problem, lambda p: (scoring.kernel(problem, p), scoring.score(problem, p)), start).params
 
 
 @dataclass(frozen=True, eq=False)

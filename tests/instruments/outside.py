@@ -30,26 +30,16 @@ class Formulas:
         )
 
     def fit(self, problem):
-        white, params, last, iterations = scoring.White.of(problem), scoring.start(problem), np.inf, 0
-        while iterations < 200:
-            iterations += 1
-            step, decrement = white.direction(problem, params, scoring.score(problem, params))
-            if scoring.at_rest(decrement, last):
-                break
-            last, before = decrement, scoring.log_likelihood(problem, params)
-            noise = 1e-13 * abs(before)
-            while True:
-                trial = problem.params(problem.free(params) + step)
-                if scoring.in_domain(problem, trial) and scoring.log_likelihood(problem, trial) >= before - noise:
-                    break
-                step = step / 2
-            params = trial
+        ascent = scoring.ascend(
+            problem, lambda p: (scoring.kernel(problem, p), scoring.score(problem, p)), scoring.start(problem)
+        )
+        params = ascent.params
         return Fit(
             params=params,
-            converged=decrement < 1e-16,
-            iterations=iterations,
-            reason="at rest",
-            standard_errors=white.standard_errors(problem, params),
+            converged=ascent.converged,
+            iterations=ascent.iterations,
+            reason=ascent.reason,
+            standard_errors=scoring.White.of(problem).standard_errors(problem, params),
             deviance=scoring.deviance(problem, problem.model.link.inverse(problem.eta(params))),
             log_likelihood=scoring.log_likelihood(problem, params),
         )
