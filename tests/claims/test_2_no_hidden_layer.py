@@ -27,7 +27,8 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
     .. math:: \mu = h(\eta), \qquad \eta = b + \sum_j x_j w_j \;(+\;\text{offset})
 
     The right side is computed in ball arithmetic. The planted problems have data and weights on a dyadic grid, where
-    float64 sums eta without rounding: what is left is the activation.
+    float64 sums eta without rounding: what is left is the activation. (Softmax divides by a sum; each of its terms but one may
+    round by half a unit more.)
     """
     assert_same_mean(problem, params, subject.evaluate(problem, params))
 

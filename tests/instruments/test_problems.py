@@ -235,7 +235,7 @@ class TestByConstruction:
             "logistic-4-colours": (1000, 4, 1, 4.0, ["width"]),
             "logistic-1-column": (1000, 1, 1, 1.0, ["width"]),
             "logistic-32-columns": (4096, 32, 1, 1.0, ["width"]),
-            "logistic-512-columns": (4096, 512, 1, 1.0, ["width"]),
+            "logistic-512-columns": (4096, 512, 1, 1.0, ["wide", "width"]),
             "softmax-32-to-16": (4096, 32, 16, 1.0, ["keras-sentence"]),
             "softmax-3-to-3": (1000, 3, 3, 4.0, ["small"]),
             "softmax-8-to-5": (1000, 8, 5, 4.0, ["small"]),
