@@ -92,19 +92,22 @@ def dispersion(problem: Problem, mu: np.ndarray) -> float:
 
 def in_domain(problem: Problem, params: Params) -> bool:
     """Whether every eta has a mean and every mean is one the family admits."""
-    eta = problem.eta(params)
-    return bool(problem.model.link.eta_domain.contains(eta).all()) and bool(
-        problem.model.family.mu_domain.contains(problem.model.link.inverse(eta)).all()
-    )
+    eta, link = problem.eta(params), problem.model.link
+    if not link.eta_domain.contains(eta).all():
+        return False
+    with np.errstate(over="ignore"):  # a mean too large for float64 is outside
+        return bool(problem.model.family.mu_domain.contains(link.inverse(eta)).all())
 
 
 def start(problem: Problem) -> Params:
-    """The null model: every mean the overall mean, as nearly as the columns allow."""
-    weights = problem.row_weights
+    """The null model: every mean the overall mean (or one half, where that has no eta), as nearly as the columns allow."""
+    weights, link = problem.row_weights, problem.model.link
     mean = (weights * problem.y).sum(axis=0) / weights.sum()
     if isinstance(problem.model.family, Multinomial):
         mean = (mean + 1 / problem.n) / (1 + problem.k / problem.n)  # a class that never occurs has no logarithm
-    eta = np.broadcast_to(problem.model.link(mean), problem.y.shape)[:, problem.k - problem.free_outputs :]
+    elif not (link.mu_domain.contains(mean) & problem.model.family.mu_domain.contains(mean)).all():
+        mean = np.full_like(mean, 0.5)
+    eta = link(mean)[problem.k - problem.free_outputs :] - problem.free_offset
     free, *_ = np.linalg.lstsq(problem.design, eta, rcond=None)
     return problem.params(free)
 
@@ -135,11 +138,16 @@ class White:
         The decrement is twice the gain in log-likelihood that the step promises, at Pearson's dispersion; its square root
         is the distance to the optimum in standard errors. Raises LinAlgError where the information is singular.
         """
-        information = gram(self.design, expected_weights(problem, params))
+        with np.errstate(all="ignore"):  # far out, weights are 0 / 0
+            information = gram(self.design, expected_weights(problem, params))
+        if not np.isfinite(information).all():
+            raise np.linalg.LinAlgError("the information is not finite")
         white_score = (self.basis.T @ score).T.ravel()
         step = linalg.cho_solve(linalg.cho_factor(information), white_score)
         mu = problem.model.link.inverse(problem.eta(params))
-        phi = max(dispersion(problem, mu), (1e-6 * np.abs(mu).max()) ** 2)  # a perfect fit leaves rounding, no scale to judge by
+        phi = dispersion(problem, mu)
+        if problem.model.family.has_dispersion:  # a perfect fit leaves rounding and no scale: take a millionth of the mean
+            phi = max(phi, float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu))))
         return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
@@ -179,12 +187,12 @@ def ascend(
     decrement, iterations = np.inf, 0
     while iterations < max_iterations:
         last = decrement
+        if not np.isfinite(score).all():
+            return Ascent(params, value, False, iterations, "the score is not finite")
         try:
             step, decrement = white.direction(problem, params, score)
         except np.linalg.LinAlgError:
             return Ascent(params, value, False, iterations, "the information is singular")
-        if not np.isfinite(decrement):
-            return Ascent(params, value, False, iterations, "the score is not finite")
         if at_rest(decrement, last):
             return Ascent(params, value, True, iterations, f"the Newton decrement came to rest at {decrement:.1e}")
         iterations += 1

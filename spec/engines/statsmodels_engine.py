@@ -14,6 +14,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
 
+from spec import scoring
 from spec.engines.engine import Description, Evaluation, Fit
 from spec.families import Binomial, Multinomial
 from spec.model import Model, Params
@@ -93,13 +94,20 @@ class StatsmodelsEngine:
             results = OLS(problem.y[:, 0], problem.design).fit(method="qr")
             iterations, converged, deviance = 1, True, results.ssr
         else:
-            results, step = self._irls(model, 8)
             # a canonical link makes IRLS Newton's method, whose next step is the square; else steps shrink by a factor
-            if step > (1e-8 if problem.model.is_canonical else 1e-13):
-                results, step = self._irls(model, 100)
+            enough = 1e-8 if problem.model.is_canonical else 1e-13
+            null = problem.free(scoring.start(problem))[:, 0]
+            for start, iterations in ((None, 8), (None, 100), (null, 100)):
+                results, step = self._irls(model, start, iterations)
+                if step <= enough or (iterations == 100 and step < 1e-8):
+                    break
+            if results is None:
+                raise FloatingPointError("IRLS leaves the domain from its own start and from the null model")
             iterations, deviance = results.fit_history["iteration"], results.deviance
             converged = step < 1e-8
         beta = np.asarray(results.params)
+        with np.errstate(divide="ignore", invalid="ignore"):  # before 0.15, 0 log 0 at the fitted means of separated data
+            log_likelihood = float(model.loglike(beta, scale=1.0))
         return Fit(
             params=problem.params(beta[:, None]),
             converged=converged,
@@ -109,19 +117,23 @@ class StatsmodelsEngine:
             else f"the coefficients still change after {iterations} iterations of IRLS",
             standard_errors=np.asarray(results.bse)[:, None],
             deviance=float(deviance),
-            log_likelihood=float(model.loglike(beta, scale=1.0)),
+            log_likelihood=log_likelihood,
         )
 
     @staticmethod
-    def _irls(model: GLM, iterations: int) -> tuple[Any, float]:
-        """The fit, and its last step in standard errors. Runs until no coefficient moves by more than its last digits."""
-        # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
-        # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
-        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+    def _irls(model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
+        """The fit, and its last step in standard errors; None and infinity where a step left the domain (IRLS halves none)."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
             warnings.simplefilter("ignore", PerfectSeparationWarning)
-            results = model.fit(tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
+            try:
+                # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
+                results = model.fit(start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
+            except ValueError:  # "NaN, inf or invalid value detected in weights"
+                return None, np.inf
         before, after = np.asarray(results.fit_history["params"][-2:])
-        return results, float(np.abs((after - before) / results.bse).max())
+        step = float(np.abs((after - before) / results.bse).max())
+        return results, step if np.isfinite(step) else np.inf
 
     @staticmethod
     def _glm(problem: Problem) -> GLM:

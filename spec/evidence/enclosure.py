@@ -163,6 +163,8 @@ def _polish(problem: Problem) -> Params:
     """Fisher scoring in float64 from the best that is known, until rounding ends it."""
     known = problem.data.exact or problem.data.planted
     start = known if known is not None and scoring.in_domain(problem, known) else scoring.start(problem)
+    if not scoring.in_domain(problem, start):
+        raise NotProven("not proven", f"{problem}: the null model is outside the domain, and no other start is known.")
     return scoring.ascend(problem, lambda p: (scoring.kernel(problem, p), scoring.score(problem, p)), start).params
 
 
@@ -184,10 +186,8 @@ def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
     product = (arb_mat(problem.design.tolist()) * arb_mat(free.tolist())).entries()
     m = free.shape[1]
     rows = [product[i * m : (i + 1) * m] for i in range(problem.n)]
-    if problem.offset is None:
-        return rows
-    offsets = problem.offset[:, problem.k - m :] - (problem.offset[:, :1] if problem.k > 1 else 0)
-    return [[value + float(o) for value, o in zip(row, offset, strict=True)] for row, offset in zip(rows, offsets, strict=True)]
+    offsets = problem.free_offset.tolist()
+    return [[value + o for value, o in zip(row, offset, strict=True)] for row, offset in zip(rows, offsets, strict=True)]
 
 
 def _softmax(eta: list[arb]) -> list[arb]:
@@ -216,7 +216,8 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     W *= c[:, None, None]
 
     def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
+        with np.errstate(over="ignore"):
+            return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
 
     return _Rows(scores, weights)
 
@@ -229,14 +230,17 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
 
     scores = [row(value, response)[1] * weight for (value,), response, weight in zip(eta, y, c, strict=True)]
 
+    def curvature(centre: arb, response: float, d: float) -> arb:
+        try:
+            return row(centre + arb(0, d), response)[2] * -2
+        except (ValueError, ZeroDivisionError):  # the ball reaches a pole
+            return arb.nan()
+
     def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with flint.ctx.workprec(64):
-            curvature = [
-                row(value + arb(0, d), response)[2] * (-2 * weight)
-                for (value,), response, weight, d in zip(eta, y, c, move.tolist(), strict=True)
-            ]
-            W = np.array([float(value.mid()) for value in curvature])
-            dW = up(np.array([float(value.rad()) for value in curvature]) + 2 * UNIT * np.abs(W))
+            balls = [curvature(value, r, d) * weight for (value,), r, weight, d in zip(eta, y, c, move.tolist(), strict=True)]
+            W = np.array([float(ball.mid()) for ball in balls])
+            dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]
 
     return _Rows(scores, weights)
@@ -263,6 +267,8 @@ def _contract(
     design_bound = up(np.abs(design) + design_error)
 
     information = scoring.gram(design, rows.weights(np.zeros(problem.n))[0])
+    if not np.isfinite(information).all():
+        raise np.linalg.LinAlgError("the information is not finite")
     lower = linalg.cholesky(information, lower=True)
     whiten = linalg.solve_triangular(lower, np.eye(size), lower=True).T  # T = basis @ whiten, output by output
     extent = np.abs(whiten)

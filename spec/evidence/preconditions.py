@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from spec.domains import REAL
+from spec.domains import REAL, UNIT
 from spec.engines.engine import Fit
-from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson
+from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Log
 from spec.problems import Problem
 
@@ -40,13 +40,14 @@ def check_fit(problem: Problem, fit: Fit) -> None:
 
 def rank_deficiency(problem: Problem) -> str | None:
     """Which column is a combination of the others (with the intercept), judged on columns scaled to length 1; else None."""
+    design = problem.design[problem.row_weights[:, 0] > 0]
     names = (["the intercept"] if problem.intercept else []) + list(problem.data.columns)
-    lengths = np.linalg.norm(problem.design, axis=0)
+    lengths = np.linalg.norm(design, axis=0)
     if not lengths.all():
         return f"column {names[int(np.argmin(lengths))]} is all zeros. Drop it."
-    if problem.n < problem.q:
-        return f"{problem.n} rows cannot determine {problem.q} coefficients. Add rows or drop columns."
-    _, singular, axes = np.linalg.svd(problem.design / lengths, full_matrices=False)
+    if len(design) < problem.q:
+        return f"{len(design)} rows cannot determine {problem.q} coefficients. Add rows or drop columns."
+    _, singular, axes = np.linalg.svd(design / lengths, full_matrices=False)
     if singular[-1] > problem.n * np.finfo(float).eps * singular[0]:
         return None
     involved = [name for name, share in zip(names, np.abs(axes[-1]), strict=True) if share > 1e-6]
@@ -59,46 +60,55 @@ def separation(problem: Problem) -> str | None:
     Whether a direction exists along which the likelihood never falls, so that no finite optimum exists; else None.
 
     A linear program (Albert and Anderson 1984, Biometrika 71; for counts Santos Silva and Tenreyro 2010, Economics
-    Letters 107): look for d with x_i'd >= 0 wherever success was sure, <= 0 wherever failure was, = 0 where both were
-    seen. Classes are compared with the class that was observed. Other models answer None.
+    Letters 107): look for a direction d of the parameters with a'd >= 0 for each comparison a that was decided one way,
+    a'd = 0 for each that was seen both ways, and a'd > 0 for as many as can be. Other models answer None.
     """
     from scipy.optimize import linprog  # needed only where something went wrong
 
-    family, X = problem.model.family, problem.design
-    used = problem.row_weights[:, 0] > 0
-    X, y = X[used], problem.y[used]
-    if isinstance(family, Multinomial):
-        seen = y.argmax(axis=1)
-        moves = [_contrast(row, int(a), b, problem.k) for row, a in zip(X, seen, strict=True) for b in range(problem.k) if b != a]
-        above, equal = np.array(moves), np.empty((0, X.shape[1] * problem.free_outputs))
-    elif isinstance(family, Binomial) and problem.model.link.eta_domain == REAL:
-        response = y[:, 0]
-        above = np.vstack([X[response == 1], -X[response == 0]])
-        equal = X[(response > 0) & (response < 1)]
-    elif isinstance(family, Poisson | NegativeBinomial) and isinstance(problem.model.link, Log):
-        response = y[:, 0]
-        above, equal = -X[response == 0], X[response > 0]
-    else:
+    comparisons = _comparisons(problem)
+    if comparisons is None or not len(comparisons[0]):
         return None
-    if not len(above):
-        return None
-    scale = np.abs(X).max()
-    result = linprog(
-        -above.sum(axis=0) / scale,
-        A_ub=-above / scale,
-        b_ub=np.zeros(len(above)),
-        A_eq=equal / scale if len(equal) else None,
-        b_eq=np.zeros(len(equal)) if len(equal) else None,
-        bounds=(-1, 1),
+    scale = np.abs(np.vstack(comparisons)).max(axis=0)
+    decided, both = (part / np.where(scale > 0, scale, 1.0) for part in comparisons)
+    rows, columns = decided.shape
+    gains = linprog(  # maximise the sum of s, where 0 <= s <= 1, s <= decided @ d, both @ d = 0
+        np.concatenate([np.zeros(columns), -np.ones(rows)]),
+        A_ub=np.hstack([-decided, np.eye(rows)]),
+        b_ub=np.zeros(rows),
+        A_eq=np.hstack([both, np.zeros((len(both), rows))]) if len(both) else None,
+        b_eq=np.zeros(len(both)) if len(both) else None,
+        bounds=[(None, None)] * columns + [(0, 1)] * rows,
     )
-    if result.status != 0 or -result.fun < 1e-6:
+    separated = 0 if gains.status != 0 else round(-gains.fun)
+    if not separated:
         return None
-    separated = int(((above @ result.x) / scale > 1e-8).sum())
-    kind = "completely" if separated == len(above) and not len(equal) else "quasi-completely"
+    kind = "completely" if separated == rows and not len(both) else "quasi-completely"
     return (
-        f"the data are {kind} separated: along one direction of the parameters {separated} rows (or comparisons) gain likelihood "
-        "for ever and none loses, so no finite optimum exists. Drop the separating column, add data, or fit with a penalty."
+        f"the data are {kind} separated: along one direction of the parameters {separated} rows (or comparisons) gain "
+        "likelihood for ever and none loses, so no finite optimum exists. Drop the separating column, add data, or fit with "
+        "a penalty."
     )
+
+
+def _comparisons(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
+    """The rows' comparisons that were decided one way, as vectors of the free parameters, and those seen both ways."""
+    family, link = problem.model.family, problem.model.link
+    used = problem.row_weights[:, 0] > 0
+    X, y = problem.design[used], problem.y[used]
+    if isinstance(family, Multinomial):  # each class that was seen against each that was not, and the seen with each other
+        decided, both = [], []
+        for row, shares in zip(X, y, strict=True):
+            seen, unseen = np.flatnonzero(shares > 0).tolist(), np.flatnonzero(shares == 0).tolist()
+            decided += [_contrast(row, a, b, problem.k) for a in seen for b in unseen]
+            both += [_contrast(row, a, b, problem.k) for a, b in zip(seen[1:], seen[:-1], strict=True)]
+        size = X.shape[1] * problem.free_outputs
+        return np.array(decided).reshape(-1, size), np.array(both).reshape(-1, size)
+    response = y[:, 0]
+    if isinstance(family, Binomial) and link.eta_domain == REAL and link.mu_domain == UNIT:
+        return np.vstack([X[response == 1], -X[response == 0]]), X[(response > 0) & (response < 1)]
+    if isinstance(family, Poisson | NegativeBinomial | Tweedie) and isinstance(link, Log):
+        return -X[response == 0], X[response > 0]
+    return None
 
 
 def _contrast(row: np.ndarray, seen: int, other: int, classes: int) -> np.ndarray:

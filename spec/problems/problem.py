@@ -152,6 +152,13 @@ class Problem:
         """(n, 1), what multiplies a row's kernel: prior weight times trials."""
         return self.trials if self.data.weights is None else self.trials * self.data.weights[:, None]
 
+    @cached_property
+    def free_offset(self) -> np.ndarray:
+        """The offset of the free outputs, (n, free_outputs): less that of class 0, and zeros where there is none."""
+        if self.offset is None:
+            return np.zeros((self.n, self.free_outputs))
+        return self.offset[:, 1:] - self.offset[:, :1] if self.k > 1 else self.offset
+
     def free(self, params: Params) -> np.ndarray:
         """The identified parameters as a matrix (q, free_outputs): minus class 0, the intercepts first if there are any."""
         matrix = params.contrast().matrix

@@ -6,6 +6,7 @@ the covariance that the slopes of the means make. Each of these knows the rows o
 """
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -64,6 +65,8 @@ def small(model: Model, intercept: bool, weights: bool, offset: bool) -> tuple[P
 CASES = [
     small(model, *has) for model in (*PAIRS, SOFTMAX) for has in ((True, False, False), (True, True, True), (False, True, False))
 ]
+CONCAVE = [case for case in CASES if case[0].model.is_log_concave]
+each_concave = pytest.mark.parametrize(("problem", "params"), CONCAVE, ids=[str(problem) for problem, _ in CONCAVE])
 each_case = pytest.mark.parametrize(("problem", "params"), CASES, ids=[str(problem) for problem, _ in CASES])
 
 
@@ -218,6 +221,13 @@ class TestLikelihood:
             assert type(value) is float
         assert type(scoring.in_domain(problem, params)) is bool
 
+    @each_case
+    def test_kernel_is_the_log_likelihood_less_the_normaliser(self, problem, params):
+        kernel = scoring.kernel(problem, params)
+
+        assert type(kernel) is float
+        assert kernel + scoring.normaliser(problem) == scoring.log_likelihood(problem, params)
+
 
 class TestGram:
     @pytest.mark.parametrize("m", [1, 2, 3])
@@ -303,6 +313,27 @@ class TestStart:
         assert close(params.intercept, model.link(np.array([overall])))
         assert np.abs(params.coef).max() < 1e-14
 
+    def test_start_of_an_overall_mean_that_has_no_eta_is_one_half(self):
+        for model, y in (
+            (COUNTS, np.zeros(7)),
+            (LOGISTIC, np.zeros(7)),
+            (LOGISTIC, np.ones(7)),
+            (Model(Gaussian(), Log()), -np.ones(7)),
+            (Model(NegativeBinomial(0.5), CLogLog()), SUCCESSES),
+            (Model(Binomial(), Log()), np.ones(7)),
+        ):
+            problem = Problem.of("no mean", model, X, y[:, None])
+            assert close(mean(problem, problem.free(scoring.start(problem))), np.full((7, 1), 0.5))
+
+    def test_start_leaves_to_the_columns_what_the_offset_does_not_say(self):
+        counts = Problem.of("exposed", COUNTS, X, SUCCESSES[:, None], offset=2.0 + X[:, :1])
+        assert close(mean(counts, counts.free(scoring.start(counts))), np.full((7, 1), SUCCESSES.mean()))
+
+        offset = np.hstack([0.25 + X[:, :1], 1.0 - X[:, 1:], X[:, :1] + X[:, 1:]])
+        classes = Problem.of("exposed classes", SOFTMAX, X, np.eye(3)[[0, 1, 2, 1, 1, 2, 0]], offset=offset)
+        shares = (np.array([2, 3, 2]) / 7 + 1 / 7) / (10 / 7)
+        assert close(mean(classes, classes.free(scoring.start(classes))), np.tile(shares, (7, 1)))
+
     def test_start_without_an_intercept_is_as_near_as_the_columns_allow(self):
         problem = Problem.of("through the origin", COUNTS, [[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]], intercept=False)
 
@@ -373,7 +404,7 @@ class TestWhite:
         assert close(twice, 2 * step)
         assert fourfold == pytest.approx(4 * decrement)
 
-    def test_decrement_of_a_perfect_fit_is_judged_by_a_millionth_of_the_largest_mean(self):
+    def test_decrement_of_a_perfect_fit_is_judged_by_a_millionth_of_the_mean(self):
         problem = Problem.of("a line", OLS, [[0.0], [1.0], [2.0], [3.0]], [[1.0], [3.0], [5.0], [-7.0]], weights=[1, 1, 1, 0])
         exact, score = Params([1.0], [[2.0]]), np.array([[1.0], [0.0]])
         inverse = np.linalg.inv(scoring.expected_information(problem, exact))
@@ -381,10 +412,28 @@ class TestWhite:
         _, decrement = White.of(problem).direction(problem, exact, score)
 
         assert scoring.dispersion(problem, mean(problem, problem.free(exact))) == 0
-        assert decrement == pytest.approx(inverse[0, 0] / 7e-6**2, rel=1e-9)
+        assert decrement == pytest.approx(inverse[0, 0] / (1e-12 * 21), rel=1e-9)
         mirrored = Problem.of("a line", OLS, problem.X, -problem.y, weights=[1, 1, 1, 0])
         _, again = White.of(mirrored).direction(mirrored, Params([-1.0], [[-2.0]]), score)
         assert again == pytest.approx(decrement)
+
+    def test_decrement_has_no_units(self):
+        y = np.array([[1.0], [2.0], [4.0], [1.5]])
+        for model in (Model(Gamma(), Log()), Model(InverseGaussian(), Log())):
+            found = []
+            for unit in (1.0, 2.0**40):
+                problem = Problem.of("units", model, [[0.0], [1.0], [2.0], [5.0]], unit * y)
+                params = Params([0.5 + np.log(unit)], [[0.0]])
+                found.append(White.of(problem).direction(problem, params, scoring.score(problem, params))[1])
+            assert found[1] == pytest.approx(found[0], rel=1e-9)
+
+    def test_decrement_of_large_counts_is_at_dispersion_one(self):
+        problem = Problem.of("large", COUNTS, np.empty((2, 0)), [[1e9], [2e9]])
+        params = Params([np.log(1e9)], np.empty((0, 1)))
+
+        _, decrement = White.of(problem).direction(problem, params, scoring.score(problem, params))
+
+        assert decrement == pytest.approx(1e18 / 2e9, rel=1e-9)
 
     def test_steps_lead_to_the_least_squares_solution_at_once_and_to_others_soon(self):
         problem, params = small(OLS, intercept=True, weights=True, offset=True)
@@ -431,6 +480,123 @@ class TestWhite:
 
         assert close(found[1:] * units[:, None], step[1:], 1e-13)
         assert again == pytest.approx(decrement, rel=1e-13)
+
+
+class TestAscent:
+    """Scoring ends where the score is zero, whoever supplies it, and says why it ended."""
+
+    @staticmethod
+    def ascend(problem, params, **more):
+        def value_and_score(at):
+            asked.append(at)
+            return scoring.kernel(problem, at), scoring.score(problem, at)
+
+        asked = []
+        return scoring.ascend(problem, value_and_score, params, **more), asked
+
+    @each_concave
+    def test_ascent_ends_where_the_score_is_zero(self, problem, params):
+        ascent, _ = self.ascend(problem, params)
+        sizes = np.abs(problem.design).T @ (problem.row_weights * (1 + np.abs(problem.y)))
+
+        assert ascent.converged
+        assert re.fullmatch(r"the Newton decrement came to rest at (\d\.\de-\d\d|0\.0e\+00)", ascent.reason)
+        assert 1 < ascent.iterations < 60
+        assert np.abs(scoring.score(problem, ascent.params)).max() < 1e-7 * sizes.max()
+        assert ascent.value == scoring.kernel(problem, ascent.params)
+
+    def test_ascent_goes_to_the_zero_of_the_score_it_is_given(self):
+        problem, params = small(OLS, intercept=True, weights=False, offset=False)
+        target = np.array([[3.0], [-1.0], [0.5]])
+
+        def value_and_score(at):
+            gap = target - problem.free(at)
+            return -float((gap**2).sum()), problem.design.T @ problem.design @ gap
+
+        ascent = scoring.ascend(problem, value_and_score, params)
+
+        assert np.allclose(problem.free(ascent.params), target, rtol=1e-14)
+        assert ascent.value > -1e-25
+
+    def test_ascent_at_the_optimum_stays_there(self):
+        problem = Problem.of("mean", OLS, np.empty((3, 0)), [[1.0], [2.0], [3.0]])
+        params = Params([2.0], np.empty((0, 1)))
+
+        ascent, asked = self.ascend(problem, params)
+
+        assert ascent.params is params
+        assert asked == [params]
+        assert (ascent.converged, ascent.iterations) == (True, 0)
+        assert ascent.reason == "the Newton decrement came to rest at 0.0e+00"
+
+    def test_ascent_that_runs_out_of_iterations_says_so(self):
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+
+        ascent, asked = self.ascend(problem, params, max_iterations=2)
+
+        assert (ascent.converged, ascent.iterations, ascent.reason) == (False, 2, "2 iterations were not enough")
+        assert len(asked) == 3
+        assert ascent.params is asked[-1]
+        assert ascent.value == scoring.kernel(problem, ascent.params)
+
+    def test_ascent_that_never_rests_takes_two_hundred_iterations(self):
+        problem, params = small(OLS, intercept=True, weights=False, offset=False)
+        values, score = itertools.count(), np.ones((3, 1))
+
+        ascent = scoring.ascend(problem, lambda at: (float(next(values)), score), params)
+
+        assert (ascent.converged, ascent.iterations, ascent.reason) == (False, 200, "200 iterations were not enough")
+
+    def test_ascent_halves_a_step_that_leaves_the_domain_or_lowers_the_value(self):
+        problem = Problem.of("identity", Model(Poisson(), Identity()), [[0.0], [1.0]], [[1.0], [2.0]])
+        params = Params([0.5], [[8.0]])
+        ascent, asked = self.ascend(problem, params)
+        assert ascent.converged
+        assert np.allclose(ascent.params.matrix, [[1.0], [1.0]])
+        assert all(scoring.in_domain(problem, at) for at in asked)
+
+        far = Problem.of("far", COUNTS, np.empty((3, 0)), [[1.0], [2.0], [3.0]])
+        start = Params([-4.0], np.empty((0, 1)))  # a whole step from here has means of e^100
+        free = far.free(start)
+        step, _ = White.of(far).direction(far, start, scoring.score(far, start))
+        ascent, asked = self.ascend(far, start)
+        tried = [float(far.free(at)[0, 0] - free[0, 0]) / float(step[0, 0]) for at in asked[1:]]
+        assert tried[:3] == pytest.approx([1.0, 0.5, 0.25])
+        values = [scoring.kernel(far, at) for at in asked]
+        kept = next(i for i, value in enumerate(values) if i and value >= values[0])
+        assert kept > 2
+        assert tried[kept - 1] == pytest.approx(0.5 ** (kept - 1))
+        assert ascent.converged
+        assert ascent.params.intercept[0] == pytest.approx(np.log(2))
+
+    def test_ascent_that_no_step_gains_anything_says_so(self):
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+        score, tried = scoring.score(problem, params), []
+        ascent = scoring.ascend(problem, lambda at: (tried.append(at) or -float(len(tried)), score), params)
+
+        assert ascent.params is params
+        assert (ascent.converged, ascent.iterations, ascent.value) == (False, 1, -1.0)
+        assert ascent.reason == "no step along the scoring direction gains likelihood"
+        assert len(tried) == 41
+
+    def test_ascent_without_information_or_score_says_so(self):
+        rows = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+        problem = Problem.of("two rows in use", OLS, rows, np.ones((4, 1)), weights=[1, 1, 0, 0])
+        ascent, _ = self.ascend(problem, Params([0.0], [[0.0], [0.0]]))
+        assert (ascent.converged, ascent.iterations, ascent.reason) == (False, 0, "the information is singular")
+
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+        ascent = scoring.ascend(problem, lambda at: (1.5, np.full((3, 1), np.nan)), params)
+        assert (ascent.converged, ascent.iterations, ascent.reason) == (False, 0, "the score is not finite")
+        assert (ascent.params, ascent.value) == (params, 1.5)
+
+    def test_a_loss_below_the_rounding_of_the_value_is_no_loss(self):
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+        score = scoring.score(problem, params)
+        for lost, admitted in ((50, True), (90, False)):
+            values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 60])
+            ascent = scoring.ascend(problem, lambda at, values=values: (next(values), score), params, max_iterations=1)
+            assert (ascent.params is not params) is admitted
 
 
 @pytest.mark.parametrize(

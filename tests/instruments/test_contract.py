@@ -1,0 +1,550 @@
+"""
+The contract of an engine is enforced: what breaks it is said to be broken, and what is wrong on purpose is wrong there only.
+"""
+
+import gc
+import math
+import re
+import weakref
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from spec import problems, scoring
+from spec.engines import control
+from spec.engines.control import CONTROLS, RUNGS, Control, controls, steps
+from spec.engines.engine import Checked, Description, EngineError, Evaluation, Fit, load
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
+from spec.links import Identity, Inverse, Log, Logit, NegativeBinomialLink, Probit, Softmax, Sqrt
+from spec.model import Model, Params
+from spec.problems import Problem
+
+OLS, COUNTS, LOGISTIC = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Binomial(), Logit())
+SOFTMAX = Model(Multinomial(), Softmax())
+
+X = np.array([[-0.75, 0.5], [0.25, -1.0], [1.0, 0.75], [-0.5, -0.25], [0.5, 1.0], [-1.0, -0.5], [0.125, 0.25], [0.625, -0.5]])
+COUNTED = np.array([[1.0], [5.0], [0.0], [4.0], [3.0], [1.0], [2.0], [0.0]])
+EYE = np.eye(3)[[0, 1, 1, 2, 2, 1, 1, 0]]
+POISSON, LINE = Problem.of("tiny poisson", COUNTS, X, COUNTED), Problem.of("tiny least squares", OLS, X / 3, COUNTED)
+GROUPS, THREE = Problem.of("tiny softmax", SOFTMAX, X, EYE), Params([0.3, 0.1, -0.3], [[0.3, -0.7, 0.9], [-0.7, 0.1, 0.6]])
+SHARES = Problem.of("tiny logistic", LOGISTIC, X, COUNTED[::-1] > 1)
+ORIGIN = Problem.of("through the origin", COUNTS, X, COUNTED, intercept=False)
+ONE = Params([0.3], [[0.1], [-0.7]])
+
+
+class Engine:
+    """Answers ones in the right shapes, but for what it is told to answer instead; counts what it is asked."""
+
+    def __init__(self, problem: Problem = POISSON, **instead):
+        self.instead, self.asked = instead, []
+        n, p, k, q, m = problem.n, problem.p, problem.k, problem.q, problem.free_outputs
+        information = instead.pop("information", np.ones((q * m, q * m)))
+
+        def curvature():
+            self.asked.append("information")
+            if isinstance(information, Exception):
+                raise information
+            return information
+
+        self.evaluation = Evaluation(np.ones((n, k)), 1.0, 1.0, -1.0, np.ones((1 + p, k)), curvature)
+        self.answer = Fit(Params(np.ones(k), np.ones((p, k))), True, 3, "done", np.ones((q, m)), 1.0, -1.0)
+
+    def describe(self):
+        return Description("Test", {"test": "1.0"})
+
+    def declines(self, problem):
+        return None if problem is POISSON else f"not {problem}"
+
+    def evaluate(self, problem, params):
+        self.asked.append("evaluate")
+        return self._answer("evaluate", self.evaluation)
+
+    def fit(self, problem):
+        self.asked.append("fit")
+        return self._answer("fit", self.answer)
+
+    def _answer(self, method, right):
+        instead = self.instead.get(method, right)
+        if isinstance(instead, Exception):
+            raise instead
+        fields = {name: value for name, value in self.instead.items() if name in vars(right)}
+        return replace(instead, **fields) if fields else instead
+
+
+def broken(message: str):
+    return pytest.raises(EngineError, match=f"^{re.escape(message)}$")
+
+
+class NoMethods:
+    pass
+
+
+class NoFit:
+    describe = declines = evaluate = staticmethod(lambda *args: None)
+    fit = "not callable"
+
+
+class TestLoad:
+    @pytest.mark.parametrize("path", ["", "spec.engines.engine", "spec.engines.engine:", ":Engine", ":"])
+    def test_a_path_without_module_or_name_says_how_to_write_it(self, path):
+        message = f"engine {path!r}: write package.module:Engine, as in spec.engines.keras_engine:KerasEngine."
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load(path)
+
+    def test_a_module_that_is_not_there_is_named(self):
+        message = "engine 'no_such.module:Engine': cannot import no_such.module: No module named 'no_such'."
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load("no_such.module:Engine")
+
+    def test_a_name_that_is_not_there_is_named(self):
+        with pytest.raises(ValueError, match=r"^engine 'spec\.engines\.engine:Nothing': spec\.engines\.engine has no Nothing\.$"):
+            load("spec.engines.engine:Nothing")
+
+    def test_methods_that_are_missing_are_named(self):
+        for name, lacks in (("NoMethods", "methods describe, declines, evaluate, fit"), ("NoFit", "method fit")):
+            path = f"{__name__}:{name}"
+            message = f"engine {path!r}: lacks the {lacks} of spec.engines.engine.Engine."
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+                load(path)
+
+    def test_an_engine_is_made_without_arguments_and_checked(self):
+        engine = load(f"{__name__}:Engine")
+
+        assert isinstance(engine, Checked)
+        assert isinstance(engine.engine, Engine)
+        assert engine.fit(POISSON).reason == "done"
+
+
+class TestChecked:
+    def test_a_right_answer_passes_as_it_is(self):
+        for problem in (POISSON, GROUPS, ORIGIN):
+            engine = Engine(problem)
+            params = ONE if problem.k == 1 else THREE
+
+            evaluation, fit = Checked(engine).evaluate(problem, params), Checked(engine).fit(problem)
+
+            assert fit is engine.answer
+            for name in ("mean", "loss", "loss_scale", "log_likelihood", "score"):
+                assert getattr(evaluation, name) is getattr(engine.evaluation, name)
+            assert evaluation.information is engine.evaluation.information
+
+    def test_a_description_and_a_refusal_are_passed_on(self):
+        checked = Checked(Engine())
+
+        assert checked.describe() == Description("Test", {"test": "1.0"})
+        assert str(checked) == "Test (test 1.0, float64)"
+        assert checked.declines(POISSON) is None
+        assert checked.declines(GROUPS) == "not tiny softmax"
+
+    def test_each_problem_is_fitted_once_and_evaluated_once_at_each_parameters(self):
+        engine = Engine()
+        checked, other, twin = Checked(engine), replace(POISSON, name="other"), Params(ONE.intercept, ONE.coef)
+
+        assert checked.fit(POISSON) is checked.fit(POISSON)
+        checked.fit(other)
+        assert engine.asked == ["fit", "fit"]
+        engine.asked.clear()
+        assert checked.evaluate(POISSON, ONE) is checked.evaluate(POISSON, ONE)
+        checked.evaluate(POISSON, twin)
+        checked.evaluate(other, ONE)
+        assert engine.asked == ["evaluate"] * 3
+
+    def test_the_information_is_computed_when_first_asked_for_and_once(self):
+        engine = Engine()
+        evaluation = Checked(engine).evaluate(POISSON, ONE)
+
+        assert engine.asked == ["evaluate"]
+        assert evaluation.information is evaluation.information
+        assert engine.asked == ["evaluate", "information"]
+
+    def test_fits_are_let_go_with_their_problem(self):
+        checked, problem = Checked(Engine()), Problem.of("gone", COUNTS, X, COUNTED)
+        checked.fit(problem)
+        gone = weakref.ref(problem)
+        del problem
+        gc.collect()
+
+        assert gone() is None
+
+    @pytest.mark.parametrize("error", [ValueError("no such thing"), ZeroDivisionError("by zero"), AssertionError("surely")])
+    def test_an_engine_that_raises_is_broken(self, error):
+        said = f"raised {type(error).__name__}: {error}"
+        with broken(f"Test.evaluate(tiny poisson) {said}") as caught:
+            Checked(Engine(evaluate=error)).evaluate(POISSON, ONE)
+        assert caught.value.__cause__ is error
+        with broken(f"Test.fit(tiny poisson) {said}"):
+            Checked(Engine(fit=error)).fit(POISSON)
+        with broken(f"Test.evaluate(tiny poisson) {said}"):
+            _ = Checked(Engine(information=error)).evaluate(POISSON, ONE).information
+
+    def test_an_answer_of_another_kind_is_broken(self):
+        with broken("Test.evaluate(tiny poisson) answered with NoneType, the contract says Evaluation."):
+            Checked(Engine(evaluate=None)).evaluate(POISSON, ONE)
+        with broken("Test.fit(tiny poisson) answered with ndarray, the contract says Fit."):
+            Checked(Engine(fit=np.ones(3))).fit(POISSON)
+
+    SHAPES = (
+        ("evaluate", "mean", (8, 1)),
+        ("evaluate", "score", (3, 1)),
+        ("evaluate", "loss", ()),
+        ("evaluate", "loss_scale", ()),
+        ("evaluate", "log_likelihood", ()),
+        ("evaluate", "information", (3, 3)),
+        ("fit", "standard_errors", (3, 1)),
+        ("fit", "deviance", ()),
+        ("fit", "log_likelihood", ()),
+    )
+
+    def ask(self, method, problem=POISSON, **instead):
+        checked = Checked(Engine(problem, **instead))
+        return checked.fit(problem) if method == "fit" else checked.evaluate(problem, ONE).information
+
+    @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
+    def test_each_field_of_another_shape_is_broken(self, method, what, shape):
+        for wrong in ((*shape, 1), shape[:-1] if shape else (2,), tuple(s + 1 for s in shape) or (0,)):
+            with broken(f"Test.{method}(tiny poisson): {what} has shape {wrong}, the contract says {shape}."):
+                self.ask(method, **{what: np.ones(wrong)})
+
+    @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_each_field_that_is_nan_or_infinite_anywhere_is_broken(self, method, what, shape, bad):
+        for place in np.ndindex(shape):
+            values = np.ones(shape)
+            values[place] = bad
+            count = f"1 of {values.size} places."
+            with broken(f"Test.{method}(tiny poisson): {what} is NaN or infinite in {count}"):
+                self.ask(method, **{what: values})
+
+    @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
+    def test_each_field_that_is_no_number_is_broken(self, method, what, shape):
+        for wrong in (None, "one", True, 1j, [[1.0], [1.0, 2.0]]):
+            with broken(f"Test.{method}(tiny poisson): {what} is {type(wrong).__name__}, not numbers."):
+                self.ask(method, **{what: wrong})
+
+    @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
+    def test_whole_numbers_are_numbers(self, method, what, shape):
+        self.ask(method, **{what: np.ones(shape, dtype=int)})
+        self.ask(method, **{what: np.ones(shape, dtype=np.uint8)})
+
+    def test_parameters_are_checked_too(self):
+        for params, message in (
+            (Params(np.ones(2), np.ones((2, 2))), "params.intercept has shape (2,), the contract says (1,)."),
+            (Params(np.ones(1), np.ones((3, 1))), "params.coef has shape (3, 1), the contract says (2, 1)."),
+            (Params(np.full(1, np.nan), np.ones((2, 1))), "params.intercept is NaN or infinite in 1 of 1 places."),
+            (Params(np.ones(1), np.full((2, 1), np.inf)), "params.coef is NaN or infinite in 2 of 2 places."),
+        ):
+            with broken(f"Test.fit(tiny poisson): {message}"):
+                self.ask("fit", params=params)
+
+    @pytest.mark.parametrize(
+        ("problem", "shapes"),
+        [
+            (GROUPS, {"mean": (8, 3), "score": (3, 3), "information": (6, 6), "standard_errors": (3, 2), "params.coef": (2, 3)}),
+            (ORIGIN, {"mean": (8, 1), "score": (3, 1), "information": (2, 2), "standard_errors": (2, 1), "params.coef": (2, 1)}),
+        ],
+        ids=str,
+    )
+    def test_shapes_are_those_of_the_problem(self, problem, shapes):
+        for what, shape in shapes.items():
+            method = "fit" if what in ("standard_errors", "params.coef") else "evaluate"
+            params = Params(np.ones(problem.k), np.ones((7, problem.k)))
+            wrong = {"params": params} if what == "params.coef" else {what: np.ones((7, 7))}
+            size = (7, problem.k) if what == "params.coef" else (7, 7)
+            with broken(f"Test.{method}({problem}): {what} has shape {size}, the contract says {shape}."):
+                self.ask(method, problem, **wrong)
+
+    def test_an_engine_error_is_no_verdict(self):
+        assert issubclass(EngineError, RuntimeError)
+        assert not issubclass(EngineError, AssertionError)
+
+
+class TestRecords:
+    def test_a_description_says_its_versions_and_its_precision(self):
+        assert str(Description("keras", {"keras": "3.1", "tensorflow": "2.16"}, "cpu", "float32", "https://keras.io")) == (
+            "keras (keras 3.1, tensorflow 2.16, float32)"
+        )
+        assert str(Description("mine", {})) == "mine"
+        assert Description("mine", {}) == Description("mine", {}, "", "float64", "")
+
+    def test_answers_do_not_change(self):
+        engine = Engine()
+        for record in (engine.evaluation, engine.answer, engine.describe()):
+            with pytest.raises(FrozenInstanceError):
+                record.name = record.loss = 0
+
+
+# -- controls ------------------------------------------------------------------------------------------------------------
+
+INSIDE = load("spec.engines.statsmodels_engine:StatsmodelsEngine")
+WHERE = ((POISSON, ONE), (SHARES, ONE), (LINE, ONE), (GROUPS, THREE), (ORIGIN, Params([0.0], [[0.1], [-0.7]])))
+FIELDS = {
+    "mean": ("mean",),
+    "objective": ("loss", "loss_scale", "log_likelihood"),
+    "gradient": ("score",),
+    "curvature": ("information",),
+}
+APPLICABLE = [
+    pytest.param(wrong, problem, params, id=f"{wrong.__name__}-{problem}")
+    for wrong in CONTROLS
+    for problem, params in WHERE
+    if wrong.applies(problem) is None
+]
+FAMILIES = {
+    "Zeros": RUNGS,
+    "WrongLink": RUNGS,
+    "WrongLoss": ("objective", "gradient", "curvature", "optimum"),
+    "NoBias": RUNGS,
+    "Ridge": ("objective", "gradient", "curvature", "optimum"),
+    "StoppedEarly": ("optimum",),
+    "Nudged": ("optimum",),
+    "ClassesPermuted": RUNGS,
+    "Float32": RUNGS,
+}
+
+
+def same(one: object, other: object) -> bool:
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+
+
+class TestControls:
+    def test_the_rungs_and_what_each_control_spoils(self):
+        assert RUNGS == ("mean", "objective", "gradient", "curvature", "optimum")
+        assert {wrong.__name__: wrong.spoils for wrong in CONTROLS} == FAMILIES
+        assert Control.spoils == ()
+
+    @pytest.mark.parametrize(("wrong", "problem", "params"), APPLICABLE)
+    def test_a_control_spoils_the_rungs_it_says_and_no_other(self, wrong, problem, params):
+        engine = wrong(INSIDE)
+        null = scoring.start(problem)
+        right, other = INSIDE.evaluate(problem, params), engine.evaluate(problem, params)
+        right_null, other_null = INSIDE.evaluate(problem, null), engine.evaluate(problem, null)
+
+        for rung, fields in FIELDS.items():
+            if rung not in wrong.spoils:
+                assert all(same(getattr(right, field), getattr(other, field)) for field in fields)
+            elif rung == "objective":
+                gained = right_null.log_likelihood - right.log_likelihood
+                found = -(other_null.loss - other.loss) * problem.n / other.loss_scale
+                assert abs(found - gained) > 1e-9 * abs(gained)
+            else:
+                (field,) = fields
+                size = np.abs(getattr(right, field)).max()
+                assert np.abs(getattr(other, field) - getattr(right, field)).max() > 1e-10 * size
+        away = np.abs(problem.free(engine.fit(problem).params) - problem.free(INSIDE.fit(problem).params))
+        away = (away / INSIDE.fit(problem).standard_errors).max()
+        assert away > 1e-9 if "optimum" in wrong.spoils else away == 0
+
+    def test_a_control_that_spoils_nothing_answers_what_is_inside(self):
+        plain = Control(INSIDE)
+
+        assert plain.evaluate(POISSON, ONE) is INSIDE.evaluate(POISSON, ONE)
+        assert plain.fit(POISSON) is INSIDE.fit(POISSON)
+        assert plain.declines(POISSON) is None
+        assert Control.applies(POISSON) is None
+
+    def test_a_control_wraps_statsmodels_unless_told_otherwise(self):
+        assert Control().inside.describe().name == "statsmodels"
+        assert Control(INSIDE).inside is INSIDE
+
+    def test_a_control_says_that_it_is_one(self):
+        said = control.Nudged(Engine()).describe()
+
+        assert said == Description("Nudged (a control: wrong on purpose) around Test", {"test": "1.0"})
+
+    def test_a_control_declines_where_it_cannot_be_wrong_and_where_its_inside_declines(self):
+        assert control.ClassesPermuted(Engine()).declines(POISSON) == "there are no classes to permute"
+        assert control.WrongLink(Engine()).declines(GROUPS) == "no other link is known for the multinomial family"
+        assert control.Nudged(Engine()).declines(GROUPS) == "not tiny softmax"
+        assert control.Nudged(Engine()).declines(POISSON) is None
+
+    def test_where_a_control_cannot_be_wrong_it_says_why(self):
+        no_bias = "there is no bias, or without it the means leave the family's domain"
+        no_loss = "squared error is right for the Gaussian, and for softmax the engine inside has none"
+        inverse = Problem.of("inverse", Model(Gamma(), Inverse()), X, COUNTED + 1)
+        identity = Problem.of("identity", Model(Poisson(), Identity()), X, COUNTED)
+        expected = {
+            control.WrongLink: {GROUPS: "no other link is known for the multinomial family"},
+            control.WrongLoss: {LINE: no_loss, GROUPS: no_loss},
+            control.NoBias: {ORIGIN: no_bias, inverse: no_bias, identity: no_bias},
+            control.ClassesPermuted: dict.fromkeys(
+                (POISSON, SHARES, LINE, ORIGIN, inverse, identity), "there are no classes to permute"
+            ),
+        }
+        for wrong in CONTROLS:
+            for problem in (POISSON, SHARES, LINE, GROUPS, ORIGIN, inverse, identity):
+                assert wrong.applies(problem) == expected.get(wrong, {}).get(problem)
+
+    @pytest.mark.parametrize(
+        ("rung", "problem", "names"),
+        [
+            ("mean", POISSON, "Zeros WrongLink NoBias Float32"),
+            ("objective", POISSON, "Zeros WrongLink WrongLoss NoBias Ridge Float32"),
+            ("gradient", LINE, "Zeros WrongLink NoBias Ridge Float32"),
+            ("curvature", GROUPS, "Zeros NoBias Ridge ClassesPermuted Float32"),
+            ("optimum", ORIGIN, "Zeros WrongLink WrongLoss Ridge StoppedEarly Nudged Float32"),
+            ("optimum", GROUPS, "Zeros NoBias Ridge StoppedEarly Nudged ClassesPermuted Float32"),
+        ],
+        ids=str,
+    )
+    def test_controls_of_a_rung_are_those_that_spoil_it_for_the_problem(self, rung, problem, names):
+        assert " ".join(wrong.__name__ for wrong in controls(rung, problem)) == names
+
+    @pytest.mark.parametrize(
+        ("model", "link"),
+        [
+            (LOGISTIC, Probit()),
+            (Model(Binomial(), Probit()), Logit()),
+            (Model(Binomial(), Log()), Logit()),
+            (COUNTS, Sqrt()),
+            (OLS, Sqrt()),
+            (Model(Gamma(), Inverse()), Log()),
+            (Model(Poisson(), Sqrt()), Log()),
+            (Model(NegativeBinomial(0.5), NegativeBinomialLink(0.5)), Log()),
+        ],
+        ids=str,
+    )
+    def test_a_wrong_link_is_another_of_the_family(self, model, link):
+        assert control.WrongLink._wrong(model) == Model(model.family, link)
+
+    def test_answers_that_are_wrong_are_wrong_in_the_way_they_say(self):
+        right, zeros = INSIDE.evaluate(POISSON, ONE), control.Zeros(INSIDE)
+        answer = zeros.evaluate(POISSON, ONE)
+        assert (answer.loss, answer.log_likelihood, answer.loss_scale) == (0, 0, right.loss_scale)
+        for values in (answer.mean, answer.score, answer.information, zeros.fit(POISSON).params.matrix):
+            assert (values == 0).all()
+        assert zeros.fit(GROUPS).params.matrix.shape == (3, 3)
+
+        sqrt = replace(POISSON, model=Model(Poisson(), Sqrt()))
+        assert same(control.WrongLink(INSIDE).evaluate(POISSON, ONE).mean, INSIDE.evaluate(sqrt, ONE).mean)
+        squared = replace(POISSON, model=Model(Gaussian(), Log()))
+        assert same(control.WrongLoss(INSIDE).evaluate(POISSON, ONE).score, INSIDE.evaluate(squared, ONE).score)
+
+    def test_a_wrong_link_is_fitted_to_the_right_means(self):
+        mu = POISSON.model.link.inverse(POISSON.eta(INSIDE.fit(POISSON).params))
+        expected, *_ = np.linalg.lstsq(POISSON.design, np.sqrt(mu), rcond=None)
+
+        assert np.allclose(control.WrongLink(INSIDE).fit(POISSON).params.matrix, expected)
+
+    def test_a_wrong_loss_is_fitted_by_three_steps(self):
+        squared = replace(POISSON, model=Model(Gaussian(), Log()))
+        expected = steps(squared, INSIDE.fit(POISSON).params, 3)
+
+        assert np.array_equal(control.WrongLoss(INSIDE).fit(POISSON).params.matrix, expected.matrix)
+
+    def test_a_forgotten_bias_is_zero_and_has_neither_score_nor_information(self):
+        no_bias = control.NoBias(INSIDE)
+        for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
+            right = INSIDE.evaluate(problem, Params(0 * params.intercept, params.coef))
+            answer = no_bias.evaluate(problem, params)
+            assert same(answer.mean, right.mean)
+            assert (answer.score[0] == 0).all()
+            assert same(answer.score[1:], right.score[1:])
+            bias = np.arange(problem.q * problem.free_outputs) % problem.q == 0
+            assert (answer.information[bias] == 0).all()
+            assert (answer.information[:, bias] == 0).all()
+            assert same(answer.information[np.ix_(~bias, ~bias)], right.information[np.ix_(~bias, ~bias)])
+        fit = no_bias.fit(POISSON)
+        assert (fit.params.intercept == 0).all()
+        assert np.abs(scoring.score(replace(POISSON, intercept=False), fit.params)).max() < 1e-6
+
+    def test_a_ridge_is_a_millionth_of_half_the_square(self):
+        ridge = control.Ridge(INSIDE)
+        for problem, params in ((POISSON, ONE), (GROUPS, THREE), (ORIGIN, Params([0.0], ONE.coef))):
+            right, answer = INSIDE.evaluate(problem, params), ridge.evaluate(problem, params)
+            penalty = 1e-6 * (params.matrix**2).sum() / 2
+            assert right.log_likelihood - answer.log_likelihood == pytest.approx(penalty, rel=1e-6)
+            assert answer.loss - right.loss == pytest.approx(penalty / problem.n, rel=1e-6)
+            assert np.allclose(right.score - answer.score, 1e-6 * params.matrix, rtol=0, atol=1e-13)
+            size = problem.q * problem.free_outputs
+            assert np.allclose(answer.information - right.information, 1e-6 * np.eye(size), rtol=0, atol=1e-13)
+            free = problem.free(ridge.fit(problem).params)
+            assert np.allclose(scoring.score(problem, ridge.fit(problem).params), 1e-6 * free, rtol=1e-3, atol=1e-12)
+
+    def test_a_ridge_leaves_the_score_of_a_bias_that_is_not_there(self):
+        answer = control.Ridge(INSIDE).evaluate(ORIGIN, ONE)
+
+        assert answer.score[0, 0] == 0
+
+    def test_a_ridge_counts_in_the_loss_by_its_scale(self):
+        engine = Engine(loss_scale=2.0)
+
+        assert control.Ridge(engine).evaluate(POISSON, ONE).loss - 1 == pytest.approx(2 * 1e-6 * 0.59 / 2 / 8, rel=1e-6)
+
+    def test_an_early_stop_is_two_half_steps_that_are_called_enough(self):
+        fit = control.StoppedEarly(INSIDE).fit(POISSON)
+
+        assert (fit.converged, fit.reason) == (True, "two steps seemed enough")
+        assert np.array_equal(fit.params.matrix, steps(POISSON, scoring.start(POISSON), 2, 0.5).matrix)
+
+    def test_a_nudge_is_a_millionth_of_a_standard_error_of_the_last_coefficient(self):
+        for problem in (POISSON, GROUPS):
+            right, fit = INSIDE.fit(problem), control.Nudged(INSIDE).fit(problem)
+            away = (problem.free(fit.params) - problem.free(right.params)) / right.standard_errors
+            assert away[-1, -1] == pytest.approx(1e-6, rel=1e-6)
+            away[-1, -1] = 0
+            assert (away == 0).all()
+
+    def test_classes_that_are_permuted_are_the_last_two(self):
+        permuted = control.ClassesPermuted(INSIDE)
+        swapped = Params(THREE.intercept[[0, 2, 1]], THREE.coef[:, [0, 2, 1]])
+
+        assert same(permuted.evaluate(GROUPS, THREE).mean, INSIDE.evaluate(GROUPS, swapped).mean)
+        assert same(permuted.fit(GROUPS).params.matrix[:, [0, 2, 1]], INSIDE.fit(GROUPS).params.matrix)
+
+    def test_single_precision_is_that_of_every_number(self):
+        single = control.Float32(INSIDE)
+        for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
+            right, answer = INSIDE.evaluate(problem, params), single.evaluate(problem, params)
+            pairs = [(getattr(right, f), getattr(answer, f)) for f in ("mean", "loss", "log_likelihood", "score", "information")]
+            pairs.append((INSIDE.fit(problem).params.matrix, single.fit(problem).params.matrix))
+            for exact, found in pairs:
+                assert np.asarray(found).dtype == float
+                assert same(np.asarray(exact).astype(np.float32), found)
+            assert type(answer.loss) is type(answer.log_likelihood) is float
+
+    @pytest.mark.parametrize(
+        "problem", [problems.get("spector-logit"), problems.get("scotland"), problems.get("anes96")], ids=str
+    )
+    def test_controls_spoil_published_problems_too(self, problem):
+        for wrong in controls("optimum", problem):
+            away = np.abs(problem.free(wrong(INSIDE).fit(problem).params) - problem.free(INSIDE.fit(problem).params))
+            assert (away / INSIDE.fit(problem).standard_errors).max() > 1e-10
+
+
+class TestSteps:
+    def test_a_step_solves_the_information_for_the_score(self):
+        for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
+            free = problem.free(params)
+            step = np.linalg.solve(scoring.expected_information(problem, params), scoring.score(problem, params).T.ravel())
+            step = step.reshape(problem.free_outputs, problem.q).T
+            assert np.allclose(problem.free(steps(problem, params, 1)), free + step, rtol=1e-12)
+            assert np.allclose(problem.free(steps(problem, params, 1, 0.25)), free + step / 4, rtol=1e-12)
+            assert steps(problem, params, 0) is params
+
+    def test_a_penalty_is_in_the_score_and_in_the_information(self):
+        free = POISSON.free(ONE)
+        information = scoring.expected_information(POISSON, ONE) + 3 * np.eye(3)
+        step = np.linalg.solve(information, (scoring.score(POISSON, ONE) - 3 * free).ravel())[:, None]
+
+        assert np.allclose(POISSON.free(steps(POISSON, ONE, 1, penalty=3.0)), free + step, rtol=1e-12)
+
+    def test_steps_end_at_the_optimum_by_default(self):
+        params = steps(POISSON, ONE, 20)
+
+        assert np.abs(scoring.score(POISSON, params)).max() < 1e-12
+
+    def test_a_step_that_leaves_the_domain_is_halved(self):
+        problem = Problem.of("identity", Model(Poisson(), Identity()), [[0.0], [1.0]], [[1.0], [0.0]])
+        params = Params([1.0], [[-0.75]])
+        free = problem.free(params)
+        step = np.linalg.solve(scoring.expected_information(problem, params), scoring.score(problem, params).ravel())[:, None]
+        assert not scoring.in_domain(problem, problem.params(free + step))
+
+        halved = problem.free(steps(problem, params, 1)) - free
+        ratio = math.log2(step[1, 0] / halved[1, 0])
+
+        assert ratio == pytest.approx(round(ratio))
+        assert ratio > 0.5
+        assert np.allclose(halved, step / 2**ratio)
+        assert not scoring.in_domain(problem, problem.params(free + 2 * halved))
