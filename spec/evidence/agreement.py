@@ -83,9 +83,9 @@ def _judge(measure: str, problem: Problem, error: float, tolerance: Tolerance, f
 
 
 def _worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) -> str:
-    """The place of the largest error, with both values."""
-    place = tuple(int(i) for i in np.unravel_index(np.nanargmax(error) if np.isfinite(error).any() else 0, error.shape))
-    return f"{where}{list(place)} = {mine[place]!r}, expected {other[place]!r}"
+    """The place of the largest error, or of the first that is no number, with both values."""
+    place = tuple(int(i) for i in np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape))
+    return f"{where}{list(place)} = {float(mine[place])!r}, expected {float(other[place])!r}"
 
 
 # -- rung 1: the same function -----------------------------------------------------------------------------------------

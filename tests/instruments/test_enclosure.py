@@ -7,7 +7,7 @@ the boxes and computed exactly.
 """
 
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
 
 import flint
@@ -401,6 +401,17 @@ class TestOptimum:
         assert str(self.optimum()) == "one optimum, the only one anywhere, known to 9e-13"
         assert str(self.optimum(is_global=False)) == "one optimum, the only one within 0.001 standard errors, known to 9e-13"
 
+    def test_an_optimum_does_not_change_and_is_equal_to_itself_only(self):
+        optimum = self.optimum()
+        rows = enclosure._Rows([], lambda move: (move, move))
+
+        for record, name in ((optimum, "box"), (rows, "scores")):
+            with pytest.raises(FrozenInstanceError):
+                setattr(record, name, 1.0)
+            assert record == record
+            assert record != replace(record)
+            assert len({record, replace(record)}) == 2
+
     def test_t_whitens_the_observed_information(self):
         for problem in TINY:
             optimum = enclose(problem)
@@ -470,7 +481,7 @@ def assert_is(ball: arb, value: mpmath.mpf) -> None:
 
 
 class TestBounds:
-    @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000, 10**6])
+    @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000, 10**6, 10**8])
     def test_gamma_bounds_the_error_of_n_operations_tightly(self, n):
         exact = n * UNIT / (1 - n * UNIT)
 
@@ -725,6 +736,59 @@ class TestSoundness:
         assert sizes[1e-3] > 1e-3
         assert "does not contract" in sizes[1.0]
 
+    def test_a_box_is_proven_where_it_is_mapped_into_its_interior(self, monkeypatch):
+        for contraction, proven in ((0.0, True), (0.74, True), (0.76, False), (0.99, False), (1.0, False), (np.nan, False)):
+            monkeypatch.setattr(enclosure, "_contraction", lambda *args, contraction=contraction: contraction)
+            if proven:
+                assert enclose(tiny(COUNTS)).contraction == contraction
+            else:
+                with pytest.raises(NotProven, match=r"does not contract"):
+                    enclose(tiny(COUNTS))
+
+    def test_every_rounding_is_counted_in_the_radius(self, monkeypatch, spoil_score):
+        asked = []
+        monkeypatch.setattr(enclosure, "gamma", lambda n: n * 1e-3)
+        monkeypatch.setattr(enclosure, "_contraction", lambda *args: asked.append(args) or 0.125)
+        score, radius = np.array([[3e-5], [-2e-5], [1e-5]]), np.array([[1e-6], [2e-6], [4e-6]])
+        spoil_score(lambda mid, rad: (score, radius))
+        problem = tiny(COUNTS)
+
+        optimum = enclose(problem)
+
+        B, W, white = np.abs(optimum.basis), np.abs(optimum.whiten), scoring.White.of(problem)
+        newton = optimum.whiten.T @ optimum.basis.T @ score
+        error = W.T @ B.T @ (radius + 8e-3 * np.abs(score))
+        first = (np.abs(newton) + error).max()
+        rest = error + 0.125 * first / 0.875 + 8e-3 * np.abs(newton)
+        assert np.allclose(optimum.radius, B @ W @ rest, rtol=1e-7)
+        assert np.allclose(optimum.shift, optimum.basis @ optimum.whiten @ newton, rtol=1e-7)
+        bound = np.abs(white.design) + 3e-3 * np.abs(problem.design) @ B
+        reach = bound @ W.sum(axis=1)
+        for size, (_, move, design, design_bound, whiten) in zip((4 * first, BOXES[0]), asked, strict=True):
+            assert np.allclose(move, reach * size, rtol=1e-7)
+            assert (move >= reach * size).all()
+            assert np.array_equal(design, white.design)
+            assert np.allclose(design_bound, bound, rtol=1e-7)
+            assert (design_bound >= bound).all()
+            assert whiten is optimum.whiten
+
+    def test_every_rounding_is_counted_in_the_contraction(self, monkeypatch, rng):
+        monkeypatch.setattr(enclosure, "gamma", lambda n: n * 1e-3)
+        design, whiten = rng.normal(size=(5, 2)), np.array([[1.0, 0.5], [0.0, -2.0]])
+        W, dW = rng.normal(size=(5, 1, 1)), rng.uniform(0.1, 0.2, size=(5, 1, 1))
+        bound = np.abs(design) + 0.25
+
+        found = enclosure._contraction(enclosure._Rows([], lambda move: (W, dW)), np.zeros(5), design, bound, whiten)
+
+        def gram(X, weights):
+            return np.einsum("ni,n,nj->ij", X, weights[:, 0, 0], X)
+
+        widest, J = gram(bound, np.abs(W) + dW), gram(design, W)
+        error = widest - gram(np.abs(design), np.abs(W)) + 4 * 9e-3 * widest + 2 * 4e-3 * np.abs(J)
+        total = np.abs(whiten.T @ J @ whiten - np.eye(2)) + np.abs(whiten).T @ error @ np.abs(whiten)
+        assert found == pytest.approx(total.sum(axis=1).max(), rel=1e-7)
+        assert found > total.sum(axis=1).max()
+
     def test_a_curvature_that_is_off_after_the_first_look_is_in_the_contraction(self, monkeypatch):
         original = enclosure._elementwise_rows
 
@@ -776,11 +840,14 @@ class TestSoundness:
         with pytest.raises(NotProven, match=f"^precondition failed: not proven: tiny poisson-log: {message}$"):
             enclose(tiny(COUNTS))
 
-    def test_an_exact_score_of_zero_leaves_a_box_all_the_same(self):
-        optimum = enclose(Problem.of("exact", OLS, np.empty((3, 0)), [[1.0], [2.0], [3.0]]))
+    def test_an_exact_score_of_zero_leaves_a_box_all_the_same(self, monkeypatch):
+        problem = Problem.of("exact", OLS, np.empty((3, 0)), [[1.0], [2.0], [3.0]])
+        optimum = enclose(problem)
 
         assert optimum.centre.tolist() == [[2]]
         assert (optimum.shift, optimum.radius) == (0, 0)
+        monkeypatch.setattr(enclosure, "_contraction", lambda rows, move, *more: 0.0 if move.max() < 2.0**-50 else 1.0)
+        assert enclose(problem).box == 2.0**-60
 
 
 # -- preconditions -------------------------------------------------------------------------------------------------------

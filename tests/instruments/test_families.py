@@ -529,7 +529,7 @@ def test_tweedie_refuses_what_is_no_power(power):
 
 def test_registry_is_complete():
     """Every family class stands in the registry once: a class that does not is tested by nobody."""
-    assert {type(family) for family in FAMILIES} == set(Family.__subclasses__())
+    assert {type(family) for family in FAMILIES} == {f for f in Family.__subclasses__() if f.__module__ == "spec.families"}
     assert len(FAMILIES) == len(set(FAMILIES)) == 8
 
 

@@ -505,5 +505,5 @@ def test_softmax_jacobian_is_symmetric_and_loses_one_rank():
 
 def test_registry_is_complete():
     """Every link class stands in the registry: a class that is not is tested by nobody."""
-    assert {type(link) for link in LINKS} == set(Link.__subclasses__())
+    assert {type(link) for link in LINKS} == {link for link in Link.__subclasses__() if link.__module__ == "spec.links"}
     assert (*ELEMENTWISE, Softmax()) == LINKS

@@ -7,7 +7,7 @@ the covariance that the slopes of the means make. Each of these knows the rows o
 
 import itertools
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -468,6 +468,15 @@ class TestWhite:
             White.of(problem).direction(problem, params, np.ones((3, 1)))
         with pytest.raises(np.linalg.LinAlgError):
             White.of(problem).standard_errors(problem, params)
+
+    def test_records_do_not_change_and_are_equal_to_themselves_only(self):
+        white, ascent = White.of(CASES[0][0]), scoring.Ascent(CASES[0][1], 1.0, True, 1, "")
+
+        for record, name in ((white, "design"), (ascent, "value")):
+            with pytest.raises(FrozenInstanceError):
+                setattr(record, name, 1.0)
+            assert record != replace(record)
+            assert len({record, replace(record)}) == 2
 
     def test_badly_scaled_columns_cost_no_digits(self):
         problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
