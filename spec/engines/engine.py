@@ -127,6 +127,7 @@ class Checked:
 
     def _evaluate(self, problem: Problem, params: Params) -> Evaluation:
         answer = self._guard("evaluate", problem, self.engine.evaluate, problem, params)
+        self._is_a(Evaluation, problem, "evaluate", answer)
         self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
         self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
         for name in ("loss", "loss_scale", "log_likelihood"):
@@ -141,6 +142,7 @@ class Checked:
 
     def _fit(self, problem: Problem) -> Fit:
         answer = self._guard("fit", problem, self.engine.fit, problem)
+        self._is_a(Fit, problem, "fit", answer)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
         self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
         self._shape(problem, "fit", "standard_errors", answer.standard_errors, (problem.q, problem.free_outputs))
@@ -154,9 +156,17 @@ class Checked:
         except Exception as error:
             raise EngineError(f"{self.describe().name}.{method}({problem}) raised {type(error).__name__}: {error}") from error
 
+    def _is_a(self, expected: type, problem: Problem, method: str, answer: object) -> None:
+        if not isinstance(answer, expected):
+            who = f"{self.describe().name}.{method}({problem})"
+            raise EngineError(f"{who} answered with {type(answer).__name__}, the contract says {expected.__name__}.")
+
     def _shape(self, problem: Problem, method: str, what: str, value: object, expected: tuple[int, ...]) -> None:
         who = f"{self.describe().name}.{method}({problem})"
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # rows of different lengths
+            raise EngineError(f"{who}: {what} is {type(value).__name__}, not numbers.") from error
         if array.dtype.kind not in "fiu":
             raise EngineError(f"{who}: {what} is {type(value).__name__}, not numbers.")
         if array.shape != expected:

@@ -17,8 +17,8 @@ def anywhere(problem: Problem, rng: np.random.Generator) -> Params:
     About the planted ones or else the null model; on the dyadic grid, where that is fine enough for the problem's units.
     """
     base = (problem.data.planted or scoring.start(problem)).matrix
-    reach = np.abs(np.vstack([np.ones((1, problem.p)) if problem.n == 0 else np.abs(problem.X).max(axis=0)]))
-    unit = np.concatenate([[1.0 if problem.intercept else 0.0], 1 / np.maximum(reach.ravel(), 1e-300)])[:, None]
+    reach = np.abs(problem.X).max(axis=0)
+    unit = np.concatenate([[1.0 if problem.intercept else 0.0], 1 / np.maximum(reach, 1e-300)])[:, None]
     move = rng.uniform(0.5, 1.0, size=base.shape) * rng.choice([-1.0, 1.0], size=base.shape) * unit / (4 * (1 + problem.p))
     for halving in range(60):
         matrix = base + move / 2**halving

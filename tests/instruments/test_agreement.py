@@ -128,7 +128,7 @@ class TestMean:
             off = (tolerances.mean_ulps(problem.k) + 2) * unit + 1.01 * slack[place]
             for by in (off, -off, np.nan, np.inf, -np.inf):
                 wrong = moved(right.mean, place, by)
-                said = f"mean{list(place)} = {wrong[place]!r}, expected "
+                said = f"mean{list(place)} = {float(wrong[place])!r}, expected "
                 with refused("mean", problem, said):
                     assert_same_mean(problem, params, replace(right, mean=wrong))
             assert_same_mean(problem, params, replace(right, mean=moved(right.mean, place, 2 * unit)))
@@ -298,7 +298,7 @@ class TestGradient:
             place = (j + first, a)
             for by in (1.1 * off[j, a], -1.1 * off[j, a], np.nan, np.inf):
                 wrong = moved(right.score, place, by)
-                said = f"score[{j}, {a}] = {wrong[place]!r}, expected {right.score[place]!r}"
+                said = f"score[{j}, {a}] = {float(wrong[place])!r}, expected {float(right.score[place])!r}"
                 with refused("gradient", problem, said):
                     assert_same_gradient(problem, params, replace(right, score=wrong), right)
             assert_same_gradient(problem, params, replace(right, score=moved(right.score, place, 0.9 * off[j, a])), right)
@@ -384,7 +384,7 @@ class TestCurvature:
         for place in places(size):
             for by in (1.1 * off[place], -1.1 * off[place], np.nan, np.inf):
                 wrong = moved(right.information, place, by)
-                said = f"information{list(place)} = {wrong[place]!r}, expected {right.information[place]!r}"
+                said = f"information{list(place)} = {float(wrong[place])!r}, expected {float(right.information[place])!r}"
                 with refused("curvature", problem, said):
                     assert_same_curvature(problem, params, replace(right, curvature=lambda wrong=wrong: wrong), right)
             nearly = moved(right.information, place, 0.9 * off[place])
@@ -410,7 +410,7 @@ class TestOptimum:
         for place in places(free):
             for by in (1.1 * allowed * abs(free[place]), -1.1 * allowed * abs(free[place])):
                 wrong = moved(free, place, by)
-                said = f"coefficient{list(place)} = {wrong[place]!r}, expected {(optimum.centre + optimum.shift)[place]!r}; "
+                said = f"coefficient{list(place)} = {float(wrong[place])!r}, expected {float((optimum.centre + optimum.shift)[place])!r}; "
                 with refused(
                     "optimum",
                     problem,
@@ -602,7 +602,7 @@ class TestPrinted:
                     wrong[place] = str(Decimal(rounded[place]) + step)
                     problem = self.printed(*wrong)
                     said = f"coefficient[{place}, 0] = "
-                    with refused("published digits", problem, said, f"expected np.float64({float(wrong[place])!r})"):
+                    with refused("published digits", problem, said, f"expected {float(wrong[place])!r}"):
                         assert_as_published(problem, RIGHT.fit(problem))
                     with refused("published digits", problem, said):
                         assert_print_is_true(problem)
@@ -614,7 +614,7 @@ class TestPrinted:
         problem = problems.get("noint1")
         fit = RIGHT.fit(problem)
 
-        with refused("published digits", problem, "coefficient[0, 0] = np.float64(nan)"):
+        with refused("published digits", problem, "coefficient[0, 0] = nan"):
             assert_as_published(problem, replace(fit, params=Params([0.0], [[np.nan]])))
 
     def test_what_float64_cannot_know_is_not_asked_of_it_and_the_rule_says_so(self):
@@ -782,7 +782,7 @@ class TestRecord:
 
         said = agreement._worst(np.array(error), mine, other, "entry")
 
-        assert said == f"entry{place} = {mine[tuple(place)]!r}, expected {other[tuple(place)]!r}"
+        assert said == f"entry{place} = {float(mine[tuple(place)])!r}, expected {float(other[tuple(place)])!r}"
 
 
 class TestTolerances:
