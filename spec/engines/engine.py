@@ -108,6 +108,8 @@ class Checked:
     def __str__(self) -> str:
         return str(self.describe())
 
+    __repr__ = __str__
+
     def describe(self) -> Description:
         return self.engine.describe()
 

@@ -84,7 +84,7 @@ def evidence(claim: Claim) -> tuple[str, str]:
     """The worst measurement: its digits, with those required where it is digits that are required, and its problem."""
     worst = claim.worst
     if worst is None:
-        return "exact", ""
+        return "exact" if claim.outcomes["holds"] else "", ""
     required = "" if math.isnan(worst["required"]) else f" (≥ {worst['required']:.1f})"
     return f"{worst['digits']:.1f}{required}", worst["problem"]
 

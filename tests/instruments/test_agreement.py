@@ -410,7 +410,8 @@ class TestOptimum:
         for place in places(free):
             for by in (1.1 * allowed * abs(free[place]), -1.1 * allowed * abs(free[place])):
                 wrong = moved(free, place, by)
-                said = f"coefficient{list(place)} = {float(wrong[place])!r}, expected {float((optimum.centre + optimum.shift)[place])!r}; "
+                best = float((optimum.centre + optimum.shift)[place])
+                said = f"coefficient{list(place)} = {float(wrong[place])!r}, expected {best!r}; "
                 with refused(
                     "optimum",
                     problem,
