@@ -80,6 +80,10 @@ class NoMethods:
     pass
 
 
+class NoFitNorWords:
+    declines = evaluate = staticmethod(lambda *args: None)
+
+
 class NoFit:
     describe = declines = evaluate = staticmethod(lambda *args: None)
     fit = "not callable"
@@ -102,7 +106,11 @@ class TestLoad:
             load("spec.engines.engine:Nothing")
 
     def test_methods_that_are_missing_are_named(self):
-        for name, lacks in (("NoMethods", "methods describe, declines, evaluate, fit"), ("NoFit", "method fit")):
+        for name, lacks in (
+            ("NoMethods", "methods describe, declines, evaluate, fit"),
+            ("NoFitNorWords", "methods describe, fit"),
+            ("NoFit", "method fit"),
+        ):
             path = f"{__name__}:{name}"
             message = f"engine {path!r}: lacks the {lacks} of spec.engines.engine.Engine."
             with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
