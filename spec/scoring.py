@@ -126,7 +126,7 @@ class White:
 
     @classmethod
     def of(cls, problem: Problem) -> White:
-        """Raises LinAlgError where a column is a combination of others."""
+        """Raises LinAlgError where a column is exactly a combination of those before it."""
         triangle = np.linalg.qr(problem.design, mode="r")
         basis = linalg.solve_triangular(triangle, np.eye(problem.q))
         return cls(problem.design @ basis, basis)

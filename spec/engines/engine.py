@@ -185,11 +185,12 @@ def load(path: str) -> Checked:
     if not colon or not module or not name:
         raise ValueError(f"engine {path!r}: write package.module:Engine, as in spec.engines.keras_engine:KerasEngine.")
     try:
-        factory = getattr(importlib.import_module(module), name)
-    except ImportError as error:
+        loaded = importlib.import_module(module)
+    except (ImportError, TypeError) as error:
         raise ValueError(f"engine {path!r}: cannot import {module}: {error}.") from error
-    except AttributeError as error:
-        raise ValueError(f"engine {path!r}: {module} has no {name}.") from error
+    factory = getattr(loaded, name, None)
+    if not callable(factory):
+        raise ValueError(f"engine {path!r}: {module} has no {name}.")
     engine = factory()
     missing = [method for method in ("describe", "declines", "evaluate", "fit") if not callable(getattr(engine, method, None))]
     if missing:

@@ -93,7 +93,7 @@ class Optimum:
         return self.problem.params(self.centre + self.shift)
 
     def distance(self, params: Params) -> np.ndarray:
-        """An upper bound of |parameter - optimum| for each free parameter, (q, m)."""
+        """An upper bound of |parameter - optimum| for each parameter in `Problem.free` (as float64 has them), (q, m)."""
         difference = self.problem.free(params) - self.centre
         return up(np.abs(difference - self.shift) + 2 * UNIT * np.abs(difference) + self.radius)
 
@@ -208,7 +208,7 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     ]
     share = np.array([[float(value) for value in row[1:]] for row in mu])  # each correct to a relative 2 UNIT
     m = share.shape[1]
-    others = 1 - share
+    others = np.empty_like(share)
     for a in range(m):
         others[:, a] = [float(sum((v for j, v in enumerate(row) if j != a + 1), arb(0))) for row in mu]
     W = -share[:, :, None] * share[:, None, :]

@@ -48,7 +48,7 @@ def rank_deficiency(problem: Problem) -> str | None:
     if len(design) < problem.q:
         return f"{len(design)} rows cannot determine {problem.q} coefficients. Add rows or drop columns."
     _, singular, axes = np.linalg.svd(design / lengths, full_matrices=False)
-    if singular[-1] > problem.n * np.finfo(float).eps * singular[0]:
+    if singular[-1] > len(design) * np.finfo(float).eps * singular[0]:
         return None
     involved = [name for name, share in zip(names, np.abs(axes[-1]), strict=True) if share > 1e-6]
     condition = singular[0] / max(singular[-1], np.finfo(float).tiny)

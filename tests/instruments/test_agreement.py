@@ -811,6 +811,10 @@ class TestTolerances:
         assert Tolerance(0.5, "").digits == pytest.approx(math.log10(2))
         assert Tolerance(1.0, "").digits == 0
 
+    def test_a_tolerance_does_not_change(self):
+        with pytest.raises(FrozenInstanceError):
+            tolerances.mean().value = 2.0
+
 
 PLANTED = [
     problems.get(name) for name in ("binomial-logit", "gamma-inverse", "binomial-log", "softmax-3-to-3", "logistic-1-column")
