@@ -28,7 +28,8 @@ from tests.claims.refusals import refusals
 
 PAIRS = problems.where(tag="pair")
 BY_HAND = problems.where(kind="by-hand")
-OTHERS = [p for p in problems.where(kind="published") if p.k == 1 and str(p.model) not in ("gaussian-identity", "binomial-logit")]
+ELSEWHERE = ("gaussian-identity", "binomial-logit", "multinomial-softmax")
+OTHERS = [p for p in problems.where(kind="published") if str(p.model) not in ELSEWHERE]
 
 
 @pytest.mark.claim("glm-mean", source="S8")

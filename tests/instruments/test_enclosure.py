@@ -23,7 +23,7 @@ from spec.evidence.balls import BALLS
 from spec.evidence.enclosure import BOXES, NotProven, Optimum, enclose, exact_mean, gamma, up
 from spec.evidence.preconditions import PreconditionFailed, check, check_fit, rank_deficiency, separation
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
-from spec.links import Cauchit, CLogLog, Identity, Inverse, Log, Logit, LogLog, Probit, Softmax, Sqrt
+from spec.links import Cauchit, CLogLog, Identity, Inverse, Link, Log, Logit, LogLog, Probit, Softmax, Sqrt
 from spec.model import Model, Params
 from spec.problems import Problem
 
@@ -435,7 +435,7 @@ class TestMeans:
             (CLogLog(), lambda eta: 1 - mpmath.exp(-mpmath.exp(eta))),
             (LogLog(), lambda eta: mpmath.exp(-mpmath.exp(-eta))),
         ],
-        ids=str,
+        ids=lambda value: str(value) if isinstance(value, Link | Problem) else "by-formula",
     )
     def test_exact_mean_is_h_of_the_exact_eta(self, link, h):
         problem = tiny(Model(Binomial(), link), "shares", offset=np.array(OFFSET)[:, None])
@@ -504,7 +504,7 @@ class TestBounds:
             (tiny(Model(Poisson(), Identity()), weights=WEIGHTS), lambda y, eta: y / eta**2),
             (tiny(Model(Gaussian(), Log()), "positive", weights=WEIGHTS), lambda y, eta: (2 * eta.exp() - y) * eta.exp()),
         ],
-        ids=str,
+        ids=lambda value: str(value) if isinstance(value, Link | Problem) else "by-formula",
     )
     def test_curvature_of_a_row_lies_within_its_bound_wherever_eta_moves(self, problem, curvature, rng, precise):
         params = Params([1.5], [[0.25], [-0.375]])

@@ -619,7 +619,7 @@ class TestPublished:
             assert problem.y[:3, 0].tolist() == first.get(number, [7590001, -20479994, 20480063])
             assert problem.y[20, 0] == last[number]
             assert problem.X[:, 0].tolist() == list(range(21))
-            assert np.array_equal(problem.X, problem.X[:, :1] ** np.arange(1, 6))
+            assert np.array_equal(problem.X, problem.X[:, :1].astype(int) ** np.arange(1, 6))
             assert problem.data.columns == ("x", "x^2", "x^3", "x^4", "x^5")
 
     def test_wampler_s_second_polynomial_is_rounded_once(self):
