@@ -374,8 +374,8 @@ class TestOptimum:
         phi = scoring.dispersion(problem, mu)
         unit = np.sqrt(np.diag(inverse)).reshape(free.T.shape).T
 
-        assert np.allclose(optimum.unit_standard_errors, unit, rtol=1e-7)
-        assert np.allclose(optimum.standard_errors, np.sqrt(phi) * unit, rtol=1e-7)
+        assert np.allclose(optimum.unit_standard_errors, unit, rtol=1e-7, atol=0)
+        assert np.allclose(optimum.standard_errors, np.sqrt(phi) * unit, rtol=1e-7, atol=0)
         assert (phi == 1) is not problem.model.family.has_dispersion
 
     @pytest.mark.parametrize("problem", TINY, ids=str)
@@ -547,7 +547,7 @@ class TestBounds:
             move = reach * np.linspace(1, 0.5, problem.n)
             W, dW = rows.weights(move)
             assert W.shape == dW.shape == (problem.n, m, m)
-            assert np.allclose(dW, np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * 2.0**-53)[:, None, None], rtol=1e-8)
+            assert np.allclose(dW, np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * 2.0**-53)[:, None, None], rtol=1e-8, atol=0)
             for signs in (*rng.choice([-1.0, 1.0], size=(6, problem.n, m)), rng.uniform(-1, 1, size=(problem.n, m))):
                 for i in range(problem.n):
                     odds = [arb(1), *((arb(e) + arb(s) * move[i]).exp() for e, s in zip(eta[i], signs[i], strict=True))]
@@ -697,7 +697,7 @@ class TestSoundness:
         moved = enclose(problem)
 
         inverse = np.linalg.inv(scoring.expected_information(problem, right.params))
-        assert np.allclose(moved.shift - right.shift, inverse @ off, rtol=1e-8)
+        assert np.allclose(moved.shift - right.shift, inverse @ off, rtol=1e-8, atol=0)
         assert (np.abs(moved.shift - right.shift) > moved.radius + right.radius).all()
 
     def test_a_score_less_well_known_widens_the_enclosure(self, spoil_score):
@@ -760,15 +760,15 @@ class TestSoundness:
         error = W.T @ B.T @ (radius + 8e-3 * np.abs(score))
         first = (np.abs(newton) + error).max()
         rest = error + 0.125 * first / 0.875 + 8e-3 * np.abs(newton)
-        assert np.allclose(optimum.radius, B @ W @ rest, rtol=1e-7)
-        assert np.allclose(optimum.shift, optimum.basis @ optimum.whiten @ newton, rtol=1e-7)
+        assert np.allclose(optimum.radius, B @ W @ rest, rtol=1e-7, atol=0)
+        assert np.allclose(optimum.shift, optimum.basis @ optimum.whiten @ newton, rtol=1e-7, atol=0)
         bound = np.abs(white.design) + 3e-3 * np.abs(problem.design) @ B
         reach = bound @ W.sum(axis=1)
         for size, (_, move, design, design_bound, whiten) in zip((4 * first, BOXES[0]), asked, strict=True):
-            assert np.allclose(move, reach * size, rtol=1e-7)
+            assert np.allclose(move, reach * size, rtol=1e-7, atol=0)
             assert (move >= reach * size).all()
             assert np.array_equal(design, white.design)
-            assert np.allclose(design_bound, bound, rtol=1e-7)
+            assert np.allclose(design_bound, bound, rtol=1e-7, atol=0)
             assert (design_bound >= bound).all()
             assert whiten is optimum.whiten
 
