@@ -89,6 +89,69 @@ class Engine(Protocol):
     def fit(self, problem: Problem) -> Fit: ...
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """
+    What the author of a network adds to the bare layer, as data; the default adds nothing.
+
+    ``hidden`` are the widths of layers before the output layer, ``activation`` theirs, ``dropout`` the rate after each.
+    ``normalised`` puts a layer before them that centres and scales the inputs. ``l1`` and ``l2`` are the factors of sum |w|
+    and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's own loss of the
+    family, also where it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by policy": layers
+    in float64 while the library's default stays float32.
+    """
+
+    hidden: tuple[int, ...] = ()
+    hidden_bias: bool = True
+    activation: str = "linear"
+    dropout: float = 0.0
+    normalised: bool = False
+    l1: float = 0.0
+    l2: float = 0.0
+    built_in_loss: bool = False
+    dtype: str = "float64"
+
+
+PLAIN = Recipe()
+
+
+@dataclass(frozen=True)
+class Training:
+    """
+    How a user trains: ``optimizer`` is "sgd" or "adam"; full batches unless ``batch_size`` says otherwise.
+
+    With ``patience``, training stops after so many epochs without gain on the last ``held_out`` share of the rows, and
+    goes back to the best weights.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    epochs: int = 100
+    batch_size: int | None = None
+    patience: int | None = None
+    held_out: float = 0.0
+    seed: int = 0
+
+
+class Network(Protocol):
+    """A network that its library trains: what claims about recipes and training need beyond an `Engine`'s contract."""
+
+    loss_scale: float
+    weights: list[np.ndarray]  # of each layer the kernel (in, out), then the bias (out,) if it has one
+
+    def predict(self) -> np.ndarray:
+        """The means of the problem's rows, (n, k)."""
+
+    def objective(self) -> float:
+        """What the library minimises, penalties included."""
+
+    def gradient(self) -> list[np.ndarray]:
+        """Of the objective, shaped like the weights."""
+
+    def train(self, training: Training) -> list[list[np.ndarray]]:
+        """The library's own training from the weights as they are; the weights after each epoch that was run."""
+
+
 class EngineError(RuntimeError):
     """An engine broke: it raised, or returned what the contract forbids. Not a verdict on any claim."""
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from spec import problems, scoring
-from spec.engines import keras_engine
-from spec.engines.engine import Checked
+from spec.engines.engine import Checked, Recipe, Training
 from spec.engines.keras_engine import KerasEngine
 from spec.engines.statsmodels_engine import StatsmodelsEngine
 from spec.evidence.agreement import proven_optimum, standard_errors_away
@@ -74,35 +73,26 @@ def test_keras_uses_its_own_activation_and_loss_where_it_has_them(name, activati
 
 def test_the_poisson_loss_of_keras_is_not_the_likelihood():
     """Keras's own Poisson loss has 1e-7 in its logarithm: at mean 1e-2 its optimum is off by 1e-5, so it is not used."""
-    keras = keras_engine.keras
-    problem = problems.Problem.of(
-        "rare",
-        problems.get("poisson-log").model,
-        np.zeros((100, 0)),
-        np.eye(100)[:, :1],
-        planted=Params([np.log(0.01)], np.zeros((0, 1))),
-    )
-    network = keras_engine.Network.of(problem)
-    network.params = problem.data.planted
-    _, right = network.backpropagate()
-    network.loss = keras.losses.Poisson()
-    _, theirs = network.backpropagate()
+    rare = replace(problems.get("poisson-log"), load=lambda: problems.Data(np.zeros((100, 0)), np.eye(100)[:, :1]))
+    right, theirs = (KerasEngine().network(rare, Recipe(built_in_loss=built_in)) for built_in in (False, True))
+    for network in (right, theirs):
+        network.params = Params([np.log(0.01)], np.zeros((0, 1)))
 
-    assert abs(right[0, 0]) < 1e-14
-    assert theirs[0, 0] == pytest.approx(-1e-7 / (0.01 + 1e-7), rel=1e-6)
+    assert abs(right.gradient()[-1][0]) < 1e-16
+    assert theirs.gradient()[-1][0] == pytest.approx(0.01 * 1e-7 / (0.01 + 1e-7), rel=1e-6)
 
 
 def test_plain_training_comes_near_and_does_not_arrive():
-    """Adam brings the network near the optimum, more epochs nearer, and an honest fit does not call that converged."""
-    engine, problem = KerasEngine(), problems.get("binomial-logit")
-    keras = keras_engine.keras
-    far, near = (engine.train(problem, optimizer=keras.optimizers.Adam(0.1), epochs=epochs) for epochs in (5, 200))
-    optimum = proven_optimum(problem)
+    """Adam brings the network near the optimum, more epochs nearer."""
+    problem = problems.get("binomial-logit")
+    network, optimum = KerasEngine().network(problem), proven_optimum(problem)
+    network.weights = [np.zeros((3, 1)), np.zeros(1)]
+    path = network.train(Training(learning_rate=0.1, epochs=200))
+    away = [standard_errors_away(optimum, Params(bias, kernel)) for kernel, bias in path]
 
-    assert standard_errors_away(optimum, near.params) < 0.1 < standard_errors_away(optimum, far.params)
-    assert standard_errors_away(optimum, near.params) > 1e-6
-    assert not near.converged
-    assert "200 epochs" in near.reason
+    assert len(path) == 200
+    assert away[199] < 0.1 < away[4]
+    assert away[199] > 1e-6
 
 
 def test_a_step_that_leaves_the_domain_is_halved():
