@@ -98,6 +98,25 @@ def reference(_reference: Any, request: pytest.FixtureRequest) -> Any:
     return _willing(_reference, request)
 
 
+def _method(engine: Any, name: str, what: str) -> Any:
+    """A method beyond the contract, or the test is out of scope."""
+    if not callable(method := getattr(engine.engine, name, None)):
+        pytest.skip(f"declined by {engine.describe().name}: {what}")
+    return method
+
+
+@pytest.fixture
+def network(_subject: Any) -> Any:
+    """``network(problem, recipe)``: a `spec.engines.engine.Network` of the subject's, fresh, for claims about training."""
+    return _method(_subject, "network", "it has no networks to train")
+
+
+@pytest.fixture
+def by_default(_reference: Any) -> Any:
+    """``by_default(problem)``: the fit of the reference to a user who sets nothing."""
+    return _method(_reference, "fit_by_default", "it has no stopping rule of its own")
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers of this test's own, moved by --seed."""

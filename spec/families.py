@@ -39,6 +39,11 @@ class Family(abc.ABC):
     def response_domain(self) -> Domain: ...
 
     @property
+    def quasi_domain(self) -> Domain:
+        """Where the kernel is defined, and so the responses of quasi-likelihood: rates as well as counts, say."""
+        return self.response_domain
+
+    @property
     @abc.abstractmethod
     def mu_domain(self) -> Domain: ...
 
@@ -121,6 +126,7 @@ class Poisson(Family):
     """Counts whose variance is the mean."""
 
     response_domain = COUNTS
+    quasi_domain = NON_NEGATIVE
     mu_domain = POSITIVE
     canonical_link = Log()
 
@@ -191,6 +197,7 @@ class NegativeBinomial(Family):
 
     alpha: float
     response_domain = COUNTS
+    quasi_domain = NON_NEGATIVE
     mu_domain = POSITIVE
 
     def __post_init__(self) -> None:

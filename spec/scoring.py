@@ -83,8 +83,8 @@ def deviance(problem: Problem, mu: np.ndarray) -> float:
 
 
 def dispersion(problem: Problem, mu: np.ndarray) -> float:
-    """Pearson's estimate, X^2 / (n - q); 1 for a family that has none."""
-    if not problem.model.family.has_dispersion:
+    """Pearson's estimate, X^2 / (n - q); 1 for a problem that has none."""
+    if not problem.has_dispersion:
         return 1.0
     pearson = (problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum()
     return float(pearson / max(problem.n - problem.q, 1))
@@ -146,7 +146,7 @@ class White:
         step = linalg.cho_solve(linalg.cho_factor(information), white_score)
         mu = problem.model.link.inverse(problem.eta(params))
         phi = dispersion(problem, mu)
-        if problem.model.family.has_dispersion:  # a perfect fit leaves rounding and no scale: take a millionth of the mean
+        if problem.has_dispersion:  # a perfect fit leaves rounding and no scale: take a millionth of the mean
             phi = max(phi, float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu))))
         return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
 

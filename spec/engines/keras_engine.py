@@ -35,15 +35,17 @@ class KerasEngine:
         return None
 
     def network(self, problem: Problem, recipe: Recipe = PLAIN) -> Network:
-        """The network of a problem with what the recipe adds; a plain one is built once."""
-        if recipe != PLAIN:
-            return Network(problem, recipe)
+        """A network of the problem's own, with what the recipe adds; weights of zero but in hidden layers."""
+        return Network(problem, recipe)
+
+    def _network(self, problem: Problem) -> Network:
+        """The plain one, built once, whose weights each method sets."""
         if problem not in self._networks:
             self._networks[problem] = Network(problem)
         return self._networks[problem]
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        network = self.network(problem)
+        network = self._network(problem)
         network.params = params
         objective, score = self._score(network)
         return Evaluation(
@@ -57,7 +59,7 @@ class KerasEngine:
 
     def fit(self, problem: Problem) -> Fit:
         """To the zero of the back-propagated gradient, by Fisher scoring."""
-        network = self.network(problem)
+        network = self._network(problem)
 
         def value_and_score(params: Params) -> tuple[float, np.ndarray]:
             network.params = params

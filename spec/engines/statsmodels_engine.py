@@ -98,7 +98,7 @@ class StatsmodelsEngine:
             enough = 1e-8 if problem.model.is_canonical else 1e-13
             null = problem.free(scoring.start(problem))[:, 0]
             for start, iterations in ((None, 8), (None, 100), (null, 100)):
-                results, step = self._irls(model, start, iterations)
+                results, step = self._irls(model, "X2" if problem.quasi else None, start, iterations)
                 if step <= enough or (iterations == 100 and step < 1e-8):
                     break
             if results is None:
@@ -120,15 +120,36 @@ class StatsmodelsEngine:
             log_likelihood=log_likelihood,
         )
 
+    def fit_by_default(self, problem: Problem) -> Fit:
+        """As a user fits who sets nothing: the library's own start and stopping rule, and its own word on convergence."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if isinstance(problem.model.family, Multinomial):
+                results = self._mnlogit(problem).fit(disp=0)
+                converged, iterations = results.mle_retvals["converged"], results.mle_retvals["iterations"]
+            else:
+                results = self._glm(problem).fit(scale="X2" if problem.quasi else None)
+                converged, iterations = results.converged, results.fit_history["iteration"]
+        free = np.asarray(results.params).reshape(problem.q, problem.free_outputs)
+        return Fit(
+            params=problem.params(free),
+            converged=bool(converged),
+            iterations=int(iterations),
+            reason="the library's default stopping rule",
+            standard_errors=np.asarray(results.bse).reshape(free.shape),
+            deviance=float(getattr(results, "deviance", -2 * results.llf)),
+            log_likelihood=float(results.model.loglike(np.asarray(results.params))),
+        )
+
     @staticmethod
-    def _irls(model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
+    def _irls(model: GLM, scale: str | None, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
         """The fit, and its last step in standard errors; None and infinity where a step left the domain (IRLS halves none)."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
             warnings.simplefilter("ignore", PerfectSeparationWarning)
             try:
                 # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
-                results = model.fit(start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
+                results = model.fit(scale=scale, start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
             except ValueError:  # "NaN, inf or invalid value detected in weights"
                 return None, np.inf
         before, after = np.asarray(results.fit_history["params"][-2:])

@@ -72,7 +72,9 @@ class Problem:
     A name, a model, and data that are loaded when first asked for (so that listing problems costs nothing).
 
     ``kind`` is "by-hand", "by-construction", "published" or "given"; ``condition`` that of [1 X], where stated;
-    ``about`` says in a line what it is and where it comes from. Raises ProblemError at first use where data are unfit.
+    ``quasi`` asks of the family no more than its mean and its variance up to a factor: the response may lie wherever the
+    kernel is defined (rates in place of counts), and the dispersion is estimated whatever the family. ``about`` says in a
+    line what the problem is and where it comes from. Raises ProblemError at first use where data are unfit.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Problem:
     load: Callable[[], Data]
     kind: str = "given"
     intercept: bool = True
+    quasi: bool = False
     condition: float | None = None
     published: Published | None = None
     about: str = ""
@@ -131,6 +134,11 @@ class Problem:
     def free_outputs(self) -> int:
         """Columns of the identified parameters: classes less one, or 1."""
         return max(self.k - 1, 1)
+
+    @property
+    def has_dispersion(self) -> bool:
+        """Whether the variance has a factor phi to be estimated; where not, phi is 1."""
+        return self.quasi or self.model.family.has_dispersion
 
     @cached_property
     def design(self) -> np.ndarray:
@@ -224,10 +232,11 @@ def _check(problem: Problem, data: Data) -> None:
         value = getattr(data, name)
         if value is not None and (value < 0).any():
             raise ProblemError(f"{says}{name} are negative in {_rows(value < 0)}. A weight is at least 0.")
-    inside = problem.model.family.response_domain.contains(data.y)
+    domain = problem.model.family.quasi_domain if problem.quasi else problem.model.family.response_domain
+    inside = domain.contains(data.y)
     if not inside.all():
         raise ProblemError(
-            f"{says}the response is outside the domain {problem.model.family.response_domain} of the "
+            f"{says}the response is outside the domain {domain} of the "
             f"{problem.model.family} family in {_rows(~inside)}. Use a family whose responses can have these values."
         )
 

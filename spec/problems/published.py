@@ -113,8 +113,17 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "") -> Published:
 
 def _published(name: str, model: Model, load: Callable[[], Data], about: str, tags: str, published: Published) -> Problem:
     found = frozenset(tags.split())
-    intercept = "no-intercept" not in found
-    return Problem(name, model, load, kind="published", intercept=intercept, published=published, about=about, tags=found)
+    return Problem(
+        name,
+        model,
+        load,
+        kind="published",
+        intercept="no-intercept" not in found,
+        quasi="quasi" in found,
+        published=published,
+        about=about,
+        tags=found,
+    )
 
 
 def _wampler(number: int, base: int, disturbance: int, rows: Mapping[str, str]) -> Problem:

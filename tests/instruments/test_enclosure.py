@@ -376,7 +376,7 @@ class TestOptimum:
 
         assert np.allclose(optimum.unit_standard_errors, unit, rtol=1e-7, atol=0)
         assert np.allclose(optimum.standard_errors, np.sqrt(phi) * unit, rtol=1e-7, atol=0)
-        assert (phi == 1) is not problem.model.family.has_dispersion
+        assert (phi == 1) is not problem.has_dispersion
 
     @pytest.mark.parametrize("problem", TINY, ids=str)
     def test_likelihood_gap_is_what_the_log_likelihood_falls(self, problem, rng):

@@ -86,7 +86,6 @@ def test_plain_training_comes_near_and_does_not_arrive():
     """Adam brings the network near the optimum, more epochs nearer."""
     problem = problems.get("binomial-logit")
     network, optimum = KerasEngine().network(problem), proven_optimum(problem)
-    network.weights = [np.zeros((3, 1)), np.zeros(1)]
     path = network.train(Training(learning_rate=0.1, epochs=200))
     away = [standard_errors_away(optimum, Params(bias, kernel)) for kernel, bias in path]
 

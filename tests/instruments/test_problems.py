@@ -461,7 +461,7 @@ class Optimum:
         return np.array([(dispersion * v).sqrt() for v in covariance]).reshape(self.m, -1).T
 
     def dispersion(self) -> flint.arb:
-        if not (self.problem.model.family.has_dispersion or "quasi" in self.problem.tags):
+        if not self.problem.has_dispersion:
             return flint.arb(1)
         mu = self.mean(self.eta(self.coefficients))
         pearson = self.w * (self.y - mu) * (self.y - mu) / self.problem.model.family.variance(mu, BALLS)

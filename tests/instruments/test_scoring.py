@@ -265,7 +265,7 @@ class TestDispersion:
 
     def test_dispersion_is_one_where_the_family_has_none(self):
         for problem, params in CASES:
-            if not problem.model.family.has_dispersion:
+            if not problem.has_dispersion:
                 assert scoring.dispersion(problem, mean(problem, problem.free(params)) / 2) == 1.0
 
 
