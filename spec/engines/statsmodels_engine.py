@@ -149,7 +149,9 @@ class StatsmodelsEngine:
             warnings.simplefilter("ignore", PerfectSeparationWarning)
             try:
                 # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
-                results = model.fit(scale=scale, start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations)
+                results = model.fit(
+                    scale=scale, start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations
+                )
             except ValueError:  # "NaN, inf or invalid value detected in weights"
                 return None, np.inf
         before, after = np.asarray(results.fit_history["params"][-2:])

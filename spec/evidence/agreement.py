@@ -88,6 +88,18 @@ def _worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) -
     return f"{where}{list(place)} = {float(mine[place])!r}, expected {float(other[place])!r}"
 
 
+def assert_same_values(
+    measure: str, problem: Problem, mine: np.ndarray, other: np.ndarray, tolerance: Tolerance, size: np.ndarray | None = None
+) -> None:
+    """Numbers of any shape agree entry by entry, relative to ``size`` (the other's, unless it is given), to the tolerance."""
+    __tracebackhide__ = True
+    mine, other = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (mine, other))
+    assert mine.shape == other.shape, f"not the same {measure}: shape {mine.shape}, expected {other.shape}"
+    difference = np.abs(mine - other)
+    error = np.where(difference == 0, 0.0, difference / np.maximum(np.abs(other) if size is None else size, np.finfo(float).tiny))
+    _judge(measure, problem, float(np.max(error)), tolerance, _worst(error, mine, other, measure))
+
+
 # -- rung 1: the same function -----------------------------------------------------------------------------------------
 
 
