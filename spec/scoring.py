@@ -54,15 +54,15 @@ def score(problem: Problem, params: Params) -> np.ndarray:
     return problem.design.T @ (problem.row_weights * (problem.y - mu) * slope)
 
 
-def normaliser(problem: Problem) -> float:
+def normaliser(problem: Problem, dispersion: float = 1.0) -> float:
     """
-    The terms of the log-likelihood that are free of the parameters, at dispersion 1.
+    The terms of the log-likelihood that are free of the parameters.
 
     A prior weight divides the dispersion of its row; where the family has none, it counts the row that many times.
     """
     family, weights = problem.model.family, problem.row_weights / problem.trials
     if family.has_dispersion:
-        return float(family.normaliser(problem.y, 1 / weights, problem.trials).sum())
+        return float(family.normaliser(problem.y, dispersion / weights, problem.trials).sum())
     return float((weights * family.normaliser(problem.y, 1.0, problem.trials)).sum())
 
 

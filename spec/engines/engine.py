@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from spec import inference
+from spec.inference import Inference
 from spec.model import Params
 from spec.problems import Problem
 
@@ -95,10 +97,11 @@ class Recipe:
     What the author of a network adds to the bare layer, as data; the default adds nothing.
 
     ``hidden`` are the widths of layers before the output layer, ``activation`` theirs, ``dropout`` the rate after each.
-    ``normalised`` puts a layer before them that centres and scales the inputs. ``l1`` and ``l2`` are the factors of sum |w|
-    and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's own loss of the
-    family, also where it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by policy": layers
-    in float64 while the library's default stays float32.
+    ``normalised`` puts a layer before them that centres and scales the inputs. With ``embedding`` the one column of X holds
+    codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. ``l1`` and ``l2`` are the
+    factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's
+    own loss of the family, also where it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by
+    policy": layers in float64 while the library's default stays float32.
     """
 
     hidden: tuple[int, ...] = ()
@@ -106,6 +109,7 @@ class Recipe:
     activation: str = "linear"
     dropout: float = 0.0
     normalised: bool = False
+    embedding: bool = False
     l1: float = 0.0
     l2: float = 0.0
     built_in_loss: bool = False
@@ -148,6 +152,9 @@ class Network(Protocol):
     def gradient(self) -> list[np.ndarray]:
         """Of the objective, shaped like the weights."""
 
+    def hessian(self) -> np.ndarray:
+        """Of the objective in all weights, in their order and each of them row after row: (size, size)."""
+
     def train(self, training: Training) -> list[list[np.ndarray]]:
         """The library's own training from the weights as they are; the weights after each epoch that was run."""
 
@@ -166,6 +173,7 @@ class Checked:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._fits: WeakKeyDictionary[Problem, Fit] = WeakKeyDictionary()
+        self._inferences: WeakKeyDictionary[Problem, Inference] = WeakKeyDictionary()
         self._evaluations: WeakKeyDictionary[Problem, WeakKeyDictionary[Params, Evaluation]] = WeakKeyDictionary()
 
     def __str__(self) -> str:
@@ -189,6 +197,18 @@ class Checked:
         if problem not in self._fits:
             self._fits[problem] = self._fit(problem)
         return self._fits[problem]
+
+    def infer(self, problem: Problem) -> Inference:
+        """
+        The engine's own inference, if it has a method ``infer(problem)``; else what its fit and evaluations make of it.
+
+        Raises LinAlgError where the information at the fit is singular.
+        """
+        if problem not in self._inferences:
+            own = getattr(self.engine, "infer", None)
+            self._inferences[problem] = self._guard("infer", problem, own, problem) if own else inference.infer(self, problem)
+            self._is_a(Inference, problem, "infer", self._inferences[problem])
+        return self._inferences[problem]
 
     def _evaluate(self, problem: Problem, params: Params) -> Evaluation:
         answer = self._guard("evaluate", problem, self.engine.evaluate, problem, params)

@@ -146,6 +146,8 @@ class Network:
                 x = keras.layers.Dropout(recipe.dropout)(x)
         penalty = keras.regularizers.L1L2(l1=recipe.l1, l2=recipe.l2) if recipe.l1 or recipe.l2 else None
         shape = activation(problem.model.link)
+        if recipe.embedding:
+            return keras.Model(inputs, self._embedded(x, shape, penalty))
         self.dense = keras.layers.Dense(
             problem.k,
             activation=shape if problem.offset is None else None,
@@ -158,6 +160,12 @@ class Network:
             inputs.append(keras.Input((problem.k,)))
             outputs = keras.layers.Activation(shape)(keras.layers.Add()([outputs, inputs[1]]))
         return keras.Model(inputs, outputs)
+
+    def _embedded(self, codes: Any, shape: Any, penalty: Any) -> Any:
+        """A row of weights for each level, (n, 1, k) until it is flat."""
+        levels = int(self.problem.X.max()) + 1
+        layer = keras.layers.Embedding(levels, self.problem.k, "zeros", embeddings_regularizer=penalty)
+        return keras.layers.Activation(shape)(keras.layers.Flatten()(layer(codes)))
 
     # -- the weights ------------------------------------------------------------------------------------------------------
 
@@ -206,11 +214,19 @@ class Network:
         """The loss and its gradient, shaped like `variables`."""
         with tf.GradientTape() as tape:
             objective = self.loss_of(self.mean())
-        return float(objective), tape.gradient(objective, self.variables)
+        return float(objective), [tf.convert_to_tensor(part) for part in tape.gradient(objective, self.variables)]
 
     def gradient(self) -> list[np.ndarray]:
         """Of the objective, shaped like `weights`."""
         return [part.numpy() for part in self.backpropagate()[1]]
+
+    def hessian(self) -> np.ndarray:
+        """Of the objective in all weights, in their order and each of them row after row: (size, size)."""
+        with tf.GradientTape(persistent=True) as tape:
+            gradient = tf.concat([tf.reshape(part, [-1]) for part in self.backpropagate()[1]], axis=0)
+        size = gradient.shape[0]
+        rows = tape.jacobian(gradient, self.variables, experimental_use_pfor=False)
+        return tf.concat([tf.reshape(part, (size, -1)) for part in rows], axis=1).numpy()
 
     # -- training as its user would -----------------------------------------------------------------------------------------
 

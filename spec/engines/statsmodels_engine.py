@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import statsmodels
@@ -16,7 +17,9 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, P
 
 from spec import scoring
 from spec.engines.engine import Description, Evaluation, Fit
+from spec.engines.statsmodels_inference import inference
 from spec.families import Binomial, Multinomial
+from spec.inference import Inference, null_model
 from spec.model import Model, Params
 from spec.problems import Problem
 
@@ -54,6 +57,9 @@ def family(model: Model) -> Any:
 
 class StatsmodelsEngine:
     """The reference of the specification."""
+
+    def __init__(self) -> None:
+        self._results: WeakKeyDictionary[Problem, Any] = WeakKeyDictionary()
 
     def describe(self) -> Description:
         return Description(
@@ -98,13 +104,14 @@ class StatsmodelsEngine:
             enough = 1e-8 if problem.model.is_canonical else 1e-13
             null = problem.free(scoring.start(problem))[:, 0]
             for start, iterations in ((None, 8), (None, 100), (null, 100)):
-                results, step = self._irls(model, "X2" if problem.quasi else None, start, iterations)
+                results, step = self._irls(problem, model, start, iterations)
                 if step <= enough or (iterations == 100 and step < 1e-8):
                     break
             if results is None:
                 raise FloatingPointError("IRLS leaves the domain from its own start and from the null model")
             iterations, deviance = results.fit_history["iteration"], results.deviance
             converged = step < 1e-8
+        self._results[problem] = results
         beta = np.asarray(results.params)
         with np.errstate(divide="ignore", invalid="ignore"):  # before 0.15, 0 log 0 at the fitted means of separated data
             log_likelihood = float(model.loglike(beta, scale=1.0))
@@ -119,6 +126,16 @@ class StatsmodelsEngine:
             deviance=float(deviance),
             log_likelihood=log_likelihood,
         )
+
+    def infer(self, problem: Problem) -> Inference:
+        """As the library's own results say it, of the fits of the problem and of its null model."""
+        null = null_model(problem) if problem.intercept else None
+        for each in (problem, null):
+            if each is not None and each not in self._results:
+                self.fit(each)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # a perfect fit, or a saturated one, divides by zero
+            warnings.simplefilter("ignore")
+            return inference(problem, self._results[problem], null and self._results[null])
 
     def fit_by_default(self, problem: Problem) -> Fit:
         """As a user fits who sets nothing: the library's own start and stopping rule, and its own word on convergence."""
@@ -142,7 +159,7 @@ class StatsmodelsEngine:
         )
 
     @staticmethod
-    def _irls(model: GLM, scale: str | None, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
+    def _irls(problem: Problem, model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
         """The fit, and its last step in standard errors; None and infinity where a step left the domain (IRLS halves none)."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
@@ -150,7 +167,13 @@ class StatsmodelsEngine:
             try:
                 # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
                 results = model.fit(
-                    scale=scale, start_params=start, tol_criterion="params", atol=0.0, rtol=1e-15, maxiter=iterations
+                    start_params=start,
+                    maxiter=iterations,
+                    tol_criterion="params",
+                    atol=0.0,
+                    rtol=1e-15,
+                    scale="X2" if problem.quasi else None,  # None: the family's own rule
+                    use_t=problem.has_dispersion,
                 )
             except ValueError:  # "NaN, inf or invalid value detected in weights"
                 return None, np.inf
@@ -194,6 +217,7 @@ class StatsmodelsEngine:
             warnings.simplefilter("ignore", ConvergenceWarning)  # reported in the answer
             # Newton is quadratic: a last step of 1e-10 leaves rounding alone. Its ridge of 1e-10 would slow the end
             results = model.fit(method="newton", tol=1e-10, maxiter=100, disp=0, ridge_factor=0)
+        self._results[problem] = results
         free = np.asarray(results.params)
         converged = bool(results.mle_retvals["converged"])
         return Fit(

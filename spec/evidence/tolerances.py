@@ -66,3 +66,56 @@ def optimum(attainable: float) -> Tolerance:
     return Tolerance(
         10 ** -min(attainable, FULL_DIGITS), "what a backward stable fit in float64 can know of the worst coefficient"
     )
+
+
+def standard_errors(n: int, condition: float) -> Tolerance:
+    """Of each standard error; ``condition`` is that of the information."""
+    return Tolerance(
+        (n + 64 + condition) * UNIT, "(n + 64) u for the sums over the rows, and u times the condition for the inverse of them"
+    )
+
+
+SINGLE = 2.0**-24  # float32's unit of rounding
+
+
+def single_mean() -> Tolerance:
+    """Of a mean computed in float32, relative to itself and (q + 1) / 8 of what eta is summed from."""
+    return Tolerance(2 * MEAN_ULPS * SINGLE, f"float32: {MEAN_ULPS} units in the last place, each of two u = 2^-24")
+
+
+def single_gradient(n: int) -> Tolerance:
+    """As `gradient`, for a loss that is computed in float32."""
+    return Tolerance((n + 64) * SINGLE, "float32: (n + 64) u, u = 2^-24, relative to the rows' contributions without sign")
+
+
+def normalised(n: int) -> Tolerance:
+    """Of eta, relative to the terms it is summed from with each column's mean among them."""
+    return Tolerance((n + 64) * UNIT, "(n + 64) u: the mean and the scale of a column are sums over its rows")
+
+
+def descent(n: int, condition: float) -> Tolerance:
+    """Of the distance along an axis of the information, relative to the largest; ``condition`` is the design's."""
+    return Tolerance(
+        2 * (n + 64) * condition * UNIT, "2 (n + 64) kappa u: a gradient of y and mu, along axes that float64 knows to kappa u"
+    )
+
+
+def second_order(distance: float, factor: float) -> Tolerance:
+    """Of an error to which a step leaves the share ``factor``, relative to that, ``distance`` standard errors off."""
+    return Tolerance(
+        distance / factor, "the information changes by less than itself over a standard error: d of d, relative to the factor"
+    )
+
+
+STOPPING = 1e-8  # the change of the deviance at which iterations are commonly stopped
+
+
+def stopped(factor: float) -> Tolerance:
+    """
+    Of the deviance left, where an iteration that keeps at most ``factor`` of an error changed it by `STOPPING` or less.
+
+    g' <= r^2 g and g - g' <= STOPPING give g' <= STOPPING r^2 / (1 - r^2). The root of `STOPPING` is added to the factor:
+    that many standard errors off, the information is not quite that of the optimum.
+    """
+    square = (factor + STOPPING**0.5) ** 2
+    return Tolerance(STOPPING * square / (1 - square), "1e-8 r^2 / (1 - r^2), r the share of an error that a step leaves")

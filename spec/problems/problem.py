@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
@@ -51,8 +51,9 @@ class Published:
     An answer in print: decimal strings, so that it is known how many digits were printed.
 
     A row for each parameter (the intercept first, where there is one), a column for each free output neuron.
-    ``departures`` says of each printed number that is not the optimum's, to the last digit printed, by how much and why;
-    ``true_coefficients`` are the printed ones with those replaced by the optimum's.
+    ``true_statistics`` are other numbers about the fit, by their names in `spec.inference.Inference`. ``departures`` says of each
+    printed number that is not the optimum's, to the last digit printed, by how much and why; the tables called true are the
+    printed ones with those replaced by the optimum's.
     """
 
     coefficients: tuple[tuple[str, ...], ...]
@@ -60,10 +61,14 @@ class Published:
     source: str = ""
     departures: tuple[str, ...] = ()
     true_coefficients: tuple[tuple[str, ...], ...] = ()
+    true_standard_errors: tuple[tuple[str, ...], ...] = ()
+    true_statistics: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.true_coefficients:
             object.__setattr__(self, "true_coefficients", self.coefficients)
+        if not self.true_standard_errors:
+            object.__setattr__(self, "true_standard_errors", self.standard_errors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,26 +89,32 @@ def through_origin(x: tuple[int, ...], y: tuple[int, ...]) -> Data:
     return Data(np.array(x)[:, None], np.array(y)[:, None], columns=("x",), exact=Params.from_matrix([[0.0], [slope]]))
 
 
-def answer(rows: Mapping[str, str], source: str, cause: str = "") -> Published:
+def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: str) -> Published:
     """
     From a row for each parameter: its coefficients, one for each free output, and then as many standard errors.
 
-    Behind a bar stands what the optimum has in place of each number printed, and = where it has the same digits.
+    Other numbers follow by name. Behind a bar stands what the optimum has in place of each number printed, and = where it
+    has the same digits.
     """
-    printed, true, departures = [], [], []
+    printed, true, departures, true_statistics = [], [], [], {}
     for name, row in rows.items():
         numbers, _, exact = (part.split() for part in row.partition("|"))
         outputs = len(numbers) // 2
         printed.append((tuple(numbers[:outputs]), tuple(numbers[outputs:])))
         exact = exact or ["="] * len(numbers)
-        true.append(tuple(n if e == "=" else e for n, e in zip(numbers[:outputs], exact[:outputs], strict=True)))
+        corrected = [n if e == "=" else e for n, e in zip(numbers, exact, strict=True)]
+        true.append((tuple(corrected[:outputs]), tuple(corrected[outputs:])))
         for j, (number, optimum) in enumerate(zip(numbers, exact, strict=True)):
             if optimum != "=":
                 what = f"{'coefficient' if j < outputs else 'standard error'} of {name}"
                 where = f" in class {j % outputs + 1}" if outputs > 1 else ""
                 departures.append(f"{what}{where}: printed {number}, the optimum has {optimum}; {cause}")
-    coefficients, standard_errors = zip(*printed, strict=True)
-    return Published(coefficients, standard_errors, source, tuple(departures), tuple(true))
+    for name, both in statistics.items():
+        number, _, optimum = both.partition(" | ")
+        true_statistics[name] = optimum or number
+        if optimum:
+            departures.append(f"{name}: printed {number}, the optimum has {optimum}; {cause}")
+    return Published(*zip(*printed, strict=True), source, tuple(departures), *zip(*true, strict=True), true_statistics)
 
 
 def _published(name: str, model: Model, load: Callable[[], Data], about: str, tags: str, published: Published) -> Problem:
@@ -177,6 +183,11 @@ PUBLISHED: tuple[Problem, ...] = (
             "NIST StRD, certified values, https://www.itl.nist.gov/div898/strd/lls/data/Longley.shtml, as recorded in "
             f"statsmodels/regression/tests/results/results_regression.py, class Longley; {RESIDUAL}",
             DECIMAL,
+            deviance="836424.055505915",
+            dispersion="92936.0061673238",
+            log_likelihood="-109.6174",
+            aic="233.2349",
+            bic="238.643",
         ),
     ),
     _published(
@@ -194,6 +205,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 logit, as recorded in {DISCRETE_RESULTS}, class Spector, logit; {INFORMATION}",
             STATA_FLOAT,
+            log_likelihood="-12.8896334653335",
+            likelihood_ratio="15.4041924625676",
+            aic="33.779266930667",
+            bic="39.642210541866",
         ),
     ),
     _published(
@@ -211,6 +226,9 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 probit, as recorded in {DISCRETE_RESULTS}, class Spector, probit; {OBSERVED}",
             STATA_FLOAT,
+            log_likelihood="-12.8188033249334",
+            aic="33.637606649867",
+            bic="39.500550261066",
         ),
     ),
     _published(
@@ -244,6 +262,9 @@ PUBLISHED: tuple[Problem, ...] = (
                 "PERSPEN_PTRATIO_PCTAF": "-0.0022492486 3.489838e-04",
             },
             f"R glm, as recorded in {GLM_RESULTS}, class Star98; {INFORMATION}",
+            null_deviance="34345.3688931",
+            deviance="4078.76541772",
+            aic="6039.22511799",
         ),
     ),
     _published(
@@ -273,6 +294,10 @@ PUBLISHED: tuple[Problem, ...] = (
             f"Stata 11 mlogit, checked against R nnet, as recorded in {DISCRETE_RESULTS}, class Anes, mnlogit_basezero; "
             f"{INFORMATION}",
             STATA_FLOAT,
+            log_likelihood="-1461.922747312",
+            likelihood_ratio="576.8479253554",
+            aic="2995.84549462",
+            bic="3170.45003661",
         ),
     ),
     _published(
@@ -293,6 +318,9 @@ PUBLISHED: tuple[Problem, ...] = (
                 "COUTAX_FEMALEUNEMP": "-2.42717498e-06 7.460253e-07",
             },
             f"R glm(family = Gamma), as recorded in {GLM_RESULTS}, class Scotvote; {PEARSON}",
+            null_deviance="0.536072",
+            deviance="0.087388516417",
+            dispersion="0.003584283",
         ),
     ),
     _published(
@@ -313,6 +341,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"R glm(family = poisson), as recorded in {GLM_RESULTS}, class Cpunish; {INFORMATION}",
             R_STOPS,
+            null_deviance="136.57281747225",
+            deviance="18.591641759528944",
+            log_likelihood="-31.92732869482515",
+            aic="77.8546573896503",
         ),
     ),
     _published(
@@ -334,6 +366,9 @@ PUBLISHED: tuple[Problem, ...] = (
             f"Stata glm, family(poisson), fweight, as recorded in {CPUNISH_RESULTS}, results_poisson_fweight_nonrobust; "
             f"{INFORMATION}",
             STATA_FLOAT,
+            deviance="23.34969514421719",
+            log_likelihood="-52.96941847346162",
+            wald="183.6836771894393",
         ),
     ),
     _published(
@@ -374,6 +409,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"R glm, MASS negative.binomial(1), as recorded in {GLM_RESULTS}, class Committee; {QUASI}",
             R_STOPS,
+            null_deviance="27.81104693643434",
+            deviance="5.615520158267981",
+            dispersion="0.38528595746569905",
+            log_likelihood="-101.33286676188968",
         ),
     ),
     _published(
@@ -397,6 +436,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 poisson, as recorded in {DISCRETE_RESULTS}, class RandHIE, poisson; {INFORMATION}",
             STATA_FLOAT,
+            log_likelihood="-62419.588535018",
+            likelihood_ratio="8455.186305881856",
+            aic="124859.17707",
+            bic="124938.306497",
         ),
     ),
     _published(
@@ -414,6 +457,7 @@ PUBLISHED: tuple[Problem, ...] = (
             f"R glm, statmod tweedie(var.power = 1.5, link.power = 0), as recorded in {GLM_RESULTS}, class FairTweedieLog15; "
             f"{PEARSON}",
             R_STOPS,
+            deviance="20741.82",
         ),
     ),
     _wampler(

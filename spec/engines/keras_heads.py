@@ -1,0 +1,77 @@
+"""
+Heads beyond one linear predictor: ordered thresholds, a neuron shared by alternatives, an output for the dispersion.
+
+Each ends in a likelihood that is accurate by its parametrisation and clipped nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from spec.engines.engine import Recipe
+from spec.problems import Problem
+
+
+def _ndtr(x: Any) -> Any:
+    return tf.math.erfc(-x / math.sqrt(2)) / 2
+
+
+def _logistic_between(upper: Any, lower: Any, gap: Any) -> Any:
+    return tf.sigmoid(upper) * tf.sigmoid(-lower) * -tf.math.expm1(-gap)
+
+
+def _normal_between(upper: Any, lower: Any, gap: Any) -> Any:
+    """In the tail on which the interval lies: differences from one would lose its digits."""
+    return tf.where(upper + lower > 0, _ndtr(-lower) - _ndtr(-upper), _ndtr(upper) - _ndtr(lower))
+
+
+CUMULATIVE: dict[str, Any] = {  # the distribution function F, symmetric about 0, and F(upper) - F(lower), upper = lower + gap
+    "cumulative-logit": (tf.sigmoid, _logistic_between),
+    "cumulative-probit": (_ndtr, _normal_between),
+}
+HEADS = ("", *CUMULATIVE, "location-scale")
+
+
+class Thresholds(keras.layers.Layer):
+    """
+    From eta (n, 1) the probabilities of K ordered classes, F(theta_j - eta) - F(theta_(j-1) - eta).
+
+    The weights (K - 1,) are the first threshold and the logs of the increments to the next: any weights make them ordered.
+    """
+
+    def __init__(self, classes: int, head: str) -> None:
+        super().__init__()
+        self.classes, (self.below, self.between) = classes, CUMULATIVE[head]
+
+    def build(self, input_shape: Any) -> None:
+        self.thresholds = self.add_weight(name="thresholds", shape=(self.classes - 1,), initializer="zeros")
+
+    def call(self, eta: Any) -> Any:
+        first, gaps = self.thresholds[:1], tf.exp(self.thresholds[1:])
+        distance = tf.cumsum(tf.concat([first, gaps], axis=0)) - eta
+        inner = self.between(distance[:, 1:], distance[:, :-1], gaps)
+        return tf.concat([self.below(distance[:, :1]), inner, self.below(-distance[:, -1:])], axis=1)
+
+
+class LocationScale(keras.losses.Loss):
+    """Minus the normal log-likelihood of the outputs mu and log phi, less its constant log(2 pi) / 2."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        mean, log_dispersion = y_pred[:, :1], y_pred[:, 1:]
+        return tf.reduce_sum(log_dispersion + (y_true - mean) ** 2 * tf.exp(-log_dispersion), axis=-1) / 2
+
+
+def dense_and_after(problem: Problem, recipe: Recipe) -> tuple[list[Any], dict[str, Any], list[Any]]:
+    """What comes before the Dense layer, how it departs from the plain one, and what comes after: see `Recipe`."""
+    if recipe.head not in HEADS:
+        raise ValueError(f"no head is called {recipe.head!r}; the heads are {', '.join(map(repr, HEADS))}.")
+    if recipe.alternatives:
+        before = [keras.layers.Reshape((recipe.alternatives, problem.p // recipe.alternatives))]
+        return before, {"units": 1}, [keras.layers.Flatten(), keras.layers.Softmax()]
+    if recipe.head == "location-scale":
+        return [], {"units": 2}, []
+    return [], {"units": 1, "use_bias": False}, [Thresholds(problem.k, recipe.head)]

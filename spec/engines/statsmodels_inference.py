@@ -1,0 +1,103 @@
+"""
+What statsmodels' results objects say beyond the coefficients, in the words of `spec.inference.Inference`.
+
+Nothing is computed here that statsmodels computes: an entry is looked up, and translated where the conventions differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spec.families import Multinomial
+from spec.inference import CONFIDENCE, Inference
+from spec.problems import Problem
+
+
+def inference(problem: Problem, results: Any, null: Any | None) -> Inference:
+    """From the results of GLM, OLS or MNLogit; ``null`` those of the model with the intercept alone, where there is one."""
+    if isinstance(problem.model.family, Multinomial):
+        return _multinomial(problem, results, null)
+    return _least_squares(problem, results) if hasattr(results, "ssr") else _glm(problem, results, null)
+
+
+def _column(values: Any) -> np.ndarray:
+    return np.asarray(values, dtype=float)[:, None]
+
+
+def _slopes(problem: Problem, outputs: int = 1) -> np.ndarray:
+    """The contrasts of a Wald test of all coefficients but the intercepts."""
+    return np.eye(problem.q * outputs)[np.tile(np.arange(problem.q) > 0, outputs)]
+
+
+def _glm(problem: Problem, results: Any, null: Any | None) -> Inference:
+    model, phi = results.model, results.scale
+    offset = None if problem.offset is None else problem.offset[:, 0]
+    observed = np.linalg.inv(-model.hessian(results.params, scale=phi, observed=True))
+    tested = null is not None and problem.p > 0
+    return Inference(
+        dispersion=phi,
+        standard_errors=_column(results.bse),
+        observed_standard_errors=_column(np.sqrt(np.diag(observed))),
+        statistics=_column(results.tvalues),
+        p_values=_column(results.pvalues),
+        deviance=results.deviance,
+        log_likelihood=results.llf_scaled(1.0 if problem.quasi else None),  # None: the same as `likelihood_dispersion`
+        aic=None if problem.quasi else results.aic,
+        bic=None if problem.quasi else results.bic_llf,
+        response_residuals=_column(results.resid_response) / problem.trials,  # of counts, not of shares
+        null_deviance=null.deviance if tested else None,
+        likelihood_ratio=2 * (results.llf_scaled(phi) - null.llf_scaled(phi)) if tested else None,
+        wald=results.wald_test(_slopes(problem), use_f=False, scalar=True).statistic if tested else None,
+        # with as many rows as coefficients get_prediction raises "weights has wrong shape"
+        mean_interval=None if problem.n == problem.q else results.get_prediction(offset=offset).conf_int(alpha=1 - CONFIDENCE),
+        pearson_residuals=_column(results.resid_pearson),
+        deviance_residuals=_column(results.resid_deviance),
+        leverage=results.get_influence(observed=False).hat_matrix_diag,
+    )
+
+
+def _least_squares(problem: Problem, results: Any) -> Inference:
+    results = results.model.fit()  # by the pseudo-inverse: method="qr" inverts R'R, which squares the condition number
+    residuals, errors = _column(results.resid), _column(results.bse)
+    tested = problem.intercept and problem.p > 0
+    return Inference(
+        dispersion=results.scale,
+        standard_errors=errors,
+        observed_standard_errors=errors,
+        statistics=_column(results.tvalues),
+        p_values=_column(results.pvalues),
+        deviance=results.ssr,
+        log_likelihood=results.llf,
+        aic=results.aic,
+        bic=results.bic,
+        response_residuals=residuals,
+        null_deviance=results.centered_tss if tested else None,
+        likelihood_ratio=results.fvalue * results.df_model if tested else None,
+        wald=results.wald_test(_slopes(problem), use_f=False, scalar=True).statistic if tested else None,
+        mean_interval=results.get_prediction().conf_int(alpha=1 - CONFIDENCE),
+        pearson_residuals=residuals,
+        deviance_residuals=residuals,
+        leverage=results.get_influence().hat_matrix_diag,
+    )
+
+
+def _multinomial(problem: Problem, results: Any, null: Any | None) -> Inference:
+    errors = np.asarray(results.bse)
+    tested = null is not None and problem.p > 0
+    return Inference(
+        dispersion=1.0,
+        standard_errors=errors,
+        observed_standard_errors=errors,
+        statistics=np.asarray(results.tvalues),
+        p_values=np.asarray(results.pvalues),
+        deviance=-2 * results.llf,
+        log_likelihood=results.llf,
+        aic=results.aic,
+        bic=results.bic,
+        response_residuals=problem.y - results.predict(),
+        null_deviance=-2 * null.llf if tested else None,  # results.llnull is of a fit that stops early, right to 9 digits
+        likelihood_ratio=2 * (results.llf - null.llf) if tested else None,
+        wald=results.wald_test(_slopes(problem, problem.free_outputs), use_f=False, scalar=True).statistic if tested else None,
+    )
