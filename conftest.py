@@ -118,6 +118,12 @@ def by_default(_reference: Any) -> Any:
 
 
 @pytest.fixture
+def beyond(_reference: Any) -> Any:
+    """``beyond(problem, recipe)``: the `spec.engines.engine.Likelihood` of the reference for a network that is no GLM."""
+    return _method(_reference, "beyond", "it has no models beyond the generalized linear ones")
+
+
+@pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers of this test's own, moved by --seed."""
     return np.random.default_rng([request.config.getoption("--seed"), zlib.crc32(request.node.nodeid.encode())])

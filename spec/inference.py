@@ -37,8 +37,9 @@ class Inference:
     two-sided tails: Student's t with n - q degrees of freedom where the dispersion is estimated, else the normal.
 
     ``log_likelihood`` holds its constants and is at the dispersion of `likelihood_dispersion`; ``aic`` and ``bic`` count the
-    q m coefficients (not the dispersion), and quasi-likelihood has none. The null model has the intercept alone, and its entries are None where the problem
-    has none; ``likelihood_ratio`` and ``wald`` test it against the fit, both in units of the dispersion.
+    q m coefficients (not the dispersion), and quasi-likelihood has none. The null model has the intercept alone, and its
+    entries are None where the problem has none; ``likelihood_ratio`` and ``wald`` test it against the fit, in units of the
+    dispersion.
 
     ``mean_interval`` (n, 2) holds the mean with 95% confidence, its ends those of eta carried over; an end that is outside
     the link's domain is NaN. Residuals are (n, k): ``response``
@@ -179,7 +180,7 @@ def _against_null(
         return {}
     null_deviance = scoring.deviance(problem, null)
     slopes = expected[1:].reshape(-1, expected.shape[2])  # covariance at dispersion 1: slopes @ slopes.T
-    z = linalg.solve_triangular(np.linalg.qr(slopes.T, mode="r").T, free[1:].ravel(), lower=True)
+    z = linalg.solve_triangular(np.linalg.qr(slopes.T)[1].T, free[1:].ravel(), lower=True)
     return {
         "null_deviance": null_deviance,
         "likelihood_ratio": (null_deviance - deviance) / phi,

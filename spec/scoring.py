@@ -62,7 +62,8 @@ def normaliser(problem: Problem, dispersion: float = 1.0) -> float:
     """
     family, weights = problem.model.family, problem.row_weights / problem.trials
     if family.has_dispersion:
-        return float(family.normaliser(problem.y, dispersion / weights, problem.trials).sum())
+        there = weights[:, 0] > 0  # a row without weight says nothing
+        return float(family.normaliser(problem.y[there], dispersion / weights[there], problem.trials[there]).sum())
     return float((weights * family.normaliser(problem.y, 1.0, problem.trials)).sum())
 
 
@@ -151,9 +152,13 @@ class White:
         return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
-        """From the expected information and Pearson's dispersion, (q, m)."""
+        """From the expected information and Pearson's dispersion, (q, m); infinite where the information is singular."""
         information = gram(self.design, expected_weights(problem, params))
-        root = linalg.solve_triangular(linalg.cholesky(information, lower=True), np.eye(len(information)), lower=True)
+        try:
+            lower = linalg.cholesky(information, lower=True)
+        except np.linalg.LinAlgError:
+            return np.full((problem.q, problem.free_outputs), np.inf)
+        root = linalg.solve_triangular(lower, np.eye(len(information)), lower=True)
         by_output = root.reshape(len(root), problem.free_outputs, -1) @ self.basis.T
         mu = problem.model.link.inverse(problem.eta(params))
         return np.sqrt(dispersion(problem, mu) * (by_output**2).sum(axis=0)).T

@@ -20,6 +20,7 @@ from spec.model import Model, Params
 from spec.problems import Problem
 
 RUNGS = ("mean", "objective", "gradient", "curvature", "optimum")
+INFERENCE = ("inference",)  # the sixth rung stands on the other five, and has a chapter of its own
 
 
 class Control:
@@ -85,7 +86,7 @@ class Zeros(Control):
 class WrongLink(Control):
     """Uses another link: probit for logit, logit for any other of a share; square root for log and identity, else log."""
 
-    spoils = RUNGS
+    spoils = RUNGS + INFERENCE
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
@@ -111,7 +112,7 @@ class WrongLink(Control):
 class WrongLoss(Control):
     """Keeps the activation, and takes squared error for the loss."""
 
-    spoils = ("objective", "gradient", "curvature", "optimum")
+    spoils = ("objective", "gradient", "curvature", "optimum", "inference")
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
@@ -161,7 +162,7 @@ class NoBias(Control):
 class Ridge(Control):
     """Adds a small ridge penalty, as some libraries do by default: 1e-6 |b|^2 / 2."""
 
-    spoils = ("objective", "gradient", "curvature", "optimum")
+    spoils = ("objective", "gradient", "curvature", "optimum", "inference")
     penalty = 1e-6
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
@@ -184,7 +185,7 @@ class Ridge(Control):
 class StoppedEarly(Control):
     """Stops after two half steps and calls it converged."""
 
-    spoils = ("optimum",)
+    spoils = ("optimum", "inference")
 
     def fit(self, problem: Problem) -> Fit:
         return replace(
@@ -197,7 +198,7 @@ class StoppedEarly(Control):
 class Nudged(Control):
     """Moves one coefficient by a millionth of its standard error."""
 
-    spoils = ("optimum",)
+    spoils = ("optimum", "inference")
 
     def fit(self, problem: Problem) -> Fit:
         fit = self.inside.fit(problem)
@@ -209,7 +210,7 @@ class Nudged(Control):
 class ClassesPermuted(Control):
     """Takes the last two classes for each other."""
 
-    spoils = RUNGS
+    spoils = RUNGS + INFERENCE
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
@@ -233,7 +234,7 @@ class ClassesPermuted(Control):
 class Float32(Control):
     """Keeps its weights in single precision, as Keras does unless told otherwise."""
 
-    spoils = RUNGS
+    spoils = RUNGS + INFERENCE
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         right = self.inside.evaluate(problem, params)

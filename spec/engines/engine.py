@@ -98,10 +98,14 @@ class Recipe:
 
     ``hidden`` are the widths of layers before the output layer, ``activation`` theirs, ``dropout`` the rate after each.
     ``normalised`` puts a layer before them that centres and scales the inputs. With ``embedding`` the one column of X holds
-    codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. ``l1`` and ``l2`` are the
-    factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's
-    own loss of the family, also where it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by
-    policy": layers in float64 while the library's default stays float32.
+    codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. With ``alternatives`` X holds
+    the columns of so many alternatives one after another: a layer of one output is shared by them, and the softmax is over
+    them. A ``head`` replaces the link: under "cumulative-logit" and "cumulative-probit" one output without a bias meets
+    ordered thresholds, whose weights are the first and the logs of the increments; under "location-scale" the outputs are
+    the mean of a normal response and the log of its dispersion. ``l1`` and ``l2`` are the factors of sum |w| and sum w^2 of
+    the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's own loss of the family, also where
+    it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by policy": layers in float64 while the
+    library's default stays float32.
     """
 
     hidden: tuple[int, ...] = ()
@@ -110,6 +114,8 @@ class Recipe:
     dropout: float = 0.0
     normalised: bool = False
     embedding: bool = False
+    alternatives: int = 0
+    head: str = ""
     l1: float = 0.0
     l2: float = 0.0
     built_in_loss: bool = False
@@ -157,6 +163,18 @@ class Network(Protocol):
 
     def train(self, training: Training) -> list[list[np.ndarray]]:
         """The library's own training from the weights as they are; the weights after each epoch that was run."""
+
+
+class Likelihood(Protocol):
+    """A model that is no `Problem`'s. Its weights are those of the `Network` of the same recipe, flat and in their order."""
+
+    def log_likelihood(self, weights: np.ndarray) -> float: ...
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """The gradient of each row's log-likelihood, (rows, weights)."""
+
+    def optimum(self) -> np.ndarray:
+        """The weights at which the scores sum to zero, to rounding."""
 
 
 class EngineError(RuntimeError):
@@ -230,7 +248,8 @@ class Checked:
         self._is_a(Fit, problem, "fit", answer)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
         self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
-        self._shape(problem, "fit", "standard_errors", answer.standard_errors, (problem.q, problem.free_outputs))
+        errors = answer.standard_errors if answer.converged else np.nan_to_num(answer.standard_errors)  # else: not needed
+        self._shape(problem, "fit", "standard_errors", errors, (problem.q, problem.free_outputs))
         for name in ("deviance", "log_likelihood"):
             self._shape(problem, "fit", name, getattr(answer, name), ())
         return answer

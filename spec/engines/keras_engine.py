@@ -68,12 +68,13 @@ class KerasEngine:
 
         ascent = scoring.ascend(problem, value_and_score, scoring.start(problem), self.max_iterations)
         network.params = ascent.params
+        standard_errors = scoring.White.of(problem).standard_errors(problem, ascent.params)
         return Fit(
             params=ascent.params,
-            converged=ascent.converged,
+            converged=ascent.converged and bool(np.isfinite(standard_errors).all()),
             iterations=ascent.iterations,
             reason=ascent.reason,
-            standard_errors=scoring.White.of(problem).standard_errors(problem, ascent.params),
+            standard_errors=standard_errors,
             deviance=scoring.deviance(problem, network.predict()),
             log_likelihood=self._log_likelihood(network, network.objective()),
         )

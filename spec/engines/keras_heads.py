@@ -65,13 +65,16 @@ class LocationScale(keras.losses.Loss):
         return tf.reduce_sum(log_dispersion + (y_true - mean) ** 2 * tf.exp(-log_dispersion), axis=-1) / 2
 
 
-def dense_and_after(problem: Problem, recipe: Recipe) -> tuple[list[Any], dict[str, Any], list[Any]]:
-    """What comes before the Dense layer, how it departs from the plain one, and what comes after: see `Recipe`."""
+def outputs(problem: Problem, recipe: Recipe, features: Any, **dense: Any) -> Any:
+    """Of a network with one Dense layer on its last features; the keywords are the layer's."""
     if recipe.head not in HEADS:
         raise ValueError(f"no head is called {recipe.head!r}; the heads are {', '.join(map(repr, HEADS))}.")
+    if problem.offset is not None or (recipe.head and recipe.alternatives):
+        raise ValueError(f"{problem}: a head takes neither an offset nor alternatives.")
     if recipe.alternatives:
-        before = [keras.layers.Reshape((recipe.alternatives, problem.p // recipe.alternatives))]
-        return before, {"units": 1}, [keras.layers.Flatten(), keras.layers.Softmax()]
+        rows = keras.layers.Reshape((recipe.alternatives, problem.p // recipe.alternatives))(features)
+        eta = keras.layers.Dense(1, use_bias=problem.intercept, **dense)(rows)
+        return keras.layers.Activation("softmax")(keras.layers.Flatten()(eta))
     if recipe.head == "location-scale":
-        return [], {"units": 2}, []
-    return [], {"units": 1, "use_bias": False}, [Thresholds(problem.k, recipe.head)]
+        return keras.layers.Dense(2, use_bias=problem.intercept, **dense)(features)
+    return Thresholds(problem.k, recipe.head)(keras.layers.Dense(1, use_bias=False, **dense)(features))

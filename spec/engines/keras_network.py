@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from spec.engines import keras_heads
 from spec.engines.engine import PLAIN, Recipe, Training
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
@@ -125,7 +126,7 @@ class Network:
         self.problem, self.recipe = problem, recipe
         with precision(recipe.dtype):
             self.model = self._build()
-            self.loss, self.loss_scale = loss(problem.model, recipe.built_in_loss)
+            self.loss, self.loss_scale = self._loss()
             arrays = [problem.X] if problem.offset is None else [problem.X, problem.offset]
             dtype = "float64" if recipe.dtype.startswith("float64") else recipe.dtype
             self.inputs = [tf.constant(array, dtype) for array in arrays]
@@ -148,11 +149,15 @@ class Network:
         shape = activation(problem.model.link)
         if recipe.embedding:
             return keras.Model(inputs, self._embedded(x, shape, penalty))
+        start = "glorot_uniform" if recipe.hidden else "zeros"
+        if recipe.head or recipe.alternatives:
+            headed = keras_heads.outputs(problem, recipe, x, kernel_initializer=start, kernel_regularizer=penalty)
+            return keras.Model(inputs, headed)
         self.dense = keras.layers.Dense(
             problem.k,
             activation=shape if problem.offset is None else None,
             use_bias=problem.intercept,
-            kernel_initializer="glorot_uniform" if recipe.hidden else "zeros",
+            kernel_initializer=start,
             kernel_regularizer=penalty,
         )
         outputs = self.dense(x)
@@ -160,6 +165,13 @@ class Network:
             inputs.append(keras.Input((problem.k,)))
             outputs = keras.layers.Activation(shape)(keras.layers.Add()([outputs, inputs[1]]))
         return keras.Model(inputs, outputs)
+
+    def _loss(self) -> tuple[keras.losses.Loss, float]:
+        if self.recipe.head == "location-scale":
+            return keras_heads.LocationScale(), 1.0
+        if self.recipe.head:  # Keras's own clips what is no softmax
+            return NegativeLogLikelihood(self.problem.model.family), 1.0
+        return loss(self.problem.model, self.recipe.built_in_loss)
 
     def _embedded(self, codes: Any, shape: Any, penalty: Any) -> Any:
         """A row of weights for each level, (n, 1, k) until it is flat."""

@@ -8,15 +8,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import statsmodels
+from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.discrete.discrete_model import MNLogit
 from statsmodels.genmod import families
 from statsmodels.genmod.families import links
 from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
 
 from spec import scoring
-from spec.engines.engine import Description, Evaluation, Fit
+from spec.engines.engine import Description, Evaluation, Fit, Likelihood, Recipe
+from spec.engines.statsmodels_beyond import Conditional, Ordered
 from spec.engines.statsmodels_inference import inference
 from spec.families import Binomial, Multinomial
 from spec.inference import Inference, null_model
@@ -113,7 +116,7 @@ class StatsmodelsEngine:
             converged = step < 1e-8
         self._results[problem] = results
         beta = np.asarray(results.params)
-        with np.errstate(divide="ignore", invalid="ignore"):  # before 0.15, 0 log 0 at the fitted means of separated data
+        with np.errstate(all="ignore"):  # at the fitted means of separated data, and before 0.15 even 0 log 0
             log_likelihood = float(model.loglike(beta, scale=1.0))
         return Fit(
             params=problem.params(beta[:, None]),
@@ -157,6 +160,13 @@ class StatsmodelsEngine:
             deviance=float(getattr(results, "deviance", -2 * results.llf)),
             log_likelihood=float(results.model.loglike(np.asarray(results.params))),
         )
+
+    def beyond(self, problem: Problem, recipe: Recipe) -> Likelihood:
+        """The model of a network with alternatives, or with ordered thresholds."""
+        if recipe.alternatives:
+            groups = np.repeat(np.arange(problem.n), recipe.alternatives)
+            return Conditional(ConditionalLogit(problem.y.ravel(), problem.X.reshape(len(groups), -1), groups=groups))
+        return Ordered(OrderedModel(problem.y.argmax(axis=1), problem.X, distr=recipe.head.removeprefix("cumulative-")))
 
     @staticmethod
     def _irls(problem: Problem, model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:

@@ -15,7 +15,7 @@ from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem
 
 
-def inference(problem: Problem, results: Any, null: Any | None) -> Inference:
+def inference(problem: Problem, results: Any, null: Any) -> Inference:
     """From the results of GLM, OLS or MNLogit; ``null`` those of the model with the intercept alone, where there is one."""
     if isinstance(problem.model.family, Multinomial):
         return _multinomial(problem, results, null)
@@ -31,7 +31,7 @@ def _slopes(problem: Problem, outputs: int = 1) -> np.ndarray:
     return np.eye(problem.q * outputs)[np.tile(np.arange(problem.q) > 0, outputs)]
 
 
-def _glm(problem: Problem, results: Any, null: Any | None) -> Inference:
+def _glm(problem: Problem, results: Any, null: Any) -> Inference:
     model, phi = results.model, results.scale
     offset = None if problem.offset is None else problem.offset[:, 0]
     observed = np.linalg.inv(-model.hessian(results.params, scale=phi, observed=True))
@@ -51,11 +51,17 @@ def _glm(problem: Problem, results: Any, null: Any | None) -> Inference:
         likelihood_ratio=2 * (results.llf_scaled(phi) - null.llf_scaled(phi)) if tested else None,
         wald=results.wald_test(_slopes(problem), use_f=False, scalar=True).statistic if tested else None,
         # with as many rows as coefficients get_prediction raises "weights has wrong shape"
-        mean_interval=None if problem.n == problem.q else results.get_prediction(offset=offset).conf_int(alpha=1 - CONFIDENCE),
+        mean_interval=None if problem.n == problem.q else _interval(problem, results.get_prediction(offset=offset)),
         pearson_residuals=_column(results.resid_pearson),
         deviance_residuals=_column(results.resid_deviance),
         leverage=results.get_influence(observed=False).hat_matrix_diag,
     )
+
+
+def _interval(problem: Problem, prediction: Any) -> np.ndarray:
+    """An end of eta that leaves the link's domain has no mean; statsmodels puts it through the formula all the same."""
+    ends = np.asarray(prediction.conf_int(alpha=1 - CONFIDENCE))
+    return np.where(problem.model.family.mu_domain.contains(ends), ends, np.nan)
 
 
 def _least_squares(problem: Problem, results: Any) -> Inference:
@@ -83,7 +89,7 @@ def _least_squares(problem: Problem, results: Any) -> Inference:
     )
 
 
-def _multinomial(problem: Problem, results: Any, null: Any | None) -> Inference:
+def _multinomial(problem: Problem, results: Any, null: Any) -> Inference:
     errors = np.asarray(results.bse)
     tested = null is not None and problem.p > 0
     return Inference(

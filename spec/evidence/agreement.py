@@ -1,5 +1,5 @@
 """
-The rungs of the ladder as assertions: same mean, same objective, same gradient, same curvature, same optimum.
+The rungs of the ladder as assertions: same mean, objective, gradient, curvature, optimum, inference.
 
 Each measures an error, records the measurement, and raises AssertionError with both values where the error exceeds its
 tolerance. None knows which library it judges. ``mine`` is the answer under judgement, ``other`` the one it is held to.
@@ -18,17 +18,20 @@ import numpy as np
 from flint import arb
 
 from spec import scoring
-from spec.engines.engine import Engine, Evaluation, Fit
+from spec.engines.engine import Checked, Engine, Evaluation, Fit
 from spec.evidence import tolerances
 from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
-from spec.evidence.preconditions import check_fit
+from spec.evidence.exact import exact_inference
+from spec.evidence.preconditions import PreconditionFailed, check_fit
 from spec.evidence.tolerances import UNIT, Tolerance
 from spec.families import Multinomial
+from spec.inference import Inference
 from spec.model import Params
-from spec.problems import Problem
+from spec.problems import Problem, Published
 from spec.problems.by_construction import GRID, PARAMETER_GRID
 
 FLOAT64_DIGITS = 16.0
+Table = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -281,8 +284,67 @@ def attainable_digits(problem: Problem, optimum: Optimum) -> float:
     return digits(float((attainable_errors(problem, optimum) / np.where(magnitude > 0, magnitude, 1.0)).max()))
 
 
+# -- rung 6: the same inference ----------------------------------------------------------------------------------------
+
+
+def inferred(problem: Problem, engine: Engine) -> Inference:
+    """An engine's inference; a fit at which the information is singular has none, and that is a failed precondition."""
+    checked = engine if isinstance(engine, Checked) else Checked(engine)
+    try:
+        return checked.infer(problem)
+    except np.linalg.LinAlgError as error:
+        raise PreconditionFailed(
+            "information", f"{problem}: the information at the fit of {engine.describe().name} is singular"
+        ) from error
+
+
+def assert_same_inference(problem: Problem, mine: Inference, other: Inference) -> None:
+    """Every entry that the other has agrees to 10 digits, or to what rounding leaves on this problem."""
+    __tracebackhide__ = True
+    tolerance = tolerances.inference(attainable_digits(problem, proven_optimum(problem)))
+    for entry, value in vars(other).items():
+        if value is None:
+            continue
+        ours, theirs = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (getattr(mine, entry), value))
+        undefined = np.isnan(ours) & np.isnan(theirs)  # an interval whose end leaves the link's domain
+        if entry == "deviance_residuals":  # near zero the root of a deviance has half its digits: its square is judged
+            ours, theirs = (np.sign(r) * r * r for r in (ours, theirs))
+        size = _inference_size(problem, entry, theirs, other)
+        ours, theirs = (np.where(undefined, 0.0, v) for v in (ours, theirs))
+        assert_same_values(f"inference ({entry})", problem, ours, theirs, tolerance, size)
+
+
+def _inference_size(problem: Problem, entry: str, value: np.ndarray, other: Inference) -> np.ndarray:
+    """What an error is relative to: the number itself, but for those that are differences of larger ones."""
+    if entry.endswith("residuals"):
+        mean = problem.y - other.response_residuals
+        size = np.abs(problem.y) + np.abs(mean)
+        if entry == "response_residuals":
+            return size
+        pearson = size * np.sqrt(problem.row_weights / problem.model.family.variance(mean))
+        return pearson if entry == "pearson_residuals" else pearson**2
+    if entry == "p_values":  # of a tail, the statistic's relative error is multiplied by its square
+        return value * (1 + other.statistics**2)
+    if entry == "deviance" and problem.n == problem.q:  # of a saturated fit it is zero
+        return np.array([float(problem.n)])
+    return np.abs(value)
+
+
+def assert_proven_inference(problem: Problem, mine: Inference) -> None:
+    """Standard errors of both kinds, dispersion and deviance have 10 digits of the proven ones."""
+    __tracebackhide__ = True
+    exact, tolerance = exact_inference(problem, proven_optimum(problem)), tolerances.inference()
+    for entry, balls in vars(exact).items():
+        rows = balls if isinstance(balls, list) else [[balls]]
+        middle, radius = (np.array([[float(part(ball)) for ball in row] for row in rows]) for part in (arb.mid, arb.rad))
+        found = np.asarray(getattr(mine, entry), dtype=float).reshape(middle.shape)
+        size = np.array([[float(problem.n)]]) if entry == "deviance" and problem.n == problem.q else np.abs(middle) - radius
+        outward = found + np.where(found >= middle, radius, -radius)  # the ball's far side
+        assert_same_values(f"proven {entry}", problem, outward, middle, tolerance, size)
+
+
 def climb(rung: str, problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
-    """One rung of the ladder by name: "mean", "objective", "gradient", "curvature" or "optimum"."""
+    """One rung of the ladder by name: "mean", "objective", "gradient", "curvature", "optimum" or "inference"."""
     __tracebackhide__ = True
     if rung == "mean":
         assert_same_mean(problem, params, mine.evaluate(problem, params))
@@ -296,8 +358,10 @@ def climb(rung: str, problem: Problem, params: Params, mine: Engine, other: Engi
         assert_same_curvature(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
     elif rung == "optimum":
         assert_same_optimum(problem, mine.fit(problem))
+    elif rung == "inference":
+        assert_same_inference(problem, inferred(problem, mine), inferred(problem, other))
     else:
-        raise ValueError(f"no rung is called {rung!r}; the rungs are mean, objective, gradient, curvature, optimum")
+        raise ValueError(f"no rung is called {rung!r}; the rungs are mean, objective, gradient, curvature, optimum, inference")
 
 
 def assert_as_published(problem: Problem, mine: Fit) -> None:
@@ -308,26 +372,48 @@ def assert_as_published(problem: Problem, mine: Fit) -> None:
     """
     __tracebackhide__ = True
     check_fit(problem, mine)
-    _judge_printed(problem, problem.free(mine.params), attainable_errors(problem, proven_optimum(problem)))
+    slack = attainable_errors(problem, proven_optimum(problem))
+    _judge_printed(problem, "coefficient", problem.free(mine.params), _published(problem).true_coefficients, slack)
 
 
 def assert_print_is_true(problem: Problem) -> None:
     """The *proven optimum* has every printed digit, but for the departures listed, whatever any engine says."""
     __tracebackhide__ = True
     optimum = proven_optimum(problem)
-    _judge_printed(problem, optimum.centre + optimum.shift, optimum.radius + 2 * UNIT * np.abs(optimum.centre))
+    slack = optimum.radius + 2 * UNIT * np.abs(optimum.centre)
+    _judge_printed(problem, "coefficient", optimum.centre + optimum.shift, _published(problem).true_coefficients, slack)
 
 
-def _judge_printed(problem: Problem, free: np.ndarray, slack: np.ndarray) -> None:
+def assert_inference_as_published(problem: Problem, mine: Inference) -> None:
+    """
+    Every printed digit of every published standard error and statistic, as far as float64 can know it on this problem.
+
+    The standard errors are from the observed information where they were printed so. Of a sum of n terms float64 knows all
+    but (n + 64) u, and no more than of the worst coefficient where that is less.
+    """
     __tracebackhide__ = True
+    published = _published(problem)
+    known = max(tolerances.loss(problem.n).value, 10 ** -attainable_digits(problem, proven_optimum(problem)))
+    errors = mine.observed_standard_errors if "observed-information" in problem.tags else mine.standard_errors
+    _judge_printed(problem, "standard error", errors, published.true_standard_errors, known * errors)
+    for name, printed in published.true_statistics.items():
+        value = np.array([[float(getattr(mine, name))]])
+        _judge_printed(problem, name, value, ((printed,),), known * np.abs(value))
+
+
+def _published(problem: Problem) -> Published:
     assert problem.published is not None, f"{problem} has no published answer"
-    printed = problem.published.true_coefficients
+    return problem.published
+
+
+def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Table, slack: np.ndarray) -> None:
+    __tracebackhide__ = True
     value = np.array([[float(entry) for entry in row] for row in printed])
     half = np.array([[half_unit(entry) for entry in row] for row in printed])
     error = np.array(
         [
             [abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text, strict=True)]
-            for row, text in zip(free.tolist(), printed, strict=True)
+            for row, text in zip(found.tolist(), printed, strict=True)
         ]
     )
     excess = error / (half + slack)
@@ -335,7 +421,7 @@ def _judge_printed(problem: Problem, free: np.ndarray, slack: np.ndarray) -> Non
     tolerance = Tolerance(
         1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know")
     )
-    _judge("published digits", problem, float(excess.max()), tolerance, _worst(excess, free, value, "coefficient"), relative)
+    _judge("published digits", problem, float(excess.max()), tolerance, _worst(excess, found, value, what), relative)
 
 
 def half_unit(printed: str) -> float:

@@ -216,7 +216,7 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     W *= c[:, None, None]
 
     def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
 
     return _Rows(scores, weights)

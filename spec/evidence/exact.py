@@ -101,8 +101,8 @@ def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]
             scaled = arb_mat([[row[a][b] * x for x in at] for row, at in zip(weights, design.tolist(), strict=True)])
             information[a * q : (a + 1) * q, b * q : (b + 1) * q] = np.array((left * scaled).tolist(), dtype=object)
     whiten = arb_mat(optimum.whiten.tolist())
-    inverse = (whiten.transpose() * arb_mat(information.tolist()) * whiten).inv()
-    inverse = np.array((whiten * inverse * whiten.transpose()).tolist(), dtype=object)
+    nearly_one: arb_mat = whiten.transpose() * arb_mat(information.tolist()) * whiten
+    inverse = np.array((whiten * nearly_one.inv() * whiten.transpose()).tolist(), dtype=object)
     by_output: list[Any] = [
         (basis * arb_mat(inverse[a * q : (a + 1) * q, a * q : (a + 1) * q].tolist()) * basis.transpose()).tolist()
         for a in range(m)

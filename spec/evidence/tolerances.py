@@ -61,6 +61,15 @@ def planted_optimum() -> Tolerance:
     return Tolerance(10**-FULL_DIGITS, f"{FULL_DIGITS:g} digits in the worst coefficient of a planted problem")
 
 
+INFERENCE_DIGITS = 10.0  # asked of every number about a fit: formulas of the mean and of the inverse information
+
+
+def inference(attainable: float = INFERENCE_DIGITS) -> Tolerance:
+    """Of each number about a fit, relative to its size; ``attainable`` as for `optimum`, where that limits the number."""
+    limit = ", or what float64 can know of the worst coefficient" if attainable < INFERENCE_DIGITS else ""
+    return Tolerance(10 ** -min(attainable, INFERENCE_DIGITS), f"{INFERENCE_DIGITS:g} digits of each number{limit}")
+
+
 def optimum(attainable: float) -> Tolerance:
     """Of the worst coefficient on data as they come; ``attainable`` in digits, see `agreement.attainable_errors`."""
     return Tolerance(
@@ -119,3 +128,21 @@ def stopped(factor: float) -> Tolerance:
     """
     square = (factor + STOPPING**0.5) ** 2
     return Tolerance(STOPPING * square / (1 - square), "1e-8 r^2 / (1 - r^2), r the share of an error that a step leaves")
+
+
+def cut(q: int) -> Tolerance:
+    """Of a sum of probabilities, relative to itself times the terms that eta is summed from."""
+    return Tolerance((q + 64) * UNIT, "(q + 64) u of the terms of eta, whose error a log-probability takes over")
+
+
+def differenced(n: int, k: int) -> Tolerance:
+    """Of a singular value of log-probabilities less those of a row and of a class, relative to their largest entry."""
+    return Tolerance(32 * math.sqrt(n * k) * UNIT, "32 u for each of n k entries, in the Frobenius norm")
+
+
+def two_zeros(n: int, amplification: float) -> Tolerance:
+    """Of the worst weight; ``amplification``: what the inverse information makes of scores as large as the rows' without sign."""
+    return Tolerance(
+        2 * (n + 64) * UNIT * amplification,
+        "2 (n + 64) u of the rows' scores, one for either side, carried to the weights by the inverse information",
+    )

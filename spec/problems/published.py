@@ -69,6 +69,19 @@ def committee() -> Data:
     return Data(X, data.endog.to_numpy()[:, None], columns=tuple(X.columns))
 
 
+def modechoice() -> Data:
+    """Which of four ways 210 travellers took: six columns of each way, the first way's before the second's."""
+    data = dataset("modechoice").data
+    way = np.eye(4)[data["mode"].astype(int) - 1]
+    columns = [data["gc"], data["ttme"], data["hinc"] * way[:, 0], *way[:, :3].T]
+    names = ("gc", "ttme", "hinc:air", "air", "train", "bus")
+    return Data(
+        np.column_stack(columns).reshape(-1, 24),
+        data["choice"].to_numpy().reshape(-1, 4),
+        columns=tuple(f"{name} of {mode}" for mode in ("air", "train", "bus", "car") for name in names),
+    )
+
+
 # Wampler's disturbance: orthogonal to 1, x, ..., x^5 on x = 0, ..., 20, so that it moves no coefficient
 HALF = (759, -2048, 2048, -2048, 2523, -2048, 2048, -2048, 1838, -2048)
 DELTA: tuple[int, ...] = (*HALF, 2048, *reversed(HALF))
@@ -114,7 +127,11 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: 
         true_statistics[name] = optimum or number
         if optimum:
             departures.append(f"{name}: printed {number}, the optimum has {optimum}; {cause}")
-    return Published(*zip(*printed, strict=True), source, tuple(departures), *zip(*true, strict=True), true_statistics)
+    coefficients, standard_errors = zip(*printed, strict=True)
+    true_coefficients, true_standard_errors = zip(*true, strict=True)
+    return Published(
+        coefficients, standard_errors, source, tuple(departures), true_coefficients, true_standard_errors, true_statistics
+    )
 
 
 def _published(name: str, model: Model, load: Callable[[], Data], about: str, tags: str, published: Published) -> Problem:
@@ -132,18 +149,18 @@ def _published(name: str, model: Model, load: Callable[[], Data], about: str, ta
     )
 
 
-def _wampler(number: int, base: int, disturbance: int, rows: Mapping[str, str]) -> Problem:
+def _wampler(number: int, base: int, disturbance: int, rows: Mapping[str, str], **statistics: str) -> Problem:
     about = f"NIST Wampler{number}: a polynomial of degree 5 on x = 0 to 20, condition number 6e6"
     source = f"NIST StRD, certified values, https://www.itl.nist.gov/div898/strd/lls/data/Wampler{number}.shtml; {RESIDUAL}"
-    return _published(f"wampler{number}", OLS, partial(wampler, base, disturbance), about, "nist", answer(rows, source, DECIMAL))
+    published = answer(rows, source, DECIMAL, **statistics)
+    return _published(f"wampler{number}", OLS, partial(wampler, base, disturbance), about, "nist", published)
 
 
-def _noint(number: int, x: tuple[int, ...], y: tuple[int, ...], row: str) -> Problem:
+def _noint(number: int, x: tuple[int, ...], y: tuple[int, ...], row: str, deviance: str) -> Problem:
     about = f"NIST NoInt{number}: a line through the origin, slope = sum(x y) / sum(x^2)"
     source = f"NIST StRD, certified values, https://www.itl.nist.gov/div898/strd/lls/data/NoInt{number}.shtml; {RESIDUAL}"
-    return _published(
-        f"noint{number}", OLS, partial(through_origin, x, y), about, "nist no-intercept", answer({"x": row}, source)
-    )
+    published = answer({"x": row}, source, deviance=deviance)
+    return _published(f"noint{number}", OLS, partial(through_origin, x, y), about, "nist no-intercept", published)
 
 
 OLS, LOGISTIC, POISSON = Model(Gaussian(), Identity()), Model(Binomial(), Logit()), Model(Poisson(), Log())
@@ -205,10 +222,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 logit, as recorded in {DISCRETE_RESULTS}, class Spector, logit; {INFORMATION}",
             STATA_FLOAT,
-            log_likelihood="-12.8896334653335",
-            likelihood_ratio="15.4041924625676",
-            aic="33.779266930667",
-            bic="39.642210541866",
+            log_likelihood="-12.8896334653335 | -12.8896342221",
+            likelihood_ratio="15.4041924625676 | 15.4041909490",
+            aic="33.779266930667 | 33.7792684443",
+            bic="39.642210541866 | 39.6422120555",
         ),
     ),
     _published(
@@ -226,9 +243,9 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 probit, as recorded in {DISCRETE_RESULTS}, class Spector, probit; {OBSERVED}",
             STATA_FLOAT,
-            log_likelihood="-12.8188033249334",
-            aic="33.637606649867",
-            bic="39.500550261066",
+            log_likelihood="-12.8188033249334 | -12.8188040689",
+            aic="33.637606649867 | 33.6376081378",
+            bic="39.500550261066 | 39.5005517490",
         ),
     ),
     _published(
@@ -294,10 +311,10 @@ PUBLISHED: tuple[Problem, ...] = (
             f"Stata 11 mlogit, checked against R nnet, as recorded in {DISCRETE_RESULTS}, class Anes, mnlogit_basezero; "
             f"{INFORMATION}",
             STATA_FLOAT,
-            log_likelihood="-1461.922747312",
-            likelihood_ratio="576.8479253554",
-            aic="2995.84549462",
-            bic="3170.45003661",
+            log_likelihood="-1461.922747312 | -1461.92274725",
+            likelihood_ratio="576.8479253554 | 576.847925483",
+            aic="2995.84549462 | 2995.84549450",
+            bic="3170.45003661 | 3170.45003648",
         ),
     ),
     _published(
@@ -366,9 +383,9 @@ PUBLISHED: tuple[Problem, ...] = (
             f"Stata glm, family(poisson), fweight, as recorded in {CPUNISH_RESULTS}, results_poisson_fweight_nonrobust; "
             f"{INFORMATION}",
             STATA_FLOAT,
-            deviance="23.34969514421719",
-            log_likelihood="-52.96941847346162",
-            wald="183.6836771894393",
+            deviance="23.34969514421719 | 23.3496963639",
+            log_likelihood="-52.96941847346162 | -52.9694190833",
+            wald="183.6836771894393 | 183.683674603",
         ),
     ),
     _published(
@@ -410,9 +427,9 @@ PUBLISHED: tuple[Problem, ...] = (
             f"R glm, MASS negative.binomial(1), as recorded in {GLM_RESULTS}, class Committee; {QUASI}",
             R_STOPS,
             null_deviance="27.81104693643434",
-            deviance="5.615520158267981",
-            dispersion="0.38528595746569905",
-            log_likelihood="-101.33286676188968",
+            deviance="5.615520158267981 | 5.61552011576",
+            dispersion="0.38528595746569905 | 0.385273293068",
+            log_likelihood="-101.33286676188968 | -101.332866741",
         ),
     ),
     _published(
@@ -436,10 +453,10 @@ PUBLISHED: tuple[Problem, ...] = (
             },
             f"Stata 11 poisson, as recorded in {DISCRETE_RESULTS}, class RandHIE, poisson; {INFORMATION}",
             STATA_FLOAT,
-            log_likelihood="-62419.588535018",
-            likelihood_ratio="8455.186305881856",
-            aic="124859.17707",
-            bic="124938.306497",
+            log_likelihood="-62419.588535018 | -62419.5885644",
+            likelihood_ratio="8455.186305881856 | 8455.18624702",
+            aic="124859.17707 | 124859.177129",
+            bic="124938.306497 | 124938.306556",
         ),
     ),
     _published(
@@ -498,6 +515,7 @@ PUBLISHED: tuple[Problem, ...] = (
             "x^4": "1.00000000000000 5.64566512170752",
             "x^5": "1.00000000000000 0.112324854679312",
         },
+        deviance="83554268.0000000",
     ),
     _wampler(
         4,
@@ -511,6 +529,7 @@ PUBLISHED: tuple[Problem, ...] = (
             "x^4": "1.00000000000000 564.566512170752",
             "x^5": "1.00000000000000 11.2324854679312",
         },
+        deviance="835542680000.000",
     ),
     _wampler(
         5,
@@ -524,7 +543,30 @@ PUBLISHED: tuple[Problem, ...] = (
             "x^4": "1.00000000000000 56456.6512170752",
             "x^5": "1.00000000000000 1123.24854679312",
         },
+        deviance="8355426800000000",
     ),
-    _noint(1, tuple(range(60, 71)), tuple(range(130, 141)), "2.07438016528926 0.165289256198347E-01"),
-    _noint(2, (4, 5, 6), (3, 4, 4), "0.727272727272727 0.420827318078432E-01"),
+    _noint(1, tuple(range(60, 71)), tuple(range(130, 141)), "2.07438016528926 0.165289256198347E-01", "127.272727272727"),
+    _noint(2, (4, 5, 6), (3, 4, 4), "0.727272727272727 0.420827318078432E-01", "0.272727272727273"),
+)
+
+# A conditional logit: the weights printed are shared by the ways, which a network says and a `Model` does not
+MODECHOICE = _published(
+    "modechoice",
+    Model(Multinomial(), Softmax()),
+    modechoice,
+    "Greene and Hensher 1997: travel by air, train, bus or car between Sydney, Canberra and Melbourne",
+    "alternatives no-intercept",
+    answer(
+        {
+            "gc": "-.0155015 .004408",
+            "ttme": "-.0961248 .0104398",
+            "hinc:air": ".013287 .0102624",
+            "air": "5.207443 .7790551",
+            "train": "3.869043 .4431269",
+            "bus": "3.163194 .4502659",
+        },
+        "Stata clogit, as printed in Park, Categorical Dependent Variable Models, Indiana University, section 7.1, "
+        f"https://www.indiana.edu/~statmath/stat/all/cdvm/cdvm7.html; {INFORMATION}",
+        log_likelihood="-199.12837",
+    ),
 )

@@ -6,6 +6,7 @@ digit which is not the optimum's is known by name; and the trained network is he
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ import pytest
 from spec import problems, scoring
 from spec.engines.control import Float32, StoppedEarly
 from spec.evidence import tolerances
-from spec.evidence.agreement import assert_as_published, assert_print_is_true, proven_optimum
+from spec.evidence.agreement import (
+    assert_as_published,
+    assert_inference_as_published,
+    assert_print_is_true,
+    inferred,
+    proven_optimum,
+)
 from spec.model import Params
 
 PUBLISHED = problems.where(kind="published")
@@ -54,6 +61,56 @@ def test_single_precision_and_an_early_stop_are_refused(problem, reference, wron
     """Weights in single precision, or two half steps of the fit."""
     with pytest.raises(AssertionError, match="not the same published digits"):
         assert_as_published(problem, wrong(reference).fit(problem))
+
+
+ERRORS = [p for p in PUBLISHED if p.name not in ("wampler1", "wampler2")]  # whose errors are zero: the points lie on the curve
+
+
+@pytest.mark.claim("published-inference", source="S6")
+@pytest.mark.parametrize("problem", ERRORS, ids=str)
+def test_the_network_reproduces_published_standard_errors_and_statistics(problem, subject):
+    r"""
+    The network alone reproduces every published digit of standard errors, deviances, log-likelihoods, AIC and tests.
+
+    .. math:: \operatorname{se}(\hat w_j)^2 = \phi \left[ I^{-1} \right]_{jj}, \qquad D = 2 (\ell_{\text{saturated}} - \hat\ell)
+
+    Standard errors of spector-probit were printed from the observed information, all others from the expected.
+    """
+    assert_inference_as_published(problem, inferred(problem, subject))
+
+
+@pytest.mark.control("published-inference")
+@pytest.mark.parametrize("problem", ERRORS, ids=str)
+def test_a_misprinted_error_or_statistic_is_refused(problem, reference):
+    """The last standard error, then each statistic, with its fifth digit misprinted."""
+    right, published = inferred(problem, reference), problem.published
+    *rows, last = published.true_standard_errors
+    wrong_errors = replace(published, true_standard_errors=(*rows, (*last[:-1], misprinted(last[-1]))))
+    wrong = [wrong_errors] + [
+        replace(published, true_statistics=published.true_statistics | {name: misprinted(printed)})
+        for name, printed in published.true_statistics.items()
+    ]
+
+    for each in wrong:
+        with pytest.raises(AssertionError, match="not the same published digits"):
+            assert_inference_as_published(replace(problem, published=each), right)
+
+
+def misprinted(printed):
+    """A decimal string with its fifth digit off by two, or its last where it has fewer."""
+    number = Decimal(printed)
+    place = max(number.adjusted() - 4, number.as_tuple().exponent)
+    return str(number + Decimal(2).scaleb(place))
+
+
+@pytest.mark.control("published-inference")
+def test_expected_errors_are_refused_where_observed_were_printed(reference):
+    """The probit of Spector and Mazzeo: .68973 from the expected information, .69388 in print."""
+    problem = problems.get("spector-probit")
+    right = inferred(problem, reference)
+
+    with pytest.raises(AssertionError, match="not the same published digits"):
+        assert_inference_as_published(problem, replace(right, observed_standard_errors=right.standard_errors))
 
 
 @pytest.mark.claim("one-optimum-only", source="S8")

@@ -1,0 +1,301 @@
+"""
+Inference: what a statistician reads beside a coefficient comes out of the network alone (S6).
+
+A network reports weights and a loss. Its curvature holds the standard errors, its loss the likelihood, its predictions the
+residuals; so the sixth rung of the ladder, the same inference, asks nothing of a statistics library. Every problem of
+every chapter is held to it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spec import problems, scoring
+from spec.engines.control import controls
+from spec.engines.engine import Checked
+from spec.evidence import tolerances
+from spec.evidence.agreement import (
+    assert_proven_inference,
+    assert_same_inference,
+    assert_same_values,
+    climb,
+    inferred,
+    proven_optimum,
+)
+from spec.families import Gaussian, Multinomial
+from spec.inference import likelihood_dispersion, null_model
+from spec.links import Identity
+
+EXACT_FIT = ("wampler1", "wampler2")  # their points lie on the curve: there is no error whose size could be told
+EVERY = [problem for problem in problems.ALL if problem.name not in EXACT_FIT]
+ENCLOSED = [problem for problem in EVERY if not problem.tags & {"keras-sentence", "wide"}]  # those with up to 40 parameters
+PAIRS = problems.where(tag="pair")
+CANONICAL = [p for p in PAIRS if p.model.is_canonical]
+OTHERS = [p for p in PAIRS if not p.model.is_canonical]
+LEAST_SQUARES = [p for p in problems.where(family=Gaussian, link=Identity) if p in EVERY]
+FEW = [problems.get(n) for n in ("gaussian-identity", "binomial-probit", "gamma-log", "poisson-log", "softmax-3-to-3", "star98")]
+DISPERSED = [p for p in FEW if p.has_dispersion]
+
+
+@pytest.mark.claim("same-inference", source="S6", symptom="Keras shows me no standard errors, no deviance and no AIC.")
+@pytest.mark.parametrize("problem", EVERY, ids=str)
+def test_inference_comes_out_of_the_network_alone(problem, subject, reference):
+    r"""
+    Standard errors, tests, deviance, AIC, intervals, residuals and leverage come out of the network, and are the model's.
+
+    .. math:: \widehat{\operatorname{cov}}(\hat w) = \phi \left( -\nabla^2 \ell \right)^{-1},
+              \qquad -\ell = \frac{n}{c}\,L + \text{const}
+
+    The Hessian is back-propagated, of the network on inputs with orthonormal columns; Fisher's is that of the network which
+    has its own predictions for responses. The rest is arithmetic on means and loss.
+    """
+    assert_same_inference(problem, inferred(problem, subject), inferred(problem, reference))
+
+
+SPOILED = {
+    "degrees of freedom forgotten": lambda p, i: replace(i, dispersion=i.dispersion * (p.n - p.q) / p.n),
+    "errors of RSS / n": lambda p, i: replace(i, standard_errors=i.standard_errors * np.sqrt(1 - p.q / p.n)),
+    "one-sided": lambda p, i: replace(i, p_values=i.p_values / 2),
+    "constants left out": lambda p, i: replace(i, log_likelihood=i.log_likelihood - scoring.normaliser(p, 0.1) - 1e-3),
+    "dispersion counted": lambda p, i: replace(i, aic=i.aic + 2),
+    "loss for deviance": lambda p, i: replace(i, deviance=i.deviance / 2),
+    "rows by coefficients": lambda p, i: replace(i, bic=i.aic),
+    "a null deviance of zero": lambda p, i: replace(i, null_deviance=0.0),
+    "half the ratio": lambda p, i: replace(i, likelihood_ratio=i.likelihood_ratio / 2),
+    "Wald by the mean": lambda p, i: replace(i, wald=i.wald / p.p),
+    "residuals turned round": lambda p, i: replace(i, response_residuals=-i.response_residuals),
+}
+BY_ROW = {
+    "intervals a billionth narrower": lambda p, i: replace(i, mean_interval=i.mean_interval * [1 + 1e-9, 1 - 1e-9]),
+    "residuals a millionth smaller": lambda p, i: replace(i, pearson_residuals=i.pearson_residuals * (1 - 1e-6)),
+    "unsigned": lambda p, i: replace(i, deviance_residuals=np.abs(i.deviance_residuals)),
+    "uniform leverage": lambda p, i: replace(i, leverage=np.full(p.n, p.q / p.n)),
+}
+
+
+@pytest.mark.control("same-inference")
+@pytest.mark.parametrize("problem", FEW, ids=str)
+@pytest.mark.parametrize("how", [*SPOILED, *BY_ROW])
+def test_each_number_is_looked_at(problem, how, reference):
+    """One number at a time as other conventions have it, or as a slip would leave it."""
+    right = inferred(problem, reference)
+    multinomial = isinstance(problem.model.family, Multinomial)
+    if (how in BY_ROW and multinomial) or (how == "degrees of freedom forgotten" and not problem.has_dispersion):
+        how = "errors of RSS / n"  # what the problem has none of cannot be wrong
+    wrong = (SPOILED | BY_ROW)[how](problem, right)
+
+    with pytest.raises(AssertionError, match=r"not the same inference"):
+        assert_same_inference(problem, wrong, right)
+
+
+@pytest.mark.control("same-inference")
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        pytest.param(wrong, problem, id=f"{wrong.__name__}-{problem}")
+        for problem in FEW
+        for wrong in controls("inference", problem)
+    ],
+)
+def test_wrong_engines_have_wrong_inference(wrong, problem, reference):
+    """Another link or loss, a ridge, an early stop, exchanged classes, single precision."""
+    with pytest.raises(AssertionError, match=r"not the same inference"):
+        climb("inference", problem, None, Checked(wrong(reference)), reference)
+
+
+@pytest.mark.claim("proven-inference", source="S6", symptom="Two programs print different standard errors: whose are right?")
+@pytest.mark.parametrize("problem", ENCLOSED, ids=str)
+def test_the_standard_errors_of_the_network_are_those_of_the_proven_optimum(problem, subject):
+    r"""
+    The network's standard errors, dispersion and deviance are those of the proven optimum, enclosed in ball arithmetic.
+
+    .. math:: \operatorname{se}(\hat w_j)^2 = \phi \left[ \Bigl( \sum_i W_i\, x_i x_i^\top \Bigr)^{-1} \right]_{jj}
+
+    On Longley's data too, where the inverse of :math:`X^\top X` in float64 has lost half of its digits.
+    """
+    assert_proven_inference(problem, inferred(problem, subject))
+
+
+@pytest.mark.control("proven-inference")
+@pytest.mark.parametrize("problem", [problems.get("longley"), *FEW], ids=str)
+def test_errors_off_by_a_billionth_are_refused(problem, reference):
+    """The standard errors times 1 + 1e-9; on Longley's data, those of an inverted cross-product in float64."""
+    right = inferred(problem, reference)
+    errors = right.standard_errors * (1 + 1e-9)
+    if problem.name == "longley":
+        errors = np.sqrt(right.dispersion * np.diag(np.linalg.inv(problem.design.T @ problem.design)))[:, None]
+
+    with pytest.raises(AssertionError, match="not the same proven standard_errors"):
+        assert_proven_inference(problem, replace(right, standard_errors=errors))
+
+
+# -- expected and observed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.claim("canonical-information-is-one", source="S6", symptom="Newton and IRLS report the same errors: always?")
+@pytest.mark.parametrize("problem", CANONICAL, ids=str)
+def test_with_a_canonical_link_expected_and_observed_standard_errors_are_one(problem, params, subject):
+    r"""
+    With a canonical link expected and observed information are one matrix, at any weights, and so are the standard errors.
+
+    .. math:: \frac{\partial^2}{\partial\eta^2}\, k(y, h(\eta)) = -\frac{h'^2}{V} \quad \text{for every } y
+
+    The network's Hessian has no y in it.
+    """
+    assert_information_is_expected(problem, params, subject.evaluate(problem, params).information)
+
+
+@pytest.mark.claim("other-links-have-two-errors", source="S6", symptom="My probit's standard errors depend on the optimizer.")
+@pytest.mark.parametrize("problem", OTHERS, ids=str)
+def test_with_any_other_link_there_are_two_sets_of_standard_errors(problem, subject):
+    r"""
+    With any link but the canonical there are two sets of standard errors, from expected and from observed information.
+
+    .. math:: I_{\text{observed}} - I_{\text{expected}} = -\sum_i (y_i - \mu_i)\, \frac{d}{d\eta}\frac{h'}{V}\, x_i x_i^\top
+
+    They differ here by more than a ten-thousandth: that is sampling error, not rounding.
+    """
+    inference = inferred(problem, subject)
+
+    assert_two_sets(inference.standard_errors, inference.observed_standard_errors)
+
+
+@pytest.mark.control("canonical-information-is-one")
+@pytest.mark.parametrize("problem", OTHERS, ids=str)
+def test_another_link_is_refused_as_canonical(problem, params, reference):
+    """The observed information of a link that is not canonical."""
+    with pytest.raises(AssertionError, match="not the same information"):
+        assert_information_is_expected(problem, params, reference.evaluate(problem, params).information)
+
+
+@pytest.mark.control("other-links-have-two-errors")
+@pytest.mark.parametrize("problem", CANONICAL, ids=str)
+def test_a_canonical_link_has_one_set(problem, reference):
+    """Expected and observed errors of a canonical link."""
+    inference = inferred(problem, reference)
+
+    with pytest.raises(AssertionError, match="one set"):
+        assert_two_sets(inference.standard_errors, inference.observed_standard_errors)
+
+
+def assert_information_is_expected(problem, params, information):
+    """Within the rounding of sums of n terms, relative to the largest."""
+    expected = scoring.expected_information(problem, params)
+    assert_same_values(
+        "information", problem, information, expected, tolerances.curvature(problem.n), np.abs(expected).max() + 0 * expected
+    )
+
+
+def assert_two_sets(expected, observed):
+    assert np.abs(observed / expected - 1).max() > 1e-4, "there is one set of standard errors, not two"
+
+
+# -- the numbers that people ask for ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.claim("mse-is-not-the-variance", source="S6", symptom="The MSE that Keras prints is not my regression's s^2.")
+@pytest.mark.parametrize("problem", LEAST_SQUARES, ids=str)
+def test_the_mean_squared_error_divides_by_n_the_variance_by_n_less_q(problem, subject):
+    r"""
+    The loss of a linear network is RSS / n, the residual variance RSS / (n - q): a factor tells one from the other.
+
+    .. math:: \hat\phi = \frac{\mathrm{RSS}}{n - q} = \frac{n}{n - q}\, L(\hat w)
+
+    The likelihood of least squares is told at RSS / n, its standard errors at RSS / (n - q).
+    """
+    fit, inference = subject.fit(problem), inferred(problem, subject)
+    loss = subject.evaluate(problem, fit.params).loss
+
+    assert_dispersion(problem, inference.dispersion, loss * problem.n / (problem.n - problem.q))
+    assert_dispersion(problem, likelihood_dispersion(problem, problem.y - inference.response_residuals), loss)
+
+
+@pytest.mark.control("mse-is-not-the-variance")
+@pytest.mark.parametrize("problem", LEAST_SQUARES, ids=str)
+def test_the_loss_in_place_of_the_variance_is_refused(problem, reference):
+    """RSS / n where RSS / (n - q) is asked for."""
+    inference = inferred(problem, reference)
+
+    with pytest.raises(AssertionError, match="not the same dispersion"):
+        assert_dispersion(problem, inference.dispersion, inference.deviance / problem.n)
+
+
+def assert_dispersion(problem, found, expected):
+    assert_same_values("dispersion", problem, found, expected, tolerances.inference())
+
+
+@pytest.mark.claim("nested-networks", source="S6", symptom="How do I test whether an input belongs in the network?")
+@pytest.mark.parametrize("problem", FEW, ids=str)
+def test_inputs_are_tested_by_what_the_loss_rises_without_them(problem, subject, reference):
+    r"""
+    Twice n / c times the rise of the loss when inputs are left out is the likelihood-ratio statistic that tests them.
+
+    .. math:: \frac{2}{\phi} \bigl( \hat\ell - \hat\ell_0 \bigr) = \frac{2n}{c\,\phi} \bigl( L_0 - L \bigr)
+              = \frac{D_0 - D}{\phi} \sim \chi^2_p
+    """
+    small, right = null_model(problem), inferred(problem, reference)
+    losses = [subject.evaluate(p, subject.fit(p).params) for p in (problem, small)]
+    rise = 2 * problem.n * (losses[1].loss - losses[0].loss) / losses[0].loss_scale / right.dispersion
+
+    assert_tested(problem, rise, right)
+
+
+@pytest.mark.control("nested-networks")
+@pytest.mark.parametrize("problem", FEW, ids=str)
+def test_wald_is_another_statistic(problem, reference):
+    """Wald's statistic tests the same inputs and is another number, but for least squares; there the half is refused."""
+    right = inferred(problem, reference)
+    other = right.likelihood_ratio / 2 if str(problem.model) == "gaussian-identity" else right.wald
+
+    with pytest.raises(AssertionError, match="not the same likelihood ratio"):
+        assert_tested(problem, other, right)
+
+
+def assert_tested(problem, statistic, right):
+    """The statistic and its p-value; differences of two losses lose the digits that these have in common."""
+    lost = 2 * abs(right.log_likelihood) / right.likelihood_ratio
+    tolerance = tolerances.Tolerance(
+        1e-10 + tolerances.loss(problem.n).value * lost, "10 digits, and (n + 64) u of the losses subtracted"
+    )
+    assert_same_values("likelihood ratio", problem, statistic, right.likelihood_ratio, tolerance)
+
+
+@pytest.mark.claim("coverage", source="S6", symptom="What does the interval of a prediction cover?")
+@pytest.mark.parametrize("problem", [p for p in FEW if p.k == 1], ids=str)
+def test_an_interval_of_eta_carried_over_is_an_interval_of_the_mean(problem, subject):
+    r"""
+    The ends of an interval of eta, sent through the activation, are the ends of an interval of the mean.
+
+    .. math:: h\left( \hat\eta_i \pm z \sqrt{x_i^\top \widehat{\operatorname{cov}}(\hat w)\, x_i} \right)
+
+    The root is the leverage seen from the other side: the variance of eta, times the row's information, by the dispersion.
+    """
+    fit, inference = subject.fit(problem), inferred(problem, subject)
+
+    assert_interval(problem, problem.eta(fit.params), inference)
+
+
+@pytest.mark.control("coverage")
+@pytest.mark.parametrize("problem", [p for p in FEW if p.k == 1], ids=str)
+def test_an_interval_about_the_mean_itself_is_refused(problem, reference):
+    """Ends at equal distance from the mean; for the identity, where these are the same, of 90% in place of 95%."""
+    fit, inference = reference.fit(problem), inferred(problem, reference)
+    mean = problem.y - inference.response_residuals
+    half = np.diff(inference.mean_interval) / 2
+    shift = 0.84 if str(problem.model) == "gaussian-identity" else 1.0
+    wrong = replace(inference, mean_interval=mean + shift * half * [-1, 1])
+
+    with pytest.raises(AssertionError, match="not the same interval"):
+        assert_interval(problem, problem.eta(fit.params), wrong)
+
+
+def assert_interval(problem, eta, inference):
+    """The ends, seen through the link, are eta less and plus a quantile times the error that the leverage implies."""
+    tail = stats.t(problem.n - problem.q) if problem.has_dispersion else stats.norm()
+    weight = scoring.expected_weights(problem, problem.params(proven_optimum(problem).centre))[:, 0]
+    error = np.sqrt(inference.dispersion * inference.leverage[:, None] / weight)
+    expected = eta + tail.ppf(0.975) * error * [-1, 1]
+    ends = problem.model.link(inference.mean_interval)
+    assert_same_values("interval", problem, ends, expected, tolerances.inference(), np.abs(eta) + error)
