@@ -146,3 +146,13 @@ def two_zeros(n: int, amplification: float) -> Tolerance:
         2 * (n + 64) * UNIT * amplification,
         "2 (n + 64) u of the rows' scores, one for either side, carried to the weights by the inverse information",
     )
+
+
+def unchanged() -> Tolerance:
+    """Of two results of one computation on the same numbers."""
+    return Tolerance(UNIT, "u: no two numbers of float64 are nearer, so the same to the last bit")
+
+
+def within_a_factor_of_two() -> Tolerance:
+    """Of the logarithm to base 2 of a mean of 100 squares of standard normal variables."""
+    return Tolerance(1.0, "a chi-squared of 100 degrees is off its mean by a factor of two once in 1e5 times")

@@ -66,11 +66,11 @@ def test_single_precision_and_an_early_stop_are_refused(problem, reference, wron
 ERRORS = [p for p in PUBLISHED if p.name not in ("wampler1", "wampler2")]  # whose errors are zero: the points lie on the curve
 
 
-@pytest.mark.claim("published-inference", source="S6")
+@pytest.mark.claim("published-inference", source="S6", symptom="Can a network print what Stata prints?")
 @pytest.mark.parametrize("problem", ERRORS, ids=str)
 def test_the_network_reproduces_published_standard_errors_and_statistics(problem, subject):
     r"""
-    The network alone reproduces every published digit of standard errors, deviances, log-likelihoods, AIC and tests.
+    The network alone reproduces every published digit of standard errors, deviances, log-likelihoods, AIC and BIC.
 
     .. math:: \operatorname{se}(\hat w_j)^2 = \phi \left[ I^{-1} \right]_{jj}, \qquad D = 2 (\ell_{\text{saturated}} - \hat\ell)
 

@@ -43,7 +43,7 @@ DISPERSED = [p for p in FEW if p.has_dispersion]
 @pytest.mark.parametrize("problem", EVERY, ids=str)
 def test_inference_comes_out_of_the_network_alone(problem, subject, reference):
     r"""
-    Standard errors, tests, deviance, AIC, intervals, residuals and leverage come out of the network, and are the model's.
+    Standard errors, p-values, deviance, AIC, intervals, residuals, leverage: all come out of the network, and are the model's.
 
     .. math:: \widehat{\operatorname{cov}}(\hat w) = \phi \left( -\nabla^2 \ell \right)^{-1},
               \qquad -\ell = \frac{n}{c}\,L + \text{const}
@@ -230,7 +230,7 @@ def assert_dispersion(problem, found, expected):
 @pytest.mark.parametrize("problem", FEW, ids=str)
 def test_inputs_are_tested_by_what_the_loss_rises_without_them(problem, subject, reference):
     r"""
-    Twice n / c times the rise of the loss when inputs are left out is the likelihood-ratio statistic that tests them.
+    Twice n / c times the rise of the loss when inputs are left out is their likelihood-ratio statistic.
 
     .. math:: \frac{2}{\phi} \bigl( \hat\ell - \hat\ell_0 \bigr) = \frac{2n}{c\,\phi} \bigl( L_0 - L \bigr)
               = \frac{D_0 - D}{\phi} \sim \chi^2_p
@@ -262,7 +262,7 @@ def assert_tested(problem, statistic, right):
     assert_same_values("likelihood ratio", problem, statistic, right.likelihood_ratio, tolerance)
 
 
-@pytest.mark.claim("coverage", source="S6", symptom="What does the interval of a prediction cover?")
+@pytest.mark.claim("interval-of-the-mean", source="S6", symptom="How sure is the network of what it predicts?")
 @pytest.mark.parametrize("problem", [p for p in FEW if p.k == 1], ids=str)
 def test_an_interval_of_eta_carried_over_is_an_interval_of_the_mean(problem, subject):
     r"""
@@ -277,7 +277,7 @@ def test_an_interval_of_eta_carried_over_is_an_interval_of_the_mean(problem, sub
     assert_interval(problem, problem.eta(fit.params), inference)
 
 
-@pytest.mark.control("coverage")
+@pytest.mark.control("interval-of-the-mean")
 @pytest.mark.parametrize("problem", [p for p in FEW if p.k == 1], ids=str)
 def test_an_interval_about_the_mean_itself_is_refused(problem, reference):
     """Ends at equal distance from the mean; for the identity, where these are the same, of 90% in place of 95%."""

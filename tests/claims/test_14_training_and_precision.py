@@ -68,18 +68,23 @@ def test_other_units_and_zeros_of_the_inputs_change_no_mean(problem, params, sub
     """
     moved = Params(params.intercept + CENTRE @ params.coef, np.linalg.solve(MIX, params.coef))
 
-    assert_same_mean(problem, params, subject.evaluate(remeasured(problem), moved))
+    assert_unchanged(problem, subject.evaluate(remeasured(problem), moved).mean, subject.evaluate(problem, params).mean)
 
 
 @pytest.mark.control("units-move-weights-not-means")
-@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
-def test_weights_that_stay_when_the_zero_moves_are_refused(problem, params, reference):
-    """Kernel and units mapped, the bias left as it was."""
-    moved = Params(params.intercept, np.linalg.solve(MIX, params.coef))
-    problem_moved = variant(problem, "moved by a sixteenth", X=lambda: (problem.X - CENTRE / 16) @ MIX)
+@pytest.mark.parametrize("problem", PAIRS, ids=str)
+def test_a_bias_that_stays_when_the_zero_moves_is_refused(problem, params, reference):
+    """The zero of one input moved by 2^-16, the smallest step of the data, and the bias left as it was."""
+    nudged = variant(problem, "nudged", X=lambda: problem.X + 2.0**-16 * (np.arange(problem.p) == 0))
 
     with pytest.raises(AssertionError, match="not the same mean"):
-        assert_same_mean(problem, params, reference.evaluate(problem_moved, moved))
+        assert_unchanged(problem, reference.evaluate(nudged, params).mean, reference.evaluate(problem, params).mean)
+
+
+def assert_unchanged(problem, mine, other):
+    """The means are the same to the last bit: eta is exact either way, and the rest is one computation."""
+    __tracebackhide__ = True
+    assert_same_values("mean", problem, mine, other, tolerances.unchanged())
 
 
 @pytest.mark.claim("units-and-the-optimum", source="S6", symptom="Does scaling the inputs change what the model has learned?")
@@ -246,7 +251,7 @@ def assert_contracts(problem, scale, rate, path):
 @pytest.mark.claim(
     "expected-is-the-hessian-at-the-mean", source="S6", symptom="My Hessian is not the information that the textbook writes."
 )
-@pytest.mark.parametrize("problem", PAIRS, ids=str)
+@pytest.mark.parametrize("problem", OTHERS, ids=str)
 def test_the_expected_information_is_the_hessian_for_a_response_at_its_mean(problem, params, subject):
     r"""
     Fisher's expected information is the network's own Hessian, once the response is replaced by its prediction.
@@ -418,10 +423,14 @@ def assert_leaves(problem, axis, share, at):
 # -- the rule that stops ------------------------------------------------------------------------------------------------
 
 
+# A step of IRLS is never halved: for these two links it leaves the domain on some samples, and ends in an error, not in a fit
+SETTLING = [p for p in PAIRS if str(p) not in ("binomial-log", "binomial-log-complement")]
+
+
 @pytest.mark.claim(
     "default-stopping", source="S6", symptom="My network and the package agree to six digits only. Which of them is off?"
 )
-@pytest.mark.parametrize("problem", PAIRS, ids=str)
+@pytest.mark.parametrize("problem", SETTLING, ids=str)
 def test_a_settled_deviance_leaves_the_likelihood_right_and_half_the_digits(problem, by_default, reference):
     r"""
     Stopped once the deviance settles to 1e-8, a fit has its likelihood to 1e-8, and its coefficients to half those digits.
@@ -440,7 +449,7 @@ def test_a_settled_deviance_leaves_the_likelihood_right_and_half_the_digits(prob
 
 
 @pytest.mark.control("default-stopping")
-@pytest.mark.parametrize("problem", PAIRS, ids=str)
+@pytest.mark.parametrize("problem", SETTLING, ids=str)
 def test_an_iteration_cut_short_is_refused(problem, reference):
     """A thousandth of a standard error from the optimum: the deviance still changes by 1e-6."""
     optimum = proven_optimum(problem)
@@ -470,7 +479,7 @@ def assert_stopped(problem, params, reference):
     assert_same_values("coefficient", problem, problem.free(params), nearest, replace(root, value=root.value * relative))
 
 
-COUNTS_AND_SHARES = [p for p in OTHERS if not p.has_dispersion]
+COUNTS_AND_SHARES = [p for p in SETTLING if not p.model.is_canonical and not p.model.family.has_dispersion]
 
 
 @pytest.mark.claim(
@@ -479,14 +488,15 @@ COUNTS_AND_SHARES = [p for p in OTHERS if not p.has_dispersion]
     symptom="The package says converged, yet more iterations move its coefficients.",
 )
 @pytest.mark.parametrize("problem", COUNTS_AND_SHARES, ids=str)
-def test_a_fit_by_default_is_not_yet_the_optimum(problem, by_default):
+def test_a_fit_by_default_is_not_yet_the_optimum(problem, by_default, subject):
     r"""
     Of counts or shares with another link than the canonical, the fit by default stops short of the optimum.
 
     .. math:: \|\beta_t - \hat\beta\| \approx \rho^t\,\|\beta_0 - \hat\beta\|
 
-    What creeps has digits left to gain when it stops. The fit to the score's zero is the one to compare with.
+    What creeps has digits left to gain when it stops. The network at the zero of its gradient has them.
     """
+    assert_same_optimum(problem, subject.fit(problem))
     assert_short_of_optimum(problem, by_default(problem))
 
 
@@ -536,9 +546,9 @@ def run(network, how):
     """Problem, network, training, and the weights at the start and after each epoch. Trained once for all claims."""
     problem, training = {
         "full batches": lambda: (centred(), Training("sgd", 0.25, EPOCHS)),
-        "rows held out": lambda: (centred(), Training("sgd", 0.25, EPOCHS, held_out=0.25, patience=3)),
+        "rows held out": lambda: (centred(), Training("sgd", 0.25, 8, held_out=0.25, patience=3)),
         "minibatches": lambda: (noise(), Training("sgd", 0.1, 3, batch_size=128)),
-        "adam": lambda: (variant(centred(), "small units", X=lambda: LINE.X * SMALL_UNITS), Training("adam", 0.01, EPOCHS)),
+        "adam": lambda: (variant(centred(), "small units", X=lambda: LINE.X * SMALL_UNITS), Training("adam", 0.01, 8)),
     }[how]()
     trained = network(problem)
     if how == "minibatches":  # from the optimum itself
@@ -664,7 +674,7 @@ def test_full_batches_from_the_optimum_are_refused_as_wandering(network):
     still = network(problem)
     still.weights = path[0]
 
-    with pytest.raises(AssertionError, match="of the floor"):
+    with pytest.raises(AssertionError, match="not the same floor"):
         assert_wanders(problem, trained.loss_scale, training, descend(still, training.learning_rate, 3))
 
 
@@ -676,8 +686,8 @@ def assert_wanders(problem, scale, training, path):
     variance = scoring.dispersion(problem, problem.eta(proven_optimum(problem).params)) * scale / (problem.n * rates)
     damped = training.learning_rate * rates
     floor = problem.n / training.batch_size * damped / (2 - damped) - 1
-    ratio = float((away**2 / variance / floor).mean())
-    assert 0.5 < ratio < 2, f"{ratio:.2g} of the floor, {np.sqrt(floor.mean()):.2g} standard errors"
+    ratio = max(float((away**2 / variance / floor).mean()), np.finfo(float).tiny)
+    assert_same_values("floor", problem, np.log2(ratio), 0.0, tolerances.within_a_factor_of_two(), 1.0)
 
 
 @pytest.mark.claim(
@@ -696,7 +706,7 @@ def test_adam_moves_no_weight_faster_than_its_rate_allows(network):
     problem, _, training, path = run(network, "adam")
 
     assert_keeps_to_limit(training, path)
-    assert np.abs(optimum_of(problem)[0]) > 10 * ADAM_REACH * training.learning_rate * EPOCHS
+    assert np.abs(optimum_of(problem)[0]) > 10 * ADAM_REACH * training.learning_rate * len(path)
 
 
 @pytest.mark.control("adam-has-a-speed-limit")
@@ -723,14 +733,17 @@ def assert_keeps_to_limit(training, path):
     symptom="Training ended without a complaint. Is the result the maximum-likelihood estimate?",
 )
 @pytest.mark.parametrize("how", ["full batches", "rows held out", "minibatches", "adam"])
-def test_where_training_ends_is_not_the_optimum(how, network):
+def test_where_training_ends_is_not_the_optimum(how, network, subject):
     r"""
     A run that its number of epochs ends is standard errors from the optimum, whether by descent, minibatches or Adam.
 
     .. math:: \max_j |w_{T,j} - \hat w_j| / \mathrm{se}_j > 0.1
+
+    The same network, brought to the zero of its gradient, is at the optimum to the last digits.
     """
     problem, _, _, path = run(network, how)
 
+    assert_same_optimum(problem, subject.fit(problem))
     assert_misses(problem, problem.params(free(path[-1])[:, None]))
 
 
@@ -752,8 +765,6 @@ def assert_misses(problem, params):
 
 
 # -- the bits of a number -----------------------------------------------------------------------------------------------
-
-CLIP = 1e-7  # the constant that built-in losses keep from the logarithm of zero by
 
 
 @pytest.mark.claim(
@@ -792,34 +803,36 @@ def assert_single(problem, params, mine, mean):
     assert_same_values("mean", problem, mine, mean, tolerances.single_mean(), size)
 
 
-AT_REST = [(dtype, problem) for dtype in ("float64", "float32", "float64 by policy") for problem in ONE_EACH + CANONICAL]
+DECIMAL = [problems.get(name) for name in ("spector-logit", "spector-probit", "longley")]  # inputs with more than 24 bits
+AT_REST = [("float64", p) for p in ONE_EACH + CANONICAL + DECIMAL]
+AT_REST_IN_PART = [("float32", p) for p in ONE_EACH + CANONICAL] + [("float64 by policy", p) for p in DECIMAL]
 
 
 @pytest.mark.claim("gradient-at-the-optimum", source="S6", symptom="At the optimum my gradient is 1e-6 and falls no further.")
-@pytest.mark.parametrize(("dtype", "problem"), AT_REST, ids=str)
-def test_the_gradient_at_the_optimum_is_zero_to_the_precision_of_the_loss(dtype, problem, network, subject):
+@pytest.mark.parametrize(("dtype", "problem"), AT_REST + AT_REST_IN_PART, ids=str)
+def test_the_gradient_at_the_optimum_is_zero_to_the_bits_of_the_network(dtype, problem, network):
     r"""
-    At the optimum the gradient is zero to the bits of the loss: 53, or 24 where either layers or loss are in float32.
+    At the optimum the gradient is zero to 53 bits, or to 24 where layers are float32, or float64 by a policy alone.
 
     .. math:: \Bigl|\sum_i x_{ij}\,\frac{y_i - \hat\mu_i}{V(\hat\mu_i)}\,h'(\hat\eta_i)\Bigr|
               \le (n + 64)\,u \sum_i |\cdot|, \qquad u = 2^{-53} \text{ or } 2^{-24}
 
-    A policy of float64 for the layers leaves the loss, and so its gradient, in float32.
+    Nothing trained by it comes nearer to the optimum than this: 2^29, or nine digits, less near in float32.
     """
     tolerance = tolerances.gradient(problem.n) if dtype == "float64" else tolerances.single_gradient(problem.n)
 
-    assert_at_rest(problem, network(problem, Recipe(dtype=dtype)), subject, tolerance)
+    assert_at_rest(problem, network(problem, Recipe(dtype=dtype)), tolerance)
 
 
 @pytest.mark.control("gradient-at-the-optimum")
-@pytest.mark.parametrize(("dtype", "problem"), [case for case in AT_REST if case[0] != "float64"], ids=str)
-def test_float32_anywhere_is_refused_as_float64(dtype, problem, network, reference):
-    """Layers or loss in float32, held to 53 bits."""
+@pytest.mark.parametrize(("dtype", "problem"), AT_REST_IN_PART, ids=str)
+def test_float32_anywhere_is_refused_as_float64(dtype, problem, network):
+    """Layers or inputs in float32, held to 53 bits."""
     with pytest.raises(AssertionError, match="not the same score"):
-        assert_at_rest(problem, network(problem, Recipe(dtype=dtype)), reference, tolerances.gradient(problem.n))
+        assert_at_rest(problem, network(problem, Recipe(dtype=dtype)), tolerances.gradient(problem.n))
 
 
-def assert_at_rest(problem, trained, engine, tolerance):
+def assert_at_rest(problem, trained, tolerance):
     """The gradient at the proven optimum is zero, relative to the rows' contributions taken without sign."""
     __tracebackhide__ = True
     params = proven_optimum(problem).params
@@ -836,9 +849,6 @@ def contributions(problem, params):
     slope, variance = np.abs(problem.model.link.inverse_derivative(eta)), problem.model.family.variance(mean)
     terms = np.abs(problem.design) @ np.abs(params.matrix)
     return np.abs(problem.design).T @ (((np.abs(problem.y) + np.abs(mean)) * slope + slope**2 * terms) / variance)
-
-
-DECIMAL = [problems.get(name) for name in ("spector-logit", "spector-probit", "longley")]
 
 
 @pytest.mark.claim(
@@ -876,66 +886,52 @@ def by_policy(problem, params, network, evaluation):
     return replace(evaluation, mean=layers.predict())
 
 
-TAILS = np.array([-8.0, -6.0, -1.0, 0.5, 2.0, 7.0])  # the outer ones beyond the clip
-CLIPPED = {  # the recipe, the link, how far out the tails are, and the precision of the loss
-    "probit": (Recipe(built_in_loss=True), "binomial-probit", 1, "float64"),
-    "cauchit": (Recipe(built_in_loss=True), "binomial-cauchit", 1e7, "float64"),
-    "probit-float32": (Recipe(built_in_loss=True, dtype="float32"), "binomial-probit", 1, "float32"),
-    "sigmoid-float64-by-policy": (Recipe(dtype="float64 by policy"), "binomial-logit", 4, "float32"),
-}
+BEYOND = {"binomial-probit": 6.0, "binomial-cauchit": 1e7}  # how far out the mean is within 1e-7 of 0 or 1
 
 
-@pytest.mark.claim("clipped-cross-entropy", source="S6", symptom="Rows that are surely wrong cost 16.118, and teach nothing.")
-@pytest.mark.parametrize("case", CLIPPED)
-def test_a_clipped_cross_entropy_ends_at_sixteen_and_teaches_nothing_beyond(case, network):
+@pytest.mark.claim(
+    "clipped-cross-entropy", source="S6", symptom="Rows that are surely wrong cost 16, and teach my network nothing."
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("link", BEYOND)
+def test_a_clipped_cross_entropy_ends_at_sixteen_and_teaches_nothing_beyond(link, dtype, network):
     r"""
-    Cross-entropy of a probability clipped to 1e-7 never exceeds 16.118, and a row beyond the clip has no gradient.
+    A cross-entropy that keeps 1e-7 from 0 and 1 never exceeds 16.118, and beyond that its gradient is exactly zero.
 
-    .. math:: -\log \max(\mu, 10^{-7}) \le 7 \log 10 = 16.118, \qquad \frac{\partial}{\partial\mu} = 0
+    .. math:: -\log \max(\mu, 10^{-7}) \le 7 \log 10 = 16.118, \qquad \frac{\partial}{\partial\mu} \log \max(\mu, 10^{-7}) = 0
               \text{ for } \mu < 10^{-7}
 
-    The likelihood goes on for ever, and pulls hardest on just those rows. In float32 the upper clip is the number next but
-    one to 1, whose complement is 2^-23, and the limit there 23 log 2 = 15.942.
+    The likelihood goes on for ever, and pulls hardest on just those rows. (Of the upper clip float32 makes 1 - 2^-23, and a
+    library may add the 1e-7 once more to the logarithm's argument: then the end comes one log 2 earlier.)
     """
-    recipe, link, reach, dtype = CLIPPED[case]
-
-    assert_clips(network, recipe, tails(link, reach), dtype)
+    assert_ends_at_clip(network(beyond(link), Recipe(built_in_loss=True, dtype=dtype)))
 
 
 @pytest.mark.control("clipped-cross-entropy")
-@pytest.mark.parametrize(("link", "reach"), [("binomial-probit", 1), ("binomial-cauchit", 1e7), ("binomial-logit", 4)])
-def test_a_likelihood_is_refused_as_clipped(link, reach, network):
-    """The whole likelihood in float64 goes on beyond the clip."""
-    with pytest.raises(AssertionError, match="not the same loss"):
-        assert_clips(network, Recipe(), tails(link, reach), "float64")
+@pytest.mark.parametrize("link", [*BEYOND, "binomial-logit"])
+def test_the_likelihood_is_refused_as_clipped(link, network):
+    """The likelihood itself: its loss is larger, or its gradient not zero, on the same rows."""
+    with pytest.raises(AssertionError, match="a gradient of"):
+        assert_ends_at_clip(network(beyond(link), Recipe()))
 
 
-def tails(link, reach):
-    """Each eta once as a success, once as a failure, at weights of one and zero."""
-    eta = np.where(np.abs(TAILS) > 2, reach, 1) * TAILS
-    return Problem.of(f"{link}, tails", problems.get(link).model, np.repeat(eta, 2)[:, None], np.tile([0.0, 1.0], 6)[:, None])
+def beyond(link):
+    """Two rows that the weights one and zero predict for certain, and wrongly."""
+    eta = BEYOND.get(link, 20.0)
+    return Problem.of(f"{link}, beyond the clip", problems.get(link).model, [[-eta], [eta]], [[1.0], [0.0]])
 
 
-def assert_clips(network, recipe, problem, dtype):
-    """The loss is that of the clipped means, its gradient that of the rows within."""
+def assert_ends_at_clip(trained):
+    """The loss of rows beyond the clip is the clip's, and nothing pulls on them."""
     __tracebackhide__ = True
-    trained = network(problem, recipe)
     trained.weights = [np.ones((1, 1)), np.zeros(1)]
-    exact, one, clip = problem.model.link.inverse(problem.X), np.ones(1, dtype), np.array(CLIP, dtype)
-    mean = np.clip(exact.astype(dtype), clip, one - clip)
-    loss = -np.where(problem.y == 1, np.log(mean), np.log(one - mean)).astype(float).mean()
-    within = (exact > CLIP) & (exact < 1 - CLIP)
-    slope = problem.model.link.inverse_derivative(problem.X) / (exact * (1 - exact))
-    rows = np.where(within, (exact - problem.y) * slope / problem.n, 0.0)
-    gradient, size = (np.hstack([part, part * problem.X]).sum(axis=0) for part in (rows, np.abs(rows)))
-    size = np.abs(np.hstack([rows, rows * problem.X])).sum(axis=0)
-    tolerance = tolerances.gradient(problem.n) if dtype == "float64" else tolerances.single_gradient(problem.n)
-
-    assert_same_values("loss", problem, trained.objective(), loss, tolerance)
-    assert_same_values("gradient", problem, free(trained.gradient()), gradient, tolerance, size)
+    loss, gradient = trained.objective(), free(trained.gradient())
+    assert 22 * np.log(2) < loss < 7 * np.log(10) + 2.0**-20, f"a loss of {loss:.6g}, a gradient of {gradient}"
+    assert (gradient == 0).all(), f"a loss of {loss:.6g}, a gradient of {gradient}"
 
 
 POISSON = problems.get("poisson-log")
+ADDED = 1e-7  # by the loss to the mean, inside the logarithm
 
 
 @pytest.mark.claim(
@@ -950,7 +946,7 @@ def test_a_poisson_loss_with_a_constant_in_its_logarithm_shrinks_the_counts(prob
               = \mu - y\,\frac{\mu}{\mu + \varepsilon}, \qquad \varepsilon = 10^{-7}
     """
     mean = POISSON.model.link.inverse(problem.eta(params))
-    shrunk = replace(variant(problem, "shrunk", y=lambda: problem.y * mean / (mean + CLIP)), quasi=True)
+    shrunk = replace(variant(problem, "shrunk", y=lambda: problem.y * mean / (mean + ADDED)), quasi=True)
 
     assert_same_gradient(problem, params, built_in(problem, params, network, subject), subject.evaluate(shrunk, params))
 
@@ -988,11 +984,11 @@ def test_a_constant_in_the_logarithm_lowers_each_fitted_mean_by_as_much(problem,
     .. math:: \hat\mu - \bar y\,\frac{\hat\mu}{\hat\mu + \varepsilon} = 0 \implies \hat\mu = \bar y - \varepsilon, \qquad
               \hat b = \log \bar y - \frac{\varepsilon}{\bar y} - \ldots
     """
-    assert_rests(problem, network, Recipe(built_in_loss=True), CLIP)
+    assert_rests(problem, network, Recipe(built_in_loss=True), ADDED)
 
 
 @pytest.mark.control("built-in-poisson-loses-1e-7")
-@pytest.mark.parametrize(("recipe", "below"), [(Recipe(built_in_loss=True), 0.0), (Recipe(), CLIP)], ids=["built-in", "exact"])
+@pytest.mark.parametrize(("recipe", "below"), [(Recipe(built_in_loss=True), 0.0), (Recipe(), ADDED)], ids=["built-in", "exact"])
 @pytest.mark.parametrize("problem", MEANS, ids=str)
 def test_each_loss_at_the_mean_of_the_other_is_refused(problem, recipe, below, network):
     """The built-in loss does not rest at the mean, nor the likelihood below it."""

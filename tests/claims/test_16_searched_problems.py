@@ -7,12 +7,22 @@ for each model, others with --seed; `SPEC_EXAMPLES=1000 pytest tests/claims/test
 """
 
 import os
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
+import flint
 import numpy as np
+import pytest
+from flint import arb, arb_mat, arb_series
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
+from spec.engines.engine import Evaluation
+from spec.evidence.agreement import assert_same_curvature, assert_same_gradient, assert_same_mean, assert_same_objective
+from spec.evidence.balls import BALLS
 from spec.families import Binomial, Multinomial
 from spec.model import PAIRS, Model, Params
 from spec.problems import Problem
@@ -78,12 +88,15 @@ class Case:
         units = 2.0 ** np.array(self.units)
         X = np.round(rng.uniform(-1, 1, size=(n, p)) * self.grain) / self.grain
         middle, half = (low + high) / 2, (high - low) / 2
-        offset = rng.uniform(-0.5, 0.5, size=(n, k)) * half if self.offset else None
-        if self.level == "offset":
-            offset = middle + (0 if offset is None else offset)
+        offset = None
+        if self.offset or self.level == "offset":
+            offset = np.full((n, k), middle * (self.level == "offset"))
+        if self.offset:
+            half /= 2
+            offset = offset + half * rng.uniform(-1, 1, size=(n, k))
         if self.level == "column":
             X[:, 0] = 1
-        points = [self._point(X, middle, half / 2 if self.offset else half, rng) for _ in range(2)]
+        points = [self._point(p, middle, half, rng) for _ in range(2)]
         eta = points[0].linear_predictor(X) + (0 if offset is None else offset)
         weights = None
         if self.weights is not None:
@@ -94,18 +107,14 @@ class Case:
         )
         return problem, *(Params(at.intercept, at.coef / units[:, None]) for at in points)
 
-    def _point(self, X: np.ndarray, middle: float, half: float, rng: np.random.Generator) -> Params:
-        """|eta - middle| <= half, for each output, whatever the row of X."""
-        shape = (X.shape[1] + 1, self.classes)
-        shares = rng.uniform(size=shape) * rng.choice([-1, 1], size=shape) + 2.0**-20
-        matrix = half * shares / np.abs(shares).sum(axis=0)
-        level = {"bias": 0, "column": 1}.get(self.level)
-        if level is None:
-            matrix[0] = 0
-        else:
-            moved = matrix[0] * (level == 0) + matrix[1] * (level == 1)
-            matrix[0] = 0
-            matrix[level] = middle + moved
+    def _point(self, p: int, middle: float, half: float, rng: np.random.Generator) -> Params:
+        """|eta - middle| <= half, whatever the row of X."""
+        level = ["bias", "column"].index(self.level) if self.level != "offset" else None
+        matrix = rng.uniform(-1, 1, size=(1 + p, self.classes))
+        matrix[0] *= level == 0
+        matrix *= half / np.maximum(np.abs(matrix).sum(axis=0), 1)
+        if level is not None:
+            matrix[level] += middle
         return Params.from_matrix(matrix)
 
     def _response(self, model: Model, mu: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:

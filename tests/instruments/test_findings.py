@@ -1,0 +1,122 @@
+"""Departures of libraries that docs/findings.md tells: each seen here, so that a release which mends one is noticed."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spec import problems
+from spec.engines import statsmodels_engine as engine
+from spec.engines.engine import Recipe
+from spec.engines.keras_engine import KerasEngine
+from spec.engines.keras_network import keras
+from spec.evidence.agreement import proven_optimum
+from spec.evidence.exact import exact_inference
+from spec.families import Gamma
+from spec.links import Inverse
+from spec.model import Model, Params
+
+GLM, MNLogit, OLS, families = engine.GLM, engine.MNLogit, engine.OLS, engine.families
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """What the libraries say of these fits is not the finding."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def digits(found, exact):
+    return float(-np.log10(np.max(np.abs(np.asarray(found) / np.asarray(exact) - 1)) + 1e-17))
+
+
+def test_glm_calls_collinear_fits_converged_that_are_nowhere_near():
+    """With a column that is the sum of two others, some default fits report convergence at a deviance ten times too large."""
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(40):
+        X = rng.normal(size=(200, 2))
+        y = (rng.random(200) < 1 / (1 + np.exp(-X @ [1, -1]))).astype(float)
+        right = GLM(y, np.c_[np.ones(200), X], family=families.Binomial()).fit()
+        collinear = GLM(y, np.c_[np.ones(200), X, X.sum(axis=1)], family=families.Binomial()).fit()
+        wrong += bool(collinear.converged and collinear.deviance > 10 * right.deviance)
+
+    assert wrong > 0
+
+
+def test_glm_calls_separated_fits_converged():
+    """On separated data the default rule is met, since the deviance has no more to lose: no weights are an optimum there."""
+    x = np.repeat([-1.0, 1.0], 10)
+    fit = GLM((x > 0).astype(float), x[:, None], family=families.Binomial()).fit()
+
+    assert fit.converged
+    assert fit.bse[0] > 1000
+
+
+def test_get_prediction_refuses_as_many_rows_as_columns():
+    """The check of the weights' shape compares with the number of columns: a saturated model has no prediction intervals."""
+    fit = GLM(np.array([3.0, 5.0]), np.array([[1.0, 0.0], [1.0, 1.0]]), family=families.Poisson()).fit()
+
+    with pytest.raises(ValueError, match="weights has wrong shape"):
+        fit.get_prediction()
+
+
+def test_an_interval_may_leave_the_domain():
+    """Of a Gamma model with the inverse link, an end of eta below zero comes out as a negative mean."""
+    problem = problems.get("by-hand-gamma-inverse-two-groups")
+    assert problem.model == Model(Gamma(), Inverse())
+    fit = GLM(problem.y[:, 0], problem.design, family=engine.family(problem.model)).fit(use_t=True)
+
+    assert fit.get_prediction().conf_int().min() < 0
+
+
+def test_mnlogit_stops_its_null_model_early():
+    """The log-likelihood of the null model, a closed form, is right to some nine digits."""
+    problem = problems.get("softmax-32-to-16")
+    share = problem.y.mean(axis=0)
+    exact = float((problem.y * np.log(share)).sum())
+
+    assert 8 < digits(MNLogit(problem.y.argmax(axis=1), problem.design).fit(disp=0).llnull, exact) < 12
+
+
+def test_ols_by_qr_has_half_the_digits_of_a_standard_error():
+    """OLS(method="qr") inverts R'R, which squares the condition number: 8 digits on Longley's data, 12 by the default."""
+    problem = problems.get("longley")
+    exact = [float(row[0]) for row in exact_inference(problem, proven_optimum(problem)).standard_errors]
+    qr, pinv = (OLS(problem.y[:, 0], problem.design).fit(method=method).bse for method in ("qr", "pinv"))
+
+    assert digits(qr, exact) < 9
+    assert digits(pinv, exact) > 11
+
+
+def test_tweedie_has_an_infinite_likelihood_near_power_1():
+    """The argument of Wright's function overflows before its logarithm is taken."""
+    family = families.Tweedie(families.links.Log(), var_power=1.005)
+
+    assert np.isinf(family.loglike_obs(np.array([15.0]), np.array([15.0]))).all()
+
+
+@pytest.mark.skipif(keras.__version__ < "3", reason="Keras 2 keeps the factor in floatx")
+def test_keras_rounds_a_penalty_to_single_precision():
+    """In a float64 network L2(0.1) has the factor float32(0.1): eight digits."""
+    problem = problems.get("gaussian-identity")
+    network = KerasEngine().network(problem, Recipe(l2=0.1))
+    network.weights = [np.ones((3, 1)), np.zeros(1)]
+    plain = KerasEngine().network(problem)
+    plain.params = Params(np.zeros(1), np.ones((3, 1)))
+    factor = (network.objective() - plain.objective()) / 3
+
+    assert digits(factor, float(np.float32(0.1))) > 12
+    assert digits(factor, 0.1) < 9
+
+
+def test_the_weights_of_shares_make_a_third_likelihood():
+    """Shares with their trials as var_weights: neither the likelihood of the counts nor that of the rows."""
+    trials, successes = np.array([8.0, 16.0]), np.array([3.0, 5.0])
+    fit = GLM(successes / trials, np.ones((2, 1)), family=families.Binomial(), var_weights=trials).fit()
+    counts = stats.binom(trials, fit.mu).logpmf(successes).sum()
+    rows = (successes * np.log(fit.mu) + (trials - successes) * np.log(1 - fit.mu)).sum()
+
+    assert abs(fit.llf - counts) > 1
+    assert abs(fit.llf - rows) > 1
