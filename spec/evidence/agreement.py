@@ -384,7 +384,7 @@ def assert_print_is_true(problem: Problem) -> None:
     _judge_printed(problem, "coefficient", optimum.centre + optimum.shift, _published(problem).true_coefficients, slack)
 
 
-def assert_inference_as_published(problem: Problem, mine: Inference) -> None:
+def assert_inference_as_published(problem: Problem, mine: Inference, published: Published | None = None) -> None:
     """
     Every printed digit of every published standard error and statistic, as far as float64 can know it on this problem.
 
@@ -392,7 +392,7 @@ def assert_inference_as_published(problem: Problem, mine: Inference) -> None:
     but (n + 64) u, and no more than of the worst coefficient where that is less.
     """
     __tracebackhide__ = True
-    published = _published(problem)
+    published = published or _published(problem)
     known = max(tolerances.loss(problem.n).value, 10 ** -attainable_digits(problem, proven_optimum(problem)))
     errors = mine.observed_standard_errors if "observed-information" in problem.tags else mine.standard_errors
     _judge_printed(problem, "standard error", errors, published.true_standard_errors, known * errors)

@@ -102,7 +102,7 @@ def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]
             information[a * q : (a + 1) * q, b * q : (b + 1) * q] = np.array((left * scaled).tolist(), dtype=object)
     whiten = arb_mat(optimum.whiten.tolist())
     nearly_one: arb_mat = whiten.transpose() * arb_mat(information.tolist()) * whiten
-    inverse = np.array((whiten * nearly_one.inv() * whiten.transpose()).tolist(), dtype=object)
+    inverse = np.array((whiten * nearly_one.inv(nonstop=True) * whiten.transpose()).tolist(), dtype=object)
     by_output: list[Any] = [
         (basis * arb_mat(inverse[a * q : (a + 1) * q, a * q : (a + 1) * q].tolist()) * basis.transpose()).tolist()
         for a in range(m)

@@ -67,6 +67,7 @@ class Case:
     units: tuple[int, ...] = ()
     level: str = "bias"
     wide: bool = False
+    between: tuple[int, int] = (0, 64)
     grain: int = 1
     weights: tuple[int, int] | None = None
     trials: int = 1
@@ -78,7 +79,10 @@ class Case:
     @property
     def window(self) -> tuple[float, float]:
         """What eta keeps to."""
-        return (WIDE if self.wide else {"multinomial-softmax": (-2, 2)} | ETA_RANGE)[self.model]
+        low, high = (WIDE if self.wide else {"multinomial-softmax": (-2, 2)} | ETA_RANGE)[self.model]
+        if low * high > 0:
+            return tuple(low * (high / low) ** (place / 64) for place in self.between)
+        return tuple(low + (high - low) * (place / 64) for place in self.between)
 
     @cached_property
     def drawn(self) -> tuple[Problem, Params, Params]:
@@ -153,13 +157,14 @@ def cases(draw, names):
         wide = True
     plain = softmax and not wide
     most = 8 if "tweedie" in name else 40
-    bounds = st.tuples(st.integers(-40, most), st.integers(-40, most)).map(lambda pair: tuple(sorted(pair)))
+    bounds = st.tuples(st.integers(-40, most), st.integers(-40, most)).map(sorted).map(tuple)
     return Case(
         name,
         rows,
         tuple(units),
         level,
         wide,
+        draw(st.just((0, 64)) | st.tuples(st.integers(0, 64), st.integers(0, 64)).map(sorted).map(tuple)),
         grain=draw(st.sampled_from([1, 4, 2**16, 10**9])),
         weights=None if plain else draw(st.none() | bounds),
         trials=draw(st.sampled_from([1, 2, 50, 10**6])) if binomial else 1,
