@@ -90,16 +90,11 @@ def loss(model: Model, built_in: bool = False) -> tuple[keras.losses.Loss, float
     exact = isinstance(model.family, Gaussian | Multinomial) or (isinstance(model.family, Binomial) and model.link == Logit())
     if exact or built_in:
         if type(model.family) not in BUILT_IN:
-            raise ValueError(
-                f"Keras has no loss for the {model.family} family; it has some for {', '.join(map(_name, BUILT_IN))}."
-            )
+            known = ", ".join(family.__name__ for family in BUILT_IN)
+            raise ValueError(f"Keras has no loss for the {model.family} family; it has some for {known}.")
         kind, scale = BUILT_IN[type(model.family)]
         return kind(), scale
     return NegativeLogLikelihood(model.family), 1.0
-
-
-def _name(family: type) -> str:
-    return family.__name__
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Conditional:
         return np.array([self.model.score_grp(group, weights) for group in range(self.model._n_groups)])
 
     def optimum(self) -> np.ndarray:
-        return _zero(self, self.model.fit(method="bfgs", maxiter=1000, skip_hessian=True).params)
+        return _zero(self, self.model.fit(method="bfgs", maxiter=1000).params)  # before 0.15 skip_hessian=True raises
 
 
 def _zero(model: Ordered | Conditional, start: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from spec.evidence.preconditions import PreconditionFailed, check_fit
 from spec.evidence.tolerances import UNIT, Tolerance
 from spec.families import Multinomial
 from spec.inference import Inference
+from spec.links import Probit
 from spec.model import Params
 from spec.problems import Problem, Published
 from spec.problems.by_construction import GRID, PARAMETER_GRID
@@ -137,8 +138,10 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
 
 def _mean_slack(problem: Problem, params: Params) -> np.ndarray:
     """How far the rounding of eta may move the mean, (n, k): nothing where [1 X] and the parameters lie on dyadic grids."""
-    eta_error = _eta_error(problem, params)
-    slope = problem.model.link.inverse_derivative(problem.eta(params))
+    eta, eta_error = problem.eta(params), _eta_error(problem, params)
+    if problem.model.link == Probit():  # erfc takes eta / sqrt 2: a root and a quotient, each rounded
+        eta_error = eta_error + 2 * UNIT * np.abs(eta)
+    slope = problem.model.link.inverse_derivative(eta)
     if isinstance(problem.model.family, Multinomial):
         return np.einsum("nab,nb->na", np.abs(slope), eta_error)
     return np.abs(slope) * eta_error

@@ -36,9 +36,8 @@ def mean_ulps(outputs: int) -> float:
 
 def mean() -> Tolerance:
     """Of |mu - exact| over `mean_ulps` of mu plus what the rounding of eta makes: at most 1."""
-    return Tolerance(
-        1.0, f"{MEAN_ULPS} units in the last place of the mean, plus h' times the rounding of eta (none on a dyadic grid)"
-    )
+    rounding = "plus h' times the rounding of eta (none on a dyadic grid, but for probit, which scales eta)"
+    return Tolerance(1.0, f"{MEAN_ULPS} units in the last place of the mean, {rounding}")
 
 
 def loss(n: int) -> Tolerance:
