@@ -615,7 +615,8 @@ def test_stopping_early_shrinks_like_a_ridge_penalty(network):
     .. math:: \frac{v_j \cdot w_t}{v_j \cdot \hat w} = 1 - (1 - \eta \lambda_j)^t, \qquad
               \frac{x}{1 + x} \le 1 - (1 - \eta \lambda_j)^t \le \min(1, x) \le \frac{2x}{1 + x}, \quad x = \eta t \lambda_j
 
-    where x / (1 + x) is what a ridge penalty of 1 / (eta t) leaves: the more epochs, the less of a penalty.
+    where x / (1 + x) is what a ridge penalty of 1 / (eta t) leaves: the more epochs, the less of a penalty. The first bound is
+    (1 - a)^t <= exp(-at) <= 1 / (1 + at), the second Bernoulli's.
     """
     problem, _, training, path = run(network, "full batches")
     penalty = 1 / (training.learning_rate * np.arange(1, EPOCHS + 1))
@@ -637,12 +638,12 @@ def test_another_penalty_is_refused(factor, network):
 def assert_shrinks_like_ridge(problem, network, path, penalty):
     """The weights of each epoch are once to twice those of the ridge penalty, axis by axis; the last ridge is the network's."""
     __tracebackhide__ = True
-    rates, axes = spectrum(problem, 2.0)
+    penalised = network(problem, Recipe(l2=penalty[-1] / 2))  # a power of two: factors are rounded to float32 by some
+    rates, axes = spectrum(problem, penalised.loss_scale)
     ridge = rates / (rates + penalty[:, None]) * (axes.T @ optimum_of(problem))
     ratio = np.array([axes.T @ free(weights) for weights in path]) / ridge
     assert ((ratio >= 1 - 1e-9) & (ratio <= 2 + 1e-9)).all(), f"{ratio.min():.3g} to {ratio.max():.3g} times ridge"
 
-    penalised = network(problem, Recipe(l2=penalty[-1] / 2))
     penalised.weights = [(axes @ ridge[-1])[:, None]]
     (gradient,) = penalised.gradient()
     assert_same_values(
@@ -658,9 +659,9 @@ def test_minibatches_at_a_constant_rate_stall_at_a_floor(network):
     .. math:: \mathrm E \left(\frac{v_j \cdot (w_t - \hat w)}{\mathrm{se}_j}\right)^2 \to
               \frac{n}{B}\,\frac{\eta \lambda_j}{2 - \eta \lambda_j} - 1
 
-    at the end of an epoch: a batch of B rows moves a weight by chance, a step forgets the share eta lambda of it, and the
-    batches of an epoch make up for one another (the 1). The mean over 100 axes is within a factor of 2 of that: it is a
-    chi-squared of 100 degrees, which is further off once in 1e5 times.
+    at the end of an epoch that is long enough to forget how it began: a batch of B rows moves a weight by chance, a step
+    forgets the share eta lambda of that, and the batches of an epoch make up for one another (the 1). The mean over 100 axes
+    is within a factor of 2 of that: it is a chi-squared of 100 degrees, which is further off once in 1e5 times.
     """
     problem, trained, training, path = run(network, "minibatches")
 
@@ -700,8 +701,8 @@ def test_adam_moves_no_weight_faster_than_its_rate_allows(network):
     .. math:: \frac{|\hat m_t|}{\sqrt{\hat v_t}} \le
               \frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 / \beta_2)}} = 7.27
 
-    by Cauchy and Schwarz, whatever the gradients were. A weight of size w takes at least w / 7.27 eta steps: the units of an
-    input, which change no mean, decide whether training ends.
+    by Cauchy and Schwarz, whatever the gradients were; the corrections for bias only make it less. A weight of size w takes
+    at least w / 7.27 eta steps: the units of an input, which change no mean, decide whether training ends.
     """
     problem, _, training, path = run(network, "adam")
 

@@ -198,7 +198,7 @@ def test_two_ordered_classes_are_a_binary_glm(problem, params, network, subject,
     there = [reference.evaluate(problem, p) for p in (params, Params.from_matrix(0 * params.matrix))]
     found = to_the_end(ordered, np.append(np.zeros(problem.p), null_thresholds(graded(problem), problem.model.link)))
 
-    assert_same_mean(problem, params, here)
+    assert_cuts(graded(problem), np.hstack([1 - here.mean, here.mean]), problem.model.link, *as_ordered(params), reference)
     assert_same_objective(problem, (here, null), tuple(there))
     assert_same_gradient(problem, params, here, there[0])
     assert_same_optimum(problem, trained(Params(-found[-1:], found[:-1, None])))
@@ -206,13 +206,13 @@ def test_two_ordered_classes_are_a_binary_glm(problem, params, network, subject,
 
 @pytest.mark.control("two-ordered-classes")
 @pytest.mark.parametrize("problem", GRADES, ids=str)
-def test_the_threshold_in_place_of_the_bias_is_refused(problem, params, network, subject):
+def test_the_threshold_in_place_of_the_bias_is_refused(problem, params, network, reference):
     """The threshold with its own sign."""
-    ordered = network(graded(problem), cumulative(problem.model.link))
-    turned = Params(-params.intercept, params.coef)
+    ordered, turned = network(graded(problem), cumulative(problem.model.link)), Params(-params.intercept, params.coef)
+    put(ordered, flat(as_ordered(turned)))
 
     with pytest.raises(AssertionError, match="not the same mean"):
-        assert_same_mean(problem, params, as_binary(subject, problem, turned, ordered))
+        assert_cuts(graded(problem), ordered.predict(), problem.model.link, *as_ordered(params), reference)
 
 
 def graded(problem):
@@ -221,8 +221,13 @@ def graded(problem):
     return replace(problem, name=f"{problem}, ordered", model=Model(Multinomial(), Softmax()), load=load, published=None)
 
 
+def as_ordered(params):
+    """The weights, and the one threshold."""
+    return params.coef[:, 0], -params.intercept
+
+
 def as_binary(subject, problem, params, ordered):
-    put(ordered, flat([params.coef, -params.intercept]))
+    put(ordered, flat(as_ordered(params)))
     coef, threshold = (-problem.n * part for part in ordered.gradient())
     return answer(subject, problem, params, ordered, mean=ordered.predict()[:, 1:], score=np.vstack([-threshold, coef]))
 
@@ -660,10 +665,10 @@ def head(subject, problem, network, both, column):
     """What the network says about one of its outputs, as the answer to the ordinary problem of that output."""
     put(network, flat([both[1:], both[0]]))
     kernel, bias = (-problem.n * part for part in network.gradient())
-    params = Params.from_matrix(both[:, column:][:, :1])
+    params = Params.from_matrix(both[:, [column]])
     outputs = network.predict()
     mean = outputs[:, :1] if column == 0 else np.exp(outputs[:, 1:])
-    return params, answer(subject, problem, params, network, mean=mean, score=np.vstack([bias, kernel])[:, column:][:, :1])
+    return params, answer(subject, problem, params, network, mean=mean, score=np.vstack([bias, kernel])[:, [column]])
 
 
 @pytest.mark.claim(
@@ -788,43 +793,48 @@ def test_least_squares_without_weights_is_refused(network, reference):
     source="S6",
     symptom="The Hessian of my mean-and-variance network is not block diagonal, as the textbook says it is.",
 )
-def test_the_residuals_couple_the_information_of_the_two_heads(network, rng):
+@pytest.mark.parametrize("at", ["anywhere", "the optimum"])
+def test_the_residuals_couple_the_information_of_the_two_heads(at, network, rng):
     r"""
-    The residuals couple the observed information of the two heads, which a GLM's dispersion does in no data.
+    The residuals couple the observed information of the two heads, and at their optimum too.
 
     .. math:: n H = \sum_i x_i x_i^\top \otimes \frac{1}{\varphi_i}
               \begin{pmatrix} 1 & r_i \\ r_i & r_i^2 / 2 \end{pmatrix}, \quad r = y - \mu, \qquad
               \mathbb{E}\, n H = \sum_i x_i x_i^\top \otimes \begin{pmatrix} 1 / \varphi_i & 0 \\ 0 & 1/2 \end{pmatrix}
+
+    With one dispersion for all rows, as in a GLM, the sum of x r is the score: at the optimum nothing couples.
     """
-    heads, problem = network(spread(), HEADS), spread()
-    both = two_heads(rng)
+    heads, both = both_trained(network)
+    both = both if at == "the optimum" else two_heads(rng)
     put(heads, flat([both[1:], both[0]]))
     mean, log_dispersion = heads.predict().T
-    r, weight = problem.y[:, 0] - mean, np.exp(-log_dispersion)
+    r = spread().y[:, 0] - mean
 
-    assert_information(problem, heads, weight * np.array([[np.ones(problem.n), r], [r, r**2 / 2]]))
+    assert_information(heads, np.exp(-log_dispersion) * np.array([[r**0, r], [r, r**2 / 2]]))
 
 
 @pytest.mark.control("heads-share-information")
-def test_the_expected_information_is_refused(network, rng):
+def test_the_expected_information_is_refused(network):
     """The block diagonal matrix of the textbook, at the very optimum."""
     heads, both = both_trained(network)
     put(heads, flat([both[1:], both[0]]))
     n, weight = spread().n, np.exp(-heads.predict()[:, 1])
 
     with pytest.raises(AssertionError, match="not the same information"):
-        assert_information(spread(), heads, np.array([[weight, np.zeros(n)], [np.zeros(n), np.full(n, 0.5)]]))
+        assert_information(heads, np.array([[weight, np.zeros(n)], [np.zeros(n), np.full(n, 0.5)]]))
 
 
-def assert_information(problem, heads, weights):
-    """n H against the sum over the rows, (2, 2, n) weights of x x'; relative to the rows' contributions without sign."""
+def assert_information(heads, weights):
+    """n H is the sum over the rows of (2, 2, n) weights of x x'; relative to the rows' contributions without sign."""
+    problem, found = spread(), spread().n * heads.hessian()
     x = np.hstack([problem.X, np.ones((problem.n, 1))])  # the order of the weights: the kernel, then the bias
-    parts, sizes = (np.einsum("ij,ik,abi->jakb", rows, rows, w) for rows, w in ((x, weights), (np.abs(x), np.abs(weights))))
-    shape = heads.hessian().shape
-    floor = np.einsum("ij,ik,i->jk", np.abs(x), np.abs(x), np.sqrt(weights[0, 0] * np.abs(weights[1, 1])))
-    sizes = (sizes + floor[:, None, :, None]).reshape(shape)
-    found = problem.n * heads.hessian()
-    assert_same_values("information", problem, found, parts.reshape(shape), tolerances.curvature(problem.n), sizes)
+    mean, log_dispersion = heads.predict().T
+    r = np.abs(problem.y[:, 0]) + np.abs(mean)
+    without_sign = np.exp(-log_dispersion) * np.array([[r**0, r], [r, r**2 / 2]])
+    expected, size = (
+        np.einsum("ij,ik,abi->jakb", rows, rows, w).reshape(found.shape) for rows, w in ((x, weights), (np.abs(x), without_sign))
+    )
+    assert_same_values("information", problem, found, expected, tolerances.curvature(problem.n), size)
 
 
 ONE_DISPERSION = [p for p in problems.where(family=Gaussian, link=Identity) if p.kind in ("by-hand", "by-construction")]
@@ -866,7 +876,7 @@ def assert_dispersion_at_rest(problem, network, reference, degrees):
 @pytest.mark.claim(
     "loss-without-a-floor",
     source="S6",
-    symptom="The loss of my mean-and-variance network falls for ever, with a handful of rows to thank.",
+    symptom="The loss of my mean-and-variance network falls for ever, and one row is to blame.",
 )
 def test_a_row_that_both_heads_single_out_leaves_the_loss_no_floor(network, rng):
     r"""

@@ -13,30 +13,37 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from flint import arb
 
 from spec import problems, scoring
-from spec.engines.engine import Description, Evaluation, Fit
+from spec.engines.engine import Checked, Description, Evaluation, Fit
 from spec.evidence import agreement, tolerances
 from spec.evidence.agreement import (
     Measurement,
     assert_as_published,
+    assert_inference_as_published,
     assert_print_is_true,
+    assert_proven_inference,
     assert_same_curvature,
     assert_same_gradient,
+    assert_same_inference,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
+    assert_same_values,
     attainable_digits,
     attainable_errors,
     climb,
     digits,
     half_unit,
+    inferred,
     proven_optimum,
     recording,
     relative_errors,
     standard_errors_away,
 )
 from spec.evidence.enclosure import exact_mean
+from spec.evidence.exact import Exact, exact_inference
 from spec.evidence.points import anywhere
 from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.tolerances import Tolerance
@@ -519,6 +526,184 @@ class TestAttainable:
         assert close(attainable_errors(more, proven_optimum(more)), attainable_errors(one, proven_optimum(one)), rtol=1e-10)
 
 
+class TestValues:
+    PROBLEM = CASES[0][0]
+
+    def test_entries_are_held_one_by_one_relative_to_the_other_s(self):
+        other, tolerance = np.array([[4.0, -8.0], [0.5, 2.0]]), Tolerance(1e-6, "a millionth")
+        for place in places(other):
+            for by in (1.1e-6 * other[place], -1.1e-6 * other[place], np.nan, np.inf):
+                wrong = moved(other, place, by)
+                said = f"numbers{list(place)} = {float(wrong[place])!r}, expected {float(other[place])!r}"
+                with refused("numbers", self.PROBLEM, said):
+                    assert_same_values("numbers", self.PROBLEM, wrong, other, tolerance)
+            with recording() as collected:
+                assert_same_values("numbers", self.PROBLEM, moved(other, place, 0.9e-6 * other[place]), other, tolerance)
+            assert collected[0] == Measurement("numbers", str(self.PROBLEM), pytest.approx(6.05, abs=0.01), 6.0, "a millionth")
+
+    def test_or_relative_to_a_size(self):
+        other, size, tolerance = np.array([4.0, 0.0]), np.array([100.0, 1.0]), Tolerance(1e-6, "")
+        for place, by in (((0,), 1e-4), ((1,), 1e-6)):
+            assert_same_values("numbers", self.PROBLEM, moved(other, place, 0.9 * by), other, tolerance, size)
+            with refused("numbers", self.PROBLEM):
+                assert_same_values("numbers", self.PROBLEM, moved(other, place, 1.1 * by), other, tolerance, size)
+
+    def test_zero_is_zero_and_nothing_else_is(self):
+        assert_same_values("numbers", self.PROBLEM, 0.0, 0.0, Tolerance(1e-6, ""))
+        assert_same_values("numbers", self.PROBLEM, [0, 1], [0, 1], tolerances.unchanged())
+        with refused("numbers", self.PROBLEM, "numbers[0] = 1e-300, expected 0.0"):
+            assert_same_values("numbers", self.PROBLEM, 1e-300, 0.0, Tolerance(1e-6, ""))
+        with np.errstate(invalid="ignore"), refused("numbers", self.PROBLEM, "numbers[0] = nan"):
+            assert_same_values("numbers", self.PROBLEM, np.nan, np.nan, Tolerance(1e-6, ""))
+
+    def test_another_shape_is_refused(self):
+        with pytest.raises(AssertionError, match=r"^not the same numbers: shape \(1,\), expected \(2, 1\)"):
+            assert_same_values("numbers", self.PROBLEM, 1.0, [[1.0], [1.0]], Tolerance(1.0, ""))
+
+
+SATURATED = Problem.of("saturated", COUNTS, np.eye(3)[:, 1:], [[1.0], [2.0], [5.0]])
+INFERRED = [CASES[0][0], CASES[1][0], CASES[3][0], SATURATED]
+each_inferred = pytest.mark.parametrize("problem", INFERRED, ids=str)
+
+
+def sizes(problem: Problem, right) -> dict[str, np.ndarray]:
+    """What each entry is known relative to: residuals to what they are differences of, tails to what moves them."""
+    mean = problem.y - right.response_residuals
+    both = np.abs(problem.y) + np.abs(mean)
+    standardised = both * np.sqrt(problem.row_weights / problem.model.family.variance(mean))
+    known = {entry: np.abs(value) for entry, value in vars(right).items() if value is not None}
+    known["response_residuals"] = both
+    known["p_values"] = right.p_values * (1 + right.statistics**2)
+    if problem.k == 1:
+        known |= {"pearson_residuals": standardised, "deviance_residuals": standardised**2}
+    if problem is SATURATED:
+        known["deviance"] = 3.0
+    return known
+
+
+class TestInference:
+    @each_inferred
+    def test_each_entry_is_held_to_its_size_in_each_place(self, problem):
+        right = inferred(problem, RIGHT)
+        tolerance = tolerances.inference(attainable_digits(problem, proven_optimum(problem)))
+
+        with recording() as collected:
+            assert_same_inference(problem, right, right)
+        assert [m.measure for m in collected] == [f"inference ({e})" for e, value in vars(right).items() if value is not None]
+        assert {(m.digits, m.required, m.rule) for m in collected} == {(16.0, tolerance.digits, tolerance.reason)}
+        for entry, size in sizes(problem, right).items():
+            value = np.asarray(getattr(right, entry), dtype=float)
+            for place in places(value):
+                if np.broadcast_to(size, value.shape)[place] == 0:
+                    continue
+                for factor, sign in ((0.8, 1), (0.8, -1), (1.2, 1), (1.2, -1)):
+                    by = factor * sign * tolerance.value * np.broadcast_to(size, value.shape)[place]
+                    wrong = moved(value, place, by)
+                    if entry == "deviance_residuals":
+                        square = np.sign(value[place]) * value[place] ** 2 + by
+                        wrong[place] = np.sign(square) * np.sqrt(abs(square))
+                    mine = replace(right, **{entry: wrong})
+                    if factor < 1:
+                        assert_same_inference(problem, mine, right)
+                    else:
+                        with refused(rf"inference \({entry}\)", problem):
+                            assert_same_inference(problem, mine, right)
+                with refused(rf"inference \({entry}\)", problem):
+                    assert_same_inference(problem, replace(right, **{entry: moved(value, place, np.nan)}), right)
+
+    def test_what_the_other_has_not_is_not_asked_and_what_it_has_is(self):
+        problem = CASES[0][0]
+        right = inferred(problem, RIGHT)
+
+        for entry in ("aic", "wald", "leverage", "mean_interval"):
+            assert_same_inference(problem, right, replace(right, **{entry: None}))
+            with pytest.raises(AssertionError, match=rf"^not the same inference \({entry}\): "):
+                assert_same_inference(problem, replace(right, **{entry: None}), right)
+
+    def test_an_end_without_a_mean_is_none_for_both(self):
+        problem = CASES[0][0]
+        right = inferred(problem, RIGHT)
+        without = replace(right, mean_interval=moved(right.mean_interval, (2, 0), np.nan))
+
+        assert_same_inference(problem, without, without)
+        for mine, other in ((without, right), (right, without)):
+            with refused(r"inference \(mean_interval\)", problem, "mean_interval)[2, 0] = "):
+                assert_same_inference(problem, mine, other)
+
+    def test_ten_digits_or_what_the_problem_leaves(self):
+        assert tolerances.inference() == tolerances.inference(12.0) == Tolerance(1e-10, "10 digits of each number")
+        assert tolerances.inference(10.0) == tolerances.inference()
+        reason = "10 digits of each number, or what float64 can know of the worst coefficient"
+        assert tolerances.inference(7.5) == Tolerance(10**-7.5, reason)
+        assert tolerances.INFERENCE_DIGITS == 10.0
+
+    def test_an_engine_is_checked_once(self):
+        problem, checked = CASES[0][0], Checked(RIGHT)
+
+        assert inferred(problem, checked) is inferred(problem, checked)
+        assert inferred(problem, RIGHT) is not inferred(problem, RIGHT)
+
+    def test_singular_information_is_no_verdict(self):
+        class Flat(Right):
+            def evaluate(self, problem, params):
+                return replace(super().evaluate(problem, params), curvature=lambda: np.zeros((3, 3)))
+
+        message = "precondition failed: information: tiny poisson: the information at the fit of right is singular"
+        with pytest.raises(PreconditionFailed, match=f"^{message}$") as caught:
+            inferred(CASES[0][0], Flat())
+        assert isinstance(caught.value.__cause__, np.linalg.LinAlgError)
+
+
+class TestProvenInference:
+    @each_inferred
+    def test_errors_dispersion_and_deviance_have_ten_digits_in_each_place(self, problem):
+        right = inferred(problem, RIGHT)
+        known = sizes(problem, right)
+
+        with recording() as collected:
+            assert_proven_inference(problem, right)
+        entries = ("standard_errors", "observed_standard_errors", "dispersion", "deviance")
+        assert [m.measure for m in collected] == [f"proven {entry}" for entry in entries]
+        assert {(m.required, m.rule) for m in collected} == {(10.0, "10 digits of each number")}
+        for entry in entries:
+            value = np.asarray(getattr(right, entry), dtype=float)
+            for place in places(value):
+                size = np.broadcast_to(known[entry], value.shape)[place]
+                for by in (1.1e-10 * size, -1.1e-10 * size, np.nan):
+                    with refused(f"proven {entry}", problem):
+                        assert_proven_inference(problem, replace(right, **{entry: moved(value, place, by)}))
+                for by in (0.9e-10 * size, -0.9e-10 * size):
+                    assert_proven_inference(problem, replace(right, **{entry: moved(value, place, by)}))
+
+    def test_the_distance_is_to_the_far_side_of_the_ball(self, monkeypatch):
+        problem = CASES[0][0]
+        right, exact = inferred(problem, RIGHT), exact_inference(problem, proven_optimum(problem))
+        ball = arb(4.0, 1e-10)
+        monkeypatch.setattr(agreement, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
+
+        for deviance, admitted in (
+            (4.0, True),
+            (4 + 2.9e-10, True),
+            (4 - 2.9e-10, True),
+            (4 + 3.1e-10, False),
+            (4 - 3.1e-10, False),
+        ):
+            if admitted:
+                assert_proven_inference(problem, replace(right, deviance=deviance))
+            else:
+                with refused("proven deviance", problem, "expected 4.0"):
+                    assert_proven_inference(problem, replace(right, deviance=deviance))
+
+    @pytest.mark.parametrize("ball", [arb("nan"), arb(4.0, 1.0)], ids=["nan", "wide"])
+    def test_a_ball_that_is_wide_admits_nothing(self, ball, monkeypatch):
+        problem = CASES[0][0]
+        right, exact = inferred(problem, RIGHT), exact_inference(problem, proven_optimum(problem))
+        monkeypatch.setattr(agreement, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
+
+        with refused("proven deviance", problem):
+            assert_proven_inference(problem, replace(right, deviance=4.0))
+
+
 WRONG = {
     "mean": {"mean": lambda mean: mean * 1.01},
     "objective": {"loss": lambda loss: loss**2},
@@ -575,8 +760,21 @@ class TestClimb:
         assert asked[0] is params
         assert np.array_equal(asked[1].matrix, scoring.start(problem).matrix)
 
+    @pytest.mark.parametrize("spoiled", WRONG)
+    def test_the_last_rung_stands_on_means_curvature_and_optimum(self, spoiled):
+        problem, params = CASES[0]
+        wrong = self.Odd(**WRONG[spoiled])
+
+        climb("inference", problem, params, RIGHT, RIGHT)
+        for mine, other in ((wrong, RIGHT), (RIGHT, wrong)):
+            if spoiled in ("mean", "curvature", "optimum"):
+                with refused(r"inference \(\w+\)", problem):
+                    climb("inference", problem, params, mine, other)
+            else:
+                climb("inference", problem, params, mine, other)
+
     def test_a_rung_of_another_name_is_an_error(self):
-        message = "no rung is called 'means'; the rungs are mean, objective, gradient, curvature, optimum"
+        message = "no rung is called 'means'; the rungs are mean, objective, gradient, curvature, optimum, inference"
         with pytest.raises(ValueError, match=f"^{message}$"):
             climb("means", *CASES[0], RIGHT, RIGHT)
 
@@ -629,14 +827,14 @@ class TestPrinted:
         for free, held in ((values, True), (moved(values, (0, 0), 1.5e-15), False), (moved(values, (1, 0), 0.4), True)):
             with recording() as collected:
                 if held:
-                    agreement._judge_printed(problem, free, slack)
+                    agreement._judge_printed(problem, "entry", free, problem.published.coefficients, slack)
                 else:
-                    with refused("published digits", problem, "coefficient[0, 0] = "):
-                        agreement._judge_printed(problem, free, slack)
+                    with refused("published digits", problem, "entry[0, 0] = "):
+                        agreement._judge_printed(problem, "entry", free, problem.published.coefficients, slack)
             assert collected[0].rule == "half a unit in the last printed digit, or what float64 can know"
             assert math.isnan(collected[0].required)
         with recording() as collected:
-            agreement._judge_printed(self.printed("0.5", "-1.0", "2.0"), values, slack)
+            agreement._judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), slack)
         assert collected[0].rule == "half a unit in the last printed digit"
 
     def test_digits_are_relative_to_what_is_printed_and_absolute_where_that_is_zero(self):
@@ -648,32 +846,92 @@ class TestPrinted:
             ([[-100.0], [1.0], [0.0]], 0),
         ):
             with recording() as collected, suppress(AssertionError):
-                agreement._judge_printed(self.printed("100.00", "1.0", "0"), np.array(free), slack)
+                printed = self.printed("100.00", "1.0", "0")
+                agreement._judge_printed(printed, "entry", np.array(free), printed.published.coefficients, slack)
             assert collected[0].digits == pytest.approx(expected, abs=1e-9)
 
     def test_the_difference_from_the_print_is_taken_exactly(self):
         problem = self.printed("0.1000000000000000055511151231257827", "1.0", "1.0")
+        table = problem.published.coefficients
         with refused("published digits", problem):
-            agreement._judge_printed(problem, np.array([[0.1 + 2**-56], [1.0], [1.0]]), np.zeros((3, 1)))
-        agreement._judge_printed(problem, np.array([[0.1], [1.0], [1.0]]), np.zeros((3, 1)))
+            agreement._judge_printed(problem, "", np.array([[0.1 + 2**-56], [1.0], [1.0]]), table, np.zeros((3, 1)))
+        agreement._judge_printed(problem, "", np.array([[0.1], [1.0], [1.0]]), table, np.zeros((3, 1)))
 
     def test_a_problem_that_is_not_in_print_is_an_error(self):
-        with pytest.raises(AssertionError, match=r"^tiny poisson has no published answer"):
-            agreement._judge_printed(CASES[0][0], np.zeros((3, 1)), np.zeros((3, 1)))
+        problem = CASES[0][0]
+        asks = (
+            lambda: assert_print_is_true(problem),
+            lambda: assert_as_published(problem, RIGHT.fit(problem)),
+            lambda: assert_inference_as_published(problem, inferred(problem, RIGHT)),
+        )
+        for ask in asks:
+            with pytest.raises(AssertionError, match=r"^tiny poisson has no published answer"):
+                ask()
 
     def test_a_print_is_held_to_the_optimum_and_its_radius(self, monkeypatch):
         seen = {}
         problem = problems.get("spector-logit")
-        monkeypatch.setattr(agreement, "_judge_printed", lambda problem, free, slack: seen.update(free=free, slack=slack))
+        monkeypatch.setattr(
+            agreement,
+            "_judge_printed",
+            lambda problem, what, found, printed, slack: seen.update(what=what, found=found, printed=printed, slack=slack),
+        )
         optimum = proven_optimum(problem)
 
         assert_print_is_true(problem)
-        assert np.array_equal(seen["free"], optimum.centre + optimum.shift)
+        assert np.array_equal(seen["found"], optimum.centre + optimum.shift)
         assert close(seen["slack"], optimum.radius + 2 * UNIT * np.abs(optimum.centre), rtol=1e-12)
 
         assert_as_published(problem, RIGHT.fit(problem))
-        assert np.array_equal(seen["free"], problem.free(optimum.params))
+        assert (seen["what"], seen["printed"]) == ("coefficient", problem.published.true_coefficients)
+        assert np.array_equal(seen["found"], problem.free(optimum.params))
         assert close(seen["slack"], attainable_errors(problem, optimum))
+
+    @pytest.mark.parametrize(("attainable", "relative"), [(10.0, 1e-10), (15.0, (32 + 64) * UNIT)])
+    def test_inference_in_print_is_held_to_what_float64_knows(self, attainable, relative, monkeypatch):
+        """Of the worst coefficient, or of a sum over the rows, whichever is known less well."""
+        problem, seen = problems.get("spector-logit"), []
+        monkeypatch.setattr(agreement, "_judge_printed", lambda problem, *seen_: seen.append(seen_))
+        monkeypatch.setattr(agreement, "attainable_digits", lambda *_: attainable)
+        inference = inferred(problem, RIGHT)
+
+        assert_inference_as_published(problem, inference)
+
+        statistics = problem.published.true_statistics
+        assert [what for what, *_ in seen] == ["standard error", *statistics]
+        assert [printed for _, _, printed, _ in seen[1:]] == [((number,),) for number in statistics.values()]
+        assert seen[0][2] == problem.published.true_standard_errors
+        for what, found, _, slack in seen:
+            value = inference.standard_errors if what == "standard error" else np.array([[getattr(inference, what)]])
+            assert np.array_equal(found, value)
+            assert close(slack, relative * np.abs(value))
+
+    def test_each_digit_of_inference_in_print_is_required(self):
+        problem = problems.get("spector-logit")
+        inference, published = inferred(problem, RIGHT), problem.published
+
+        assert_inference_as_published(problem, inference)
+        assert_inference_as_published(problem, inference, published)
+        for name in published.true_statistics:
+            with refused("published digits", problem, f"{name}[0, 0] = "):
+                assert_inference_as_published(problem, replace(inference, **{name: getattr(inference, name) * (1 + 1e-9)}))
+        for j in range(4):
+            wrong = moved(inference.standard_errors, (j, 0), 1e-9)
+            with refused("published digits", problem, f"standard error[{j}, 0] = "):
+                assert_inference_as_published(problem, replace(inference, standard_errors=wrong))
+            assert_inference_as_published(problem, replace(inference, observed_standard_errors=wrong))
+        other = replace(published, true_statistics={"deviance": "7.5"})
+        with refused("published digits", problem, "deviance[0, 0] = ", "expected 7.5"):
+            assert_inference_as_published(problem, inference, other)
+
+    def test_errors_printed_from_the_observed_information_are_held_to_that(self):
+        problem = replace(problems.get("spector-logit"), tags=frozenset({"observed-information"}))
+        inference = inferred(problem, RIGHT)
+        wrong = inference.standard_errors + 1e-9
+
+        assert_inference_as_published(problem, replace(inference, standard_errors=wrong))
+        with refused("published digits", problem, "standard error["):
+            assert_inference_as_published(problem, replace(inference, observed_standard_errors=wrong))
 
     @pytest.mark.parametrize(
         ("printed", "half"),

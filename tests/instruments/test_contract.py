@@ -11,7 +11,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from spec import problems, scoring
+from spec import inference, problems, scoring
 from spec.engines import control
 from spec.engines.control import CONTROLS, RUNGS, Control, controls, steps
 from spec.engines.engine import Checked, Description, EngineError, Evaluation, Fit, load
@@ -175,6 +175,56 @@ class TestChecked:
 
         assert gone() is None
 
+    def test_inference_is_the_engine_s_own_if_it_has_one_and_is_made_once(self):
+        class Infers(Engine):
+            def infer(self, problem):
+                self.asked.append("infer")
+                return self.instead["infer"]
+
+        made = inference.infer(Checked(INSIDE), POISSON)
+        engine = Infers(infer=made)
+        checked = Checked(engine)
+
+        assert checked.infer(POISSON) is checked.infer(POISSON) is made
+        assert engine.asked == ["infer"]
+        with broken("Test.infer(tiny poisson) answered with NoneType, the contract says Inference."):
+            Checked(Infers(infer=None)).infer(POISSON)
+        with broken("Test.infer(tiny poisson) raised KeyError: 'infer'"):
+            Checked(Infers()).infer(POISSON)
+
+    def test_without_one_inference_is_made_of_fits_and_evaluations_that_are_checked(self):
+        fit = INSIDE.fit(POISSON)
+
+        class Plain:
+            describe, declines, fit = INSIDE.describe, INSIDE.declines, INSIDE.fit
+
+            def evaluate(self, problem, params):
+                return INSIDE.evaluate(problem, params)
+
+        checked, theirs = Checked(Plain()), INSIDE.infer(POISSON)
+
+        assert checked.infer(POISSON) is checked.infer(POISSON)
+        assert np.allclose(checked.infer(POISSON).standard_errors, fit.standard_errors, rtol=1e-9, atol=0)
+        assert checked.infer(POISSON).deviance == pytest.approx(theirs.deviance, rel=1e-10)
+
+        class Flat(Plain):
+            def evaluate(self, problem, params):
+                return replace(super().evaluate(problem, params), curvature=lambda: np.zeros((3, 3)))
+
+        with pytest.raises(np.linalg.LinAlgError):
+            Checked(Flat()).infer(POISSON)
+        with broken("Test.fit(tiny poisson) raised ValueError: no"):
+            Checked(Engine(fit=ValueError("no"))).infer(POISSON)
+
+    def test_standard_errors_of_a_fit_that_did_not_converge_may_be_infinite_but_are_there(self):
+        unknown = np.array([[np.inf], [np.nan], [1.0]])
+
+        assert self.ask("fit", converged=False, standard_errors=unknown).standard_errors is unknown
+        with broken("Test.fit(tiny poisson): standard_errors is NaN or infinite in 2 of 3 places."):
+            self.ask("fit", converged=True, standard_errors=unknown)
+        with broken("Test.fit(tiny poisson): standard_errors has shape (2, 1), the contract says (3, 1)."):
+            self.ask("fit", converged=False, standard_errors=unknown[1:])
+
     @pytest.mark.parametrize("error", [ValueError("no such thing"), ZeroDivisionError("by zero"), AssertionError("surely")])
     def test_an_engine_that_raises_is_broken(self, error):
         said = f"raised {type(error).__name__}: {error}"
@@ -302,14 +352,14 @@ APPLICABLE = [
 ]
 FAMILIES = {
     "Zeros": RUNGS,
-    "WrongLink": RUNGS,
-    "WrongLoss": ("objective", "gradient", "curvature", "optimum"),
+    "WrongLink": (*RUNGS, "inference"),
+    "WrongLoss": ("objective", "gradient", "curvature", "optimum", "inference"),
     "NoBias": RUNGS,
-    "Ridge": ("objective", "gradient", "curvature", "optimum"),
-    "StoppedEarly": ("optimum",),
-    "Nudged": ("optimum",),
-    "ClassesPermuted": RUNGS,
-    "Float32": RUNGS,
+    "Ridge": ("objective", "gradient", "curvature", "optimum", "inference"),
+    "StoppedEarly": ("optimum", "inference"),
+    "Nudged": ("optimum", "inference"),
+    "ClassesPermuted": (*RUNGS, "inference"),
+    "Float32": (*RUNGS, "inference"),
 }
 
 

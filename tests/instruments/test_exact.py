@@ -17,7 +17,7 @@ from spec import problems, scoring
 from spec.evidence.agreement import proven_optimum
 from spec.evidence.exact import exact_inference
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson, Tweedie
-from spec.links import Identity, Log, Logit, Softmax
+from spec.links import Identity, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
 from tests.instruments.outside import Formulas
@@ -155,9 +155,8 @@ class TestByHand:
         assert_exact(problem, [[arb(3) / 2, arb(2)]], deviance=4 * arb(4).log() + 4 * arb(2).log())
 
 
-CASES = [
-    small(model, *has)[0] for model in (COUNTS, LOGISTIC, OLS, SOFTMAX) for has in ((True, True, True), (False, True, False))
-]
+MODELS = (COUNTS, LOGISTIC, OLS, SOFTMAX, Model(Binomial(), Probit()), Model(Gamma(), Log()))
+CASES = [small(model, *has)[0] for model in MODELS for has in ((True, True, True), (False, True, False))]
 PLANTED = [problems.get(name) for name in ("binomial-cauchit", "gamma-log", "inverse-gaussian-log", "softmax-3-to-3")]
 
 
@@ -210,6 +209,25 @@ class TestBalls:
 
         assert one.deviance.overlaps(other.deviance)
         assert abs(float(one.deviance - other.deviance)) < 1e-12
+
+    @pytest.mark.parametrize("name", ["free_offset", "row_weights"])
+    @pytest.mark.parametrize("model", [COUNTS, SOFTMAX], ids=str)
+    def test_what_does_not_belong_together_is_an_error_and_not_cut(self, model, name):
+        y = np.eye(2)[[0, 1, 1, 0]] if model == SOFTMAX else column(1.0, 2.0, 3.0, 6.0)
+        problem = Problem.of("cut", model, groups(2, 2), y)
+        optimum = proven_optimum(problem)
+        for cut in (getattr(problem, name)[1:], getattr(problem, name)[:, :0]):
+            vars(problem)[name] = cut
+            with pytest.raises(ValueError, match=r"zip\(\)|to unpack"):
+                exact_inference(problem, optimum)
+            del vars(problem)[name]
+        for radius in (optimum.radius[1:], optimum.radius[:, :0]):
+            with pytest.raises(ValueError, match=r"zip\(\)"):
+                exact_inference(problem, replace(optimum, radius=radius))
+        wider = replace(problem.data, y=np.hstack([y, 0 * y[:, :1]]))  # one more class than there are means
+        vars(problem).update(free_offset=problem.free_offset, data=wider)
+        with pytest.raises(ValueError, match=r"zip\(\)|to unpack"):
+            exact_inference(problem, optimum)
 
     def test_working_precision_is_that_of_the_proof_whatever_it_was(self):
         with flint.ctx.workprec(20):

@@ -450,6 +450,7 @@ def test_families_are_described_so(family, response_domain, mu_domain, canonical
     """Each family names its responses, its means, its canonical link, and whether it has a dispersion."""
     assert (family.response_domain, family.mu_domain) == (response_domain, mu_domain)
     assert (family.canonical_link, family.has_dispersion) == (canonical_link, has_dispersion)
+    assert family.quasi_domain == (NON_NEGATIVE if response_domain == COUNTS else response_domain)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 
 from spec import inference, scoring
 from spec.engines.engine import Checked
-from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
+from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson
 from spec.inference import CONFIDENCE, Inference, Whitened, derive, expecting, infer, likelihood_dispersion, null_model
-from spec.links import Identity, Inverse, Log, Logit, Softmax
+from spec.links import Identity, Inverse, InverseSquared, Log, Logit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
 from tests.instruments.outside import Formulas
@@ -317,6 +317,10 @@ class TestByHand:
         end = 1 / (1 / 4 + tan(0.475 * pi) * 3 / 16)
 
         assert_says(infer(Engine(), problem), mean_interval=np.array([[np.nan, end]] * 2), dispersion=9 / 8)
+
+        further = Problem.of("further", Model(InverseGaussian(), InverseSquared()), empty(2), column(1.0, 7.0))
+        end = 1 / sqrt(1 / 16 + tan(0.475 * pi) * 3 / 32)
+        assert_says(infer(Engine(), further), mean_interval=np.array([[np.nan, end]] * 2), dispersion=18 / 64)
 
     def test_a_perfect_fit_has_no_errors_and_infinite_statistics(self):
         problem = replace(Problem.of("perfect", COUNTS, empty(3), np.full((3, 1), 2.0)), quasi=True)

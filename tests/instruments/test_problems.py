@@ -8,7 +8,7 @@ formulas of `spec.links` and `spec.families` alone, and then digit by digit.
 import importlib.util
 import re
 from collections import Counter
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import log, sqrt
@@ -822,6 +822,17 @@ class TestProblem:
         assert Problem.of("good", LOGISTIC, X, [[0], [1], [0.5]]).n == 3
         assert Problem.of("good", OLS, X[:, :0], Y).q == 1
         assert Problem.of("good", OLS, X, Y, intercept=False).q == 1
+
+    def test_quasi_likelihood_asks_for_no_more_than_a_kernel_and_has_a_dispersion(self):
+        rates = Problem.of("rates", COUNTS, X, Y / 2)
+        below = "bad: the response is outside the domain [0, inf) of the poisson family in 1 row (the first: 0). "
+
+        assert replace(rates, quasi=True).n == 3
+        assert [replace(rates, quasi=quasi).has_dispersion for quasi in (False, True)] == [False, True]
+        assert Problem.of("line", OLS, X, Y).has_dispersion
+        assert not rates.quasi
+        with pytest.raises(ProblemError, match=f"^{re.escape(below)}"):
+            _ = replace(Problem.of("bad", COUNTS, X, Y - 1.5), quasi=True).data
 
     def test_data_are_copied_and_named(self):
         mine = X.copy()

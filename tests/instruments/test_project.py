@@ -49,7 +49,9 @@ def test_a_stage_imports_only_stages_before_it(path):
         assert not module.startswith(("tests", *(f"spec.{stage}" for stage in later))), f"{name(path)} imports {module}"
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name == "spec" and p.name not in ("scoring.py", "inference.py")], ids=name)
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if p.parent.name == "spec" and p.name not in ("scoring.py", "inference.py")], ids=name
+)
 def test_the_vocabulary_imports_no_stage(path):
     """Links, families and models know of no problem, engine or evidence; scoring and inference know of problems."""
     for module in imports(path):

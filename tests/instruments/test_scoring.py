@@ -141,6 +141,26 @@ class TestLikelihood:
         assert close(scoring.normaliser(problem), log_likelihood(problem, mu) - kernel, 1e-11)
 
     @each_case
+    def test_a_dispersion_divides_the_kernel_and_is_in_the_normaliser_where_the_family_has_one(self, problem, params):
+        mu, weights = mean(problem, problem.free(params)), problem.row_weights / problem.trials
+        phi = 0.5 if problem.model.family.has_dispersion else 1.0
+        rows = zip(problem.y, mu, weights[:, 0] / phi, problem.trials[:, 0], strict=True)
+        expected = sum(log_density(problem.model, *row) for row in rows) - scoring.kernel(problem, params) / phi
+
+        assert close(scoring.normaliser(problem, 0.5), expected, 1e-11)
+
+    @pytest.mark.parametrize("model", [*PAIRS, SOFTMAX], ids=str)
+    def test_a_row_without_weight_says_nothing(self, model):
+        problem, params = small(model, intercept=True, weights=True, offset=False)
+        rows, data = np.arange(7) != 3, problem.data
+        without = replace(problem, load=lambda: replace(data, weights=np.where(rows, WEIGHTS, 0.0)))
+        kept = {name: None if getattr(data, name) is None else getattr(data, name)[rows] for name in ("weights", "trials")}
+        fewer = replace(problem, load=lambda: replace(data, X=data.X[rows], y=data.y[rows], **kept))
+
+        for function in (scoring.normaliser, lambda p: scoring.normaliser(p, 0.5), lambda p: scoring.log_likelihood(p, params)):
+            assert close(function(without), function(fewer))
+
+    @each_case
     def test_score_is_the_gradient_of_the_log_likelihood(self, problem, params):
         free = problem.free(params)
         numeric = slopes(lambda at: log_likelihood(problem, mean(problem, at)), free)
@@ -262,6 +282,12 @@ class TestDispersion:
         for n in (2, 3):
             problem = Problem.of("saturated", OLS, np.eye(3)[:n, 1:], np.arange(n)[:, None] * 1.0)
             assert scoring.dispersion(problem, problem.y + 2) == 4 * n
+
+    def test_quasi_likelihood_has_a_dispersion_whatever_the_family(self):
+        y, mu = np.array([[0.5], [2.0], [6.0]]), np.array([[2.0], [4.0], [3.0]])
+        problem = replace(Problem.of("rates", COUNTS, np.empty((3, 0)), y), quasi=True)
+
+        assert scoring.dispersion(problem, mu) == pytest.approx((1.5**2 / 2 + 4 / 4 + 9 / 3) / 2, rel=1e-15)
 
     def test_dispersion_is_one_where_the_family_has_none(self):
         for problem, params in CASES:
@@ -466,8 +492,9 @@ class TestWhite:
 
         with pytest.raises(np.linalg.LinAlgError):
             White.of(problem).direction(problem, params, np.ones((3, 1)))
-        with pytest.raises(np.linalg.LinAlgError):
-            White.of(problem).standard_errors(problem, params)
+        assert White.of(problem).standard_errors(problem, params).tolist() == [[np.inf]] * 3
+        classes = Problem.of("three classes", SOFTMAX, problem.X, np.eye(3)[[0, 1, 2, 0]], weights=[1, 1, 0, 0])
+        assert White.of(classes).standard_errors(classes, Params.from_matrix(np.zeros((3, 3)))).tolist() == [[np.inf] * 2] * 3
 
     def test_records_do_not_change_and_are_equal_to_themselves_only(self):
         white, ascent = White.of(CASES[0][0]), scoring.Ascent(CASES[0][1], 1.0, True, 1, "")
