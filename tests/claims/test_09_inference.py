@@ -134,19 +134,6 @@ def test_errors_off_by_a_billionth_are_refused(problem, reference):
 # -- expected and observed -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("canonical-information-is-one", source="S6", symptom="Newton and IRLS report the same errors: always?")
-@pytest.mark.parametrize("problem", CANONICAL, ids=str)
-def test_with_a_canonical_link_expected_and_observed_standard_errors_are_one(problem, params, subject):
-    r"""
-    With a canonical link expected and observed information are one matrix, at any weights, and so are the standard errors.
-
-    .. math:: \frac{\partial^2}{\partial\eta^2}\, k(y, h(\eta)) = -\frac{h'^2}{V} \quad \text{for every } y
-
-    The network's Hessian has no y in it.
-    """
-    assert_information_is_expected(problem, params, subject.evaluate(problem, params).information)
-
-
 @pytest.mark.claim("other-links-have-two-errors", source="S6", symptom="My probit's standard errors depend on the optimizer.")
 @pytest.mark.parametrize("problem", OTHERS, ids=str)
 def test_with_any_other_link_there_are_two_sets_of_standard_errors(problem, subject):
@@ -155,19 +142,11 @@ def test_with_any_other_link_there_are_two_sets_of_standard_errors(problem, subj
 
     .. math:: I_{\text{observed}} - I_{\text{expected}} = -\sum_i (y_i - \mu_i)\, \frac{d}{d\eta}\frac{h'}{V}\, x_i x_i^\top
 
-    They differ here by more than a ten-thousandth: that is sampling error, not rounding.
+    They differ here by more than a ten-thousandth: that is sampling error, not rounding. (Chapter 14 says what each is.)
     """
     inference = inferred(problem, subject)
 
     assert_two_sets(inference.standard_errors, inference.observed_standard_errors)
-
-
-@pytest.mark.control("canonical-information-is-one")
-@pytest.mark.parametrize("problem", OTHERS, ids=str)
-def test_another_link_is_refused_as_canonical(problem, params, reference):
-    """The observed information of a link that is not canonical."""
-    with pytest.raises(AssertionError, match="not the same information"):
-        assert_information_is_expected(problem, params, reference.evaluate(problem, params).information)
 
 
 @pytest.mark.control("other-links-have-two-errors")
@@ -178,14 +157,6 @@ def test_a_canonical_link_has_one_set(problem, reference):
 
     with pytest.raises(AssertionError, match="one set"):
         assert_two_sets(inference.standard_errors, inference.observed_standard_errors)
-
-
-def assert_information_is_expected(problem, params, information):
-    """Within the rounding of sums of n terms, relative to the largest."""
-    expected = scoring.expected_information(problem, params)
-    assert_same_values(
-        "information", problem, information, expected, tolerances.curvature(problem.n), np.abs(expected).max() + 0 * expected
-    )
 
 
 def assert_two_sets(expected, observed):
