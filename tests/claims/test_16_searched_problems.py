@@ -318,7 +318,7 @@ def assert_climbs(case, mine, other):
     """The first four rungs, held to balls, and to the other engine in the near interval."""
     __tracebackhide__ = True
     problem, here, there = case.drawn
-    assume_taken(mine, problem)
+    assume(mine.declines(problem) is None)
     found = [mine.evaluate(problem, at) for at in (here, there)]
     assert_same_mean(problem, here, found[0])
     for evaluate in [enclosed] if case.far or other.declines(problem) else [enclosed, other.evaluate]:
@@ -328,21 +328,18 @@ def assert_climbs(case, mine, other):
         assert_same_curvature(problem, here, found[0], expected[0])
 
 
-def assume_taken(engine, problem):
-    assume(engine.declines(problem) is None)
-
-
 def assert_same_gain(problem, points, mine, other, size=None):
     """
     Between two points my loss changes by -c/n times what the other's log-likelihood changes.
 
-    To (n + 64) u of what the two are computed from, see `loss_contributions`, and of the other's constants, which cancel.
+    To (n + 64) u of what the two are computed from, see `loss_contributions`, and of constants on either side, which cancel.
     """
     __tracebackhide__ = True
     found = -problem.n / mine[0].loss_scale * (mine[1].loss - mine[0].loss)
     expected = other[1].log_likelihood - other[0].log_likelihood
     if size is None:
-        size = sum(loss_contributions(problem, at) for at in points) + sum(abs(e.log_likelihood) for e in other)
+        sums = [problem.n / e.loss_scale * e.loss for e in mine] + [e.log_likelihood for e in other]
+        size = sum(loss_contributions(problem, at) for at in points) + np.abs(sums).sum()
     assert_same_values("objective", problem, found, expected, tolerances.loss(problem.n), size=size)
 
 
@@ -455,7 +452,7 @@ def assert_rescaled(case, engine, base):
     """Bit for bit: the means are equal, the loss and the score are so many times what they were."""
     __tracebackhide__ = True
     problem, params, _ = case.drawn
-    assume_taken(engine, problem)
+    assume(engine.declines(problem) is None)
     rng = np.random.default_rng(case.seed)
     units, weight = base ** rng.integers(-9, 10, size=problem.p), base ** rng.integers(-9, 10)
     weights = weight * (np.ones(problem.n) if problem.data.weights is None else problem.data.weights)
@@ -491,7 +488,7 @@ def assert_adds_up(case, engine, size):
     """Of two batches, a third of the rows and the rest, each counted as the size says: means, loss and score."""
     __tracebackhide__ = True
     problem, params, _ = case.drawn
-    assume_taken(engine, problem)
+    assume(engine.declines(problem) is None)
     order = np.random.default_rng(case.seed).permutation(problem.n)
     third = 1 + problem.n // 3
     parts = [rows_of(problem, order[:third]), rows_of(problem, order[third:])] if third < problem.n else [problem]

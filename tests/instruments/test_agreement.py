@@ -48,7 +48,7 @@ from spec.evidence.points import anywhere
 from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.tolerances import Tolerance
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
-from spec.links import Identity, Inverse, Log, Logit, Softmax
+from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem, Published
 from spec.problems.by_construction import GRID, PARAMETER_GRID
@@ -218,6 +218,11 @@ class TestMean:
             agreement._mean_slack(falling, Params([1.0], ONE.coef)),
             agreement._eta_error(falling, Params([1.0], ONE.coef)) / eta**2,
         )
+
+        scaled = Problem.of("on the grid", Model(Binomial(), Probit()), X, np.sign(COUNTED))
+        eta = scaled.eta(ONE)
+        density = np.exp(-(eta**2) / 2) / math.sqrt(2 * math.pi)
+        assert close(agreement._mean_slack(scaled, ONE), density * 2 * UNIT * np.abs(eta))
 
         classes = Problem.of("classes", SOFTMAX, X / 3, EYE)
         mu, error = classes.model.link.inverse(classes.eta(THREE)), agreement._eta_error(classes, THREE)
@@ -553,8 +558,9 @@ class TestValues:
         assert_same_values("numbers", self.PROBLEM, [0, 1], [0, 1], tolerances.unchanged())
         with refused("numbers", self.PROBLEM, "numbers[0] = 1e-300, expected 0.0"):
             assert_same_values("numbers", self.PROBLEM, 1e-300, 0.0, Tolerance(1e-6, ""))
-        with np.errstate(invalid="ignore"), refused("numbers", self.PROBLEM, "numbers[0] = nan"):
-            assert_same_values("numbers", self.PROBLEM, np.nan, np.nan, Tolerance(1e-6, ""))
+        for mine, other in ((np.nan, np.nan), (None, 1.0)):
+            with refused("numbers", self.PROBLEM, "numbers[0] = nan"):
+                assert_same_values("numbers", self.PROBLEM, mine, other, Tolerance(1e-6, ""))
 
     def test_another_shape_is_refused(self):
         with pytest.raises(AssertionError, match=r"^not the same numbers: shape \(1,\), expected \(2, 1\)"):
@@ -617,6 +623,10 @@ class TestInference:
 
         for entry in ("aic", "wald", "leverage", "mean_interval"):
             assert_same_inference(problem, right, replace(right, **{entry: None}))
+            last = list(vars(right))[-1] if entry != "leverage" else "wald"
+            with refused(rf"inference \({last}\)", problem):
+                wrong = replace(right, **{last: getattr(right, last) * 1.01})
+                assert_same_inference(problem, wrong, replace(right, **{entry: None}))
             with pytest.raises(AssertionError, match=rf"^not the same inference \({entry}\): "):
                 assert_same_inference(problem, replace(right, **{entry: None}), right)
 
@@ -649,9 +659,10 @@ class TestInference:
                 return replace(super().evaluate(problem, params), curvature=lambda: np.zeros((3, 3)))
 
         message = "precondition failed: information: tiny poisson: the information at the fit of right is singular"
-        with pytest.raises(PreconditionFailed, match=f"^{message}$") as caught:
-            inferred(CASES[0][0], Flat())
-        assert isinstance(caught.value.__cause__, np.linalg.LinAlgError)
+        for flat in (Flat(), Checked(Flat())):
+            with pytest.raises(PreconditionFailed, match=f"^{message}$") as caught:
+                inferred(CASES[0][0], flat)
+            assert isinstance(caught.value.__cause__, np.linalg.LinAlgError)
 
 
 class TestProvenInference:
@@ -835,7 +846,14 @@ class TestPrinted:
             assert math.isnan(collected[0].required)
         with recording() as collected:
             agreement._judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), slack)
-        assert collected[0].rule == "half a unit in the last printed digit"
+            agreement._judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), np.full((3, 1), 0.05))
+        assert [m.rule.partition(",")[::2] for m in collected] == [
+            ("half a unit in the last printed digit", ""),
+            ("half a unit in the last printed digit", " or what float64 can know"),
+        ]
+        for found in (values[1:], values[:, :0]):
+            with pytest.raises(ValueError, match=r"zip\(\)"):
+                agreement._judge_printed(problem, "entry", found, problem.published.coefficients, slack)
 
     def test_digits_are_relative_to_what_is_printed_and_absolute_where_that_is_zero(self):
         slack = np.zeros((3, 1))
@@ -1051,7 +1069,9 @@ class TestTolerances:
     def test_values_are_what_the_reasons_say(self):
         reason = "(n + 64) u, relative to the sum of the rows' contributions taken without sign"
         assert tolerances.mean() == Tolerance(
-            1.0, "4 units in the last place of the mean, plus h' times the rounding of eta (none on a dyadic grid)"
+            1.0,
+            "4 units in the last place of the mean, plus h' times the rounding of eta "
+            "(none on a dyadic grid, but for probit, which scales eta)",
         )
         assert tolerances.loss(1000) == Tolerance(
             1064 * 2.0**-53, "(n + 64) u: a sum of n terms in any order, each good to 64 roundings"
@@ -1066,6 +1086,28 @@ class TestTolerances:
         assert [tolerances.mean_ulps(k) for k in (1, 2, 3, 16)] == [4, 4.5, 5, 11.5]
         assert (tolerances.UNIT, tolerances.MEAN_ULPS, tolerances.FULL_DIGITS) == (UNIT, 4, 13.0)
         assert agreement.FLOAT64_DIGITS == 16.0
+
+    @pytest.mark.parametrize(
+        ("tolerance", "value"),
+        [
+            (tolerances.standard_errors(1000, 50.0), 1114 * UNIT),
+            (tolerances.single_mean(), 8 * 2.0**-24),
+            (tolerances.single_gradient(1000), 1064 * 2.0**-24),
+            (tolerances.normalised(1000), 1064 * UNIT),
+            (tolerances.descent(1000, 3.0), 2 * 1064 * 3 * UNIT),
+            (tolerances.second_order(0.5, 0.125), 4.0),
+            (tolerances.stopped(0.5), 1e-8 * 0.5001**2 / (1 - 0.5001**2)),
+            (tolerances.cut(10), 74 * UNIT),
+            (tolerances.differenced(100, 4), 32 * 20 * UNIT),
+            (tolerances.two_zeros(1000, 7.0), 2 * 1064 * 7 * UNIT),
+            (tolerances.unchanged(), UNIT),
+        ],
+        ids=lambda given: given.reason[:24] if isinstance(given, Tolerance) else "",
+    )
+    def test_values_of_the_others_are_what_their_reasons_say(self, tolerance, value):
+        assert tolerance.value == pytest.approx(value, rel=1e-14)
+        assert tolerance.digits == -math.log10(tolerance.value)
+        assert tolerance.reason.strip() == tolerance.reason != ""
 
     def test_digits_are_those_of_the_value(self):
         assert Tolerance(1e-13, "").digits == 13.0

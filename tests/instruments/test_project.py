@@ -71,6 +71,9 @@ def marked(kind):
                         yield found[1], path, node, text
 
 
+CONTROLS = list(marked("control"))
+
+
 def slug(case):
     return case[0]
 
@@ -109,7 +112,7 @@ def test_slugs_and_sentences_are_unique():
 def test_a_claim_has_a_control_beside_it(case):
     """In the same file something wrong is held to the same claim, and refused."""
     claimed, path, *_ = case
-    controls = [found for found, where, *_ in marked("control") if where == path]
+    controls = [found for found, where, *_ in CONTROLS if where == path]
 
     assert any(
         claimed == control or re.fullmatch(rf"{control}-(mean|objective|gradient|curvature|optimum)", claimed)
