@@ -148,11 +148,13 @@ def derive(
     Everything else by formula, from what a network gives: coefficients (q, m), means (n, k), the log-likelihood's kernel.
 
     ``expected`` and ``observed`` (q, m, s) are roots of the inverse information, ``null`` the means of the null model.
+    Raises LinAlgError for a perfect fit where the dispersion is to be estimated.
     """
     phi, n, size = scoring.dispersion(problem, mean), problem.n, free.size
+    if phi == 0:
+        raise np.linalg.LinAlgError("the fit is perfect, which leaves nothing to estimate the dispersion from")
     standard_errors = np.sqrt(phi) * np.linalg.norm(expected, axis=2)
-    with np.errstate(divide="ignore"):  # a perfect fit has no errors
-        statistics = free / standard_errors
+    statistics = free / standard_errors
     tail = stats.t(n - problem.q) if problem.has_dispersion else stats.norm()
     at = likelihood_dispersion(problem, mean)
     log_likelihood = kernel / at + scoring.normaliser(problem, at)

@@ -291,7 +291,7 @@ def attainable_digits(problem: Problem, optimum: Optimum) -> float:
 
 
 def inferred(problem: Problem, engine: Engine) -> Inference:
-    """An engine's inference; a fit at which the information is singular has none, and that is a failed precondition."""
+    """An engine's inference; a perfect fit, or one at which the information is singular, has none: a failed precondition."""
     checked = engine if isinstance(engine, Checked) else Checked(engine)
     try:
         return checked.infer(problem)

@@ -322,14 +322,6 @@ class TestByHand:
         end = 1 / sqrt(1 / 16 + tan(0.475 * pi) * 3 / 32)
         assert_says(infer(Engine(), further), mean_interval=np.array([[np.nan, end]] * 2), dispersion=18 / 64)
 
-    def test_a_perfect_fit_has_no_errors_and_infinite_statistics(self):
-        problem = replace(Problem.of("perfect", COUNTS, empty(3), np.full((3, 1), 2.0)), quasi=True)
-        root = np.full((1, 1, 1), 1 / sqrt(6))
-
-        found = derive(problem, column(log(2)), problem.y, 0.0, root, root, None)
-
-        assert_says(found, dispersion=0.0, standard_errors=column(0.0), statistics=column(np.inf), p_values=column(0.0))
-
 
 class TestClasses:
     COUNTED = np.array([[2.0, 3.0, 1.0], [1.0, 4.0, 5.0]])
@@ -497,3 +489,13 @@ class TestParts:
 
         for entry in ("dispersion", "deviance", "log_likelihood", "aic", "bic", "null_deviance", "likelihood_ratio", "wald"):
             assert type(getattr(found, entry)) is float, entry
+
+
+def test_a_perfect_fit_has_no_inference():
+    """Points on a line exactly: nothing is left from which the dispersion could be estimated, and that is said."""
+    problem = Problem.of("line", Model(Gaussian(), Identity()), [[0.0], [1.0], [2.0]], [[1.0], [3.0], [5.0]])
+    free, mean = np.array([[1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]])
+    root = np.ones((2, 1, 2))
+
+    with pytest.raises(np.linalg.LinAlgError, match="the fit is perfect"):
+        derive(problem, free, mean, 0.0, root, root, None)
