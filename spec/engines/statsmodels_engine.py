@@ -75,6 +75,8 @@ class StatsmodelsEngine:
                 return "MNLogit has no offset, no weights and no trials"
             if not np.isin(problem.y, (0, 1)).all():
                 return "MNLogit takes one class for each row, not shares"
+            if (problem.y.sum(axis=0) == 0).any():
+                return "MNLogit knows only classes that occur"
         elif type(problem.model.link).__name__ not in LINKS:
             return f"statsmodels has no {problem.model.link} link"
         return None

@@ -135,6 +135,7 @@ def test_statsmodels_loses_digits_of_small_means_under_cloglog():
         ({"weights": np.full(1000, 2.0)}, "MNLogit has no offset, no weights and no trials"),
         ({"offset": np.ones((1000, 3))}, "MNLogit has no offset, no weights and no trials"),
         ({"y": np.full((1000, 3), 1 / 3)}, "MNLogit takes one class for each row, not shares"),
+        ({"y": np.eye(3)[np.arange(1000) % 2]}, "MNLogit knows only classes that occur"),
     ],
 )
 def test_statsmodels_declines_what_mnlogit_cannot_express(data, why):
