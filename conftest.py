@@ -44,12 +44,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With -n, a chapter stays in one process: its problems are proven and fitted once."""
+    """With -n, a chapter stays in one process, and so do chapters 1 to 9: their problems are proven and fitted once."""
     if config.getoption("dist") != "load":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    return LoadFileScheduling(config, log)
+    class Chapters(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "the ladder" if nodeid.startswith("tests/claims/test_0") else super()._split_scope(nodeid)
+
+    return Chapters(config, log)
 
 
 # -- engines and points -------------------------------------------------------------------------------------------------
