@@ -42,7 +42,7 @@ class Inference:
     dispersion.
 
     ``mean_interval`` (n, 2) holds the mean with 95% confidence, its ends those of eta carried over; an end that is outside
-    the link's domain is NaN. Residuals are (n, k): ``response``
+    the link's domain, or the family's, is NaN. Residuals are (n, k): ``response``
     y - mu, ``pearson`` in units of the standard deviation, ``deviance`` the signed root of a row's deviance, the last two with
     the root of the row's weight. ``leverage`` (n,) is the diagonal of the hat matrix.
     """
@@ -198,10 +198,11 @@ def _by_row(problem: Problem, free: np.ndarray, mean: np.ndarray, phi: float, ex
     spread = np.linalg.norm(problem.design @ expected[:, 0, :], axis=1)[:, None]  # of eta, at dispersion 1
     reach = tail.ppf((1 + CONFIDENCE) / 2) * np.sqrt(phi) * spread
     ends = np.hstack([eta - reach, eta + reach])
-    with np.errstate(invalid="ignore"):
-        interval = np.where(link.eta_domain.contains(ends), link.inverse(ends), np.nan)
+    with np.errstate(all="ignore"):  # outside the domain a formula gives what it gives
+        means = link.inverse(ends)
+        inside = link.eta_domain.contains(ends) & family.mu_domain.contains(means)
     return {
-        "mean_interval": interval,
+        "mean_interval": np.where(inside, means, np.nan),
         "pearson_residuals": residuals * np.sqrt(weights / family.variance(mean)),
         "deviance_residuals": np.sign(residuals) * np.sqrt(np.maximum(weights * family.unit_deviance(problem.y, mean), 0)),
         "leverage": (scoring.expected_weights(problem, problem.params(free))[:, 0] * spread**2)[:, 0],

@@ -28,7 +28,7 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
 
     The right side is computed in ball arithmetic. The planted problems have data and weights on a dyadic grid, where
     float64 sums eta without rounding: what is left is the activation. (Softmax divides by a sum; each of its terms but one may
-    round by half a unit more.)
+    round by half a unit more. Probit scales eta by the root of 2, which rounds it.)
     """
     assert_same_mean(problem, params, subject.evaluate(problem, params))
 
