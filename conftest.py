@@ -34,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
     config.stash[ENGINES] = {}
+    if getattr(config.option, "numprocesses", None):  # with -n an option that names no engine is said here, not by each process
+        for option in ("--subject", "--reference"):
+            if config.getoption(option) != DEFAULTS[option]:
+                _load(config, option)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
