@@ -89,12 +89,14 @@ def test_an_engine_that_breaks_is_not_an_engine_that_is_refused(engine, outcome,
         ("tests.instruments.outside:Incomplete", "lacks the methods declines, evaluate, fit"),
     ],
 )
-def test_an_option_that_names_no_engine_is_a_usage_error(engine, why):
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two"])
+def test_an_option_that_names_no_engine_is_a_usage_error(engine, why, processes):
     """An engine that cannot be loaded ends the run with what is missing, not with failures."""
-    status, said = run(*CHAPTERS, "-k", "binomial-probit", "--subject", engine)
+    status, said = run(*CHAPTERS, *processes, "-k", "binomial-probit", "--subject", engine)
 
     assert status == 4
-    assert f"--subject: engine {engine!r}:" in said
+    assert said.count(f"--subject: engine {engine!r}:") == 1
+    assert "INTERNALERROR" not in said
     assert why in said
 
 
