@@ -56,8 +56,9 @@ def curvature(n: int) -> Tolerance:
 
 
 def planted_optimum() -> Tolerance:
-    """Of the worst coefficient, on problems that are built to be well conditioned with no coefficient near zero."""
-    return Tolerance(10**-FULL_DIGITS, f"{FULL_DIGITS:g} digits in the worst coefficient of a planted problem")
+    """Of the worst coefficient, or of its standard error where that is larger, on problems built to be well conditioned."""
+    reason = f"{FULL_DIGITS:g} digits in the worst coefficient of a planted problem, or in its standard error if that is larger"
+    return Tolerance(10**-FULL_DIGITS, reason)
 
 
 INFERENCE_DIGITS = 10.0  # asked of every number about a fit: formulas of the mean and of the inverse information

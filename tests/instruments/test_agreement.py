@@ -454,6 +454,18 @@ class TestOptimum:
             assert ("of a planted problem" in collected[0].rule) is planted
             assert collected[0].required <= 13.0
 
+    def test_a_planted_coefficient_next_to_zero_is_worth_its_standard_error(self):
+        """A slope of 5e-7 with a standard error of 0.6, moved by 1e-14: 8 digits of the one, 14 of the other."""
+        model = problems.get("gaussian-identity").model
+        flat = problems.Problem.of("flat", model, [[-1.0], [0.0], [1.0]], [[1.0], [0.0], [1.000001]])
+        flat = replace(flat, kind="by-construction")
+        right = RIGHT.fit(flat)
+        near, far = (replace(right, params=Params(right.params.intercept, right.params.coef + by)) for by in (1e-14, 1e-12))
+
+        assert_same_optimum(flat, near)
+        with pytest.raises(AssertionError, match="not the same optimum"):
+            assert_same_optimum(flat, far)
+
     def test_a_fit_that_did_not_converge_is_no_verdict(self):
         problem = CASES[0][0]
         fit = replace(RIGHT.fit(problem), converged=False, reason="tired")
@@ -1078,7 +1090,8 @@ class TestTolerances:
         )
         assert tolerances.gradient(1000) == Tolerance(1064 * 2.0**-53, reason)
         assert tolerances.curvature(1000) == Tolerance(1064 * 2.0**-53, reason)
-        assert tolerances.planted_optimum() == Tolerance(1e-13, "13 digits in the worst coefficient of a planted problem")
+        planted = "13 digits in the worst coefficient of a planted problem, or in its standard error if that is larger"
+        assert tolerances.planted_optimum() == Tolerance(1e-13, planted)
         for attainable, value in ((10.5, 10**-10.5), (13.0, 1e-13), (15.0, 1e-13), (0.0, 1.0)):
             assert tolerances.optimum(attainable) == Tolerance(
                 value, "what a backward stable fit in float64 can know of the worst coefficient"
