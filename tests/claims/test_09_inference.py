@@ -68,7 +68,7 @@ SPOILED = {
     "residuals turned round": lambda p, i: replace(i, response_residuals=-i.response_residuals),
 }
 BY_ROW = {
-    "intervals a billionth narrower": lambda p, i: replace(i, mean_interval=i.mean_interval * [1 + 1e-9, 1 - 1e-9]),
+    "intervals a millionth narrower": lambda p, i: replace(i, mean_interval=i.mean_interval * [1 + 1e-6, 1 - 1e-6]),
     "residuals a millionth smaller": lambda p, i: replace(i, pearson_residuals=i.pearson_residuals * (1 - 1e-6)),
     "unsigned": lambda p, i: replace(i, deviance_residuals=np.abs(i.deviance_residuals)),
     "uniform leverage": lambda p, i: replace(i, leverage=np.full(p.n, p.q / p.n)),
