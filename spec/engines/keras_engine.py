@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from spec import scoring
 from spec.engines.engine import PLAIN, Description, Evaluation, Fit, Recipe
 from spec.engines.keras_network import Network
+from spec.engines.keras_versions import VERSION, keras
 from spec.model import Params
 from spec.problems import Problem
 
@@ -28,7 +28,7 @@ class KerasEngine:
         self._networks: WeakKeyDictionary[Problem, Network] = WeakKeyDictionary()
 
     def describe(self) -> Description:
-        versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
+        versions = {"keras": VERSION, "tensorflow": tf.__version__}
         return Description("Keras", versions, keras.backend.backend(), keras.backend.floatx(), "https://keras.io")
 
     def declines(self, problem: Problem) -> str | None:

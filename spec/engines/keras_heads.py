@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from spec.engines.engine import Recipe
+from spec.engines.keras_versions import keras, unrounded
 from spec.problems import Problem
 
 
@@ -57,6 +57,7 @@ class Thresholds(keras.layers.Layer):
         return tf.concat([self.below(distance[:, :1]), inner, self.below(-distance[:, -1:])], axis=1)
 
 
+@unrounded
 class LocationScale(keras.losses.Loss):
     """Minus the normal log-likelihood of the outputs mu and log phi, less its constant log(2 pi) / 2."""
 

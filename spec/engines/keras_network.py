@@ -18,12 +18,12 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # CUDA and oneDNN notices on every import
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from spec.engines import keras_heads
 from spec.engines.engine import PLAIN, Recipe, Training
+from spec.engines.keras_versions import keras, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model, Params
@@ -73,7 +73,8 @@ def activation(link: Link) -> Any:
     return ACTIVATIONS.get(link) or (lambda eta: link.inverse(eta, TENSORFLOW))
 
 
-@keras.saving.register_keras_serializable("spec")
+@keras.utils.register_keras_serializable("spec")
+@unrounded
 class NegativeLogLikelihood(keras.losses.Loss):
     """Minus the kernel of a family: a loss for every family that Keras has none for."""
 
@@ -93,7 +94,7 @@ def loss(model: Model, built_in: bool = False) -> tuple[keras.losses.Loss, float
             known = ", ".join(family.__name__ for family in BUILT_IN)
             raise ValueError(f"Keras has no loss for the {model.family} family; it has some for {known}.")
         kind, scale = BUILT_IN[type(model.family)]
-        return kind(), scale
+        return (kind if built_in else unrounded(kind))(), scale
     return NegativeLogLikelihood(model.family), 1.0
 
 

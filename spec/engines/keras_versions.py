@@ -1,0 +1,28 @@
+"""Keras from 2.8 to 3: what differs between its versions, each difference once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from packaging.version import Version
+
+VERSION: str = keras.__version__
+RELEASE = Version(VERSION).release
+
+if RELEASE < (3,):  # before 2.13 the module of this name lacks some of the public API, which is TensorFlow's
+    import tensorflow as tf
+    from tensorflow import keras
+
+
+class Unrounded(keras.losses.Loss):
+    """The mean over the rows in their own precision. Before 2.10 Keras rounds each row's loss to float32, in float64 too."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        rows = self.call(y_true, y_pred)
+        return tf.reduce_mean(rows if sample_weight is None else rows * tf.reshape(sample_weight, tf.shape(rows)))
+
+
+def unrounded(loss: type) -> type:
+    """The class of a loss, with `Unrounded` for its reduction where Keras rounds."""
+    return type(loss.__name__, (Unrounded, loss), {}) if RELEASE < (2, 10) else loss
