@@ -7,17 +7,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import statsmodels
 from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.discrete.discrete_model import MNLogit
-from statsmodels.genmod import families
-from statsmodels.genmod.families import links
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.regression.linear_model import OLS
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning
 
 from spec import scoring
+from spec.engines import statsmodels_versions as versions
 from spec.engines.engine import Description, Evaluation, Fit, Likelihood, Recipe
 from spec.engines.statsmodels_beyond import Conditional, Ordered
 from spec.engines.statsmodels_inference import inference
@@ -35,27 +33,28 @@ PARAMETERS: dict[str, Any] = {
     "NegativeBinomial": lambda family: {"alpha": family.alpha},
     "Tweedie": lambda family: {"var_power": family.power},
 }
-LINKS: dict[str, Any] = {
-    "Identity": lambda link: links.Identity(),
-    "Log": lambda link: links.Log(),
-    "Logit": lambda link: links.Logit(),
-    "Probit": lambda link: links.Probit(),
-    "Cauchit": lambda link: links.Cauchy(),
-    "CLogLog": lambda link: links.CLogLog(),
-    "LogLog": lambda link: links.LogLog(),
-    "LogComplement": lambda link: links.LogC(),
-    "Inverse": lambda link: links.InversePower(),
-    "InverseSquared": lambda link: links.InverseSquared(),
-    "Sqrt": lambda link: links.Sqrt(),
-    "Power": lambda link: links.Power(power=link.exponent),
-    "NegativeBinomialLink": lambda link: links.NegativeBinomial(alpha=link.alpha),
+LINKS: dict[str, tuple[str, Any]] = {
+    "Identity": ("Identity", lambda link: {}),
+    "Log": ("Log", lambda link: {}),
+    "Logit": ("Logit", lambda link: {}),
+    "Probit": ("Probit", lambda link: {}),
+    "Cauchit": ("Cauchy", lambda link: {}),
+    "CLogLog": ("CLogLog", lambda link: {}),
+    "LogLog": ("LogLog", lambda link: {}),
+    "LogComplement": ("LogC", lambda link: {}),
+    "Inverse": ("InversePower", lambda link: {}),
+    "InverseSquared": ("InverseSquared", lambda link: {}),
+    "Sqrt": ("Sqrt", lambda link: {}),
+    "Power": ("Power", lambda link: {"power": link.exponent}),
+    "NegativeBinomialLink": ("NegativeBinomial", lambda link: {"alpha": link.alpha}),
 }
 
 
 def family(model: Model) -> Any:
-    """statsmodels' family object with its link, whether or not its list of safe links has the pair."""
-    name, link = type(model.family).__name__, LINKS[type(model.link).__name__](model.link)
-    return getattr(families, name)(link, check_link=False, **PARAMETERS[name](model.family))
+    """statsmodels' family object with its link."""
+    name, (link, parameters) = type(model.family).__name__, LINKS[type(model.link).__name__]
+    link = versions.link_class(link)(**parameters(model.link))
+    return versions.family(name, link, **PARAMETERS[name](model.family))
 
 
 class StatsmodelsEngine:
@@ -65,9 +64,7 @@ class StatsmodelsEngine:
         self._results: WeakKeyDictionary[Problem, Any] = WeakKeyDictionary()
 
     def describe(self) -> Description:
-        return Description(
-            "statsmodels", {"statsmodels": statsmodels.__version__}, "numpy", "float64", "https://www.statsmodels.org"
-        )
+        return Description("statsmodels", {"statsmodels": versions.VERSION}, "numpy", "float64", "https://www.statsmodels.org")
 
     def declines(self, problem: Problem) -> str | None:
         if isinstance(problem.model.family, Multinomial):
@@ -77,8 +74,10 @@ class StatsmodelsEngine:
                 return "MNLogit takes one class for each row, not shares"
             if (problem.y.sum(axis=0) == 0).any():
                 return "MNLogit knows only classes that occur"
-        elif type(problem.model.link).__name__ not in LINKS:
+        elif (link := type(problem.model.link).__name__) not in LINKS:
             return f"statsmodels has no {problem.model.link} link"
+        else:
+            return versions.declines(type(problem.model.family).__name__, LINKS[link][0])
         return None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
@@ -175,7 +174,7 @@ class StatsmodelsEngine:
         """The fit, and its last step in standard errors; None and infinity where a step left the domain (IRLS halves none)."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
-            warnings.simplefilter("ignore", PerfectSeparationWarning)
+            warnings.simplefilter("ignore", versions.PerfectSeparationWarning)
             try:
                 # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
                 results = model.fit(
@@ -228,7 +227,7 @@ class StatsmodelsEngine:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # reported in the answer
             # Newton is quadratic: a last step of 1e-10 leaves rounding alone. Its ridge of 1e-10 would slow the end
-            results = model.fit(method="newton", tol=1e-10, maxiter=100, disp=0, ridge_factor=0)
+            results = model.fit(method="newton", tol=1e-10, maxiter=100, disp=0, **versions.NEWTON)
         self._results[problem] = results
         free = np.asarray(results.params)
         converged = bool(results.mle_retvals["converged"])
