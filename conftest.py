@@ -181,6 +181,19 @@ def params(request: pytest.FixtureRequest, _points: dict[Any, Any]) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """A claim may make a problem of another: one that an engine declines is out of its scope as well."""
+    from spec.engines.engine import Declined
+
+    try:
+        return (yield)
+    except Declined as declined:
+        if _case(pyfuncitem) is None:
+            raise
+        pytest.skip(str(declined))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if item.get_closest_marker("claim") is None:
         return (yield)

@@ -184,6 +184,10 @@ class EngineError(RuntimeError):
     """An engine broke: it raised, or returned what the contract forbids. Not a verdict on any claim."""
 
 
+class Declined(Exception):
+    """An engine was asked about a problem that it declines: the claim is out of its scope."""
+
+
 class Checked:
     """
     An engine whose every answer is held against the contract: shapes, and no NaN or infinity.
@@ -226,12 +230,19 @@ class Checked:
         Raises LinAlgError where the information at the fit is singular.
         """
         if problem not in self._inferences:
+            self._scope(problem)
             own = getattr(self.engine, "infer", None)
             self._inferences[problem] = self._guard("infer", problem, own, problem) if own else inference.infer(self, problem)
             self._is_a(Inference, problem, "infer", self._inferences[problem])
         return self._inferences[problem]
 
+    def _scope(self, problem: Problem) -> None:
+        """A problem that a claim derives from another is asked about only if the engine can express it."""
+        if (why := self.engine.declines(problem)) is not None:
+            raise Declined(f"declined by {self.describe().name}: {why}")
+
     def _evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        self._scope(problem)
         answer = self._guard("evaluate", problem, self.engine.evaluate, problem, params)
         self._is_a(Evaluation, problem, "evaluate", answer)
         self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
@@ -247,6 +258,7 @@ class Checked:
         return information
 
     def _fit(self, problem: Problem) -> Fit:
+        self._scope(problem)
         answer = self._guard("fit", problem, self.engine.fit, problem)
         self._is_a(Fit, problem, "fit", answer)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
@@ -260,6 +272,8 @@ class Checked:
     def _guard(self, method: str, problem: Problem, call: Callable[..., Any], *args: object) -> Any:
         try:
             return call(*args)
+        except Declined:  # by an engine inside this one
+            raise
         except Exception as error:
             raise EngineError(f"{self.describe().name}.{method}({problem}) raised {type(error).__name__}: {error}") from error
 

@@ -14,7 +14,7 @@ import pytest
 from spec import inference, problems, scoring
 from spec.engines import control
 from spec.engines.control import CONTROLS, RUNGS, Control, controls, steps
-from spec.engines.engine import Checked, Description, EngineError, Evaluation, Fit, load
+from spec.engines.engine import Checked, Declined, Description, EngineError, Evaluation, Fit, load
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
 from spec.links import Identity, Inverse, Log, Logit, NegativeBinomialLink, Probit, Softmax, Sqrt
 from spec.model import Model, Params
@@ -37,7 +37,7 @@ class Engine:
     """Answers ones in the right shapes, but for what it is told to answer instead; counts what it is asked."""
 
     def __init__(self, problem: Problem = POISSON, **instead):
-        self.instead, self.asked = instead, []
+        self.instead, self.asked, self.outputs = instead, [], problem.k
         n, p, k, q, m = problem.n, problem.p, problem.k, problem.q, problem.free_outputs
         information = instead.pop("information", np.ones((q * m, q * m)))
 
@@ -54,7 +54,7 @@ class Engine:
         return Description("Test", {"test": "1.0"})
 
     def declines(self, problem):
-        return None if problem is POISSON else f"not {problem}"
+        return None if problem.k == self.outputs else f"not {problem}"
 
     def evaluate(self, problem, params):
         self.asked.append("evaluate")
@@ -235,6 +235,17 @@ class TestChecked:
             Checked(Engine(fit=error)).fit(POISSON)
         with broken(f"Test.evaluate(tiny poisson) {said}"):
             _ = Checked(Engine(information=error)).evaluate(POISSON, ONE).information
+
+    def test_what_it_declines_it_is_not_asked(self):
+        checked = Checked(engine := Engine())
+        for ask in (checked.fit, checked.infer, lambda problem: checked.evaluate(problem, THREE)):
+            with pytest.raises(Declined, match=r"^declined by Test: not tiny softmax$"):
+                ask(GROUPS)
+        assert not engine.asked
+
+    def test_what_an_engine_inside_it_declines_is_declined(self):
+        with pytest.raises(Declined, match="^by another$"):
+            Checked(Engine(fit=Declined("by another"))).fit(POISSON)
 
     def test_an_answer_of_another_kind_is_broken(self):
         with broken("Test.evaluate(tiny poisson) answered with NoneType, the contract says Evaluation."):
