@@ -16,5 +16,7 @@ Reading order, each stage knowing only those before it:
 * `spec.problems`: about what. Data and a model, with answers by hand, by construction, or in print.
 * `spec.engines`: by whom. One file for each library, all behind the contract in `spec.engines.engine`.
 * `spec.evidence`: judged how. A proof of where the optimum is, and assertions in digits.
-* `spec.report`: told where. The table that ends a run.
+* `spec.report`: told where. The table that ends a run, its evidence as a file, and the known gaps.
 """
+
+__version__ = "0.2.0"  # of the claims: evidence of different versions is not compared

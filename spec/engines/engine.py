@@ -40,7 +40,8 @@ class Evaluation:
     ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale`` the factor in
     loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
-    first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`.
+    first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`. ``engine`` is the
+    name of who answered, which `Checked` fills in.
     """
 
     mean: np.ndarray
@@ -49,6 +50,7 @@ class Evaluation:
     log_likelihood: float
     score: np.ndarray
     curvature: Callable[[], np.ndarray]
+    engine: str = ""
 
     @cached_property
     def information(self) -> np.ndarray:
@@ -76,6 +78,7 @@ class Fit:
     standard_errors: np.ndarray
     deviance: float
     log_likelihood: float
+    engine: str = ""  # the name of who answered, which `Checked` fills in
 
 
 class Engine(Protocol):
@@ -235,7 +238,7 @@ class Checked:
         self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
         for name in ("loss", "loss_scale", "log_likelihood"):
             self._shape(problem, "evaluate", name, getattr(answer, name), ())
-        return replace(answer, curvature=lambda: self._information(problem, answer))
+        return replace(answer, curvature=lambda: self._information(problem, answer), engine=self.describe().name)
 
     def _information(self, problem: Problem, answer: Evaluation) -> np.ndarray:
         information = self._guard("evaluate", problem, answer.curvature)
@@ -252,7 +255,7 @@ class Checked:
         self._shape(problem, "fit", "standard_errors", errors, (problem.q, problem.free_outputs))
         for name in ("deviance", "log_likelihood"):
             self._shape(problem, "fit", name, getattr(answer, name), ())
-        return answer
+        return replace(answer, engine=self.describe().name)
 
     def _guard(self, method: str, problem: Problem, call: Callable[..., Any], *args: object) -> Any:
         try:

@@ -37,13 +37,21 @@ Table = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, on which problem: the digits found, the digits required, and the rule that requires them."""
+    """
+    What was measured, on which problem: the digits found, the digits required, and the rule that requires them.
+
+    ``engine`` is the name of the engine that answered, where the answer says it. Of a fit that is held to a proven optimum
+    also its distance from it, and the radius of the ball that encloses the optimum, both in standard errors.
+    """
 
     measure: str
     problem: str
     digits: float
     required: float
     rule: str
+    engine: str = ""
+    standard_errors: float | None = None
+    radius: float | None = None
 
 
 _measurements: ContextVar[list[Measurement] | None] = ContextVar("measurements", default=None)
@@ -67,11 +75,27 @@ def digits(relative_error: float) -> float:
     return FLOAT64_DIGITS if relative_error <= 10**-FLOAT64_DIGITS else float(-np.log10(relative_error))
 
 
-def _judge(measure: str, problem: Problem, error: float, tolerance: Tolerance, found: str, shown: float | None = None) -> None:
-    """Record, then raise where ``error`` exceeds the tolerance. ``shown`` is the error to report in digits, if another."""
+def _judge(
+    measure: str,
+    problem: Problem,
+    error: float,
+    tolerance: Tolerance,
+    found: str,
+    shown: float | None = None,
+    by: object = None,
+    **more: float,
+) -> None:
+    """
+    Record, then raise where ``error`` exceeds the tolerance.
+
+    ``shown`` is the error to report in digits, if another; ``by`` the answer that is judged, if it knows its engine;
+    ``more`` are fields of `Measurement`.
+    """
     __tracebackhide__ = True
     required = tolerance.digits if shown is None else float("nan")
-    measurement = Measurement(measure, str(problem), digits(error if shown is None else shown), required, tolerance.reason)
+    found_digits = digits(error if shown is None else shown)
+    engine = getattr(by, "engine", "")
+    measurement = Measurement(measure, str(problem), found_digits, required, tolerance.reason, engine, **more)
     collected = _measurements.get()
     if collected is not None:
         collected.append(measurement)
@@ -133,6 +157,7 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
         tolerances.mean(),
         _worst(error / allowed, mine.mean, nearest, "mean"),
         relative,
+        by=mine,
     )
 
 
@@ -176,7 +201,7 @@ def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation],
     expected = -scale / n * (other[1].log_likelihood - other[0].log_likelihood)
     size = max(abs(e.loss) for e in mine) + scale / n * max(abs(e.log_likelihood) for e in other)
     found = f"the loss changes by {gained!r}, -{scale:g}/n times the log-likelihood by {expected!r}"
-    _judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found)
+    _judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found, by=mine[0])
 
 
 def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
@@ -186,7 +211,7 @@ def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, oth
     rows = slice(0 if problem.intercept else 1, None)
     error = np.abs(mine.score - other.score)[rows] / np.maximum(size, np.finfo(float).tiny)
     found = _worst(error, mine.score[rows], other.score[rows], "score")
-    _judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found)
+    _judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
 
 
 def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
@@ -196,7 +221,7 @@ def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, ot
     size = scoring.gram(np.abs(problem.design), np.abs(W) + _residual_weights(problem, params)[:, None, None])
     error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
     found = _worst(error, mine.information, other.information, "information")
-    _judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found)
+    _judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
 
 
 def _row_contributions(problem: Problem, params: Params) -> np.ndarray:
@@ -249,12 +274,13 @@ def assert_same_optimum(problem: Problem, mine: Fit) -> None:
     if planted:  # responses are drawn: a coefficient may come out next to zero, and is then worth its standard error
         error = np.minimum(error, optimum.distance(mine.params) / np.maximum(optimum.standard_errors, np.finfo(float).tiny))
     tolerance = tolerances.planted_optimum() if planted else tolerances.optimum(attainable_digits(problem, optimum))
+    away = standard_errors_away(optimum, mine.params)
+    radius = float((optimum.radius / np.maximum(optimum.standard_errors, np.finfo(float).tiny)).max())
     found = (
         _worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
-        + f"; {standard_errors_away(optimum, mine.params):.2g} standard errors away, "
-        + f"{optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
+        + f"; {away:.2g} standard errors away, {optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
     )
-    _judge("optimum", problem, float(error.max()), tolerance, found)
+    _judge("optimum", problem, float(error.max()), tolerance, found, by=mine, standard_errors=away, radius=radius)
 
 
 def relative_errors(optimum: Optimum, params: Params) -> np.ndarray:
@@ -378,7 +404,7 @@ def assert_as_published(problem: Problem, mine: Fit) -> None:
     __tracebackhide__ = True
     check_fit(problem, mine)
     slack = attainable_errors(problem, proven_optimum(problem))
-    _judge_printed(problem, "coefficient", problem.free(mine.params), _published(problem).true_coefficients, slack)
+    _judge_printed(problem, "coefficient", problem.free(mine.params), _published(problem).true_coefficients, slack, mine)
 
 
 def assert_print_is_true(problem: Problem) -> None:
@@ -411,7 +437,7 @@ def _published(problem: Problem) -> Published:
     return problem.published
 
 
-def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Table, slack: np.ndarray) -> None:
+def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Table, slack: np.ndarray, by: object = None) -> None:
     __tracebackhide__ = True
     value = np.array([[float(entry) for entry in row] for row in printed])
     half = np.array([[half_unit(entry) for entry in row] for row in printed])
@@ -426,7 +452,8 @@ def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Tabl
     tolerance = Tolerance(
         1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know")
     )
-    _judge("published digits", problem, float(excess.max()), tolerance, _worst(excess, found, value, what), relative)
+    said = _worst(excess, found, value, what)
+    _judge("published digits", problem, float(excess.max()), tolerance, said, relative, by=by)
 
 
 def half_unit(printed: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
-OUTCOMES = ("holds", "fails", "precondition failed", "engine broke", "declined", "known gap")
+OUTCOMES = ("holds", "fails", "precondition failed", "error", "declined", "known gap")
 
 
 @dataclass
@@ -31,14 +31,14 @@ class Claim:
     @property
     def holds(self) -> bool:
         """Every case that ran held, one at least, and each control was refused."""
-        bad = self.outcomes["fails"] + self.outcomes["precondition failed"] + self.outcomes["engine broke"] + self.accepted
+        bad = self.outcomes["fails"] + self.outcomes["precondition failed"] + self.outcomes["error"] + self.accepted
         return not bad and self.outcomes["holds"] > 0
 
 
 def outcome(report: Any) -> str:
     """One of OUTCOMES, never two folded into one."""
     if report.outcome == "failed":
-        return {"precondition": "precondition failed", "broke": "engine broke"}.get(getattr(report, "status", ""), "fails")
+        return getattr(report, "status", "fails")
     if report.outcome == "skipped":
         return "known gap" if hasattr(report, "wasxfail") else "declined"
     return "holds"

@@ -58,9 +58,9 @@ def test_a_right_engine_from_outside_passes():
 @pytest.mark.parametrize(
     ("engine", "outcome", "why"),
     [
-        ("Raises", "engine broke", r"Formulas.fit\(binomial-probit\) raised ZeroDivisionError: no luck"),
-        ("NotANumber", "engine broke", r"Formulas.fit\(binomial-probit\): params.coef is NaN or infinite in 3 of 3 places"),
-        ("WrongShape", "engine broke", r"standard_errors has shape \(4,\), the contract says \(4, 1\)"),
+        ("Raises", "error", r"Formulas.fit\(binomial-probit\) raised ZeroDivisionError: no luck"),
+        ("NotANumber", "error", r"Formulas.fit\(binomial-probit\): params.coef is NaN or infinite in 3 of 3 places"),
+        ("WrongShape", "error", r"standard_errors has shape \(4,\), the contract says \(4, 1\)"),
         ("NeverConverges", "precondition failed", r"precondition failed: convergence: binomial-probit: the fit did not converge"),
     ],
 )

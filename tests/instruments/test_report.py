@@ -19,8 +19,8 @@ def report(slug="a-claim", outcome="passed", when="call", kind="claim", place=("
     [
         (report(), "holds"),
         (report(outcome="failed"), "fails"),
-        (report(outcome="failed", status="precondition"), "precondition failed"),
-        (report(outcome="failed", status="broke"), "engine broke"),
+        (report(outcome="failed", status="precondition failed"), "precondition failed"),
+        (report(outcome="failed", status="error"), "error"),
         (report(outcome="skipped", when="setup"), "declined"),
         (report(outcome="skipped", wasxfail="a known gap"), "known gap"),
     ],

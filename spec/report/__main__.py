@@ -1,0 +1,46 @@
+"""
+What became of the claims, where: ``python -m spec.report``.
+
+    python -m spec.report                      the claims x environments of evidence/*.json, in the terminal
+    python -m spec.report table FILE ...       of other files
+    python -m spec.report changed OLD NEW      what is different in another environment, given as two files
+    python -m spec.report write                docs/versions.md, the table in README.md, and a badge for each environment
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from spec.report import matrix, page, record, terminal
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0, or 2 for evidence that cannot be read or compared."""
+    parser = argparse.ArgumentParser(prog="python -m spec.report", description="What became of the claims, where.")
+    commands = parser.add_subparsers(dest="command", metavar="table | changed | write")
+    table = commands.add_parser("table", help="claims x environments, in the terminal (the default)")
+    table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
+    changed = commands.add_parser("changed", help="what is different in another environment")
+    changed.add_argument("files", nargs=2, type=Path, metavar="FILE", help="the evidence of the old one, and of the new one")
+    commands.add_parser("write", help="write docs/versions.md, the table in README.md and the badges")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "changed":
+            old, new = (matrix.Environment(record.read(path)) for path in options.files)
+            lines = list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]
+        else:
+            merged = matrix.load(getattr(options, "files", None) or page.evidence(ROOT))
+            lines = page.write(merged, ROOT) if options.command == "write" else list(terminal.render(merged))
+    except ValueError as error:
+        print(f"python -m spec.report: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Where a run took place: the suite, the interpreter, the platform, the libraries."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+from spec import __version__
+from spec.engines.engine import Description
+
+LIBRARIES = ("numpy", "scipy", "pandas", "python-flint", "pytest")  # beside those that the engines name
+
+
+def describe(name: str, seed: int, engines: dict[str, Description]) -> dict[str, Any]:
+    """What decides the figures of a run, and nothing that changes without them: no times, no paths."""
+    return {
+        "suite": __version__,
+        "environment": name,
+        "seed": seed,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "libraries": {library: metadata.version(library) for library in LIBRARIES},
+        "engines": {role: asdict(engine) for role, engine in engines.items()},
+    }

@@ -1,0 +1,109 @@
+"""The matrix as pages: docs/versions.md, the table in README.md, and a badge for each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from spec.report import gaps
+from spec.report.matrix import MARKS, Environment, Matrix
+from spec.report.terminal import total
+
+BEGIN, END = "<!-- the matrix: python -m spec.report write -->", "<!-- end of the matrix -->"
+GREEN, AMBER, RED = "#2e7d32", "#8a6100", "#b3261e"
+
+
+def evidence(root: Path) -> list[Path]:
+    """The files of the repository."""
+    return sorted((root / "evidence").glob("*.json"))
+
+
+def write(matrix: Matrix, root: Path) -> list[str]:
+    """Write what `pages` says where it differs; a line for each file that was written."""
+    written = []
+    for path, content in pages(matrix, root).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+            written.append(f"wrote {path.relative_to(root)}")
+    return written or ["all pages are up to date"]
+
+
+def pages(matrix: Matrix, root: Path) -> dict[Path, str]:
+    """Each page and its content."""
+    readme = root / "README.md"
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{readme}: the lines {BEGIN!r} and {END!r} are gone; the table of environments stands between them.")
+    return {
+        root / "docs" / "versions.md": "\n".join(_page(matrix)),
+        readme: f"{before}{BEGIN}\n{_summary(matrix)}\n{END}{after}",
+        **{root / "docs" / "badges" / f"{e.name}.svg": badge(e) for e in matrix.environments},
+    }
+
+
+def _page(matrix: Matrix) -> Iterator[str]:
+    numbers = range(1, len(matrix.environments) + 1)
+    yield "# Since when, and where, is it true?\n"
+    yield "*Generated from the files in `evidence/` by `python -m spec.report write`; in a terminal, `python -m spec.report`.*\n"
+    yield f"{total(matrix)}\n"
+    yield "## Environments\n"
+    yield "`tox -e NAME` runs one. The numbers are those of the columns below.\n"
+    yield "| | environment | libraries | claims that hold | cases in a known gap | cases declined |"
+    yield "|--:|---|---|--:|--:|--:|"
+    for number, e in enumerate(matrix.environments, 1):
+        counts = [outcome for cases in e.cases.values() for outcome in cases.values()]
+        figures = f"{_held(e)} | {counts.count('known gap') or ''} | {counts.count('declined') or ''}"
+        yield f"| {number} | ![{e.name}](badges/{e.name}.svg) `{e.name}` | {e.libraries} | {figures} |"
+    yield "\n## Known gaps\n"
+    if matrix.gaps:
+        yield "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists.\n"
+        yield "| claim | environments | what departs, and why | to see it |"
+        yield "|---|---|---|---|"
+        shown = {(gap.slug, gap.cause): gap.shown_by for gap in gaps.load()}
+        for (slug, cause), found in matrix.gaps.items():
+            where = ", ".join(str(matrix.environments.index(e) + 1) for e in found)
+            yield f"| `{slug}` | {where} | {cause} | {shown.get((slug, cause), '')} |"
+    else:
+        yield "None."
+    yield "\n## Claims\n"
+    yield ", ".join(f"{mark} {outcome}" for outcome, mark in MARKS.items()) + ".\n"
+    for chapter, claims in matrix.chapters:
+        title = chapter.removesuffix(".py").removeprefix("test_").replace("_", " ")
+        yield f"### [{title}](../tests/claims/{chapter})\n"
+        yield f"| claim | {' | '.join(map(str, numbers))} |"
+        yield f"|---|{':-:|' * len(numbers)}"
+        for claim in claims:
+            marks = " | ".join(MARKS[e.verdict(claim["claim"])] for e in matrix.environments)
+            yield f"| `{claim['claim']}` | {marks} |"
+        yield ""
+
+
+def _held(e: Environment) -> str:
+    held = [e.verdict(claim) == "holds" for claim in e.cases]
+    return f"{sum(held)} of {len(held)}"
+
+
+def _summary(matrix: Matrix) -> str:
+    lines = ["| environment | libraries | claims that hold |", "|---|---|--:|"]
+    lines += [f"| `{e.name}` | {e.libraries} | {_held(e)} |" for e in matrix.environments]
+    return "\n".join([*lines, "", total(matrix)])
+
+
+def badge(e: Environment) -> str:
+    """A picture: the environment's name, and how many claims hold there."""
+    verdicts = {e.verdict(claim) for claim in e.cases}
+    color = GREEN if verdicts <= {"holds", "declined"} else AMBER if verdicts <= {"holds", "declined", "known gap"} else RED
+    left, right = e.name, f"{_held(e)} claims"
+    a, b = (round(6.6 * len(text) + 12) for text in (left, right))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{a + b}" height="20" role="img" aria-label="{escape(left)}: {right}">'
+        f"<title>{escape(left)}: {right}</title>"
+        f'<clipPath id="r"><rect width="{a + b}" height="20" rx="3"/></clipPath>'
+        f'<g clip-path="url(#r)"><rect width="{a}" height="20" fill="#444"/>'
+        f'<rect x="{a}" width="{b}" height="20" fill="{color}"/></g>'
+        f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
+        f'<text x="{a / 2}" y="14">{escape(left)}</text><text x="{a + b / 2}" y="14">{right}</text></g></svg>\n'
+    )

@@ -1,0 +1,154 @@
+"""
+The evidence of a run as a file: which case of which claim came out how, by which engine, in how many digits.
+
+``evidence.schema.json`` describes the format. The order is the reading order and the figures are rounded, so that a file
+changes where the facts do. A file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spec.report.table import outcome
+
+FORMAT = "glm-spec evidence 1"
+SCHEMA = Path(__file__).with_name("evidence.schema.json")
+Record = dict[str, Any]
+
+
+def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
+    """The record of a complete run, from pytest's reports: each case of a claim as its cells, each control counted."""
+    told = [(dict(report.user_properties), report) for report in reports]
+    told = [(p, report) for p, report in told if "case" in p and (report.when == "call" or report.outcome != "passed")]
+    told.sort(key=lambda pair: (*pair[0]["case"]["place"], pair[0]["case"]["id"]))
+    claims = {
+        p["case"]["slug"]: {
+            "claim": p["case"]["slug"],
+            "chapter": p["case"]["place"][0],
+            "source": p["case"]["source"],
+            "sentence": p["case"]["sentence"],
+            "cases": 0,
+            "refused": 0,
+            "accepted": 0,
+            "known gaps": 0,
+        }
+        for p, _ in told
+        if p["case"]["kind"] == "claim"
+    }
+    cells: list[dict[str, Any]] = []
+    for properties, report in told:
+        case, name = properties["case"], outcome(report)
+        claim = claims[case["slug"]]
+        if case["kind"] == "claim":
+            claim["cases"] += 1
+            cells += _cells(properties, name, _why(report, properties))
+        else:
+            claim[{"holds": "refused", "known gap": "known gaps"}.get(name, "accepted")] += 1
+    return {
+        "format": FORMAT,
+        **environment,
+        "expected": sum(c["cases"] for c in claims.values()),
+        "claims": list(claims.values()),
+        "cells": cells,
+    }
+
+
+def _cells(properties: dict[str, Any], name: str, why: str) -> Iterator[dict[str, Any]]:
+    """A cell for each engine that was measured; one without figures where nothing was."""
+    case, subject = properties["case"], properties["judged"]
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for measurement in properties.get("measurements", ()):
+        measured.setdefault(measurement["engine"] or subject, []).append(measurement)
+    for engine, found in (measured or {subject: []}).items():
+        yield {
+            "claim": case["slug"],
+            "case": case["id"],
+            "engine": engine,
+            "outcome": name,
+            **_figures(found),
+            **({"why": why} if why else {}),
+        }
+
+
+def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
+    """The fewest digits and the most that were required of them, the largest distance and radius; those that there are."""
+    if not found:
+        return {}
+    worst = min(found, key=lambda m: m["digits"])
+    figures = {"digits": math.floor(10 * worst["digits"]) / 10}
+    if not math.isnan(worst["required"]):
+        figures["required"] = round(worst["required"], 1)
+    for name in ("standard_errors", "radius"):
+        if known := [m[name] for m in found if m[name] is not None]:
+            figures[name] = float(f"{max(known):.0e}")
+    return figures
+
+
+def _why(report: Any, properties: dict[str, Any]) -> str:
+    """The reason of what is neither held nor refuted: a line."""
+    if hasattr(report, "wasxfail"):
+        return str(report.wasxfail)
+    if report.outcome == "skipped":
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    if report.outcome == "failed":
+        return str(properties.get("why", ""))
+    return ""
+
+
+def text(record: Record) -> str:
+    """As JSON, a line for each claim and each cell."""
+    head = {key: value for key, value in record.items() if key not in ("claims", "cells")}
+    lines = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+    for key in ("claims", "cells"):
+        rows = ",\n  ".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in record[key])
+        lines += f',\n "{key}": [\n  {rows}\n ]'
+    return lines + "\n}\n"
+
+
+def write(path: Path, record: Record) -> None:
+    """Whole, or not at all: a run that is killed leaves the old file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text(record))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path: Path) -> Record:
+    """A record from a file. Raises ValueError that names the file and says what is wrong with it."""
+    import jsonschema
+
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path}: damaged, it is no JSON ({error}); make it again with pytest tests/claims --evidence {path}."
+        ) from error
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}.") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ValueError(f"{path}: no evidence of this specification; its format is not {FORMAT!r}.")
+    if fault := jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(record)):
+        raise ValueError(f"{path}: damaged at {fault.json_path}: {fault.message}.")
+    found = {(cell["claim"], cell["case"]) for cell in record["cells"]}
+    if len(found) != record["expected"] or record["expected"] != sum(claim["cases"] for claim in record["claims"]):
+        raise ValueError(f"{path}: has {len(found)} cases, and {record['expected']} were expected; make it again.")
+    if record["environment"] != path.stem:
+        raise ValueError(f"{path}: is the evidence of {record['environment']}, and not of {path.stem}: rename or remove it.")
+    return record
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the format."""
+    return json.loads(SCHEMA.read_text(encoding="utf-8"))

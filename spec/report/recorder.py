@@ -1,0 +1,97 @@
+"""A pytest plugin: at the end of a complete run of the claims it writes their evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spec.engines.engine import Description
+from spec.report import environment, record
+from spec.report.gaps import Gap
+
+PARTIAL = {
+    "keyword": "-k",
+    "markexpr": "-m",
+    "deselect": "--deselect",
+    "lf": "--lf",
+    "ignore": "--ignore",
+    "ignore_glob": "--ignore-glob",
+}
+
+
+class Recorder:
+    """
+    Keeps what is collected and reported, and writes it once nothing is missing.
+
+    Raises `pytest.UsageError` before the run for one that cannot become evidence.
+    """
+
+    def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
+        self.path, self.config, self.gaps = path, config, gaps
+        self.chapters = {p.name for p in (config.rootpath / "tests" / "claims").glob("test_*.py")}
+        self.collected: set[str] = set()
+        self.reports: dict[str, Any] = {}
+        self.said = ""
+        if path.suffix != ".json" or path.is_dir():
+            raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
+        if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:
+            raise pytest.UsageError(
+                f"--evidence is of all claims, and {', '.join(options)} leaves some out: drop one of the two."
+            )
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.collected.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self.collected.update(ids)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """The last word on each test: a failure in its set-up or its call, or what its call came to."""
+        before = self.reports.get(report.nodeid)
+        if before is None or (before.outcome == "passed" and report.when != "teardown"):
+            self.reports[report.nodeid] = report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if fault := self._fault(exitstatus):
+            self.said = f"no evidence written: {fault}"
+            session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+            return
+        described = environment.describe(self.path.stem, self.config.getoption("--seed"), self._engines())
+        record.write(self.path, record.build(described, self._cases()))
+        self.said = f"evidence written to {self.path}"
+
+    def _fault(self, exitstatus: int) -> str:
+        """Why this run is no evidence of all the claims; empty if it is."""
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return "the run did not come to its end"
+        if missing := self.collected - set(self.reports):
+            return f"{len(missing)} tests were collected and never reported, {min(missing)} among them"
+        if absent := self.chapters - {dict(r.user_properties)["case"]["place"][0] for r in self._cases()}:
+            return f"nothing ran of {', '.join(sorted(absent))}"
+        if unmet := [str(gap) for gap in self.gaps if self._lies_here(gap) and not self._met(gap)]:
+            return f"no case departs as known_gaps.toml lists it: {'; '.join(unmet)}"
+        return ""
+
+    def _lies_here(self, gap: Gap) -> bool:
+        return any(gap.lies_with(engine) for engine in self._engines().values())
+
+    def _met(self, gap: Gap) -> bool:
+        cases = [dict(report.user_properties)["case"] for report in self._cases() if hasattr(report, "wasxfail")]
+        return any(gap.covers(case["kind"], case["slug"], case["id"]) for case in cases)
+
+    def _engines(self) -> dict[str, Description]:
+        """By role, the subject first."""
+        described = {o: e for report in self._cases() for o, e in dict(report.user_properties)["engines"].items()}
+        return {
+            option.lstrip("-"): Description(**described[option]) for option in ("--subject", "--reference") if option in described
+        }
+
+    def _cases(self) -> list[Any]:
+        return [report for report in self.reports.values() if "case" in dict(report.user_properties)]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.write_line(self.said, red=self.said.startswith("no"), bold=True)
