@@ -75,6 +75,8 @@ def load(path: Path = FILE) -> list[Gap]:
     """The list. Raises ValueError that names the file, the entry, and what is wrong with it."""
     try:
         listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name} is no TOML: {error}.") from error
     if set(listed) - {"gap"}:

@@ -1,0 +1,343 @@
+"""Evidence as a file: what stands in it, when it is written, and what is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from spec.report import record
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = "tests.instruments.outside:Formulas"
+CHAPTER = '''
+"""A chapter (S1)."""
+import pytest
+from spec import problems
+from spec.evidence.agreement import assert_same_mean, assert_same_optimum
+from spec.evidence.preconditions import PreconditionFailed
+
+TWO = [problems.get("binomial-logit"), problems.get("poisson-log")]
+
+
+@pytest.mark.claim("fits", source="S1")
+@pytest.mark.parametrize("problem", TWO, ids=str)
+def test_fits(problem, subject):
+    """A fit is the optimum."""
+    assert_same_optimum(problem, subject.fit(problem))
+
+
+@pytest.mark.control("fits")
+def test_refused():
+    with pytest.raises(AssertionError):
+        assert 1 == 2
+
+
+@pytest.mark.claim("declined", source="S6")
+def test_declined(subject, reference):
+    """Nobody does this."""
+    pytest.skip("declined by Formulas: it cannot")
+
+
+@pytest.mark.claim("wrong", source="S2 S3")
+@pytest.mark.parametrize("how", ["assertion", "precondition", "exception", "no-exception"])
+def test_wrong(how, subject):
+    """All goes wrong."""
+    if how == "assertion":
+        assert 1 == 2, "one is not two"
+    if how == "precondition":
+        raise PreconditionFailed("rank", "the rank is short")
+    if how == "exception":
+        raise TypeError("no such thing")
+    with pytest.raises(ValueError):
+        pass
+
+
+@pytest.mark.claim("mathematics", source="S1")
+def test_mathematics():
+    """One is one."""
+    assert 1 == 1
+'''
+GAPS = """
+[[gap]]
+slug = "wrong"
+cases = ["assertion", "no-exception"]
+engine = "Formulas"
+versions = "numpy>1"
+cause = "One is not two."
+shown_by = "pytest"
+
+[[gap]]
+slug = "wrong"
+cases = ["exception"]
+engine = "Formulas"
+versions = "numpy>1"
+cause = "There is no such thing."
+shown_by = "pytest"
+outcome = "error"
+
+[[gap]]
+slug = "wrong"
+cases = ["precondition"]
+engine = "Formulas"
+versions = "numpy>1"
+cause = "The rank is short."
+shown_by = "pytest"
+outcome = "precondition failed"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A specification of one chapter, with the conftest.py of this one: run it with options, and know its status and words."""
+    (tmp_path / "tests" / "claims").mkdir(parents=True)
+    (tmp_path / "tests" / "claims" / "test_01_a.py").write_text(CHAPTER)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  claim: a\n  control: a\n")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+
+    def run(*options, gaps="", chapter=CHAPTER):
+        (tmp_path / "gaps.toml").write_text(gaps)
+        (tmp_path / "tests" / "claims" / "test_01_a.py").write_text(chapter)
+        code = f"import sys, pytest; sys.path.insert(0, {str(ROOT)!r}); sys.exit(pytest.main(sys.argv[1:]))"
+        engines = ["--subject", OUTSIDE, "--reference", OUTSIDE, "--known-gaps", str(tmp_path / "gaps.toml")]
+        command = [sys.executable, "-c", code, "tests/claims", "-p", "no:cacheprovider", *engines, *options]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def outcomes(read):
+    """By claim and case."""
+    return {(cell["claim"], cell["case"]): cell["outcome"] for cell in read["cells"]}
+
+
+def test_a_run_writes_what_came_of_each_case(project, tmp_path):
+    """Each case under its outcome, each control counted; with the figures of a proven optimum; valid under the schema."""
+    path = tmp_path / "evidence" / "here.json"
+    status, said = project("--evidence", str(path))
+
+    assert status == 1
+    assert f"evidence written to {path}" in said
+    read = record.read(path)
+    assert outcomes(read) == {
+        ("fits", "binomial-logit"): "holds",
+        ("fits", "poisson-log"): "holds",
+        ("declined", ""): "declined",
+        ("wrong", "assertion"): "fails",
+        ("wrong", "precondition"): "precondition failed",
+        ("wrong", "exception"): "error",
+        ("wrong", "no-exception"): "fails",
+        ("mathematics", ""): "holds",
+    }
+    assert [(c["claim"], c["cases"], c["refused"]) for c in read["claims"]] == [
+        ("fits", 2, 1),
+        ("declined", 1, 0),
+        ("wrong", 4, 0),
+        ("mathematics", 1, 0),
+    ]
+    assert (read["environment"], read["expected"], read["seed"]) == ("here", 8, 0)
+    fit = read["cells"][0]
+    assert fit["engine"] == "Formulas"
+    assert fit["digits"] >= fit["required"] > 10
+    assert 0 < fit["radius"] < fit["standard_errors"] < 1e-9
+    assert {cell["engine"] for cell in read["cells"] if cell["claim"] == "mathematics"} == {""}
+    assert {cell["why"] for cell in read["cells"] if cell["outcome"] == "declined"} == {"declined by Formulas: it cannot"}
+
+
+def test_the_same_run_writes_the_same_file(project, tmp_path):
+    """To the last byte, in one process or in two."""
+    one, two = tmp_path / "one" / "e.json", tmp_path / "two" / "e.json"
+    project("--evidence", str(one))
+    project("--evidence", str(two), "-n", "2")
+
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_known_gaps_are_expected(project, tmp_path):
+    """A case that departs as it is listed ends no run with a failure, and stands as a known gap with its cause."""
+    path = tmp_path / "here.json"
+    status, said = project("--evidence", str(path), gaps=GAPS)
+
+    assert status == 0, said
+    assert "4 known gap" in said
+    whys = {c["case"]: c["why"] for c in record.read(path)["cells"] if c["outcome"] == "known gap"}
+    assert whys == {
+        "assertion": "One is not two.",
+        "no-exception": "One is not two.",
+        "exception": "There is no such thing.",
+        "precondition": "The rank is short.",
+    }
+
+
+def test_a_gap_that_departs_otherwise_is_no_known_gap(project):
+    """One that is listed as an error and fails, say."""
+    status, said = project(gaps=GAPS.replace('cases = ["exception"]', 'cases = ["exce*"]').replace('outcome = "error"', ""))
+
+    assert status == 1
+    assert "1 error" in said
+
+
+def test_a_gap_that_is_closed_is_a_failure(project):
+    """A case that holds although it is listed."""
+    status, said = project(
+        gaps=GAPS.replace('"assertion"', '"assertion", "x"')
+        .replace('slug = "wrong"', 'slug = "fits"', 1)
+        .replace('cases = ["assertion", "x", "no-exception"]', 'cases = ["poisson-log"]')
+    )
+
+    assert status == 1
+    assert "the known gap fits (Formulas, numpy>1) is closed: this case holds" in said
+
+
+def test_a_gap_that_meets_no_case_is_an_error(project, tmp_path):
+    """In a complete run, which is what evidence is of."""
+    path = tmp_path / "here.json"
+    status, said = project(
+        "--evidence",
+        str(path),
+        gaps=GAPS + GAPS[: GAPS.index("[[gap]]", 5)].replace("assertion", "nobody").replace('"no-exception"', '"nothing"'),
+    )
+
+    assert status == 1
+    assert "no evidence written: no case departs as it is listed: wrong (Formulas, numpy>1)" in said
+    assert not path.exists()
+
+
+def test_a_faulty_list_is_a_usage_error(project):
+    """Before anything runs."""
+    status, said = project(gaps="[[gap]]\nslug = 'x'")
+
+    assert status == 4
+    assert "gaps.toml, gap 1 (x): engine, versions, cause, shown_by: missing" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["-k", "fits"], "--evidence is of all claims, and -k leaves some out"),
+        (["-m", "claim"], "--evidence is of all claims, and -m leaves some out"),
+        (["--deselect", "tests/claims/test_01_a.py::test_refused"], "--deselect leaves some out"),
+    ],
+)
+def test_a_part_is_no_evidence(project, tmp_path, options, why):
+    """Said before the run."""
+    status, said = project("--evidence", str(tmp_path / "here.json"), *options)
+
+    assert status == 4
+    assert why in said
+
+
+@pytest.mark.parametrize("name", ["here.txt", "here"])
+def test_evidence_has_a_name(project, tmp_path, name):
+    """A JSON file called after the environment."""
+    status, said = project("--evidence", str(tmp_path / name))
+
+    assert status == 4
+    assert "name a file, the environment's name and .json" in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("raise KeyboardInterrupt", []),
+        ("import os; os._exit(3)", ["-n", "2"]),
+        ("pytest.exit('enough')", []),
+    ],
+    ids=["interrupted", "a process dies", "ended"],
+)
+def test_a_run_that_is_cut_off_leaves_the_old_file(project, tmp_path, fault, options):
+    """Whole, whatever it was."""
+    path = tmp_path / "here.json"
+    path.write_text("the old one")
+    status, said = project("--evidence", str(path), *options, chapter=CHAPTER.replace("    assert 1 == 1", f"    {fault}"))
+
+    assert status != 0
+    assert "evidence written" not in said.replace("no evidence written", "")
+    assert path.read_text() == "the old one"
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".json") or ".json." in p.name] == ["here.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    """And nothing half-written beside it."""
+    path = tmp_path / "here.json"
+    path.write_text("the old one")
+    with pytest.raises(ValueError, match="Out of range float"):
+        record.write(path, {"claims": [{"digits": float("nan")}], "cells": []})
+
+    assert [p.name for p in tmp_path.iterdir()] == ["here.json"]
+    assert path.read_text() == "the old one"
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------------
+
+
+CELL = {"claim": "a-claim", "case": "x", "engine": "Keras", "outcome": "holds", "digits": 15.1}
+CLAIM = {"claim": "a-claim", "chapter": "test_01_a.py", "source": "S1", "sentence": "It is.", "cases": 1}
+ENGINE = {"name": "Keras", "versions": {"keras": "3.15.1"}, "backend": "jax", "dtype": "float64", "homepage": ""}
+
+
+def sample(**changed):
+    """A record with one cell."""
+    whole = {
+        "format": record.FORMAT,
+        "suite": "1.0",
+        "environment": "sample",
+        "seed": 0,
+        "python": "3.12.1",
+        "platform": "Linux x86_64",
+        "libraries": {"numpy": "2.0"},
+        "engines": {"subject": ENGINE, "reference": {**ENGINE, "name": "statsmodels"}},
+        "expected": 1,
+        "claims": [{**CLAIM, "refused": 2, "accepted": 0, "known gaps": 0}],
+        "cells": [CELL],
+    }
+    return {**whole, **changed}
+
+
+def test_what_is_written_is_read(tmp_path):
+    """The same record, a line for each cell."""
+    path = tmp_path / "sample.json"
+    record.write(path, sample(cells=[CELL, {**CELL, "engine": "statsmodels"}]))
+
+    assert record.read(path)["cells"][1]["engine"] == "statsmodels"
+    assert sum('"case"' in line for line in path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "damaged, it is no JSON"),
+        ("\x00\x01", "damaged, it is no JSON"),
+        ("[]", "no evidence of this specification"),
+        ('{"format": "coverage"}', "no evidence of this specification; its format is not"),
+        (json.dumps(sample(expected=2)), "has 1 cases, and 2 were expected"),
+        (json.dumps(sample(seed="zero")), r"damaged at \$.seed"),
+        (json.dumps(sample(cells=[{**CELL, "outcome": "shrugs"}])), r"damaged at \$.cells\[0\].outcome"),
+        (json.dumps(sample(cells=[{**CELL, "time": 3}])), "'time' was unexpected"),
+        (json.dumps(sample(cells=[{**CELL, "outcome": "known gap"}])), "'why' is a required property"),
+        (json.dumps(sample(environment="elsewhere")), "is the evidence of elsewhere, and not of sample"),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path, text, fault):
+    """With what is wrong with it."""
+    path = tmp_path / "sample.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=fault) as refused:
+        record.read(path)
+
+    assert str(path) in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
+    """With the system's reason."""
+    with pytest.raises(ValueError, match=r"absent.json: No such file"):
+        record.read(tmp_path / "absent.json")
+
+
+def test_the_schema_is_a_schema():
+    """Valid under its own, and each property is described or named for what it is."""
+    jsonschema.Draft202012Validator.check_schema(record.schema())

@@ -1,0 +1,110 @@
+"""The list of known gaps: what an entry must say, which tests it covers, and that each is about a claim that there is."""
+
+import pytest
+
+from spec.engines.engine import Description
+from spec.report import gaps
+from tests.instruments.test_project import marked
+
+ENTRY = """
+[[gap]]
+slug = "a-claim"
+engine = "Keras"
+versions = "keras>=3,<3.5"
+cause = "It rounds."
+shown_by = "pytest"
+"""
+KERAS = Description("Keras", {"keras": "3.4.1", "jax": "0.9"}, "jax")
+
+
+def listed(tmp_path, text):
+    """What `gaps.load` makes of a file."""
+    path = tmp_path / "list.toml"
+    path.write_text(text)
+    return gaps.load(path)
+
+
+def test_an_entry_is_read_with_its_defaults(tmp_path):
+    """Every case of the claim, on any backend, fails."""
+    (gap,) = listed(tmp_path, ENTRY)
+
+    assert gap == gaps.Gap("a-claim", "Keras", "keras>=3,<3.5", "It rounds.", "pytest", ("*",), "", "fails", "claim")
+    assert str(gap) == "a-claim (Keras, keras>=3,<3.5)"
+
+
+@pytest.mark.parametrize(
+    ("more", "lies"),
+    [
+        ("", True),
+        ('backend = "jax"', True),
+        ('backend = "torch"', False),
+        ('engine = "statsmodels"', False),
+        ('versions = "keras<3.4"', False),
+        ('versions = "jax<1"', True),
+        ('versions = "torch>1"', False),
+    ],
+)
+def test_a_gap_lies_with_an_engine_in_its_versions(tmp_path, more, lies):
+    """By the engine's name, its backend, and the version of one of its libraries."""
+    key = more.partition(" ")[0]
+    kept = "\n".join(line for line in ENTRY.splitlines() if not key or not line.startswith(key))
+    (gap,) = listed(tmp_path, f"{kept}\n{more}")
+
+    assert gap.lies_with(KERAS) is lies
+
+
+def test_a_pre_release_counts():
+    """A nightly build of a version in the range lies in it."""
+    gap = gaps.Gap("a-claim", "Keras", "keras>=3", "It rounds.", "pytest")
+
+    assert gap.lies_with(Description("Keras", {"keras": "3.16.0.dev2026"}))
+
+
+def test_a_gap_covers_the_cases_of_its_patterns():
+    """Of its claim, and not of another, nor of a control."""
+    gap = gaps.Gap("a-claim", "Keras", "keras>=3", "It rounds.", "pytest", cases=("binomial-*", "longley"))
+    covered = [("claim", "a-claim", "binomial-probit"), ("claim", "a-claim", "longley")]
+    others = [("claim", "a-claim", "poisson-log"), ("claim", "other", "longley"), ("control", "a-claim", "longley")]
+
+    assert all(gap.covers(*test) for test in covered)
+    assert not any(gap.covers(*test) for test in others)
+    assert gaps.find([gap], "claim", "a-claim", "longley", [KERAS]) is gap
+    assert gaps.find([gap], "claim", "a-claim", "longley", []) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[[gap", "list.toml is no TOML"),
+        ("[other]\nx = 1", "list.toml: other: each entry starts with"),
+        ("[[gap]]\nslug = 'a-claim'", r"gap 1 \(a-claim\): engine, versions, cause, shown_by: missing"),
+        (ENTRY + "colour = 'red'", "colour: unknown; there are slug, engine"),
+        (ENTRY + "outcome = 'shrugs'", "outcome: 'shrugs' is none of fails, precondition failed, error"),
+        (ENTRY + "kind = 'finding'", "kind: 'finding' is none of claim, control"),
+        (ENTRY + "cases = 'all'", "cases: 'all' is no text, nor a list of texts"),
+        (ENTRY + "cases = []", "cases: .* is no text, nor a list of texts"),
+        (ENTRY + "backend = 3", "backend: 3 is no text"),
+        (ENTRY.replace("keras>=3,<3.5", "keras"), "versions: 'keras' names no version"),
+        (ENTRY.replace("keras>=3,<3.5", "since 2021"), "versions: 'since 2021' is no requirement"),
+    ],
+)
+def test_a_faulty_entry_is_refused_by_number_and_slug(tmp_path, text, fault):
+    """With what is wrong and what to write."""
+    with pytest.raises(ValueError, match=fault):
+        listed(tmp_path, text)
+
+
+def test_a_list_that_is_not_there_is_refused_by_name(tmp_path):
+    """Not taken for an empty one."""
+    with pytest.raises(ValueError, match=r"none.toml: No such file"):
+        gaps.load(tmp_path / "none.toml")
+
+
+def test_each_known_gap_is_about_a_claim_that_there_is():
+    """And no two entries say the same."""
+    known = gaps.load()
+    slugs = {kind: [slug for slug, *_ in marked(kind)] for kind in gaps.KINDS}
+
+    assert len(set(known)) == len(known)
+    for gap in known:
+        assert any(gap.slug.startswith(slug) for slug in slugs[gap.kind]), f"{gap} is about no {gap.kind}"

@@ -1,0 +1,215 @@
+"""The evidence of many environments merged: what is refused, what the tables say, what changed."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from spec import __version__
+from spec.report import matrix, page, record, terminal
+from spec.report.__main__ import ROOT, main
+from tests.instruments.test_evidence import CELL, CLAIM, ENGINE, sample
+
+
+def cells(**outcomes):
+    """A cell of a-claim for each case; what departs has a cause."""
+    why = {"known gap": {"why": "It rounds."}, "declined": {"why": "It cannot."}}
+    return [{**CELL, "case": case, "outcome": outcome, **why.get(outcome, {})} for case, outcome in outcomes.items()]
+
+
+def environment(name, keras="3.15.1", backend="tensorflow", accepted=0, gaps=0, **outcomes):
+    """A record of a-claim's cases."""
+    found = cells(**outcomes)
+    engine = {**ENGINE, "backend": backend, "versions": {"keras": keras, backend: "2.0"}}
+    claim = {**CLAIM, "cases": len(found), "refused": 2, "accepted": accepted, "known gaps": gaps}
+    return sample(
+        environment=name,
+        expected=len(found),
+        claims=[claim],
+        cells=found,
+        engines={"subject": engine, "reference": {**engine, "name": "statsmodels", "versions": {"statsmodels": "0.15.0"}}},
+    )
+
+
+def test_environments_are_ordered_by_age():
+    """By the version of Keras, as numbers; TensorFlow's backend first, nightly builds among them."""
+    records = [
+        environment("jax", "3.15.1", "jax", x="holds"),
+        environment("new", "3.15.1", x="holds"),
+        environment("old", "2.8.0", x="holds"),
+        environment("nightly", "3.16.0.dev2026112400", x="holds"),
+        environment("middle", "2.15.0", x="holds"),
+    ]
+
+    assert [e.name for e in matrix.merge(records).environments] == ["old", "middle", "new", "nightly", "jax"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        ({"x": "holds", "y": "holds"}, "holds"),
+        ({"x": "holds", "y": "declined"}, "holds"),
+        ({"x": "declined", "y": "declined"}, "declined"),
+        ({"x": "holds", "y": "known gap"}, "known gap"),
+        ({"x": "precondition failed", "y": "known gap"}, "precondition failed"),
+        ({"x": "error", "y": "precondition failed"}, "error"),
+        ({"x": "error", "y": "fails"}, "fails"),
+        ({"x": "holds", "accepted": 1}, "fails"),
+        ({"x": "holds", "gaps": 1}, "known gap"),
+    ],
+)
+def test_the_verdict_on_a_claim_is_its_worst_outcome(outcomes, verdict):
+    """Its controls count: one that is accepted fails it."""
+    assert matrix.Environment(environment("e", **outcomes)).verdict("a-claim") == verdict
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [
+        ({"suite": "2.0"}, "more than one suite version is not mixed: one has 1.0, two has 2.0"),
+        ({"seed": 1}, "more than one seed is not mixed: one has 0, two has 1"),
+        ({"cells": cells(x="holds"), "expected": 1}, r"two lacks 1 of 2 cases that others have, a-claim\[y\] among them"),
+    ],
+)
+def test_what_cannot_be_compared_is_not_mixed(other, fault):
+    """And a case that vanished is an error."""
+    one = environment("one", "2.8.0", x="holds", y="holds")
+    two = {**environment("two", x="holds", y="holds"), **other}
+
+    with pytest.raises(ValueError, match=fault):
+        matrix.merge([one, two])
+
+
+def test_no_evidence_is_an_error():
+    """Not an empty table."""
+    with pytest.raises(ValueError, match="there is no evidence; pytest tests/claims --evidence"):
+        matrix.merge([])
+
+
+OLD = environment("old", "2.8.0", x="holds", y="known gap", z="declined")
+NEW = environment("new", "3.15.1", x="holds", y="holds", z="fails")
+
+
+def test_what_changed_is_said_line_by_line():
+    """Libraries, outcomes with their cases, controls, and digits by one or more."""
+    new = environment("new", "3.15.1", accepted=1, x="holds", y="holds", z="fails")
+    new["cells"][0]["digits"] = 14.0
+    told = list(matrix.changes(matrix.Environment(OLD), matrix.Environment(new)))
+
+    assert told == [
+        "keras: 2.8.0 -> 3.15.1",
+        "a-claim: 1 holds, 1 known gap, 1 declined -> 2 holds, 1 fails (y, z)",
+        "a-claim: 1 wrong answers are accepted, 0 were",
+        "a-claim[x], Keras: 15.1 -> 14.0 digits",
+    ]
+    assert list(matrix.changes(matrix.Environment(OLD), matrix.Environment({**OLD, "environment": "twin"}))) == []
+
+
+def test_the_terminal_says_environments_marks_gaps_and_the_count_of_cells():
+    """A column for each environment, the oldest first."""
+    lines = list(terminal.render(matrix.merge([NEW, OLD])))
+
+    assert " ".join(lines[0].split()) == "1 old keras 2.8.0, tensorflow 2.0, statsmodels 0.15.0, numpy 2.0, Python 3.12.1"
+    assert next(line.split() for line in lines if "a-claim " in line) == ["a-claim", "g", "✗"]
+    assert "g a-claim (1): It rounds." in lines
+    assert lines[-1] == "1 claims in 3 cases and 2 environments make 6 cells: 3 holds, 1 known gap, 1 declined, 1 fails."
+
+
+def test_the_pages_say_the_same(tmp_path):
+    """docs/versions.md, the table between the two lines of README.md, and the badges; written where they differ."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    merged = matrix.merge([NEW, OLD])
+
+    assert sorted(page.write(merged, tmp_path)) == [
+        "wrote README.md",
+        "wrote docs/badges/new.svg",
+        "wrote docs/badges/old.svg",
+        "wrote docs/versions.md",
+    ]
+    assert page.write(merged, tmp_path) == ["all pages are up to date"]
+    text = (tmp_path / "docs" / "versions.md").read_text()
+    assert "| `a-claim` | g | ✗ |" in text
+    assert "| `a-claim` | 1 | It rounds. |" in text
+    assert re.search(r"\| 1 \| !\[old\]\(badges/old.svg\) `old` \| .* \| 0 of 1 \| 1 \| 1 \|", text)
+    assert re.fullmatch(r"before\n.*\n\| env.*\nafter\n", readme.read_text(), re.DOTALL)
+    assert "old\n" not in readme.read_text().replace("`old`", "")
+
+
+def test_a_readme_without_the_two_lines_is_refused(tmp_path):
+    """What stands between them is replaced, so they must be there."""
+    (tmp_path / "README.md").write_text("nothing\n")
+    with pytest.raises(ValueError, match="are gone; the table of environments stands between them"):
+        page.write(matrix.merge([OLD]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "color"),
+    [({"x": "holds", "y": "declined"}, page.GREEN), ({"x": "known gap"}, page.AMBER), ({"x": "fails"}, page.RED)],
+)
+def test_a_badge_says_its_environment_and_how_many_claims_hold(outcomes, color):
+    """In words too: its colour is not all there is."""
+    drawn = page.badge(matrix.Environment(environment("e<1", **outcomes)))
+
+    assert color in drawn
+    assert f'aria-label="e&lt;1: {int(color == page.GREEN)} of 1 claims"' in drawn
+
+
+def test_the_command_says_its_faults_and_no_traceback(tmp_path, capsys):
+    """A damaged file, evidence that does not match, an option that there is not."""
+    path = tmp_path / "old.json"
+    path.write_text("{")
+
+    assert main(["table", str(path)]) == 2
+    assert f"python -m spec.report: {path}: damaged" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+
+
+def test_the_command_compares_two_files(tmp_path, capsys):
+    """By their paths."""
+    for each in (OLD, NEW):
+        record.write(tmp_path / f"{each['environment']}.json", each)
+
+    assert main(["changed", str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 0
+    assert "keras: 2.8.0 -> 3.15.1" in capsys.readouterr().out
+    assert main(["changed", str(tmp_path / "old.json"), str(tmp_path / "old.json")]) == 0
+    assert "old and old say the same" in capsys.readouterr().out
+    assert main(["table", str(tmp_path / "old.json")]) == 0
+    assert "1 claims in 3 cases and 1 environments make 3 cells" in capsys.readouterr().out
+
+
+# -- the evidence of the repository ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def committed():
+    """The matrix of evidence/*.json."""
+    return matrix.load(page.evidence(ROOT))
+
+
+def test_the_committed_evidence_is_of_this_version_of_the_claims(committed):
+    """Change a claim, and `spec.__version__` changes with it, and the evidence is made anew."""
+    assert {e.record["suite"] for e in committed.environments} == {__version__}
+
+
+def test_the_committed_evidence_has_every_case_that_there_is_now(committed):
+    """As many as pytest collects."""
+    command = [sys.executable, "-m", "pytest", "tests/claims", "-m", "claim", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True).stdout
+
+    assert {e.record["expected"] for e in committed.environments} == {sum("::" in line for line in said.splitlines())}
+
+
+def test_the_pages_are_those_of_the_evidence(committed):
+    """`python -m spec.report write` writes them again."""
+    for path, content in page.pages(committed, ROOT).items():
+        assert path.read_text(encoding="utf-8") == content, path.name
+
+
+def test_no_claim_fails_in_the_committed_evidence(committed):
+    """What departs is a known gap, and stands in the list."""
+    found = {(e.name, claim, e.verdict(claim)) for e in committed.environments for claim in e.cases}
+
+    assert {each for each in found if each[2] not in ("holds", "known gap", "declined")} == set()
