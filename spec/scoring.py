@@ -44,14 +44,19 @@ def expected_information(problem: Problem, params: Params) -> np.ndarray:
     return gram(problem.design, expected_weights(problem, params))
 
 
-def score(problem: Problem, params: Params) -> np.ndarray:
-    """The gradient of the log-likelihood in `Problem.free`, (q, m), at dispersion 1."""
+def row_scores(problem: Problem, params: Params) -> np.ndarray:
+    """The gradient of each row's log-likelihood in its free eta, (n, m), at dispersion 1: a residual, in the link's units."""
     eta = problem.eta(params)
     mu = problem.model.link.inverse(eta)
     if isinstance(problem.model.family, Multinomial):
-        return problem.design.T @ (problem.row_weights * (problem.y - mu))[:, 1:]
+        return (problem.row_weights * (problem.y - mu))[:, 1:]
     slope = problem.model.link.inverse_derivative(eta) / problem.model.family.variance(mu)
-    return problem.design.T @ (problem.row_weights * (problem.y - mu) * slope)
+    return problem.row_weights * (problem.y - mu) * slope
+
+
+def score(problem: Problem, params: Params) -> np.ndarray:
+    """The gradient of the log-likelihood in `Problem.free`, (q, m), at dispersion 1."""
+    return problem.design.T @ row_scores(problem, params)
 
 
 def normaliser(problem: Problem, dispersion: float = 1.0) -> float:

@@ -123,16 +123,15 @@ class Network:
         with precision(recipe.dtype):
             self.model = self._build()
             self.loss, self.loss_scale = self._loss()
-            arrays = [problem.X] if problem.offset is None else [problem.X, problem.offset]
             dtype = "float64" if recipe.dtype.startswith("float64") else recipe.dtype
-            self.inputs = [tf.constant(array, dtype) for array in arrays]
+            X = tf.constant(problem.X, dtype)
+            self.inputs = X if problem.offset is None else [X, tf.constant(problem.offset, dtype)]
             self.y = tf.constant(problem.y, dtype)
             self.sample_weight = tf.constant(problem.row_weights[:, 0], dtype)
 
     def _build(self) -> keras.Model:
         problem, recipe = self.problem, self.recipe
-        inputs = [keras.Input((problem.p,))]
-        x = inputs[0]
+        x = inputs = keras.Input((problem.p,))  # not in a list: Keras 3.6 warns of a list of one
         if recipe.normalised:
             normalise = keras.layers.Normalization()
             normalise.adapt(problem.X)
@@ -158,7 +157,7 @@ class Network:
         )
         outputs = self.dense(x)
         if problem.offset is not None:  # an offset is a second input whose weight is frozen at 1
-            inputs.append(keras.Input((problem.k,)))
+            inputs = [inputs, keras.Input((problem.k,))]
             outputs = keras.layers.Activation(shape)(keras.layers.Add()([outputs, inputs[1]]))
         return keras.Model(inputs, outputs)
 

@@ -301,12 +301,17 @@ def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:
     Such a fit solves a problem whose rows' scores are off by some u of what they are made of (`_row_contributions`). Its
     distance from the optimum, in standard errors, is at most the length of those errors, each in units of the root of its
     row's information. The factor is 32 q u: a q of Householder's elimination, 32 for what a row's score is computed with.
+
+    Each column's product with a row's score is then rounded for itself, by u at least, which no row's error makes up for: the
+    inverse information carries these to the parameters. They count where the residuals are large and the columns collinear.
     """
     m = problem.free_outputs
     rows = _row_contributions(problem, optimum.params)[:, problem.k - m :]
     root = np.sqrt(np.einsum("naa->na", scoring.expected_weights(problem, optimum.params)))
     length = np.linalg.norm(rows[root > 0] / root[root > 0])
-    return 32 * problem.q * UNIT * length * optimum.unit_standard_errors
+    products = np.abs(problem.design).T @ np.abs(scoring.row_scores(problem, optimum.params))
+    carried = np.abs(optimum.unit_covariance) @ products.T.ravel()
+    return UNIT * (32 * problem.q * length * optimum.unit_standard_errors + carried.reshape(m, -1).T)
 
 
 def attainable_digits(problem: Problem, optimum: Optimum) -> float:

@@ -104,8 +104,17 @@ class Optimum:
     @cached_property
     def unit_standard_errors(self) -> np.ndarray:
         """From the observed information at dispersion 1, (q, m). Float64: for scale, not for proof."""
-        by_output = self.whiten.reshape(self.centre.shape[1], -1, len(self.whiten))
-        return np.linalg.norm(self.basis @ by_output, axis=2).T
+        return np.linalg.norm(self._root, axis=1).reshape(self.centre.shape[::-1]).T
+
+    @property
+    def unit_covariance(self) -> np.ndarray:
+        """The inverse of the observed information at dispersion 1, (m q, m q) ordered output after output."""
+        return self._root @ self._root.T
+
+    @property
+    def _root(self) -> np.ndarray:
+        """T, (m q, m q)."""
+        return (self.basis @ self.whiten.reshape(self.centre.shape[1], -1, len(self.whiten))).reshape(self.whiten.shape)
 
     @cached_property
     def standard_errors(self) -> np.ndarray:
