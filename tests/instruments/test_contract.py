@@ -244,7 +244,7 @@ class TestChecked:
         assert not engine.asked
 
     def test_what_an_engine_inside_it_declines_is_declined(self):
-        with pytest.raises(Declined, match="^by another$"):
+        with pytest.raises(Declined, match=r"^by another$"):
             Checked(Engine(fit=Declined("by another"))).fit(POISSON)
 
     def test_an_answer_of_another_kind_is_broken(self):
