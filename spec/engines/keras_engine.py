@@ -1,7 +1,7 @@
 """
 Keras behind the contract: one Dense layer, brought to the zero of its own back-propagated gradient.
 
-The network is `spec.engines.keras_network`; these two files are the only ones that know Keras.
+The network is `spec.engines.keras_network`; only the files ``keras_*.py`` know Keras, only `keras_backend` what is beneath it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import tensorflow as tf
 
 from spec import scoring
 from spec.engines.engine import PLAIN, Description, Evaluation, Fit, Recipe
+from spec.engines.keras_backend import BACKEND
 from spec.engines.keras_network import Network
-from spec.engines.keras_versions import VERSION, keras
+from spec.engines.keras_versions import VERSION
 from spec.model import Params
 from spec.problems import Problem
 
@@ -28,8 +28,8 @@ class KerasEngine:
         self._networks: WeakKeyDictionary[Problem, Network] = WeakKeyDictionary()
 
     def describe(self) -> Description:
-        versions = {"keras": VERSION, "tensorflow": tf.__version__}
-        return Description("Keras", versions, keras.backend.backend(), keras.backend.floatx(), "https://keras.io")
+        versions = {"keras": VERSION, BACKEND.name: BACKEND.version}
+        return Description("Keras", versions, BACKEND.name, BACKEND.dtype, "https://keras.io")
 
     def declines(self, problem: Problem) -> str | None:
         return None
@@ -81,29 +81,17 @@ class KerasEngine:
 
     def _score(self, network: Network) -> tuple[float, np.ndarray]:
         """The loss and the score of the log-likelihood, (1 + p, k): minus n / c times the gradient of the loss."""
-        objective, gradient = network.backpropagate()
-        return objective, -network.problem.n / network.loss_scale * self._stack(network, gradient).numpy()
+        problem = network.problem
+        objective, (kernel, *bias) = network.backpropagate()
+        gradient = np.vstack([bias[0] if bias else np.zeros(problem.k), kernel])
+        return objective, -problem.n / network.loss_scale * gradient
 
     def _curvature(self, network: Network, params: Params) -> np.ndarray:
-        """Minus the Hessian of the log-likelihood in the free parameters: the gradient, differentiated again."""
+        """Minus the Hessian of the log-likelihood in the free parameters."""
         problem, network.params = network.problem, params
-        with tf.GradientTape(persistent=True) as outer:
-            with tf.GradientTape() as inner:
-                objective = network.loss_of(network.mean())
-            gradient = self._stack(network, inner.gradient(objective, network.variables))
-            free = tf.reshape(tf.transpose(gradient[1 - problem.intercept :, problem.k - problem.free_outputs :]), [-1])
-        size = problem.q * problem.free_outputs
-        rows = outer.jacobian(free, network.variables, experimental_use_pfor=size > 64)  # tracing costs more than 64 passes
-        both = [tf.reshape(part, (size, -1, problem.k)) for part in reversed(rows)]
-        hessian = tf.concat(both, axis=1)[:, :, problem.k - problem.free_outputs :]
-        return problem.n / network.loss_scale * tf.reshape(tf.transpose(hessian, (0, 2, 1)), (size, size)).numpy()
-
-    @staticmethod
-    def _stack(network: Network, gradient: list[tf.Tensor]) -> tf.Tensor:
-        """The bias above the kernel, (1 + p, k)."""
-        problem = network.problem
-        bias = gradient[1] if problem.intercept else tf.zeros(problem.k, tf.float64)
-        return tf.concat([bias[None, :], gradient[0]], axis=0)
+        places = np.arange((problem.p + problem.intercept) * problem.k).reshape(-1, problem.k)  # kernel above bias
+        free = np.roll(places, problem.intercept, axis=0)[:, problem.k - problem.free_outputs :].ravel(order="F")
+        return problem.n / network.loss_scale * network.hessian()[np.ix_(free, free)]
 
     @staticmethod
     def _log_likelihood(network: Network, objective: float) -> float:

@@ -6,32 +6,28 @@ Each ends in a likelihood that is accurate by its parametrisation and clipped no
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import tensorflow as tf
-
 from spec.engines.engine import Recipe
+from spec.engines.keras_backend import BACKEND
 from spec.engines.keras_versions import keras, unrounded
 from spec.problems import Problem
 
 
-def _ndtr(x: Any) -> Any:
-    return tf.math.erfc(-x / math.sqrt(2)) / 2
-
-
 def _logistic_between(upper: Any, lower: Any, gap: Any) -> Any:
-    return tf.sigmoid(upper) * tf.sigmoid(-lower) * -tf.math.expm1(-gap)
+    return BACKEND.sigmoid(upper) * BACKEND.sigmoid(-lower) * -BACKEND.expm1(-gap)
 
 
 def _normal_between(upper: Any, lower: Any, gap: Any) -> Any:
     """In the tail on which the interval lies: differences from one would lose its digits."""
-    return tf.where(upper + lower > 0, _ndtr(-lower) - _ndtr(-upper), _ndtr(upper) - _ndtr(lower))
+    return BACKEND.where(
+        upper + lower > 0, BACKEND.ndtr(-lower) - BACKEND.ndtr(-upper), BACKEND.ndtr(upper) - BACKEND.ndtr(lower)
+    )
 
 
 CUMULATIVE: dict[str, Any] = {  # the distribution function F, symmetric about 0, and F(upper) - F(lower), upper = lower + gap
-    "cumulative-logit": (tf.sigmoid, _logistic_between),
-    "cumulative-probit": (_ndtr, _normal_between),
+    "cumulative-logit": (BACKEND.sigmoid, _logistic_between),
+    "cumulative-probit": (BACKEND.ndtr, _normal_between),
 }
 HEADS = ("", *CUMULATIVE, "location-scale")
 
@@ -51,10 +47,10 @@ class Thresholds(keras.layers.Layer):
         self.thresholds = self.add_weight(name="thresholds", shape=(self.classes - 1,), initializer="zeros")
 
     def call(self, eta: Any) -> Any:
-        first, gaps = self.thresholds[:1], tf.exp(self.thresholds[1:])
-        distance = tf.cumsum(tf.concat([first, gaps], axis=0)) - eta
+        first, gaps = self.thresholds[:1], BACKEND.exp(self.thresholds[1:])
+        distance = BACKEND.running_sums(BACKEND.concatenate([first, gaps], axis=0)) - eta
         inner = self.between(distance[:, 1:], distance[:, :-1], gaps)
-        return tf.concat([self.below(distance[:, :1]), inner, self.below(-distance[:, -1:])], axis=1)
+        return BACKEND.concatenate([self.below(distance[:, :1]), inner, self.below(-distance[:, -1:])], axis=1)
 
 
 @unrounded
@@ -63,11 +59,11 @@ class LocationScale(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         mean, log_dispersion = y_pred[:, :1], y_pred[:, 1:]
-        return tf.reduce_sum(log_dispersion + (y_true - mean) ** 2 * tf.exp(-log_dispersion), axis=-1) / 2
+        return BACKEND.row_sums(log_dispersion + (y_true - mean) ** 2 * BACKEND.exp(-log_dispersion)) / 2
 
 
-def outputs(problem: Problem, recipe: Recipe, features: Any, **dense: Any) -> Any:
-    """Of a network with one Dense layer on its last features; the keywords are the layer's."""
+def outputs(problem: Problem, recipe: Recipe, features: Any, last: Any, **dense: Any) -> Any:
+    """Of a network with one Dense layer on its last features; ``last`` is the alternatives' activation, the rest the layer's."""
     if recipe.head not in HEADS:
         raise ValueError(f"no head is called {recipe.head!r}; the heads are {', '.join(map(repr, HEADS))}.")
     if problem.offset is not None or (recipe.head and recipe.alternatives):
@@ -75,7 +71,7 @@ def outputs(problem: Problem, recipe: Recipe, features: Any, **dense: Any) -> An
     if recipe.alternatives:
         rows = keras.layers.Reshape((recipe.alternatives, problem.p // recipe.alternatives))(features)
         eta = keras.layers.Dense(1, use_bias=problem.intercept, **dense)(rows)
-        return keras.layers.Activation("softmax")(keras.layers.Flatten()(eta))
+        return keras.layers.Activation(last)(keras.layers.Flatten()(eta))
     if recipe.head == "location-scale":
         return keras.layers.Dense(2, use_bias=problem.intercept, **dense)(features)
     return Thresholds(problem.k, recipe.head)(keras.layers.Dense(1, use_bias=False, **dense)(features))

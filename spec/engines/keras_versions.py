@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-import keras
 from packaging.version import Version
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # CUDA and oneDNN notices on every import
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+try:
+    import keras
+except ImportError as error:
+    chosen = os.environ["KERAS_BACKEND"]
+    raise ImportError(f"{error}; KERAS_BACKEND is {chosen!r}: install that, or set it to tensorflow, jax or torch") from error
 
 VERSION: str = keras.__version__
 RELEASE = Version(VERSION).release

@@ -2,15 +2,21 @@
 
 from dataclasses import replace
 
+import flint
 import numpy as np
 import pytest
 
 from spec import problems, scoring
 from spec.engines.engine import Checked, Recipe, Training
+from spec.engines.keras_backend import BACKEND
 from spec.engines.keras_engine import KerasEngine
+from spec.engines.keras_network import NegativeLogLikelihood
 from spec.engines.statsmodels_engine import StatsmodelsEngine
 from spec.evidence.agreement import proven_optimum, standard_errors_away
+from spec.evidence.balls import BALLS
+from spec.families import Binomial
 from spec.model import Params
+from spec.problems import Problem
 
 ENGINES = (KerasEngine(), StatsmodelsEngine())
 SMALL = [problems.get(name) for name in ("binomial-probit", "softmax-3-to-3", "gaussian-identity", "by-hand-poisson-log-offset")]
@@ -43,14 +49,21 @@ def test_the_log_likelihood_has_its_constants(engine, problem):
 
 
 def test_the_keras_sentence_is_built_as_its_documentation_builds_it():
-    """The softmax problem is Input(32), Dense(16, "softmax") and categorical cross-entropy, in float64, and nothing more."""
-    network = KerasEngine().network(problems.get("softmax-32-to-16"))
+    """
+    The softmax problem is Input(32), Dense(16, "softmax") and categorical cross-entropy, in float64, and nothing more.
 
-    assert [type(layer).__name__ for layer in network.model.layers] == ["InputLayer", "Dense"]
-    assert network.dense.activation.__name__ == "softmax"
+    Where the loss would not find the logits, the softmax stands apart, for predictions; the loss is told of logits.
+    """
+    network = KerasEngine().network(problems.get("softmax-32-to-16"))
+    softmax = [] if BACKEND.finds_logits else ["Activation"]
+
+    assert [type(layer).__name__ for layer in network.model.layers] == ["InputLayer", "Dense", *softmax]
+    assert [type(layer).__name__ for layer in network.trained.layers] == ["InputLayer", "Dense"]
+    assert network.model.layers[-1].activation.__name__ == "softmax"
+    assert network.trained.layers[-1].activation.__name__ == ("softmax" if BACKEND.finds_logits else "linear")
     assert type(network.loss).__name__ == "CategoricalCrossentropy"
     assert network.model.count_params() == (32 + 1) * 16
-    assert {str(np.asarray(weight).dtype) for weight in network.model.get_weights()} == {"float64"}
+    assert {str(weight.dtype) for weight in network.weights} == {"float64"}
 
 
 @pytest.mark.parametrize(
@@ -67,8 +80,43 @@ def test_keras_uses_its_own_activation_and_loss_where_it_has_them(name, activati
     """Where Keras has the inverse link or the likelihood, the network uses Keras's own."""
     network = KerasEngine().network(problems.get(name))
 
-    assert network.dense.activation.__name__ == activation
+    assert network.model.layers[-1].activation.__name__ == activation
     assert type(network.loss).__name__ == loss
+
+
+@pytest.mark.parametrize(
+    ("formula", "low", "high", "ulps"),
+    [
+        pytest.param(lambda xp, x: xp.exp(x), -700, 700, 1.25, id="exp"),
+        pytest.param(lambda xp, x: xp.expm1(x), -40, 40, 2, id="expm1"),
+        pytest.param(lambda xp, x: xp.log(x), 1e-3, 1e3, 1, id="log"),
+        pytest.param(lambda xp, x: xp.log1p(x), -0.999, 5, 2, id="log1p"),
+        pytest.param(lambda xp, x: xp.sigmoid(x), -40, 40, 2, id="sigmoid"),
+        pytest.param(lambda xp, x: xp.arctan2(1 + 0 * x, -x), -100, 100, 3, id="arctan2"),
+        pytest.param(lambda xp, x: xp.ndtr(x), -2, 2, 8, id="ndtr"),
+        pytest.param(lambda xp, x: xp.ndtr(x), -8, -2, 64, id="ndtr in its tail"),  # where half an ulp of x makes 32 of it
+    ],
+)
+def test_the_functions_of_the_backend_are_good_to_a_few_ulps(formula, low, high, ulps):
+    """The elementary functions of tensors, held to ball arithmetic; an ulp is 2^-52 of the value."""
+    x = np.random.default_rng(0).uniform(low, high, 2000)
+    found = BACKEND.numpy(formula(BACKEND, BACKEND.tensor(x, "float64")))
+
+    with flint.ctx.workprec(128):
+        exact = [formula(BALLS, flint.arb(entry)) for entry in x]
+        errors = [float(abs((flint.arb(mine) - right) / right)) for mine, right in zip(found, exact, strict=True)]
+    assert max(errors) <= ulps * 2.0**-52
+
+
+def test_what_a_zero_multiplies_has_no_slope():
+    """0 log(y) is 0 whatever y is, and so is its slope, also at y = 0."""
+    loss = NegativeLogLikelihood(Binomial())
+    rows, sure = (BACKEND.tensor(np.array([[0.0], [1.0]]), "float64") for _ in range(2))
+    network = KerasEngine().network(Problem.of("sure", problems.get("binomial-probit").model, [[-50.0], [50.0]], [[0.0], [1.0]]))
+    network.weights = [np.ones((1, 1)), np.zeros(1)]
+
+    assert float(BACKEND.numpy(loss(rows, sure))) == 0
+    assert all((part == 0).all() for part in network.gradient())
 
 
 def test_the_poisson_loss_of_keras_is_not_the_likelihood():

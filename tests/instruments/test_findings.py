@@ -1,5 +1,8 @@
 """Departures of libraries that docs/findings.md tells: each seen here, so that a release which mends one is noticed."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -10,6 +13,7 @@ from spec import problems
 from spec.engines import statsmodels_engine as engine
 from spec.engines import statsmodels_versions as versions
 from spec.engines.engine import Recipe
+from spec.engines.keras_backend import BACKEND
 from spec.engines.keras_engine import KerasEngine
 from spec.engines.keras_versions import RELEASE, keras
 from spec.evidence.agreement import proven_optimum
@@ -17,8 +21,10 @@ from spec.evidence.exact import exact_inference
 from spec.families import Gamma
 from spec.links import Inverse
 from spec.model import Model, Params
+from spec.problems import Problem
 
 RAISES = pytest.mark.skipif(versions.RELEASE < (0, 14), reason="statsmodels raises PerfectSeparationError before 0.14")
+ON_TENSORFLOW = BACKEND.name == "tensorflow"
 GLM, MNLogit, OLS = engine.GLM, engine.MNLogit, engine.OLS
 families, links = versions.families, versions.links
 
@@ -103,7 +109,7 @@ def test_tweedie_has_an_infinite_likelihood_near_power_1():
     assert np.isinf(family.loglike_obs(np.array([15.0]), np.array([15.0]))).all()
 
 
-@pytest.mark.skipif(RELEASE < (3,), reason="Keras 2 keeps the factor in floatx")
+@pytest.mark.skipif(RELEASE < (3,) or not ON_TENSORFLOW, reason="Keras 2, JAX and torch keep the factor in floatx")
 def test_keras_rounds_a_penalty_to_single_precision():
     """In a float64 network L2(0.1) has the factor float32(0.1): eight digits."""
     problem = problems.get("gaussian-identity")
@@ -155,3 +161,68 @@ def test_glm_refuses_a_saturated_table():
     """Before 0.14 fitted means that are the responses raise, separated or not."""
     with pytest.raises(Exception, match="Perfect separation detected"):
         GLM(np.array([3.0, 5.0]), np.array([[1.0, 0.0], [1.0, 1.0]]), family=families.Poisson()).fit()
+
+
+# -- what is beneath Keras ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(ON_TENSORFLOW, reason="On TensorFlow Keras keeps float64")
+def test_keras_computes_in_float32_whatever_it_is_told():
+    """A squared error in float64, floatx and all, has the digits of float32; in this process the engine has undone that."""
+    told = "import keras, numpy as np; keras.config.set_floatx('float64'); x = np.array([[0.1]])"
+    squared_error = f"{told}; print(repr(float(keras.losses.MeanSquaredError()(x, 0 * x))))"
+    environment = {**os.environ, "KERAS_BACKEND": BACKEND.name, "JAX_ENABLE_X64": "1"}
+    answer = subprocess.run([sys.executable, "-c", squared_error], env=environment, capture_output=True, text=True, check=True)
+    x = keras.ops.convert_to_tensor(np.array([[0.1]]))
+
+    assert 6 < digits(float(answer.stdout), 0.1**2) < 9
+    assert digits(float(keras.losses.MeanSquaredError()(x, 0 * x)), 0.1**2) > 15
+
+
+def test_a_cross_entropy_clips_probabilities_unless_it_finds_their_logits():
+    """A row that is predicted for certain and wrongly costs 30; on JAX and torch no more than 16.118, and has no slope."""
+    wrong = Problem.of("wrong", problems.get("binomial-logit").model, [[30.0]], [[0.0]], intercept=False)
+    here, theirs = (KerasEngine().network(wrong, Recipe(built_in_loss=built_in)) for built_in in (False, True))
+    for network in (here, theirs):
+        network.weights = [np.ones((1, 1))]
+
+    assert here.objective() == pytest.approx(30, rel=1e-12)
+    assert here.gradient()[0][0, 0] == pytest.approx(30, rel=1e-12)
+    if BACKEND.finds_logits:
+        assert theirs.objective() == pytest.approx(30, rel=1e-12)
+    else:
+        assert theirs.objective() == pytest.approx(7 * np.log(10), rel=1e-8)
+        assert theirs.gradient()[0][0, 0] == 0
+
+
+@pytest.mark.skipif(ON_TENSORFLOW, reason="On TensorFlow xlogy has a slope of 0 there")
+def test_the_slope_of_zero_times_a_logarithm_is_undefined():
+    """xlogy(0, y) is 0 at y = 0 too, but its slope there is computed as 0 / 0."""
+    if BACKEND.name == "jax":
+        slope = float(BACKEND.jax.grad(lambda y: BACKEND.jax.scipy.special.xlogy(0.0, y))(0.0))
+    else:
+        y = BACKEND.torch.zeros((), requires_grad=True)
+        slope = float(BACKEND.torch.autograd.grad(BACKEND.torch.xlogy(BACKEND.torch.zeros(()), y), y)[0])
+
+    assert np.isnan(slope)
+
+
+@pytest.mark.skipif(BACKEND.name != "torch", reason="a finding about torch")
+def test_ndtr_of_torch_has_no_lower_tail():
+    """It is one plus erf: at -5 nine digits are right, at -13 none."""
+    x = BACKEND.tensor(np.array([-5.0, -13.0]), "float64")
+    ndtr = BACKEND.numpy(BACKEND.torch.special.ndtr(x))
+
+    assert digits(ndtr[0], stats.norm.cdf(-5)) < 11
+    assert ndtr[1] == 0
+    assert digits(BACKEND.numpy(BACKEND.ndtr(x))[1], stats.norm.cdf(-13)) > 13
+
+
+@pytest.mark.skipif(BACKEND.name != "jax", reason="a finding about JAX")
+def test_a_penalty_pulls_at_zero_on_jax():
+    """JAX's slope of |w| at 0 is 1, not 0: an l1 penalty pushes a weight away from the zero that it put it to."""
+    network = KerasEngine().network(
+        Problem.of("zero", problems.get("gaussian-identity").model, [[1.0]], [[0.0]]), Recipe(l1=0.25)
+    )
+
+    assert network.gradient()[0][0, 0] == 0.25
