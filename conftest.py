@@ -250,7 +250,7 @@ def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: An
     elif isinstance(error, EngineError):
         report.status, report.longrepr = "error", f"the engine broke, which is no verdict on the claim: {error}"
     else:
-        report.status = "fails" if isinstance(error, AssertionError | pytest.fail.Exception) else "error"
+        report.status = "fails" if isinstance(error, (AssertionError, pytest.fail.Exception)) else "error"
     item.user_properties.append(("why", (str(error).splitlines() or [type(error).__name__])[0]))
     changed = [o for o, default in DEFAULTS.items() if item.config.getoption(o) != default]
     again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {item.config.getoption(o)}" for o in changed)])

@@ -116,7 +116,7 @@ class WrongLoss(Control):
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
-        if isinstance(problem.model.family, Gaussian | Multinomial):
+        if isinstance(problem.model.family, (Gaussian, Multinomial)):
             return "squared error is right for the Gaussian, and for softmax the engine inside has none"
         return None
 

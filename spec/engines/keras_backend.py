@@ -239,7 +239,7 @@ class Compiled(Derivatives):
 
     def _of(self, values: list[Any], data: list[Any]) -> Any:
         """The loss as a function."""
-        with keras.StatelessScope(state_mapping=list(zip(self.variables, values, strict=True))):
+        with keras.StatelessScope(state_mapping=list(zip(self.variables, values))):
             return self.loss(*data)
 
     def _differentiated_again(self, values: list[Any], data: list[Any]) -> Any:

@@ -169,7 +169,7 @@ class Network:
 
     @weights.setter
     def weights(self, weights: list[np.ndarray]) -> None:
-        for variable, value in zip(self.variables, weights, strict=True):
+        for variable, value in zip(self.variables, weights):
             variable.assign(value)
 
     @property

@@ -10,13 +10,12 @@ import numpy as np
 from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.discrete.discrete_model import MNLogit
 from statsmodels.genmod.generalized_linear_model import GLM
-from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning
 
 from spec import scoring
 from spec.engines import statsmodels_versions as versions
-from spec.engines.engine import Description, Evaluation, Fit, Likelihood, Recipe
+from spec.engines.engine import Declined, Description, Evaluation, Fit, Likelihood, Recipe
 from spec.engines.statsmodels_beyond import Conditional, Ordered
 from spec.engines.statsmodels_inference import inference
 from spec.families import Binomial, Multinomial
@@ -167,7 +166,9 @@ class StatsmodelsEngine:
         if recipe.alternatives:
             groups = np.repeat(np.arange(problem.n), recipe.alternatives)
             return Conditional(ConditionalLogit(problem.y.ravel(), problem.X.reshape(len(groups), -1), groups=groups))
-        return Ordered(OrderedModel(problem.y.argmax(axis=1), problem.X, distr=recipe.head.removeprefix("cumulative-")))
+        if versions.OrderedModel is None:
+            raise Declined("declined by statsmodels: there is no OrderedModel before 0.13")
+        return Ordered(versions.OrderedModel(problem.y.argmax(axis=1), problem.X, distr=recipe.head.removeprefix("cumulative-")))
 
     @staticmethod
     def _irls(problem: Problem, model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:

@@ -1,4 +1,4 @@
-"""statsmodels from 0.13 on: what differs between its versions, each difference once."""
+"""statsmodels from 0.12 on: what differs between its versions, each difference once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from packaging.version import Version
 from statsmodels.genmod import families
 from statsmodels.genmod.families import links
 from statsmodels.tools import sm_exceptions
+
+try:
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+except ImportError:  # before 0.13
+    OrderedModel = None
 
 VERSION: str = statsmodels.__version__
 RELEASE = Version(VERSION).release

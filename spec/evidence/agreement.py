@@ -143,10 +143,7 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
     exact = kept[params]
     nearest = np.array([[float(value) for value in row] for row in exact])
     error = np.array(
-        [
-            [abs(float(arb(m) - value)) for m, value in zip(row, balls, strict=True)]
-            for row, balls in zip(mine.mean.tolist(), exact, strict=True)
-        ]
+        [[abs(float(arb(m) - value)) for m, value in zip(row, balls)] for row, balls in zip(mine.mean.tolist(), exact)]
     )
     allowed = tolerances.mean_ulps(problem.k) * np.spacing(np.abs(nearest)) + _mean_slack(problem, params)
     relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
@@ -447,10 +444,7 @@ def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Tabl
     value = np.array([[float(entry) for entry in row] for row in printed])
     half = np.array([[half_unit(entry) for entry in row] for row in printed])
     error = np.array(
-        [
-            [abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text, strict=True)]
-            for row, text in zip(found.tolist(), printed, strict=True)
-        ]
+        [[abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text)] for row, text in zip(found.tolist(), printed)]
     )
     excess = error / (half + slack)
     relative = float((error / np.where(value == 0, 1.0, np.abs(value))).max())

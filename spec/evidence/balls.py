@@ -9,9 +9,22 @@ The working precision is python-flint's own (``flint.ctx.prec``); what cancels t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flint
+
+
+@contextmanager
+def working_precision(bits: int) -> Iterator[None]:
+    """Balls that are computed inside have midpoints of so many bits."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
 
 
 class Balls:

@@ -32,13 +32,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 from scipy import linalg
 
 from spec import scoring
-from spec.evidence.balls import BALLS
+from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.preconditions import PreconditionFailed, check, separation
 from spec.families import Multinomial
 from spec.model import Params
@@ -135,7 +134,7 @@ class Optimum:
 
 def exact_mean(problem: Problem, params: Params) -> list[list[arb]]:
     """The means at ``params`` as balls of 128 bits, n rows of k."""
-    with flint.ctx.workprec(PRECISION):
+    with working_precision(PRECISION):
         eta = _eta(problem, problem.free(params))
         if isinstance(problem.model.family, Multinomial):
             return [_softmax(row) for row in eta]
@@ -152,7 +151,7 @@ def enclose(problem: Problem) -> Optimum:
     check(problem)
     white = scoring.White.of(problem)
     centre = problem.free(_polish(problem))
-    with flint.ctx.workprec(PRECISION):
+    with working_precision(PRECISION):
         eta = _eta(problem, centre)
         rows = _softmax_rows(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise_rows(problem, eta)
         score_mid, score_rad = _score(problem, rows.scores)
@@ -196,7 +195,7 @@ def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
     m = free.shape[1]
     rows = [product[i * m : (i + 1) * m] for i in range(problem.n)]
     offsets = problem.free_offset.tolist()
-    return [[value + o for value, o in zip(row, offset, strict=True)] for row, offset in zip(rows, offsets, strict=True)]
+    return [[value + o for value, o in zip(row, offset)] for row, offset in zip(rows, offsets)]
 
 
 def _softmax(eta: list[arb]) -> list[arb]:
@@ -211,9 +210,9 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     c = problem.row_weights[:, 0]
     scores = [
         (y - total * value) * weight
-        for row, response, weight in zip(mu, problem.y.tolist(), c.tolist(), strict=True)
+        for row, response, weight in zip(mu, problem.y.tolist(), c.tolist())
         for total in [sum(response, arb(0))]
-        for value, y in zip(row[1:], response[1:], strict=True)
+        for value, y in zip(row[1:], response[1:])
     ]
     share = np.array([[float(value) for value in row[1:]] for row in mu])  # each correct to a relative 2 UNIT
     m = share.shape[1]
@@ -237,7 +236,7 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     def row(centre: arb, response: float) -> arb_series:
         return model.family.kernel(arb(response), model.link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
 
-    scores = [row(value, response)[1] * weight for (value,), response, weight in zip(eta, y, c, strict=True)]
+    scores = [row(value, response)[1] * weight for (value,), response, weight in zip(eta, y, c)]
 
     def curvature(centre: arb, response: float, d: float) -> arb:
         try:
@@ -246,8 +245,8 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
             return arb.nan()
 
     def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with flint.ctx.workprec(64):
-            balls = [curvature(value, r, d) * weight for (value,), r, weight, d in zip(eta, y, c, move.tolist(), strict=True)]
+        with working_precision(64):
+            balls = [curvature(value, r, d) * weight for (value,), r, weight, d in zip(eta, y, c, move.tolist())]
             W = np.array([float(ball.mid()) for ball in balls])
             dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]

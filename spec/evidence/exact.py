@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 
-from spec.evidence.balls import BALLS
+from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION, Optimum
 from spec.families import Multinomial
 from spec.problems import Problem
@@ -35,7 +34,7 @@ class Exact:
 
 def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
     """Of the enclosed optimum. Balls are NaN or wide where the enclosure of the optimum is too wide for them."""
-    with flint.ctx.workprec(PRECISION):
+    with working_precision(PRECISION):
         eta = _eta(problem, optimum)
         rows = _softmax(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise(problem, eta)
         phi = rows.pearson / (problem.n - problem.q) if problem.has_dispersion else arb(1)
@@ -56,17 +55,17 @@ class _Rows:
 
 def _eta(problem: Problem, optimum: Optimum) -> list[Row]:
     free = [
-        [arb(c) + arb(s, r) for c, s, r in zip(*row, strict=True)]
-        for row in zip(optimum.centre.tolist(), optimum.shift.tolist(), optimum.radius.tolist(), strict=True)
+        [arb(c) + arb(s, r) for c, s, r in zip(*row)]
+        for row in zip(optimum.centre.tolist(), optimum.shift.tolist(), optimum.radius.tolist())
     ]
     product = (arb_mat(problem.design.tolist()) * arb_mat(free)).tolist()
-    return [[e + o for e, o in zip(*both, strict=True)] for both in zip(product, problem.free_offset.tolist(), strict=True)]
+    return [[e + o for e, o in zip(*both)] for both in zip(product, problem.free_offset.tolist())]
 
 
 def _elementwise(problem: Problem, eta: list[Row]) -> _Rows:
     family, link = problem.model.family, problem.model.link
     expected, observed, pearson, deviance = [], [], arb(0), arb(0)
-    for (centre,), (y,), (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist(), strict=True):
+    for (centre,), (y,), (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         mu = link.inverse(centre, BALLS)
         slope, variance, response = link.inverse_derivative(centre, BALLS), family.variance(mu, BALLS), arb(y)
         expected.append([[weight * slope * slope / variance]])
@@ -80,12 +79,12 @@ def _elementwise(problem: Problem, eta: list[Row]) -> _Rows:
 
 def _softmax(problem: Problem, eta: list[Row]) -> _Rows:
     information, deviance = [], arb(0)
-    for row, response, (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist(), strict=True):
+    for row, response, (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         odds = [arb(1), *(value.exp() for value in row)]
         total = sum(odds[1:], odds[0])
         mu = [value / total for value in odds]
         information.append([[weight * a * ((i == j) - b) for j, b in enumerate(mu[1:])] for i, a in enumerate(mu[1:])])
-        for y, share in zip(response, mu, strict=True):
+        for y, share in zip(response, mu):
             deviance += weight * problem.model.family.unit_deviance(arb(y), share, BALLS)
     return _Rows(information, information, arb(0), deviance)
 
@@ -98,7 +97,7 @@ def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]
     information = np.empty((m * q, m * q), dtype=object)
     for a in range(m):
         for b in range(m):
-            scaled = arb_mat([[row[a][b] * x for x in at] for row, at in zip(weights, design.tolist(), strict=True)])
+            scaled = arb_mat([[row[a][b] * x for x in at] for row, at in zip(weights, design.tolist())])
             information[a * q : (a + 1) * q, b * q : (b + 1) * q] = np.array((left * scaled).tolist(), dtype=object)
     whiten = arb_mat(optimum.whiten.tolist())
     nearly_one: arb_mat = whiten.transpose() * arb_mat(information.tolist()) * whiten

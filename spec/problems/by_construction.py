@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import zlib
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -62,36 +63,39 @@ def balanced(X: np.ndarray, mu: np.ndarray) -> np.ndarray:
     rows = np.hstack([np.ones((len(X), 1)), X])
     behind = np.zeros((rows.shape[1], mu.shape[1]))
     y = np.zeros_like(mu)
-    for row, share, answer in zip(rows, mu, y, strict=True):
+    for row, share, answer in zip(rows, mu, y):
         answer[np.argmax(share + row @ behind / (row @ row))] = 1
         behind += np.outer(row, share - answer)
     return y
 
 
+def _draw_tweedie(family: Any, mu: np.ndarray, phi: float, rng: np.random.Generator) -> np.ndarray:
+    p = family.power
+    events = rng.poisson(mu ** (2 - p) / ((2 - p) * phi))
+    shape = np.where(events > 0, events * (2 - p) / (p - 1), 1.0)
+    return np.where(events > 0, rng.gamma(shape, phi * (p - 1) * mu ** (p - 1)), 0.0)
+
+
+DRAWS: dict[str, Any] = {
+    "gaussian": lambda family, mu, phi, rng: rng.normal(mu, np.sqrt(phi)),
+    "poisson": lambda family, mu, phi, rng: rng.poisson(mu).astype(float),
+    "gamma": lambda family, mu, phi, rng: rng.gamma(1 / phi, mu * phi),
+    "inverse-gaussian": lambda family, mu, phi, rng: rng.wald(mu, 1 / phi),
+    "negative-binomial": lambda family, mu, phi, rng: rng.poisson(rng.gamma(1 / family.alpha, mu / (1 / family.alpha))).astype(
+        float
+    ),
+    "tweedie": _draw_tweedie,
+}
+DISPERSION = {"gaussian": 2.0**-6, "gamma": 2.0**-3, "inverse-gaussian": 2.0**-4, "tweedie(1.5)": 0.5}
+
+
 def draw(family: Family, mu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Responses with mean mu (n, 1), at the dispersion of `DISPERSION`."""
-    phi = DISPERSION.get(str(family), 1.0)
-    match str(family).split("(")[0]:
-        case "gaussian":
-            return rng.normal(mu, np.sqrt(phi))
-        case "poisson":
-            return rng.poisson(mu).astype(float)
-        case "gamma":
-            return rng.gamma(1 / phi, mu * phi)
-        case "inverse-gaussian":
-            return rng.wald(mu, 1 / phi)
-        case "negative-binomial":
-            size = 1 / family.alpha  # type: ignore[attr-defined]
-            return rng.poisson(rng.gamma(size, mu / size)).astype(float)
-        case "tweedie":
-            p = family.power  # type: ignore[attr-defined]
-            events = rng.poisson(mu ** (2 - p) / ((2 - p) * phi))
-            shape = np.where(events > 0, events * (2 - p) / (p - 1), 1.0)
-            return np.where(events > 0, rng.gamma(shape, phi * (p - 1) * mu ** (p - 1)), 0.0)
-    raise NotImplementedError(f"no way to draw from {family}: add a case here")
+    name = str(family).partition("(")[0]
+    if name not in DRAWS:
+        raise NotImplementedError(f"no way to draw from {family}: add an entry to DRAWS")
+    return DRAWS[name](family, mu, DISPERSION.get(str(family), 1.0), rng)
 
-
-DISPERSION = {"gaussian": 2.0**-6, "gamma": 2.0**-3, "inverse-gaussian": 2.0**-4, "tweedie(1.5)": 0.5}
 
 # the interval that eta keeps to: inside the link's domain, with means that the family's draws tell apart
 ETA_RANGE = {

@@ -115,9 +115,9 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: 
         outputs = len(numbers) // 2
         printed.append((tuple(numbers[:outputs]), tuple(numbers[outputs:])))
         exact = exact or ["="] * len(numbers)
-        corrected = [n if e == "=" else e for n, e in zip(numbers, exact, strict=True)]
+        corrected = [n if e == "=" else e for n, e in zip(numbers, exact)]
         true.append((tuple(corrected[:outputs]), tuple(corrected[outputs:])))
-        for j, (number, optimum) in enumerate(zip(numbers, exact, strict=True)):
+        for j, (number, optimum) in enumerate(zip(numbers, exact)):
             if optimum != "=":
                 what = f"{'coefficient' if j < outputs else 'standard error'} of {name}"
                 where = f" in class {j % outputs + 1}" if outputs > 1 else ""
@@ -127,8 +127,8 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: 
         true_statistics[name] = optimum or number
         if optimum:
             departures.append(f"{name}: printed {number}, the optimum has {optimum}; {cause}")
-    coefficients, standard_errors = zip(*printed, strict=True)
-    true_coefficients, true_standard_errors = zip(*true, strict=True)
+    coefficients, standard_errors = zip(*printed)
+    true_coefficients, true_standard_errors = zip(*true)
     return Published(
         coefficients, standard_errors, source, tuple(departures), true_coefficients, true_standard_errors, true_statistics
     )

@@ -78,7 +78,7 @@ def can_slip(entry, problem):
     """What a problem has none of cannot be wrong: a dispersion, constants of single trials, what MNLogit has not by rows."""
     family = problem.model.family
     if entry == "log_likelihood":
-        return not isinstance(family, Binomial | Multinomial) or "trials" in problem.tags
+        return not isinstance(family, (Binomial, Multinomial)) or "trials" in problem.tags
     return problem.has_dispersion if entry == "dispersion" else not (entry in BY_ROW and isinstance(family, Multinomial))
 
 

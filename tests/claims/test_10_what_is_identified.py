@@ -573,7 +573,7 @@ def descend(layer, start=None):
     layer.weights = layer.weights if start is None else start
     for _ in range(1000):
         gradient = layer.gradient()
-        layer.weights = [weight - rate * slope for weight, slope in zip(layer.weights, gradient, strict=True)]
+        layer.weights = [weight - rate * slope for weight, slope in zip(layer.weights, gradient)]
         if max(np.abs(slope).max() for slope in gradient) < 1e-15:
             break
     return layer.weights

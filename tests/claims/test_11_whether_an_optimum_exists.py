@@ -6,6 +6,8 @@ separated data there is none, a penalty makes one, a column without data makes i
 convex may have two that compete.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -619,7 +621,7 @@ def test_a_step_that_thresholds_softly_lands_on_zero(network):
     plain, rate, path = network(ORTHOGONAL), 2.0**-4, []
     plain.weights = [np.ones((3, 1)), np.zeros(1)]
     for _ in range(16):
-        kernel, bias = (weight - rate * slope for weight, slope in zip(plain.weights, plain.gradient(), strict=True))
+        kernel, bias = (weight - rate * slope for weight, slope in zip(plain.weights, plain.gradient()))
         plain.weights = [np.sign(kernel) * np.maximum(np.abs(kernel) - 2 * rate, 0), bias]
         path.append(plain.weights[0][2, 0])
 
@@ -787,7 +789,7 @@ def descend(network, start, rate, steps):
     """The weights after each step of gradient descent."""
     network.weights, path = start, []
     for _ in range(steps):
-        network.weights = [weight - rate * slope for weight, slope in zip(network.weights, network.gradient(), strict=True)]
+        network.weights = [weight - rate * slope for weight, slope in zip(network.weights, network.gradient())]
         path.append(network.weights)
     return path
 

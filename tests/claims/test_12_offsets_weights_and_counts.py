@@ -483,7 +483,7 @@ def steps(network, problem, rate):
     """The weights after each step down the gradient."""
     walking = network(problem)
     for _ in range(EPOCHS):
-        walking.weights = [weight - rate * slope for weight, slope in zip(walking.weights, walking.gradient(), strict=True)]
+        walking.weights = [weight - rate * slope for weight, slope in zip(walking.weights, walking.gradient())]
         yield walking.weights
 
 
@@ -633,7 +633,7 @@ def faces(problem):
     random = generator(f"{problem}, trials")
     m = random.integers(1, 6, problem.n)
     s = random.binomial(m, problem.model.link.inverse(problem.eta(problem.data.planted))[:, 0])
-    ones = np.concatenate([np.arange(trials) < successes for trials, successes in zip(m, s, strict=True)])
+    ones = np.concatenate([np.arange(trials) < successes for trials, successes in zip(m, s)])
     return (
         variant(problem, "counts", y=(s / m)[:, None], trials=m),
         variant(problem, "shares", y=(s / m)[:, None], weights=m),

@@ -24,6 +24,7 @@ from spec.evidence.agreement import (
     proven_optimum,
     standard_errors_away,
 )
+from spec.evidence.balls import working_precision
 from spec.families import Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Cauchit, CLogLog, Log, Logit, LogLog, Power, Probit, Softmax, Sqrt
 from spec.model import Model, Params
@@ -188,7 +189,7 @@ def on_a_grid(weights, rng):
 
 def affine(weights):
     """Each layer as one matrix on [1 x]: the bias above the kernel; but for the last with a column that keeps the 1."""
-    layers = [np.vstack([bias, kernel]) for kernel, bias in zip(weights[::2], weights[1::2], strict=True)]
+    layers = [np.vstack([bias, kernel]) for kernel, bias in zip(weights[::2], weights[1::2])]
     return [*(np.hstack([np.eye(len(layer))[:, :1], layer]) for layer in layers[:-1]), layers[-1]]
 
 
@@ -269,8 +270,8 @@ def assert_shared(problem, layers, flat, deep):
     contributions = np.hstack([np.ones((problem.n, 1)), np.abs(problem.X)]).T @ (np.abs(problem.y) + np.abs(flat.mean))
     sizes = seen_through(contributions, *map(np.abs, layers))
     gradient = deep.gradient()
-    taught = [-problem.n / deep.loss_scale * np.vstack(pair) for pair in zip(gradient[1::2], gradient[::2], strict=True)]
-    for mine, other, size in zip(taught, seen_through(flat.score, *layers), sizes, strict=True):
+    taught = [-problem.n / deep.loss_scale * np.vstack(pair) for pair in zip(gradient[1::2], gradient[::2])]
+    for mine, other, size in zip(taught, seen_through(flat.score, *layers), sizes):
         assert_same_values("gradient", problem, mine, other, tolerances.gradient(problem.n), size)
 
 
@@ -300,7 +301,7 @@ def test_a_linear_bottleneck_is_a_model_of_reduced_rank(width, network, rng):
 
     assert_rank(width, narrow)
     for _ in range(10):
-        narrow.weights = [weight - slope / 4 for weight, slope in zip(narrow.weights, narrow.gradient(), strict=True)]
+        narrow.weights = [weight - slope / 4 for weight, slope in zip(narrow.weights, narrow.gradient())]
     assert_rank(width, narrow)
 
 
@@ -455,7 +456,7 @@ def assert_same_bits(mine, other):
     for _ in range(2):
         assert np.array_equal(mine.predict(), other.predict()), "another prediction"
     assert mine.objective() == other.objective(), "another loss"
-    for a, b in zip(mine.gradient(), other.gradient(), strict=True):
+    for a, b in zip(mine.gradient(), other.gradient()):
         assert np.array_equal(a, b), "another gradient"
 
 
@@ -806,7 +807,7 @@ def assert_threshold(problem, params, engine, link, rows=16):
 def chance_above(threshold, link):
     """The nearest float64 to the integral of the noise's density from a threshold up, by way of a ball around it."""
     density, far = NOISE[link]
-    with flint.ctx.workprec(96):
+    with working_precision(96):
         ball = flint.acb.integral(lambda t, _: density(t), threshold, far).real + flint.arb(0, 2.0**-90)
         assert ball.rel_accuracy_bits() > 60
         return float(ball)

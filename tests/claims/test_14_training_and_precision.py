@@ -219,7 +219,7 @@ def descend(network, rate, epochs):
     """Gradient descent along the network's own gradient: the weights at the start and after each epoch."""
     path = [network.weights]
     for _ in range(epochs):
-        network.weights = [w - rate * g for w, g in zip(network.weights, network.gradient(), strict=True)]
+        network.weights = [w - rate * g for w, g in zip(network.weights, network.gradient())]
         path.append(network.weights)
     return path
 

@@ -51,7 +51,7 @@ def flat(arrays):
 def put(network, values):
     """Set all weights from one vector, in the order of `flat`."""
     ends = np.cumsum([weight.size for weight in network.weights])[:-1]
-    network.weights = [part.reshape(w.shape) for part, w in zip(np.split(values, ends), network.weights, strict=True)]
+    network.weights = [part.reshape(w.shape) for part, w in zip(np.split(values, ends), network.weights)]
 
 
 def to_the_end(network, start):
@@ -436,7 +436,7 @@ def assert_printed(network, weights):
     published, n = MODECHOICE.published, MODECHOICE.n
     errors = np.sqrt(np.diag(np.linalg.inv(n * network.hessian())))
     printed = [*published.true_coefficients, *published.true_standard_errors, [published.true_statistics["log_likelihood"]]]
-    for value, (text,) in zip([*weights, *errors, -n * network.objective()], printed, strict=True):
+    for value, (text,) in zip([*weights, *errors, -n * network.objective()], printed):
         assert abs(value - float(text)) <= half_unit(text), f"{value!r} is not {text}, as printed"
 
 

@@ -5,12 +5,13 @@ The other chapters choose their problems. Here Hypothesis draws them, of any sha
 as small as it can. `SPEC_EXAMPLES=1000 pytest tests/claims/test_16_searched_problems.py` searches in earnest; --seed elsewhere.
 """
 
+from __future__ import annotations
+
 import os
 import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import flint
 import numpy as np
 import pytest
 from flint import arb, arb_mat, arb_series
@@ -23,7 +24,7 @@ from spec.engines.control import ClassesPermuted, Control, Float32, NoBias, Ridg
 from spec.engines.engine import Evaluation
 from spec.evidence import tolerances
 from spec.evidence.agreement import assert_same_curvature, assert_same_gradient, assert_same_mean, assert_same_values
-from spec.evidence.balls import BALLS
+from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION
 from spec.families import Binomial, Gaussian, Multinomial
 from spec.model import PAIRS, Params
@@ -362,7 +363,7 @@ def loss_contributions(problem, params):
         rounded = y + np.abs(y - mu) * reach.max(axis=1, keepdims=True)
     else:
         rounded = np.abs(y - mu) / model.family.variance(mu) * (np.abs(mu) + np.abs(model.link.inverse_derivative(eta)) * reach)
-    if isinstance(model.family, Gaussian | Multinomial):
+    if isinstance(model.family, (Gaussian, Multinomial)):
         terms = np.abs(kernel)
     else:
         alone = model.family.kernel(0 * y, mu)
@@ -375,23 +376,23 @@ def loss_contributions(problem, params):
 
 def enclosed(problem, params):
     """The model at these parameters, in balls and rounded once, at the end; its log-likelihood without the constants."""
-    with flint.ctx.workprec(PRECISION):
+    with working_precision(PRECISION):
         design, matrix = arb_mat(problem.design.tolist()), arb_mat(params.matrix[1 - problem.intercept :].tolist())
         eta = design * matrix + arb_mat((np.zeros_like(problem.y) if problem.offset is None else problem.offset).tolist())
         row = softmax_row if isinstance(problem.model.family, Multinomial) else elementwise_row
-        rows = [row(problem.model, *each) for each in zip(eta.tolist(), problem.y.tolist(), strict=True)]
-        mean, kernel, score, information = zip(*rows, strict=True)
+        rows = [row(problem.model, *each) for each in zip(eta.tolist(), problem.y.tolist())]
+        mean, kernel, score, information = zip(*rows)
         weights = problem.row_weights[:, 0].tolist()
-        total = sum((weight * value for weight, value in zip(weights, kernel, strict=True)), arb(0))
+        total = sum((weight * value for weight, value in zip(weights, kernel)), arb(0))
         gradient = floats(design.transpose() * scaled(weights, score))
 
     def block(a, b):
-        factors = [weight * values[a][b] for weight, values in zip(weights, information, strict=True)]
+        factors = [weight * values[a][b] for weight, values in zip(weights, information)]
         return floats(design.transpose() * scaled(factors, design.tolist()))
 
     def curvature():
         free = range(problem.free_outputs)
-        with flint.ctx.workprec(PRECISION):
+        with working_precision(PRECISION):
             return np.block([[block(a, b) for b in free] for a in free])
 
     score = np.vstack([np.zeros((1 - problem.intercept, problem.k)), gradient])
@@ -409,14 +410,14 @@ def softmax_row(model, eta, y):
     """The same of the classes; the information of all but the first."""
     odds = [(value - eta[0]).exp() for value in eta]
     mu = [value / sum(odds, arb(0)) for value in odds]
-    kernel = sum((share * value.log() for share, value in zip(y, mu, strict=True) if share), arb(0))
+    kernel = sum((share * value.log() for share, value in zip(y, mu) if share), arb(0))
     total = sum((arb(share) for share in y), arb(0))
-    score = [share - total * value for share, value in zip(y, mu, strict=True)]
+    score = [share - total * value for share, value in zip(y, mu)]
     return mu, kernel, score, [[total * a * ((i == j) - b) for j, b in enumerate(mu[1:])] for i, a in enumerate(mu[1:])]
 
 
 def scaled(factors, rows):
-    return arb_mat([[factor * value for value in row] for factor, row in zip(factors, rows, strict=True)])
+    return arb_mat([[factor * value for value in row] for factor, row in zip(factors, rows)])
 
 
 def floats(matrix):
@@ -495,8 +496,8 @@ def assert_adds_up(case, engine, size):
     whole, each = engine.evaluate(problem, params), [engine.evaluate(part, params) for part in parts]
     counts = [size(part) for part in parts]
     tolerance, contributions = tolerances.loss(problem.n), loss_contributions(problem, params)
-    loss = sum(count * e.loss for count, e in zip(counts, each, strict=True))
-    score = sum(count / part.n * e.score for count, part, e in zip(counts, parts, each, strict=True))
+    loss = sum(count * e.loss for count, e in zip(counts, each))
+    score = sum(count / part.n * e.score for count, part, e in zip(counts, parts, each))
     mean = np.concatenate([e.mean for e in each])[np.argsort(order)]
     assert_same_mean(problem, params, replace(whole, mean=mean))
     assert_same_values("loss", problem, loss, problem.n * whole.loss, tolerance, size=whole.loss_scale * contributions)

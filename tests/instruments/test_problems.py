@@ -370,7 +370,7 @@ class TestByConstruction:
         class Cauchy(Gaussian):
             pass
 
-        with pytest.raises(NotImplementedError, match=r"^no way to draw from cauchy: add a case here$"):
+        with pytest.raises(NotImplementedError, match=r"^no way to draw from cauchy: add an entry to DRAWS$"):
             by_construction.draw(Cauchy(), np.ones((1, 1)), np.random.default_rng(0))
 
 
