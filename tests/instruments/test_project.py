@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = ["problems", "engines", "evidence", "report"]
 ONLY_IN = {
     "keras": "spec/engines/keras_*.py",
-    "tensorflow": "spec/engines/keras_backend.py",
+    "tensorflow": "spec/engines/keras_[bv]*.py",
     "jax": "spec/engines/keras_backend.py",
     "torch": "spec/engines/keras_backend.py",
     "statsmodels": "spec/engines/statsmodels_*.py",
