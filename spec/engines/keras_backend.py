@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spec.engines.keras_versions import keras
+from spec.python39 import strict_zip
 
 Loss = Callable[..., Any]  # of the data, and of the variables as they are
 
@@ -239,7 +240,7 @@ class Compiled(Derivatives):
 
     def _of(self, values: list[Any], data: list[Any]) -> Any:
         """The loss as a function."""
-        with keras.StatelessScope(state_mapping=list(zip(self.variables, values))):
+        with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
             return self.loss(*data)
 
     def _differentiated_again(self, values: list[Any], data: list[Any]) -> Any:

@@ -26,6 +26,7 @@ from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
+from spec.python39 import strict_zip
 
 ACTIVATIONS: dict[Link, str] = {Identity(): "linear", Logit(): "sigmoid", Log(): "exponential", Softmax(): "softmax"}
 BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c: loss = -c * log-likelihood / n + ...
@@ -169,7 +170,7 @@ class Network:
 
     @weights.setter
     def weights(self, weights: list[np.ndarray]) -> None:
-        for variable, value in zip(self.variables, weights):
+        for variable, value in strict_zip(self.variables, weights):
             variable.assign(value)
 
     @property

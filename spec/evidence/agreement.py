@@ -30,6 +30,7 @@ from spec.links import Probit
 from spec.model import Params
 from spec.problems import Problem, Published
 from spec.problems.by_construction import GRID, PARAMETER_GRID
+from spec.python39 import strict_zip
 
 FLOAT64_DIGITS = 16.0
 Table = tuple[tuple[str, ...], ...]
@@ -143,7 +144,10 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
     exact = kept[params]
     nearest = np.array([[float(value) for value in row] for row in exact])
     error = np.array(
-        [[abs(float(arb(m) - value)) for m, value in zip(row, balls)] for row, balls in zip(mine.mean.tolist(), exact)]
+        [
+            [abs(float(arb(m) - value)) for m, value in strict_zip(row, balls)]
+            for row, balls in strict_zip(mine.mean.tolist(), exact)
+        ]
     )
     allowed = tolerances.mean_ulps(problem.k) * np.spacing(np.abs(nearest)) + _mean_slack(problem, params)
     relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
@@ -444,7 +448,10 @@ def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Tabl
     value = np.array([[float(entry) for entry in row] for row in printed])
     half = np.array([[half_unit(entry) for entry in row] for row in printed])
     error = np.array(
-        [[abs(float(Decimal(f) - Decimal(entry))) for f, entry in zip(row, text)] for row, text in zip(found.tolist(), printed)]
+        [
+            [abs(float(Decimal(f) - Decimal(entry))) for f, entry in strict_zip(row, text)]
+            for row, text in strict_zip(found.tolist(), printed)
+        ]
     )
     excess = error / (half + slack)
     relative = float((error / np.where(value == 0, 1.0, np.abs(value))).max())

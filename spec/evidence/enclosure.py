@@ -42,6 +42,7 @@ from spec.evidence.preconditions import PreconditionFailed, check, separation
 from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
+from spec.python39 import strict_zip
 
 PRECISION = 128  # bits, against float64's 53: the score at the centre is exact for every purpose here
 BOXES = (
@@ -195,7 +196,7 @@ def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
     m = free.shape[1]
     rows = [product[i * m : (i + 1) * m] for i in range(problem.n)]
     offsets = problem.free_offset.tolist()
-    return [[value + o for value, o in zip(row, offset)] for row, offset in zip(rows, offsets)]
+    return [[value + o for value, o in strict_zip(row, offset)] for row, offset in strict_zip(rows, offsets)]
 
 
 def _softmax(eta: list[arb]) -> list[arb]:
@@ -210,9 +211,9 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     c = problem.row_weights[:, 0]
     scores = [
         (y - total * value) * weight
-        for row, response, weight in zip(mu, problem.y.tolist(), c.tolist())
+        for row, response, weight in strict_zip(mu, problem.y.tolist(), c.tolist())
         for total in [sum(response, arb(0))]
-        for value, y in zip(row[1:], response[1:])
+        for value, y in strict_zip(row[1:], response[1:])
     ]
     share = np.array([[float(value) for value in row[1:]] for row in mu])  # each correct to a relative 2 UNIT
     m = share.shape[1]
@@ -236,7 +237,7 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
     def row(centre: arb, response: float) -> arb_series:
         return model.family.kernel(arb(response), model.link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
 
-    scores = [row(value, response)[1] * weight for (value,), response, weight in zip(eta, y, c)]
+    scores = [row(value, response)[1] * weight for (value,), response, weight in strict_zip(eta, y, c)]
 
     def curvature(centre: arb, response: float, d: float) -> arb:
         try:
@@ -246,7 +247,7 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
 
     def weights(move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with working_precision(64):
-            balls = [curvature(value, r, d) * weight for (value,), r, weight, d in zip(eta, y, c, move.tolist())]
+            balls = [curvature(value, r, d) * weight for (value,), r, weight, d in strict_zip(eta, y, c, move.tolist())]
             W = np.array([float(ball.mid()) for ball in balls])
             dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]

@@ -18,6 +18,7 @@ from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION, Optimum
 from spec.families import Multinomial
 from spec.problems import Problem
+from spec.python39 import strict_zip
 
 Row = list[arb]
 
@@ -55,17 +56,17 @@ class _Rows:
 
 def _eta(problem: Problem, optimum: Optimum) -> list[Row]:
     free = [
-        [arb(c) + arb(s, r) for c, s, r in zip(*row)]
-        for row in zip(optimum.centre.tolist(), optimum.shift.tolist(), optimum.radius.tolist())
+        [arb(c) + arb(s, r) for c, s, r in strict_zip(*row)]
+        for row in strict_zip(optimum.centre.tolist(), optimum.shift.tolist(), optimum.radius.tolist())
     ]
     product = (arb_mat(problem.design.tolist()) * arb_mat(free)).tolist()
-    return [[e + o for e, o in zip(*both)] for both in zip(product, problem.free_offset.tolist())]
+    return [[e + o for e, o in strict_zip(*both)] for both in strict_zip(product, problem.free_offset.tolist())]
 
 
 def _elementwise(problem: Problem, eta: list[Row]) -> _Rows:
     family, link = problem.model.family, problem.model.link
     expected, observed, pearson, deviance = [], [], arb(0), arb(0)
-    for (centre,), (y,), (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
+    for (centre,), (y,), (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         mu = link.inverse(centre, BALLS)
         slope, variance, response = link.inverse_derivative(centre, BALLS), family.variance(mu, BALLS), arb(y)
         expected.append([[weight * slope * slope / variance]])
@@ -79,12 +80,12 @@ def _elementwise(problem: Problem, eta: list[Row]) -> _Rows:
 
 def _softmax(problem: Problem, eta: list[Row]) -> _Rows:
     information, deviance = [], arb(0)
-    for row, response, (weight,) in zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
+    for row, response, (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         odds = [arb(1), *(value.exp() for value in row)]
         total = sum(odds[1:], odds[0])
         mu = [value / total for value in odds]
         information.append([[weight * a * ((i == j) - b) for j, b in enumerate(mu[1:])] for i, a in enumerate(mu[1:])])
-        for y, share in zip(response, mu):
+        for y, share in strict_zip(response, mu):
             deviance += weight * problem.model.family.unit_deviance(arb(y), share, BALLS)
     return _Rows(information, information, arb(0), deviance)
 
@@ -97,7 +98,7 @@ def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]
     information = np.empty((m * q, m * q), dtype=object)
     for a in range(m):
         for b in range(m):
-            scaled = arb_mat([[row[a][b] * x for x in at] for row, at in zip(weights, design.tolist())])
+            scaled = arb_mat([[row[a][b] * x for x in at] for row, at in strict_zip(weights, design.tolist())])
             information[a * q : (a + 1) * q, b * q : (b + 1) * q] = np.array((left * scaled).tolist(), dtype=object)
     whiten = arb_mat(optimum.whiten.tolist())
     nearly_one: arb_mat = whiten.transpose() * arb_mat(information.tolist()) * whiten

@@ -14,6 +14,7 @@ from spec.engines.engine import Fit
 from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Log
 from spec.problems import Problem
+from spec.python39 import strict_zip
 
 
 class PreconditionFailed(Exception):
@@ -50,7 +51,7 @@ def rank_deficiency(problem: Problem) -> str | None:
     _, singular, axes = np.linalg.svd(design / lengths, full_matrices=False)
     if singular[-1] > len(design) * np.finfo(float).eps * singular[0]:
         return None
-    involved = [name for name, share in zip(names, np.abs(axes[-1])) if share > 1e-6]
+    involved = [name for name, share in strict_zip(names, np.abs(axes[-1])) if share > 1e-6]
     condition = singular[0] / max(singular[-1], np.finfo(float).tiny)
     return f"the columns {', '.join(involved)} are linearly dependent (condition number {condition:.1g}). Drop one of them."
 
@@ -97,10 +98,10 @@ def _comparisons(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
     X, y = problem.design[used], problem.y[used]
     if isinstance(family, Multinomial):  # each class that was seen against each that was not, and the seen with each other
         decided, both = [], []
-        for row, shares in zip(X, y):
+        for row, shares in strict_zip(X, y):
             seen, unseen = np.flatnonzero(shares > 0).tolist(), np.flatnonzero(shares == 0).tolist()
             decided += [_contrast(row, a, b, problem.k) for a in seen for b in unseen]
-            both += [_contrast(row, a, b, problem.k) for a, b in zip(seen[1:], seen[:-1])]
+            both += [_contrast(row, a, b, problem.k) for a, b in strict_zip(seen[1:], seen[:-1])]
         size = X.shape[1] * problem.free_outputs
         return np.array(decided).reshape(-1, size), np.array(both).reshape(-1, size)
     response = y[:, 0]

@@ -21,6 +21,7 @@ from spec.families import Binomial, Family, Multinomial
 from spec.links import Logit, Softmax
 from spec.model import PAIRS, Model, Params
 from spec.problems.problem import Data, Problem
+from spec.python39 import strict_zip
 
 GRID = 2.0**-16  # entries of X
 PARAMETER_GRID = 2.0**-12  # planted parameters: 16 + 12 bits of fraction leave float64 25 for the sum
@@ -63,7 +64,7 @@ def balanced(X: np.ndarray, mu: np.ndarray) -> np.ndarray:
     rows = np.hstack([np.ones((len(X), 1)), X])
     behind = np.zeros((rows.shape[1], mu.shape[1]))
     y = np.zeros_like(mu)
-    for row, share, answer in zip(rows, mu, y):
+    for row, share, answer in strict_zip(rows, mu, y):
         answer[np.argmax(share + row @ behind / (row @ row))] = 1
         behind += np.outer(row, share - answer)
     return y

@@ -17,6 +17,7 @@ from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomia
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, NegativeBinomialLink, Power, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems.problem import Data, Problem
+from spec.python39 import strict_zip
 
 Numbers = tuple[int, ...]
 
@@ -66,7 +67,7 @@ def saturated_counts(table: tuple[Numbers, Numbers]) -> Data:
 
 def saturated_shares(successes: Numbers, trials: Numbers) -> Data:
     """A parameter for each of 2 x 2 cells: a log odds, two log odds ratios, and the log of a ratio of odds ratios."""
-    o00, o01, o10, o11 = (s / (t - s) for s, t in zip(successes, trials))
+    o00, o01, o10, o11 = (s / (t - s) for s, t in strict_zip(successes, trials))
     exact = np.log([o00, o10 / o00, o01 / o00, o11 * o00 / (o10 * o01)])
     X = np.array([[a, b, a * b] for a in (0, 1) for b in (0, 1)])
     y = np.divide(successes, trials)[:, None]

@@ -18,6 +18,7 @@ from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomi
 from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems.problem import Data, Problem, Published
+from spec.python39 import strict_zip
 
 
 def dataset(name: str) -> Any:
@@ -115,9 +116,9 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: 
         outputs = len(numbers) // 2
         printed.append((tuple(numbers[:outputs]), tuple(numbers[outputs:])))
         exact = exact or ["="] * len(numbers)
-        corrected = [n if e == "=" else e for n, e in zip(numbers, exact)]
+        corrected = [n if e == "=" else e for n, e in strict_zip(numbers, exact)]
         true.append((tuple(corrected[:outputs]), tuple(corrected[outputs:])))
-        for j, (number, optimum) in enumerate(zip(numbers, exact)):
+        for j, (number, optimum) in enumerate(strict_zip(numbers, exact)):
             if optimum != "=":
                 what = f"{'coefficient' if j < outputs else 'standard error'} of {name}"
                 where = f" in class {j % outputs + 1}" if outputs > 1 else ""
@@ -127,8 +128,8 @@ def answer(rows: Mapping[str, str], source: str, cause: str = "", **statistics: 
         true_statistics[name] = optimum or number
         if optimum:
             departures.append(f"{name}: printed {number}, the optimum has {optimum}; {cause}")
-    coefficients, standard_errors = zip(*printed)
-    true_coefficients, true_standard_errors = zip(*true)
+    coefficients, standard_errors = strict_zip(*printed)
+    true_coefficients, true_standard_errors = strict_zip(*true)
     return Published(
         coefficients, standard_errors, source, tuple(departures), true_coefficients, true_standard_errors, true_statistics
     )

@@ -29,6 +29,7 @@ from spec.families import Gamma, Gaussian, InverseGaussian, Multinomial, Negativ
 from spec.links import Cauchit, CLogLog, Log, Logit, LogLog, Power, Probit, Softmax, Sqrt
 from spec.model import Model, Params
 from spec.problems import Problem
+from spec.python39 import strict_zip
 
 RUNGS = ["mean", "objective", "gradient", "curvature", "optimum"]
 
@@ -189,7 +190,7 @@ def on_a_grid(weights, rng):
 
 def affine(weights):
     """Each layer as one matrix on [1 x]: the bias above the kernel; but for the last with a column that keeps the 1."""
-    layers = [np.vstack([bias, kernel]) for kernel, bias in zip(weights[::2], weights[1::2])]
+    layers = [np.vstack([bias, kernel]) for kernel, bias in strict_zip(weights[::2], weights[1::2])]
     return [*(np.hstack([np.eye(len(layer))[:, :1], layer]) for layer in layers[:-1]), layers[-1]]
 
 
@@ -270,8 +271,8 @@ def assert_shared(problem, layers, flat, deep):
     contributions = np.hstack([np.ones((problem.n, 1)), np.abs(problem.X)]).T @ (np.abs(problem.y) + np.abs(flat.mean))
     sizes = seen_through(contributions, *map(np.abs, layers))
     gradient = deep.gradient()
-    taught = [-problem.n / deep.loss_scale * np.vstack(pair) for pair in zip(gradient[1::2], gradient[::2])]
-    for mine, other, size in zip(taught, seen_through(flat.score, *layers), sizes):
+    taught = [-problem.n / deep.loss_scale * np.vstack(pair) for pair in strict_zip(gradient[1::2], gradient[::2])]
+    for mine, other, size in strict_zip(taught, seen_through(flat.score, *layers), sizes):
         assert_same_values("gradient", problem, mine, other, tolerances.gradient(problem.n), size)
 
 
@@ -301,7 +302,7 @@ def test_a_linear_bottleneck_is_a_model_of_reduced_rank(width, network, rng):
 
     assert_rank(width, narrow)
     for _ in range(10):
-        narrow.weights = [weight - slope / 4 for weight, slope in zip(narrow.weights, narrow.gradient())]
+        narrow.weights = [weight - slope / 4 for weight, slope in strict_zip(narrow.weights, narrow.gradient())]
     assert_rank(width, narrow)
 
 
@@ -456,7 +457,7 @@ def assert_same_bits(mine, other):
     for _ in range(2):
         assert np.array_equal(mine.predict(), other.predict()), "another prediction"
     assert mine.objective() == other.objective(), "another loss"
-    for a, b in zip(mine.gradient(), other.gradient()):
+    for a, b in strict_zip(mine.gradient(), other.gradient()):
         assert np.array_equal(a, b), "another gradient"
 
 

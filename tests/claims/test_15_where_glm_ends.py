@@ -30,6 +30,7 @@ from spec.model import Model, Params
 from spec.problems import Problem
 from spec.problems.by_construction import generator
 from spec.problems.published import MODECHOICE
+from spec.python39 import strict_zip
 
 LINKS = {"logit": Logit(), "probit": Probit()}
 SMALL = [problems.get(name) for name in ("softmax-3-to-3", "softmax-8-to-5")]
@@ -51,7 +52,7 @@ def flat(arrays):
 def put(network, values):
     """Set all weights from one vector, in the order of `flat`."""
     ends = np.cumsum([weight.size for weight in network.weights])[:-1]
-    network.weights = [part.reshape(w.shape) for part, w in zip(np.split(values, ends), network.weights)]
+    network.weights = [part.reshape(w.shape) for part, w in strict_zip(np.split(values, ends), network.weights)]
 
 
 def to_the_end(network, start):
@@ -436,7 +437,7 @@ def assert_printed(network, weights):
     published, n = MODECHOICE.published, MODECHOICE.n
     errors = np.sqrt(np.diag(np.linalg.inv(n * network.hessian())))
     printed = [*published.true_coefficients, *published.true_standard_errors, [published.true_statistics["log_likelihood"]]]
-    for value, (text,) in zip([*weights, *errors, -n * network.objective()], printed):
+    for value, (text,) in strict_zip([*weights, *errors, -n * network.objective()], printed):
         assert abs(value - float(text)) <= half_unit(text), f"{value!r} is not {text}, as printed"
 
 

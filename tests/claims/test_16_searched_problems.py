@@ -30,6 +30,7 @@ from spec.families import Binomial, Gaussian, Multinomial
 from spec.model import PAIRS, Params
 from spec.problems import Problem
 from spec.problems.by_construction import ETA_RANGE, SOFTMAX, draw
+from spec.python39 import strict_zip
 
 EXAMPLES = int(os.environ.get("SPEC_EXAMPLES", "3"))
 MODELS = {str(model): model for model in (*PAIRS, SOFTMAX)}
@@ -380,14 +381,14 @@ def enclosed(problem, params):
         design, matrix = arb_mat(problem.design.tolist()), arb_mat(params.matrix[1 - problem.intercept :].tolist())
         eta = design * matrix + arb_mat((np.zeros_like(problem.y) if problem.offset is None else problem.offset).tolist())
         row = softmax_row if isinstance(problem.model.family, Multinomial) else elementwise_row
-        rows = [row(problem.model, *each) for each in zip(eta.tolist(), problem.y.tolist())]
-        mean, kernel, score, information = zip(*rows)
+        rows = [row(problem.model, *each) for each in strict_zip(eta.tolist(), problem.y.tolist())]
+        mean, kernel, score, information = strict_zip(*rows)
         weights = problem.row_weights[:, 0].tolist()
-        total = sum((weight * value for weight, value in zip(weights, kernel)), arb(0))
+        total = sum((weight * value for weight, value in strict_zip(weights, kernel)), arb(0))
         gradient = floats(design.transpose() * scaled(weights, score))
 
     def block(a, b):
-        factors = [weight * values[a][b] for weight, values in zip(weights, information)]
+        factors = [weight * values[a][b] for weight, values in strict_zip(weights, information)]
         return floats(design.transpose() * scaled(factors, design.tolist()))
 
     def curvature():
@@ -410,14 +411,14 @@ def softmax_row(model, eta, y):
     """The same of the classes; the information of all but the first."""
     odds = [(value - eta[0]).exp() for value in eta]
     mu = [value / sum(odds, arb(0)) for value in odds]
-    kernel = sum((share * value.log() for share, value in zip(y, mu) if share), arb(0))
+    kernel = sum((share * value.log() for share, value in strict_zip(y, mu) if share), arb(0))
     total = sum((arb(share) for share in y), arb(0))
-    score = [share - total * value for share, value in zip(y, mu)]
+    score = [share - total * value for share, value in strict_zip(y, mu)]
     return mu, kernel, score, [[total * a * ((i == j) - b) for j, b in enumerate(mu[1:])] for i, a in enumerate(mu[1:])]
 
 
 def scaled(factors, rows):
-    return arb_mat([[factor * value for value in row] for factor, row in zip(factors, rows)])
+    return arb_mat([[factor * value for value in row] for factor, row in strict_zip(factors, rows)])
 
 
 def floats(matrix):
@@ -496,8 +497,8 @@ def assert_adds_up(case, engine, size):
     whole, each = engine.evaluate(problem, params), [engine.evaluate(part, params) for part in parts]
     counts = [size(part) for part in parts]
     tolerance, contributions = tolerances.loss(problem.n), loss_contributions(problem, params)
-    loss = sum(count * e.loss for count, e in zip(counts, each))
-    score = sum(count / part.n * e.score for count, part, e in zip(counts, parts, each))
+    loss = sum(count * e.loss for count, e in strict_zip(counts, each))
+    score = sum(count / part.n * e.score for count, part, e in strict_zip(counts, parts, each))
     mean = np.concatenate([e.mean for e in each])[np.argsort(order)]
     assert_same_mean(problem, params, replace(whole, mean=mean))
     assert_same_values("loss", problem, loss, problem.n * whole.loss, tolerance, size=whole.loss_scale * contributions)

@@ -925,7 +925,9 @@ class TestPrinted:
         monkeypatch.setattr(
             agreement,
             "_judge_printed",
-            lambda problem, what, found, printed, slack: seen.update(what=what, found=found, printed=printed, slack=slack),
+            lambda _, what, found, printed, slack, by=None: seen.update(
+                what=what, found=found, printed=printed, slack=slack, by=by
+            ),
         )
         optimum = proven_optimum(problem)
 
@@ -933,8 +935,9 @@ class TestPrinted:
         assert np.array_equal(seen["found"], optimum.centre + optimum.shift)
         assert close(seen["slack"], optimum.radius + 2 * UNIT * np.abs(optimum.centre), rtol=1e-12)
 
-        assert_as_published(problem, RIGHT.fit(problem))
-        assert (seen["what"], seen["printed"]) == ("coefficient", problem.published.true_coefficients)
+        fit = RIGHT.fit(problem)
+        assert_as_published(problem, fit)
+        assert (seen["what"], seen["printed"], seen["by"]) == ("coefficient", problem.published.true_coefficients, fit)
         assert np.array_equal(seen["found"], problem.free(optimum.params))
         assert close(seen["slack"], attainable_errors(problem, optimum))
 

@@ -1,0 +1,23 @@
+"""What stands in for Python 3.10 on Python 3.9 does the same."""
+
+import pytest
+
+from spec.python39 import strict_zip, zip_or_raise
+
+EITHER = pytest.mark.parametrize("zipped", [strict_zip, zip_or_raise], ids=["here", "on-3.9"])
+
+
+@EITHER
+def test_rows_are_those_of_zip(zipped):
+    """Of no column, of one, of several."""
+    assert list(zipped()) == []
+    assert list(zipped([1, 2])) == [(1,), (2,)]
+    assert list(zipped([1, 2], "ab", iter([None, ...]))) == [(1, "a", None), (2, "b", ...)]
+
+
+@EITHER
+@pytest.mark.parametrize("columns", [([1], []), ([], [1]), ([1, 2], [1, 2], [1]), ([1], [1, None])])
+def test_a_column_too_short_is_an_error(zipped, columns):
+    """Wherever it stands, and however long the others are."""
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        list(zipped(*columns))
