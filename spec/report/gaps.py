@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -22,32 +23,34 @@ else:
     import tomli as tomllib
 
 FILE = Path(__file__).parents[1] / "known_gaps.toml"
-KINDS = ("claim", "control")
 DEPARTURES = ("fails", "precondition failed", "error")
+TEXTS = ("engine", "versions", "cause", "shown_by")
+KEYS = {"claims": list, "controls": list, "cases": list, **dict.fromkeys(TEXTS, str), "backend": str, "outcome": str}
 
 
 @dataclass(frozen=True)
 class Gap:
     """
-    A departure: of which claim or control, in which cases, by which engine, on which versions, and why.
+    A departure: of one claim, or of its controls, in the cases of one pattern, by an engine on some versions, and why.
 
-    ``cases`` are patterns of the test's id, the text between its brackets; "*" stands for anything. ``versions`` is a
-    requirement on a library of the engine's, as in "keras>=3,<3.5". ``shown_by`` is a command or a link.
+    ``kind`` is "claim" or "control". ``cases`` is a pattern of the test's id, the text between its brackets, in which "*"
+    stands for anything. ``versions`` is a requirement on a library of the engine's, as in "keras>=3,<3.5", and ``shown_by`` a
+    command or a link. An entry of the list names several claims and patterns, and is so many gaps: each has to be met.
     """
 
+    kind: str
     slug: str
+    cases: str
     engine: str
     versions: str
     cause: str
     shown_by: str
-    cases: tuple[str, ...] = ("*",)
     backend: str = ""
     outcome: str = "fails"
-    kind: str = "claim"
 
     def __str__(self) -> str:
-        where = f"{self.engine} on {self.backend}" if self.backend else self.engine
-        return f"{self.slug} ({where}, {self.versions})"
+        what = f"{'' if self.kind == 'claim' else 'controls of '}{self.slug}[{self.cases}]"
+        return f"{what} ({self.engine}{f' on {self.backend}' if self.backend else ''}, {self.versions})"
 
     def lies_with(self, engine: Description) -> bool:
         """Whether this engine, in its versions and on its backend, is the one that departs."""
@@ -62,7 +65,7 @@ class Gap:
 
     def covers(self, kind: str, slug: str, case: str) -> bool:
         """Whether this test is one of its cases."""
-        return (self.kind, self.slug) == (kind, slug) and any(fnmatchcase(case, pattern) for pattern in self.cases)
+        return (self.kind, self.slug) == (kind, slug) and fnmatchcase(case, self.cases)
 
 
 def find(gaps: Iterable[Gap], kind: str, slug: str, case: str, engines: Iterable[Description]) -> Gap | None:
@@ -83,27 +86,36 @@ def load(path: Path = FILE) -> list[Gap]:
         raise ValueError(
             f"{path.name}: {', '.join(set(listed) - {'gap'})}: each entry starts with [[gap]], nothing else stands there."
         )
-    gaps = []
+    gaps: list[Gap] = []
     for number, entry in enumerate(listed.get("gap", []), 1):
         if faults := list(_faults(entry)):
-            raise ValueError(f"{path.name}, gap {number} ({entry.get('slug', 'without a slug')}): {'; '.join(faults)}.")
-        gaps.append(Gap(**{**entry, "cases": tuple(entry.get("cases", ("*",)))}))
+            raise ValueError(f"{path.name}, gap {number} ({entry.get('cause', 'without a cause')}): {'; '.join(faults)}.")
+        gaps += _split(entry)
     return gaps
 
 
-def _faults(entry: dict[str, object]) -> Iterator[str]:
-    known = {field.name: field for field in fields(Gap)}
-    if unknown := [key for key in entry if key not in known]:
-        yield f"{', '.join(unknown)}: unknown; there are {', '.join(known)}"
-    if missing := [key for key, field in known.items() if key not in entry and field.default is MISSING]:
+def _split(entry: dict[str, Any]) -> Iterator[Gap]:
+    """A gap for each claim, or its controls, and each pattern."""
+    shared = {key: value for key, value in entry.items() if KEYS[key] is str}
+    for kind in ("claim", "control"):
+        for slug in entry.get(f"{kind}s", ()):
+            yield from (Gap(kind, slug, pattern, **shared) for pattern in entry.get("cases", ("*",)))
+
+
+def _faults(entry: dict[str, Any]) -> Iterator[str]:
+    if unknown := [key for key in entry if key not in KEYS]:
+        yield f"{', '.join(unknown)}: unknown; there are {', '.join(KEYS)}"
+    if missing := [key for key in TEXTS if key not in entry]:
         yield f"{', '.join(missing)}: missing"
-    for key, value in entry.items():
-        texts = value if key == "cases" else [value]
+    if not {"claims", "controls"} & set(entry):
+        yield "neither claims nor controls: name the slugs of those that depart"
+    for key in [key for key in entry if key in KEYS]:
+        value, kind = entry[key], KEYS[key]
+        texts = value if kind is list else [value]
         if not (isinstance(texts, list) and texts and all(isinstance(text, str) and text for text in texts)):
-            yield f"{key}: {value!r} is no text" + (", nor a list of texts" if key == "cases" else "")
-    for key, choices in (("outcome", DEPARTURES), ("kind", KINDS)):
-        if entry.get(key, choices[0]) not in choices:
-            yield f"{key}: {entry[key]!r} is none of {', '.join(choices)}"
+            yield f"{key}: {value!r} is no {'list of texts' if kind is list else 'text'}"
+    if (outcome := entry.get("outcome", DEPARTURES[0])) not in DEPARTURES:
+        yield f"outcome: {outcome!r} is none of {', '.join(DEPARTURES)}"
     if isinstance(versions := entry.get("versions"), str):
         try:
             if not Requirement(versions).specifier:

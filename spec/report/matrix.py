@@ -22,7 +22,7 @@ from spec.report.record import Record
 
 MARKS = {"holds": "✓", "known gap": "g", "declined": "–", "precondition failed": "P", "error": "E", "fails": "✗"}
 WORST_FIRST = ("fails", "error", "precondition failed", "known gap", "holds", "declined")
-SHOWN = ("keras", "tensorflow", "jax", "torch", "statsmodels")  # the libraries that tell environments apart, then NumPy
+SHOWN = ("keras", "tensorflow", "jax", "torch", "statsmodels", "numpy", "Python")  # what tells environments apart
 Cases = dict[str, str]
 
 
@@ -46,8 +46,8 @@ class Environment:
 
     @cached_property
     def controls(self) -> dict[str, dict[str, int]]:
-        """Of each claim the controls that were refused, accepted, or kept from refusing by a known gap."""
-        return {c["claim"]: {name: c[name] for name in ("refused", "accepted", "known gaps")} for c in self.record["claims"]}
+        """Of each claim how many controls were refused, accepted, declined, or not refused for a known gap."""
+        return {claim["claim"]: claim["controls"] for claim in self.record["claims"]}
 
     def outcomes(self, claim: str) -> Counter[str]:
         """How many cases of a claim came to which outcome."""
@@ -58,33 +58,47 @@ class Environment:
         found = self.outcomes(claim)
         if self.controls[claim]["accepted"]:
             return "fails"
-        if self.controls[claim]["known gaps"]:
+        if self.controls[claim]["known gap"]:
             found["known gap"] += 1
         return next(outcome for outcome in WORST_FIRST if found[outcome])
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Of every library, the engines' first."""
-        engines = self.record["engines"].values()
-        return {**{k: v for engine in engines for k, v in engine["versions"].items()}, **self.record["libraries"]}
+        """Of every library, the engines' first, and of Python."""
+        engines = [engine["versions"] for engine in self.record["engines"].values()]
+        return {
+            k: v
+            for versions in (*engines, self.record["libraries"], {"Python": self.record["python"]})
+            for k, v in versions.items()
+        }
+
+    @property
+    def backend(self) -> str:
+        """What the subject runs on."""
+        return self.record["engines"]["subject"]["backend"]
 
     @property
     def libraries(self) -> str:
         """The versions that tell it apart, in words."""
-        told = [f"{name} {self.versions[name]}" for name in (*SHOWN, "numpy") if name in self.versions]
-        return ", ".join([*told, f"Python {self.record['python']}"])
+        return ", ".join(f"{name} {self.versions[name]}" for name in SHOWN if name in self.versions)
 
     @property
     def age(self) -> tuple[Any, ...]:
-        """What environments are ordered by: the version of Keras, of its backend, of statsmodels, of NumPy, of Python."""
-        backend = self.record["engines"]["subject"]["backend"]
-        numbers = (
-            self.versions.get("keras"),
-            self.versions.get(backend),
-            self.versions.get("statsmodels"),
-            self.versions["numpy"],
+        """What environments are ordered by: TensorFlow first, then the versions of Keras, backend, statsmodels, NumPy, Python."""
+        numbers = ("keras", self.backend, "statsmodels", "numpy", "Python")
+        return (
+            self.backend not in ("", "tensorflow"),
+            self.backend,
+            *(_number(self.versions.get(n)) for n in numbers),
+            self.name,
         )
-        return (backend not in ("", "tensorflow"), backend, *map(_number, (*numbers, self.record["python"])), self.name)
+
+
+def span(environments: Iterable[Environment], library: str) -> str:
+    """From which minor version to which they have a library: "3.5–3.15"; empty where none has it."""
+    found = sorted({_number(e.versions[library]) for e in environments if library in e.versions})
+    minor = [f"{v.major}.{v.minor}{' nightly' if v.is_devrelease else ''}" for v in found]
+    return "–".join(dict.fromkeys((minor[0], minor[-1]))) if found else ""
 
 
 def _number(version: str | None) -> Version:
@@ -110,10 +124,17 @@ class Matrix:
         """Each file of claims with its claims."""
         return ((chapter, list(found)) for chapter, found in groupby(self.claims, key=lambda claim: claim["chapter"]))
 
-    @property
-    def departing(self) -> list[dict[str, Any]]:
-        """The claims that do not hold, in each case, in each environment that does not decline them."""
-        return [c for c in self.claims if any(e.verdict(c["claim"]) not in ("holds", "declined") for e in self.environments)]
+    @cached_property
+    def groups(self) -> list[list[Environment]]:
+        """Neighbours on one backend that say the same of every claim: a column of the tables."""
+        verdicts = {e.name: (e.backend, [e.verdict(claim["claim"]) for claim in self.claims]) for e in self.environments}
+        return [list(found) for _, found in groupby(self.environments, key=lambda e: verdicts[e.name])]
+
+    def numbers(self, environments: Iterable[Environment]) -> str:
+        """The places of environments in the list, counted from 1: "1, 3–5"."""
+        places = sorted(self.environments.index(environment) + 1 for environment in environments)
+        runs = groupby(places, key=lambda place: place - places.index(place))
+        return ", ".join("–".join(dict.fromkeys(map(str, (run[0], run[-1])))) for run in (list(found) for _, found in runs))
 
     @property
     def gaps(self) -> dict[tuple[str, str], list[Environment]]:
@@ -144,6 +165,11 @@ def merge(records: Iterable[Record]) -> Matrix:
                 f"{environment.name} lacks {len(lost)} of {len(every)} cases that others have, {claim}[{case}] among them: "
                 "run it again."
             )
+        for claim, controls in environment.controls.items():
+            if (had := sum(controls.values())) != (others := sum(environments[-1].controls[claim].values())):
+                raise ValueError(
+                    f"{environment.name} has {had} controls of {claim}, and {environments[-1].name} {others}: run both again."
+                )
     return Matrix(environments)
 
 

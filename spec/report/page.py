@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 
 from spec.report import gaps
-from spec.report.matrix import MARKS, Environment, Matrix
-from spec.report.terminal import total
+from spec.report.matrix import MARKS, Environment, Matrix, span
+from spec.report.terminal import LEGEND, title, total
 
 BEGIN, END = "<!-- the matrix: python -m spec.report write -->", "<!-- end of the matrix -->"
 GREEN, AMBER, RED = "#2e7d32", "#8a6100", "#b3261e"
@@ -45,40 +45,61 @@ def pages(matrix: Matrix, root: Path) -> dict[Path, str]:
 
 
 def _page(matrix: Matrix) -> Iterator[str]:
-    numbers = range(1, len(matrix.environments) + 1)
     yield "# Since when, and where, is it true?\n"
     yield "*Generated from the files in `evidence/` by `python -m spec.report write`; in a terminal, `python -m spec.report`.*\n"
-    yield f"{total(matrix)}\n"
-    yield "## Environments\n"
-    yield "`tox -e NAME` runs one. The numbers are those of the columns below.\n"
+    yield f"{total(matrix)} {_everywhere(matrix)}\n"
+    yield "## Known gaps\n"
+    yield from _gaps(matrix)
+    yield "\n## Environments\n"
+    yield "`tox -e NAME` runs one. The numbers are those of the other tables.\n"
     yield "| | environment | libraries | claims that hold | cases in a known gap | cases declined |"
     yield "|--:|---|---|--:|--:|--:|"
     for number, e in enumerate(matrix.environments, 1):
         counts = [outcome for cases in e.cases.values() for outcome in cases.values()]
         figures = f"{_held(e)} | {counts.count('known gap') or ''} | {counts.count('declined') or ''}"
         yield f"| {number} | ![{e.name}](badges/{e.name}.svg) `{e.name}` | {e.libraries} | {figures} |"
-    yield "\n## Known gaps\n"
-    if matrix.gaps:
-        yield "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists.\n"
-        yield "| claim | environments | what departs, and why | to see it |"
-        yield "|---|---|---|---|"
-        shown = {(gap.slug, gap.cause): gap.shown_by for gap in gaps.load()}
-        for (slug, cause), found in matrix.gaps.items():
-            where = ", ".join(str(matrix.environments.index(e) + 1) for e in found)
-            yield f"| `{slug}` | {where} | {cause} | {shown.get((slug, cause), '')} |"
-    else:
-        yield "None."
     yield "\n## Claims\n"
-    yield ", ".join(f"{mark} {outcome}" for outcome, mark in MARKS.items()) + ".\n"
+    yield f"A column stands for environments that say the same. {LEGEND}.\n"
     for chapter, claims in matrix.chapters:
-        title = chapter.removesuffix(".py").removeprefix("test_").replace("_", " ")
-        yield f"### [{title}](../tests/claims/{chapter})\n"
-        yield f"| claim | {' | '.join(map(str, numbers))} |"
-        yield f"|---|{':-:|' * len(numbers)}"
+        yield f"### [{title(chapter)}](../tests/claims/{chapter})\n"
+        yield f"| claim | {' | '.join(_heading(matrix, group) for group in matrix.groups)} |"
+        yield f"|---|{':-:|' * len(matrix.groups)}"
         for claim in claims:
-            marks = " | ".join(MARKS[e.verdict(claim["claim"])] for e in matrix.environments)
+            marks = " | ".join(MARKS[group[0].verdict(claim["claim"])] for group in matrix.groups)
             yield f"| `{claim['claim']}` | {marks} |"
         yield ""
+
+
+def _everywhere(matrix: Matrix) -> str:
+    """How many claims hold in each case in each environment, declined ones aside."""
+    true = [all(e.verdict(claim["claim"]) in ("holds", "declined") for e in matrix.environments) for claim in matrix.claims]
+    return f"{sum(true)} of {len(true)} claims hold in all of them."
+
+
+def _gaps(matrix: Matrix) -> Iterator[str]:
+    """A row for each departure and its cause; a sentence where there is none."""
+    if not matrix.gaps:
+        yield "None."
+        return
+    yield "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists.\n"
+    yield "| claims | where | environments | what departs, and why | to see it |"
+    yield "|---|---|---|---|---|"
+    listed = {(gap.slug, gap.cause): gap for gap in gaps.load() if gap.kind == "claim"}
+    causes: dict[str, list[tuple[str, list[Environment]]]] = {}
+    for (slug, cause), found in matrix.gaps.items():
+        causes.setdefault(cause, []).append((slug, found))
+    for cause, departing in causes.items():
+        gap = listed.get((departing[0][0], cause))
+        where = f"{gap.versions.replace(',', ', ')}{f' on {gap.backend}' if gap.backend else ''} | " if gap else " | "
+        claims = ", ".join(f"`{slug}`" for slug, _ in departing)
+        numbers = matrix.numbers({e.name: e for _, found in departing for e in found}.values())
+        yield f"| {claims} | {where}{numbers} | {cause} | {f'`{gap.shown_by}`' if gap else ''} |"
+
+
+def _heading(matrix: Matrix, group: list[Environment]) -> str:
+    """What tells a group from the others: Keras, its backend, statsmodels, and the numbers of its environments."""
+    backend = "" if group[0].backend in ("", "tensorflow") else f" on {group[0].backend}"
+    return f"Keras {span(group, 'keras')}{backend},<br>statsmodels {span(group, 'statsmodels')}<br>({matrix.numbers(group)})"
 
 
 def _held(e: Environment) -> str:
@@ -87,9 +108,21 @@ def _held(e: Environment) -> str:
 
 
 def _summary(matrix: Matrix) -> str:
-    lines = ["| environment | libraries | claims that hold |", "|---|---|--:|"]
-    lines += [f"| `{e.name}` | {e.libraries} | {_held(e)} |" for e in matrix.environments]
-    return "\n".join([*lines, "", total(matrix)])
+    """A row for each group of environments that say the same."""
+    lines = [
+        "| Keras | on | statsmodels | NumPy | Python | environments | claims that hold | known gaps in |",
+        "|---|---|---|---|---|--:|--:|--:|",
+    ]
+    for group in matrix.groups:
+        backend = group[0].backend
+        keras, on, statsmodels, numpy, python = (
+            span(group, name) for name in ("keras", backend, "statsmodels", "numpy", "Python")
+        )
+        gaps = sum(group[0].verdict(claim["claim"]) == "known gap" for claim in matrix.claims)
+        lines.append(
+            f"| {keras} | {backend} {on} | {statsmodels} | {numpy} | {python} | {len(group)} | {_held(group[0])} | {gaps or ''} |"
+        )
+    return "\n".join([*lines, "", f"{total(matrix)} {_everywhere(matrix)}"])
 
 
 def badge(e: Environment) -> str:

@@ -19,6 +19,7 @@ from spec.report.table import outcome
 
 FORMAT = "glm-spec evidence 1"
 SCHEMA = Path(__file__).with_name("evidence.schema.json")
+CONTROLS = {"holds": "refused", "fails": "accepted", "known gap": "known gap", "declined": "declined"}  # by a test's outcome
 Record = dict[str, Any]
 
 
@@ -34,9 +35,7 @@ def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
             "source": p["case"]["source"],
             "sentence": p["case"]["sentence"],
             "cases": 0,
-            "refused": 0,
-            "accepted": 0,
-            "known gaps": 0,
+            "controls": dict.fromkeys(CONTROLS.values(), 0),
         }
         for p, _ in told
         if p["case"]["kind"] == "claim"
@@ -49,7 +48,7 @@ def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
             claim["cases"] += 1
             cells += _cells(properties, name, _why(report, properties))
         else:
-            claim[{"holds": "refused", "known gap": "known gaps"}.get(name, "accepted")] += 1
+            claim["controls"][CONTROLS.get(name, "accepted")] += 1
     return {
         "format": FORMAT,
         **environment,

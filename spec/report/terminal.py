@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from io import StringIO
 
 from spec.report.matrix import MARKS, Matrix
 
+LEGEND = ", ".join(f"{mark} {outcome}" for outcome, mark in MARKS.items())
+
 
 def render(matrix: Matrix) -> Iterator[str]:
-    """The lines: environments with their numbers, then a column of marks for each, then what the known gaps are."""
+    """The lines: environments with their numbers, a column of marks for each group of them, and what the known gaps are."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
-    table.add_column("claim ", no_wrap=True)
-    for number in range(1, len(matrix.environments) + 1):
-        table.add_column(f"{number:>3}", justify="right")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("claim", no_wrap=True)
+    for group in matrix.groups:
+        table.add_column(matrix.numbers(group), justify="center", no_wrap=True)
     for chapter, claims in matrix.chapters:
         table.add_section()
-        table.add_row(chapter.removesuffix(".py").removeprefix("test_").replace("_", " "), style="bold")
+        table.add_row(title(chapter))
         for claim in claims:
-            marks = (MARKS[environment.verdict(claim["claim"])] for environment in matrix.environments)
-            table.add_row(f"  {claim['claim']}  ", *marks)
+            table.add_row(f"  {claim['claim']}", *(MARKS[group[0].verdict(claim["claim"])] for group in matrix.groups))
     out = StringIO()
-    width = max(shutil.get_terminal_size().columns, 60 + 4 * len(matrix.environments))
-    Console(file=out, width=width, no_color=True).print(table)
-    yield from (f"{number:>3}  {e.name:18} {e.libraries}" for number, e in enumerate(matrix.environments, 1))
+    Console(file=out, width=80 + 8 * len(matrix.groups), no_color=True).print(table)
+    yield from (f"{number:>3}  {e.name:47} {e.libraries}" for number, e in enumerate(matrix.environments, 1))
     yield ""
     yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())
     yield ""
-    yield "  ".join(f"{mark} {outcome}" for outcome, mark in MARKS.items())
-    for (slug, cause), environments in matrix.gaps.items():
-        numbers = ", ".join(str(matrix.environments.index(environment) + 1) for environment in environments)
-        yield f"g {slug} ({numbers}): {cause}"
+    yield LEGEND
+    yield from (f"g {slug} ({matrix.numbers(found)}): {cause}" for (slug, cause), found in matrix.gaps.items())
     yield total(matrix)
+
+
+def title(chapter: str) -> str:
+    """A file of claims in words: "03 softmax is multinomial logistic regression"."""
+    return chapter.removesuffix(".py").removeprefix("test_").replace("_", " ")
 
 
 def total(matrix: Matrix) -> str:

@@ -9,7 +9,7 @@ import pytest
 from spec import __version__
 from spec.report import matrix, page, record, terminal
 from spec.report.__main__ import ROOT, main
-from tests.instruments.test_evidence import CELL, CLAIM, ENGINE, sample
+from tests.instruments.test_evidence import CELL, CLAIM, CONTROLS, ENGINE, sample
 
 
 def cells(**outcomes):
@@ -22,7 +22,11 @@ def environment(name, keras="3.15.1", backend="tensorflow", accepted=0, gaps=0, 
     """A record of a-claim's cases."""
     found = cells(**outcomes)
     engine = {**ENGINE, "backend": backend, "versions": {"keras": keras, backend: "2.0"}}
-    claim = {**CLAIM, "cases": len(found), "refused": 2, "accepted": accepted, "known gaps": gaps}
+    claim = {
+        **CLAIM,
+        "cases": len(found),
+        "controls": {**CONTROLS, "accepted": accepted, "known gap": gaps, "refused": 9 - accepted - gaps},
+    }
     return sample(
         environment=name,
         expected=len(found),
@@ -70,10 +74,11 @@ def test_the_verdict_on_a_claim_is_its_worst_outcome(outcomes, verdict):
         ({"suite": "2.0"}, "more than one suite version is not mixed: one has 1.0, two has 2.0"),
         ({"seed": 1}, "more than one seed is not mixed: one has 0, two has 1"),
         ({"cells": cells(x="holds"), "expected": 1}, r"two lacks 1 of 2 cases that others have, a-claim\[y\] among them"),
+        ({"claims": [{**CLAIM, "controls": {**CONTROLS, "declined": 1}}]}, "one has 9 controls of a-claim, and two 10: run both"),
     ],
 )
 def test_what_cannot_be_compared_is_not_mixed(other, fault):
-    """And a case that vanished is an error."""
+    """And a case or a control that vanished is an error."""
     one = environment("one", "2.8.0", x="holds", y="holds")
     two = {**environment("two", x="holds", y="holds"), **other}
 
@@ -85,6 +90,26 @@ def test_no_evidence_is_an_error():
     """Not an empty table."""
     with pytest.raises(ValueError, match="there is no evidence; pytest tests/claims --evidence"):
         matrix.merge([])
+
+
+def test_neighbours_that_say_the_same_share_a_column():
+    """Of one backend; named by their places and by the versions that they span."""
+    records = [
+        environment("a", "2.8.4", x="known gap"),
+        environment("b", "3.4.1", x="holds"),
+        environment("c", "3.5.0", x="holds"),
+        environment("d", "3.10.0", x="fails"),
+        environment("e", "3.15.1", x="holds"),
+        environment("f", "3.16.0.dev2026112400", x="holds"),
+        environment("g", "3.15.1", "jax", x="holds"),
+    ]
+    merged = matrix.merge(records)
+
+    assert [[e.name for e in group] for group in merged.groups] == [["a"], ["b", "c"], ["d"], ["e", "f"], ["g"]]
+    spans = [matrix.span(group, "keras") for group in merged.groups]
+    assert spans == ["2.8", "3.4–3.5", "3.10", "3.15–3.16 nightly", "3.15"]
+    assert [matrix.span(group, "jax") for group in merged.groups] == ["", "", "", "", "2.0"]
+    assert merged.numbers(e for e in merged.environments if e.name in "agefc") == "1, 3, 5–7"
 
 
 OLD = environment("old", "2.8.0", x="holds", y="known gap", z="declined")
@@ -111,7 +136,7 @@ def test_the_terminal_says_environments_marks_gaps_and_the_count_of_cells():
     lines = list(terminal.render(matrix.merge([NEW, OLD])))
 
     assert " ".join(lines[0].split()) == "1 old keras 2.8.0, tensorflow 2.0, statsmodels 0.15.0, numpy 2.0, Python 3.12.1"
-    assert next(line.split() for line in lines if "a-claim " in line) == ["a-claim", "g", "✗"]
+    assert next(line.split() for line in lines if "  a-claim " in line) == ["a-claim", "g", "✗"]
     assert "g a-claim (1): It rounds." in lines
     assert lines[-1] == "1 claims in 3 cases and 2 environments make 6 cells: 3 holds, 1 known gap, 1 declined, 1 fails."
 
@@ -130,11 +155,13 @@ def test_the_pages_say_the_same(tmp_path):
     ]
     assert page.write(merged, tmp_path) == ["all pages are up to date"]
     text = (tmp_path / "docs" / "versions.md").read_text()
+    assert "| claim | Keras 2.8,<br>statsmodels 0.15<br>(1) | Keras 3.15,<br>statsmodels 0.15<br>(2) |" in text
     assert "| `a-claim` | g | ✗ |" in text
-    assert "| `a-claim` | 1 | It rounds. |" in text
+    assert "| `a-claim` |  | 1 | It rounds. |  |" in text
+    assert "0 of 1 claims hold in all of them" in text
     assert re.search(r"\| 1 \| !\[old\]\(badges/old.svg\) `old` \| .* \| 0 of 1 \| 1 \| 1 \|", text)
-    assert re.fullmatch(r"before\n.*\n\| env.*\nafter\n", readme.read_text(), re.DOTALL)
-    assert "old\n" not in readme.read_text().replace("`old`", "")
+    assert re.fullmatch(r"before\n<.*>\n\| Keras .*\n\| 2.8 \| tensorflow 2.0 .*\nafter\n", readme.read_text(), re.DOTALL)
+    assert "old" not in readme.read_text().splitlines()
 
 
 def test_a_readme_without_the_two_lines_is_refused(tmp_path):
@@ -204,8 +231,9 @@ def test_the_committed_evidence_has_every_case_that_there_is_now(committed):
 
 def test_the_pages_are_those_of_the_evidence(committed):
     """`python -m spec.report write` writes them again."""
-    for path, content in page.pages(committed, ROOT).items():
-        assert path.read_text(encoding="utf-8") == content, path.name
+    stale = [path.name for path, content in page.pages(committed, ROOT).items() if path.read_text(encoding="utf-8") != content]
+
+    assert not stale, f"evidence/ has changed, and {', '.join(stale)} not: python -m spec.report write"
 
 
 def test_no_claim_fails_in_the_committed_evidence(committed):
