@@ -21,10 +21,6 @@ REFERENCE = "spec.engines.statsmodels_engine:StatsmodelsEngine"
 DEFAULTS: dict[str, Any] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
 ENGINES = pytest.StashKey[dict[str, Any]]()
 GAPS = pytest.StashKey[list[Any]]()
-USES: dict[str, Any] = {  # whose answers a test is about: the subject's, if it asks for any
-    "--subject": lambda item: {"subject", "network"} & set(item.fixturenames),
-    "--reference": lambda item: {"reference", "by_default", "beyond"} & set(item.fixturenames),
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,21 +133,21 @@ def _method(engine: Any, name: str, what: str) -> Any:
 
 
 @pytest.fixture
-def network(_subject: Any) -> Any:
+def network(subject: Any) -> Any:
     """``network(problem, recipe)``: a `spec.engines.engine.Network` of the subject's, fresh, for claims about training."""
-    return _method(_subject, "network", "it has no networks to train")
+    return _method(subject, "network", "it has no networks to train")
 
 
 @pytest.fixture
-def by_default(_reference: Any) -> Any:
+def by_default(reference: Any) -> Any:
     """``by_default(problem)``: the fit of the reference to a user who sets nothing."""
-    return _method(_reference, "fit_by_default", "it has no stopping rule of its own")
+    return _method(reference, "fit_by_default", "it has no stopping rule of its own")
 
 
 @pytest.fixture
-def beyond(_reference: Any) -> Any:
+def beyond(reference: Any) -> Any:
     """``beyond(problem, recipe)``: the `spec.engines.engine.Likelihood` of the reference for a network that is no GLM."""
-    return _method(_reference, "beyond", "it has no models beyond the generalized linear ones")
+    return _method(reference, "beyond", "it has no models beyond the generalized linear ones")
 
 
 @pytest.fixture
@@ -218,9 +214,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             *item.user_properties,
             ("case", case),
             ("engines", {option: asdict(engine.describe()) for option, engine in engines.items()}),
-            ("judged", next((engines[o].describe().name for o, uses in USES.items() if o in engines and uses(item)), "")),
+            ("judged", _judged(item)),
         ]
     return report
+
+
+def _judged(item: pytest.Item) -> str:
+    """Whose answers a test is about: the subject's, if it asks for any; empty where it is mathematics alone."""
+    engines = item.config.stash[ENGINES]
+    asked = [o for o in ("--subject", "--reference") if o in engines and o[2:] in item.fixturenames]
+    return engines[asked[0]].describe().name if asked else ""
 
 
 def _case(item: pytest.Item) -> dict[str, Any] | None:

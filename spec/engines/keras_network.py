@@ -21,7 +21,7 @@ import numpy as np
 from spec.engines import keras_heads
 from spec.engines.engine import PLAIN, Recipe, Training
 from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_versions import keras, unrounded
+from spec.engines.keras_versions import Normalization, compiled, keras, set_random_seed, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model, Params
@@ -117,7 +117,7 @@ class Network:
         problem, recipe = self.problem, self.recipe
         x = inputs = keras.Input((problem.p,))  # not in a list: Keras 3.6 warns of a list of one
         if recipe.normalised:
-            normalise = keras.layers.Normalization()
+            normalise = Normalization()
             normalise.adapt(problem.X)
             x = normalise(x)
         for width in recipe.hidden:
@@ -216,9 +216,9 @@ class Network:
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: path.append(self.weights))]
         if training.patience is not None:
             callbacks.append(keras.callbacks.EarlyStopping(patience=training.patience, restore_best_weights=True))
-        keras.utils.set_random_seed(training.seed)
+        set_random_seed(training.seed)
         optimizer = OPTIMIZERS[training.optimizer](training.learning_rate)
-        self.trained.compile(optimizer=optimizer, loss=self.loss, jit_compile=BACKEND.compiles_training)
+        self.trained.compile(optimizer=optimizer, loss=self.loss, **compiled(BACKEND.compiles_training))
         with warnings.catch_warnings():  # NumPy's of Keras: its variables know no `copy`, which EarlyStopping trips over
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
             self.trained.fit(

@@ -1,10 +1,12 @@
-"""Keras from 2.8 to 3: what differs between its versions, each difference once."""
+"""Keras from 2.5 to 3: what differs between its versions, each difference once."""
 
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
+import numpy as np
 from packaging.version import Version
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # CUDA and oneDNN notices on every import
@@ -22,6 +24,25 @@ RELEASE = Version(VERSION).release
 if RELEASE < (3,):  # before 2.13 the module of this name lacks some of the public API, which is TensorFlow's
     import tensorflow as tf
     from tensorflow import keras
+
+Normalization = (
+    getattr(keras.layers, "Normalization", None) or keras.layers.experimental.preprocessing.Normalization
+)  # before 2.6
+
+
+def set_random_seed(seed: int) -> None:
+    """Of Python, NumPy and the backend: `keras.utils` has it from 2.7 on."""
+    if hasattr(keras.utils, "set_random_seed"):
+        keras.utils.set_random_seed(seed)
+    else:
+        random.seed(seed)
+        np.random.seed(seed)
+        tf.random.set_seed(seed)
+
+
+def compiled(by_xla: bool) -> dict[str, bool]:
+    """What `compile` is told: Keras 3 has XLA compile the training unless it is told not to, Keras 2 if it is told to."""
+    return {"jit_compile": by_xla} if RELEASE >= (3,) else {}
 
 
 class Unrounded(keras.losses.Loss):

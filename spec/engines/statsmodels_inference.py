@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.engines import statsmodels_versions as versions
 from spec.families import Multinomial
 from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem
@@ -31,6 +32,15 @@ def _slopes(problem: Problem, outputs: int = 1) -> np.ndarray:
     return np.eye(problem.q * outputs)[np.tile(np.arange(problem.q) > 0, outputs)]
 
 
+def _wald(results: Any, contrasts: np.ndarray) -> float:
+    return float(np.squeeze(results.wald_test(contrasts, use_f=False, **versions.SCALAR).statistic))
+
+
+def _log_likelihood(results: Any, scale: float) -> float:
+    """Of GLM, at another dispersion than its own."""
+    return results.model.loglike(results.params, scale=scale)
+
+
 def _glm(problem: Problem, results: Any, null: Any) -> Inference:
     model, phi = results.model, results.scale
     offset = None if problem.offset is None else problem.offset[:, 0]
@@ -43,13 +53,13 @@ def _glm(problem: Problem, results: Any, null: Any) -> Inference:
         statistics=_column(results.tvalues),
         p_values=_column(results.pvalues),
         deviance=results.deviance,
-        log_likelihood=results.llf_scaled(1.0 if problem.quasi else None),  # None: the same as `likelihood_dispersion`
+        log_likelihood=_log_likelihood(results, 1.0) if problem.quasi else results.llf,  # at `likelihood_dispersion`
         aic=None if problem.quasi else results.aic,
         bic=None if problem.quasi else results.bic_llf,
         response_residuals=_column(results.resid_response) / problem.trials,  # of counts, not of shares
         null_deviance=null.deviance if tested else None,
-        likelihood_ratio=2 * (results.llf_scaled(phi) - null.llf_scaled(phi)) if tested else None,
-        wald=results.wald_test(_slopes(problem), use_f=False, scalar=True).statistic if tested else None,
+        likelihood_ratio=2 * (_log_likelihood(results, phi) - _log_likelihood(null, phi)) if tested else None,
+        wald=_wald(results, _slopes(problem)) if tested else None,
         # with as many rows as coefficients get_prediction raises "weights has wrong shape"
         mean_interval=None if problem.n == problem.q else _interval(problem, results.get_prediction(offset=offset)),
         pearson_residuals=_column(results.resid_pearson),
@@ -81,7 +91,7 @@ def _least_squares(problem: Problem, results: Any) -> Inference:
         response_residuals=residuals,
         null_deviance=results.centered_tss if tested else None,
         likelihood_ratio=results.fvalue * results.df_model if tested else None,
-        wald=results.wald_test(_slopes(problem), use_f=False, scalar=True).statistic if tested else None,
+        wald=_wald(results, _slopes(problem)) if tested else None,
         mean_interval=results.get_prediction().conf_int(alpha=1 - CONFIDENCE),
         pearson_residuals=residuals,
         deviance_residuals=residuals,
@@ -105,5 +115,5 @@ def _multinomial(problem: Problem, results: Any, null: Any) -> Inference:
         response_residuals=problem.y - results.predict(),
         null_deviance=-2 * null.llf if tested else None,  # results.llnull is of a fit that stops early, right to 9 digits
         likelihood_ratio=2 * (results.llf - null.llf) if tested else None,
-        wald=results.wald_test(_slopes(problem, problem.free_outputs), use_f=False, scalar=True).statistic if tested else None,
+        wald=_wald(results, _slopes(problem, problem.free_outputs)) if tested else None,
     )

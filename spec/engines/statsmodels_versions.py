@@ -21,6 +21,8 @@ RELEASE = Version(VERSION).release
 
 NEWTON: dict[str, Any] = {} if RELEASE < (0, 14) else {"ridge_factor": 0}  # before, the ridge of 1e-10 cannot be taken away
 
+SCALAR: dict[str, Any] = {} if RELEASE < (0, 13) else {"scalar": True}  # a Wald statistic as a number, and no warning that it is
+
 
 class _Never(Warning):
     """What is not said."""
@@ -46,7 +48,7 @@ def family(name: str, link: Any, **parameters: Any) -> Any:
 def declines(family: str, link: str) -> str | None:
     """Why this version has no model of the family and the link; None when it has one."""
     if link_class(link) is None:
-        return f"statsmodels has no {link} link before 0.14"
+        return f"statsmodels {VERSION} has no {link} link"
     if RELEASE < (0, 14) and family == "Tweedie":
-        return "statsmodels has no likelihood of Tweedie before 0.14"
+        return f"statsmodels {VERSION} has no likelihood of Tweedie"
     return None
