@@ -219,7 +219,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def _judged(item: pytest.Item) -> str:
+def _judged(item: Any) -> str:
     """Whose answers a test is about: the subject's, if it asks for any; empty where it is mathematics alone."""
     engines = item.config.stash[ENGINES]
     asked = [o for o in ("--subject", "--reference") if o in engines and o[2:] in item.fixturenames]
