@@ -137,14 +137,15 @@ class Matrix:
         return ", ".join("–".join(dict.fromkeys(map(str, (run[0], run[-1])))) for run in (list(found) for _, found in runs))
 
     @property
-    def gaps(self) -> dict[tuple[str, str], list[Environment]]:
-        """Each claim and cause of a known gap, and where it was met."""
-        met: dict[tuple[str, str], list[Environment]] = {}
+    def gaps(self) -> dict[str, tuple[list[str], list[Environment]]]:
+        """Each cause of known gaps: the claims that depart for it, and the environments where one does."""
+        met: dict[str, tuple[dict[str, None], dict[str, Environment]]] = {}
         for environment in self.environments:
-            causes = {(c["claim"], c["why"]) for c in environment.record["cells"] if c["outcome"] == "known gap"}
-            for cause in sorted(causes):
-                met.setdefault(cause, []).append(environment)
-        return met
+            for cell in environment.record["cells"]:
+                if cell["outcome"] == "known gap":
+                    claims, where = met.setdefault(cell["why"], ({}, {}))
+                    claims[cell["claim"]], where[environment.name] = None, environment
+        return {cause: (list(claims), list(where.values())) for cause, (claims, where) in met.items()}
 
 
 def merge(records: Iterable[Record]) -> Matrix:

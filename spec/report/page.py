@@ -85,15 +85,11 @@ def _gaps(matrix: Matrix) -> Iterator[str]:
     yield "| claims | where | environments | what departs, and why | to see it |"
     yield "|---|---|---|---|---|"
     listed = {(gap.slug, gap.cause): gap for gap in gaps.load() if gap.kind == "claim"}
-    causes: dict[str, list[tuple[str, list[Environment]]]] = {}
-    for (slug, cause), found in matrix.gaps.items():
-        causes.setdefault(cause, []).append((slug, found))
-    for cause, departing in causes.items():
-        gap = listed.get((departing[0][0], cause))
-        where = f"{gap.versions.replace(',', ', ')}{f' on {gap.backend}' if gap.backend else ''} | " if gap else " | "
-        claims = ", ".join(f"`{slug}`" for slug, _ in departing)
-        numbers = matrix.numbers({e.name: e for _, found in departing for e in found}.values())
-        yield f"| {claims} | {where}{numbers} | {cause} | {f'`{gap.shown_by}`' if gap else ''} |"
+    for cause, (claims, where) in matrix.gaps.items():
+        gap = listed.get((claims[0], cause))
+        versions = f"{gap.versions.replace(',', ', ')}{f' on {gap.backend}' if gap.backend else ''}" if gap else ""
+        named = ", ".join(f"`{claim}`" for claim in claims)
+        yield f"| {named} | {versions} | {matrix.numbers(where)} | {cause} | {f'`{gap.shown_by}`' if gap else ''} |"
 
 
 def _heading(matrix: Matrix, group: list[Environment]) -> str:

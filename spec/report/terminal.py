@@ -32,7 +32,8 @@ def render(matrix: Matrix) -> Iterator[str]:
     yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())
     yield ""
     yield LEGEND
-    yield from (f"g {slug} ({matrix.numbers(found)}): {cause}" for (slug, cause), found in matrix.gaps.items())
+    for cause, (departing, where) in matrix.gaps.items():
+        yield f"g {', '.join(departing)} ({matrix.numbers(where)}): {cause}"
     yield total(matrix)
 
 
