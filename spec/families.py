@@ -258,7 +258,7 @@ class Tweedie(Family):
 
     def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
         p = self.power
-        return y * (mu ** (1 - p) / (1 - p)) - mu ** (2 - p) / (2 - p)
+        return y * (mu ** (1 - p) / (1 - p)) - mu ** (2 - p) / (2 - p)  # y last: python-flint 0.6 divides no series of zeros
 
     def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
         p = self.power

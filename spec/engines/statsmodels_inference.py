@@ -32,7 +32,8 @@ def _slopes(problem: Problem, outputs: int = 1) -> np.ndarray:
     return np.eye(problem.q * outputs)[np.tile(np.arange(problem.q) > 0, outputs)]
 
 
-def _wald(results: Any, contrasts: np.ndarray) -> float:
+def wald(results: Any, contrasts: np.ndarray) -> float:
+    """The statistic of a test that each of some contrasts is zero."""
     return float(np.squeeze(results.wald_test(contrasts, use_f=False, **versions.SCALAR).statistic))
 
 
@@ -59,7 +60,7 @@ def _glm(problem: Problem, results: Any, null: Any) -> Inference:
         response_residuals=_column(results.resid_response) / problem.trials,  # of counts, not of shares
         null_deviance=null.deviance if tested else None,
         likelihood_ratio=2 * (_log_likelihood(results, phi) - _log_likelihood(null, phi)) if tested else None,
-        wald=_wald(results, _slopes(problem)) if tested else None,
+        wald=wald(results, _slopes(problem)) if tested else None,
         # with as many rows as coefficients get_prediction raises "weights has wrong shape"
         mean_interval=None if problem.n == problem.q else _interval(problem, results.get_prediction(offset=offset)),
         pearson_residuals=_column(results.resid_pearson),
@@ -91,7 +92,7 @@ def _least_squares(problem: Problem, results: Any) -> Inference:
         response_residuals=residuals,
         null_deviance=results.centered_tss if tested else None,
         likelihood_ratio=results.fvalue * results.df_model if tested else None,
-        wald=_wald(results, _slopes(problem)) if tested else None,
+        wald=wald(results, _slopes(problem)) if tested else None,
         mean_interval=results.get_prediction().conf_int(alpha=1 - CONFIDENCE),
         pearson_residuals=residuals,
         deviance_residuals=residuals,
@@ -115,5 +116,5 @@ def _multinomial(problem: Problem, results: Any, null: Any) -> Inference:
         response_residuals=problem.y - results.predict(),
         null_deviance=-2 * null.llf if tested else None,  # results.llnull is of a fit that stops early, right to 9 digits
         likelihood_ratio=2 * (results.llf - null.llf) if tested else None,
-        wald=_wald(results, _slopes(problem, problem.free_outputs)) if tested else None,
+        wald=wald(results, _slopes(problem, problem.free_outputs)) if tested else None,
     )
