@@ -73,6 +73,8 @@ class Recorder:
             return f"{len(missing)} tests were collected and never came to an end, {min(missing)} among them"
         if absent := self.chapters - {dict(r.user_properties)["case"]["place"][0] for r in self._cases()}:
             return f"nothing ran of {', '.join(sorted(absent))}"
+        if silent := {"subject", "reference"} - set(self._engines()):
+            return f"no case came as far as to ask the {' nor the '.join(sorted(silent))}"
         strict = self.config.getoption("--seed") == 0  # the data of another seed may escape a gap
         if unmet := [str(gap) for gap in self.gaps if strict and self._lies_here(gap) and not self._met(gap)]:
             return f"no case departs as it is listed: {'; '.join(unmet)}; drop the known gap, or mend its cases"
