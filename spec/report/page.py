@@ -89,7 +89,8 @@ def _gaps(matrix: Matrix) -> Iterator[str]:
         gap = listed.get((claims[0], cause))
         versions = f"{gap.versions.replace(',', ', ')}{f' on {gap.backend}' if gap.backend else ''}" if gap else ""
         named = ", ".join(f"`{claim}`" for claim in claims)
-        yield f"| {named} | {versions} | {matrix.numbers(where)} | {cause} | {f'`{gap.shown_by}`' if gap else ''} |"
+        why, how = (text.replace("|", r"\|") for text in (cause, f"`{gap.shown_by}`" if gap else ""))  # a bar ends a cell
+        yield f"| {named} | {versions} | {matrix.numbers(where)} | {why} | {how} |"
 
 
 def _heading(matrix: Matrix, group: list[Environment]) -> str:

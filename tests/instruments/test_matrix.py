@@ -14,7 +14,7 @@ from tests.instruments.test_evidence import CELL, CLAIM, CONTROLS, ENGINE, sampl
 
 def cells(**outcomes):
     """A cell of a-claim for each case; what departs has a cause."""
-    why = {"known gap": {"why": "It rounds."}, "declined": {"why": "It cannot."}}
+    why = {"known gap": {"why": "It rounds |w|."}, "declined": {"why": "It cannot."}}
     return [{**CELL, "case": case, "outcome": outcome, **why.get(outcome, {})} for case, outcome in outcomes.items()]
 
 
@@ -137,7 +137,7 @@ def test_the_terminal_says_environments_marks_gaps_and_the_count_of_cells():
 
     assert " ".join(lines[0].split()) == "1 old keras 2.8.0, tensorflow 2.0, statsmodels 0.15.0, numpy 2.0, Python 3.12.1"
     assert next(line.split() for line in lines if "  a-claim " in line) == ["a-claim", "g", "✗"]
-    assert "g a-claim (1): It rounds." in lines
+    assert "g a-claim (1): It rounds |w|." in lines
     assert lines[-1] == "1 claims in 3 cases and 2 environments make 6 cells: 3 holds, 1 known gap, 1 declined, 1 fails."
 
 
@@ -157,7 +157,7 @@ def test_the_pages_say_the_same(tmp_path):
     text = (tmp_path / "docs" / "versions.md").read_text()
     assert "| claim | Keras 2.8,<br>statsmodels 0.15<br>(1) | Keras 3.15,<br>statsmodels 0.15<br>(2) |" in text
     assert "| `a-claim` | g | ✗ |" in text
-    assert "| `a-claim` |  | 1 | It rounds. |  |" in text
+    assert r"| `a-claim` |  | 1 | It rounds \|w\|. |  |" in text
     assert "0 of 1 claims hold in all of them" in text
     assert re.search(r"\| 1 \| !\[old\]\(badges/old.svg\) `old` \| .* \| 0 of 1 \| 1 \| 1 \|", text)
     assert re.fullmatch(r"before\n<.*>\n\| Keras .*\n\| 2.8 \| tensorflow 2.0 .*\nafter\n", readme.read_text(), re.DOTALL)
