@@ -81,7 +81,10 @@ def _gaps(matrix: Matrix) -> Iterator[str]:
     if not matrix.gaps:
         yield "None."
         return
-    yield "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists.\n"
+    yield (
+        "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists. To see one, run "
+        "its command with the pytest of such an environment, `.tox/oldest/bin/pytest` say.\n"
+    )
     yield "| claims | where | environments | what departs, and why | to see it |"
     yield "|---|---|---|---|---|"
     listed = {(gap.slug, gap.cause): gap for gap in gaps.load() if gap.kind == "claim"}
@@ -106,19 +109,15 @@ def _held(e: Environment) -> str:
 
 def _summary(matrix: Matrix) -> str:
     """A row for each group of environments that say the same."""
-    lines = [
-        "| Keras | on | statsmodels | NumPy | Python | environments | claims that hold | known gaps in |",
-        "|---|---|---|---|---|--:|--:|--:|",
-    ]
+    head = ("Keras", "on", "statsmodels", "NumPy", "Python", "environments", "claims that hold", "in a known gap", "declined")
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|---|--:|--:|--:|--:|"]
     for group in matrix.groups:
-        backend = group[0].backend
-        keras, on, statsmodels, numpy, python = (
-            span(group, name) for name in ("keras", backend, "statsmodels", "numpy", "Python")
-        )
-        gaps = sum(group[0].verdict(claim["claim"]) == "known gap" for claim in matrix.claims)
-        lines.append(
-            f"| {keras} | {backend} {on} | {statsmodels} | {numpy} | {python} | {len(group)} | {_held(group[0])} | {gaps or ''} |"
-        )
+        first = group[0]
+        verdicts = [first.verdict(claim["claim"]) for claim in matrix.claims]
+        on = f"{first.backend} {span(group, first.backend)}"
+        versions = [span(group, "keras"), on, *(span(group, library) for library in ("statsmodels", "numpy", "Python"))]
+        rest = [str(verdicts.count(verdict) or "") for verdict in ("known gap", "declined")]
+        lines.append(f"| {' | '.join([*versions, str(len(group)), _held(first), *rest])} |")
     return "\n".join([*lines, "", f"{total(matrix)} {_everywhere(matrix)}"])
 
 
