@@ -82,8 +82,8 @@ def _gaps(matrix: Matrix) -> Iterator[str]:
         yield "None."
         return
     yield (
-        "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists. To see one, run "
-        "its command with the pytest of such an environment, `.tox/oldest/bin/pytest` say.\n"
+        "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists. To see one, "
+        "run its command with the pytest of such an environment, `.tox/oldest/bin/pytest` say.\n"
     )
     yield "| claims | where | environments | what departs, and why | to see it |"
     yield "|---|---|---|---|---|"
