@@ -25,9 +25,10 @@ if RELEASE < (3,):  # before 2.13 the module of this name lacks some of the publ
     import tensorflow as tf
     from tensorflow import keras
 
-Normalization = (
-    getattr(keras.layers, "Normalization", None) or keras.layers.experimental.preprocessing.Normalization
-)  # before 2.6
+try:
+    Normalization = keras.layers.Normalization
+except AttributeError:  # before 2.6
+    Normalization = keras.layers.experimental.preprocessing.Normalization
 
 
 def set_random_seed(seed: int) -> None:

@@ -23,6 +23,7 @@ else:
     import tomli as tomllib
 
 FILE = Path(__file__).parents[1] / "known_gaps.toml"
+SEED = 0  # of the data on which cases are listed: another seed's may escape a gap
 DEPARTURES = ("fails", "precondition failed", "error")
 TEXTS = ("engine", "versions", "cause", "shown_by")
 KEYS = {"claims": list, "controls": list, "cases": list, **dict.fromkeys(TEXTS, str), "backend": str, "outcome": str}

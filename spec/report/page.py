@@ -73,7 +73,7 @@ def _page(matrix: Matrix) -> Iterator[str]:
 def _everywhere(matrix: Matrix) -> str:
     """How many claims hold in each case in each environment, declined ones aside."""
     true = [all(e.verdict(claim["claim"]) in ("holds", "declined") for e in matrix.environments) for claim in matrix.claims]
-    return f"{sum(true)} of {len(true)} claims hold in all of them."
+    return f"{sum(true)} of {len(true)} claims hold in all of them that can express them."
 
 
 def _gaps(matrix: Matrix) -> Iterator[str]:
