@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import math
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
@@ -114,6 +115,14 @@ class Derivatives(abc.ABC):
     def hessian(self) -> np.ndarray:
         """The gradient differentiated again; all variables in their order and each row after row, (size, size)."""
 
+    @abc.abstractmethod
+    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+        """
+        Compiled where the backend compiles: of any data their loss, its gradient, and a list of tensors that ``statistics`` makes.
+
+        For data of one shape: for each other shape it is compiled anew.
+        """
+
 
 class TensorFlow(Backend):
     """Also beneath Keras 2."""
@@ -156,22 +165,67 @@ class TensorFlow(Backend):
 class Taped(Derivatives):
     """By TensorFlow's tapes."""
 
-    def _gradient(self) -> tuple[Any, list[Any]]:
+    def _gradient(self, data: Any) -> tuple[Any, list[Any]]:
         with self.backend.GradientTape() as tape:
-            loss = self.loss(*self.data)
+            loss = self.loss(*data)
         return loss, [self.backend.convert_to_tensor(part) for part in tape.gradient(loss, self.variables)]
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
-        loss, gradient = self._gradient()
+        loss, gradient = self._gradient(self.data)
         return float(loss), [part.numpy() for part in gradient]
 
     def hessian(self) -> np.ndarray:
         tf = self.backend
         with tf.GradientTape(persistent=True) as tape:
-            gradient = tf.concat([tf.reshape(part, [-1]) for part in self._gradient()[1]], axis=0)
+            gradient = tf.concat([tf.reshape(part, [-1]) for part in self._gradient(self.data)[1]], axis=0)
         size = gradient.shape[0]
         rows = tape.jacobian(gradient, self.variables, experimental_use_pfor=size > 64)  # tracing costs more than 64 passes
         return tf.concat([tf.reshape(part, (size, -1)) for part in rows], axis=1).numpy()
+
+    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+        @self.backend.function(jit_compile=True, autograph=False)
+        def compiled(*data: Any) -> Any:
+            return *self._gradient(data), statistics(*data)
+
+        staged = Staging(self.backend)
+
+        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            loss, gradient, found = compiled(*staged(data))
+            return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in found]
+
+        return run
+
+
+class Staging(threading.local):
+    """
+    Arrays as tensors, copied to where the last ones of their shapes were: in each thread its own.
+
+    A tensor starts at a multiple of 64 bytes, where an array rarely does, so that some copy must be; and new memory for each
+    batch costs more than the copy.
+    """
+
+    def __init__(self, tf: Any) -> None:
+        self.tf = tf
+        self.places: dict[tuple[int, tuple[int, ...]], tuple[np.ndarray, Any]] = {}
+
+    def __call__(self, data: Any) -> Any:
+        if not hasattr(np.ndarray, "__dlpack__"):  # before NumPy 1.22
+            return self.tf.nest.map_structure(self.tf.constant, data)
+        numbered = iter(range(8))
+        return self.tf.nest.map_structure(lambda array: self._copied(next(numbered), array), data)
+
+    def _copied(self, number: int, array: np.ndarray) -> Any:
+        key = number, array.shape
+        if key not in self.places:
+            if len(self.places) >= 16:  # shapes come and go
+                self.places.clear()
+            memory = np.empty(array.nbytes + 64, np.uint8)
+            start = -memory.ctypes.data % 64
+            place = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+            self.places[key] = place, self.tf.experimental.dlpack.from_dlpack(place.__dlpack__())
+        place, tensor = self.places[key]
+        np.copyto(place, array)
+        return tensor
 
 
 class Jax(Backend):
@@ -262,6 +316,20 @@ class Compiled(Derivatives):
     def hessian(self) -> np.ndarray:
         return np.asarray(self._hessian(self._values, self.data))
 
+    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+        def at(values: list[Any], data: list[Any]) -> Any:
+            with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
+                return statistics(*data)
+
+        gradient = self.backend.jax.value_and_grad(self._of)
+        compiled = self.backend.jax.jit(lambda values, data: (gradient(values, data), at(values, data)))
+
+        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            (loss, found), more = compiled(self._values, list(data))
+            return float(loss), [np.asarray(part) for part in found], [np.asarray(part) for part in more]
+
+        return run
+
 
 class Torch(Backend):
     """Its own ndtr is one plus erf, which has no digits left in the lower tail: here as elsewhere it comes from erfc."""
@@ -299,8 +367,8 @@ class Torch(Backend):
 class Recorded(Derivatives):
     """By the graph that torch records."""
 
-    def _gradient(self, again: bool) -> tuple[Any, tuple[Any, ...]]:
-        loss = self.loss(*self.data)
+    def _gradient(self, data: Any, again: bool) -> tuple[Any, tuple[Any, ...]]:
+        loss = self.loss(*data)
         return loss, self.backend.autograd.grad(loss, self._values, create_graph=again)
 
     @property
@@ -308,14 +376,21 @@ class Recorded(Derivatives):
         return [variable.value for variable in self.variables]
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
-        loss, gradient = self._gradient(again=False)
+        loss, gradient = self._gradient(self.data, again=False)
         return loss.item(), [part.numpy() for part in gradient]
 
     def hessian(self) -> np.ndarray:
         torch, values = self.backend, self._values
-        gradient = torch.cat([part.ravel() for part in self._gradient(again=True)[1]])
+        gradient = torch.cat([part.ravel() for part in self._gradient(self.data, again=True)[1]])
         rows = [torch.autograd.grad(entry, values, retain_graph=True, materialize_grads=True) for entry in gradient]
         return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).numpy()
+
+    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            loss, gradient = self._gradient(data, again=False)
+            return loss.item(), [part.numpy() for part in gradient], [part.detach().numpy() for part in statistics(*data)]
+
+        return run
 
 
 BACKENDS: dict[str, type[Backend]] = {backend.name: backend for backend in (TensorFlow, Jax, Torch)}

@@ -38,9 +38,19 @@ BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c
 OPTIMIZERS = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
 
 
+class InverseLink:
+    """An activation that Keras has no name for: the inverse of a link, over the backend's functions."""
+
+    def __init__(self, link: Link) -> None:
+        self.link, self.__name__ = link, str(link)
+
+    def __call__(self, eta: Any) -> Any:
+        return self.link.inverse(eta, BACKEND)
+
+
 def activation(link: Link) -> Any:
     """Keras's own name of the inverse link, or the inverse link itself."""
-    return ACTIVATIONS.get(link) or (lambda eta: link.inverse(eta, BACKEND))
+    return ACTIVATIONS.get(link) or InverseLink(link)
 
 
 @keras.utils.register_keras_serializable("spec")

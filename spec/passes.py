@@ -1,0 +1,325 @@
+"""
+Scoring when the rows are many: as few passes over them as will do, each a sum of what its batches contribute.
+
+The score of a pass decides where the steps end; the information steers, and costs more than the score. So it is summed anew
+only where it pays: at the start, when steps no longer contract, and at the end, for the standard errors. Between, the step
+is made with the last one. A first guess comes from a sample of the rows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+PIECE = 2**19  # bytes
+SETTLED = 1e-5  # by which share standard errors may still change in the last step
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """
+    What rows add up to: their number, the log-likelihood without the terms that are free of the parameters, its ``score`` (q, m),
+    the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2.
+    """
+
+    rows: int
+    value: float
+    score: np.ndarray
+    information: np.ndarray | None
+    pearson: float
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(None if (mine := getattr(self, f.name)) is None else mine + getattr(other, f.name) for f in fields(self)))
+
+
+def add_up(
+    contribution: Callable[[Any], Sums],
+    batches: Iterable[Any],
+    pool: Executor | None = None,
+    done: Callable[[int], None] = lambda rows: None,
+) -> Sums:
+    """
+    The sum over the batches: one after another, or as many at work as the pool has threads for, and a few in store.
+
+    Added in their order, so that the same rows have the same sum whichever batch was ready first. ``done`` hears how many rows
+    are done.
+    """
+    total: Sums | None = None
+    for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
+        total = sums if total is None else total + sums
+        done(total.rows)
+    if total is None:
+        raise ValueError("there are no rows.")
+    return total
+
+
+def _at_work(pool: Executor, contribution: Callable[[Any], Sums], batches: Iterable[Any]) -> Iterator[Sums]:
+    """Of the batches the contributions, in their order; no more of them in memory than the threads need."""
+    waiting: deque[Future[Sums]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(contribution, batch))
+            if len(waiting) > 2 * CORES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def information(
+    X: np.ndarray, weights: np.ndarray, intercept: bool, basis: np.ndarray | None = None, rough: bool = False
+) -> np.ndarray:
+    """
+    The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
+
+    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own and its means but that of class 0.
+    A ``rough`` one is multiplied in float32, and added in float64.
+    """
+    q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
+    if m == 1 and basis is None and weights.shape[1] == 1:
+        return _bordered(X, weights, intercept)
+    total = np.zeros((q * m, q * m))
+    for rows in _pieces(len(X), q * m):
+        own, means = weights[rows, :1], weights[rows, 1:]
+        design = np.hstack([np.ones_like(own), X[rows]]) if intercept else X[rows]
+        design = np.sqrt(own) * (design if basis is None else design @ basis)
+        if rough:
+            design, means = design.astype(np.float32), means.astype(np.float32)
+        if not means.shape[1]:
+            total += design.T @ design  # NumPy sees the symmetry, and computes one half
+            continue
+        spread = (means[:, :, None] * design[:, None, :]).reshape(-1, q * m)
+        total -= spread.T @ spread
+        own_class = design.T @ spread
+        for a in range(m):
+            block = slice(a * q, (a + 1) * q)
+            total[block, block] += own_class[:, block]
+    return total
+
+
+def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
+    """That of [1 X], without making it."""
+    p = X.shape[1]
+    total = np.zeros((p + intercept, p + intercept))
+    square = total[intercept:, intercept:]
+    weighted = np.empty((next(_pieces(len(X), p)).stop, p))
+    for rows in _pieces(len(X), p):
+        piece = X[rows]
+        square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
+    if intercept:
+        total[0, 0] = own.sum()
+        total[0, 1:] = total[1:, 0] = own[:, 0] @ X
+    return total
+
+
+def _pieces(rows: int, width: int) -> Iterator[slice]:
+    """Of so many rows that what is made of them, ``width`` numbers each, stays near the processor."""
+    size = max(PIECE // (8 * width), min(1024, 4 * width))
+    return (slice(start, start + size) for start in range(0, rows, size))
+
+
+@dataclass(frozen=True, eq=False)
+class Steer:
+    """
+    Steps and standard errors by an information, in the ``basis`` (q, q) in which the design is nearly orthonormal.
+
+    Raises LinAlgError where the information is singular.
+    """
+
+    basis: np.ndarray
+    lower: np.ndarray  # Cholesky's factor of the information in that basis
+
+    @classmethod
+    def by(cls, information: np.ndarray, basis: np.ndarray) -> Steer:
+        """By the information of the columns that the basis makes."""
+        return cls(basis, linalg.cholesky(information, lower=True))
+
+    def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
+        """The step (q, m), and what it gains in log-likelihood, twice: the Newton decrement, squared."""
+        half = linalg.solve_triangular(self.lower, (self.basis.T @ score).T.ravel(), lower=True)
+        step = linalg.solve_triangular(self.lower, half, lower=True, trans=1)
+        return self.basis @ step.reshape(score.shape[1], -1).T, float(half @ half)
+
+    def corrected(self, score: np.ndarray, secants: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """
+        The step, where earlier ones have told better what a step changes: ``secants`` are steps and by how much they lowered the score.
+
+        Limited-memory BFGS about the information (Nocedal 1980, Mathematics of Computation 35).
+        """
+        shares = []
+        for step, lowered in reversed(secants):
+            shares.append(float((step * score).sum() / (step * lowered).sum()))
+            score = score - shares[-1] * lowered
+        result, _ = self.step(score)
+        for step, lowered in secants:
+            result = result + step * (shares.pop() - float((lowered * result).sum() / (step * lowered).sum()))
+        return result
+
+    def standard_errors(self, dispersion: float) -> np.ndarray:
+        """(q, m)."""
+        q = len(self.basis)
+        root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
+        by_output = root.reshape(len(root), -1, q) @ self.basis.T
+        return np.sqrt(dispersion * (by_output**2).sum(axis=0)).T
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is known after a pass: its number, and how far from the optimum its parameters were, in standard errors."""
+
+    number: int
+    log_likelihood: float  # without the terms that are free of the parameters
+    distance: float
+    exact: bool  # whether the information was summed in this pass
+    halvings: int
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """
+    Where `climb` ended: the free parameters, the sums at the last pass and the information that ended it.
+
+    ``distance`` is the estimate of how far from the optimum the parameters still are, in standard errors.
+    """
+
+    free: np.ndarray
+    sums: Sums
+    steer: Steer | None
+    dispersion: float
+    distance: float
+    converged: bool
+    reason: str
+    passes: tuple[Pass, ...]
+
+
+def climb(
+    one_pass: Callable[[np.ndarray, str], Sums],
+    start: np.ndarray,
+    basis: np.ndarray,
+    *,
+    near: bool = False,
+    quadratic: bool = False,
+    canonical: bool = False,
+    has_dispersion: bool = False,
+    tolerance: float = 1e-6,
+    max_passes: int = 50,
+    told: Callable[[Pass], None] = lambda state: None,
+) -> Climb:
+    """
+    From ``start`` (q, m) to the zero of the score.
+
+    ``one_pass(free, information)`` sums over all rows; the information is that of the columns that ``basis`` makes, and may be
+    "none", "rough" or "exact".
+    ``near`` says that the start is expected to be good, ``quadratic`` that the log-likelihood is a quadratic function, ``canonical``
+    that the expected information is the observed one. Ends when what is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. An
+    interrupt (Ctrl-C) ends it too, at the best parameters so far.
+    """
+    history: list[Pass] = []
+    best, sums, steer, phi = start, None, None, 1.0
+    expect = Convergence(near, quadratic, canonical, start.size)
+    trial, halvings, step = start, 0, np.zeros_like(start)
+    secants: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def ended(converged: bool, reason: str, distance: float = np.inf) -> Climb:
+        assert sums is not None
+        return Climb(best, sums, steer, phi, distance, converged, reason, tuple(history))
+
+    try:
+        while len(history) < max_passes:
+            wanted = expect.wanted(tolerance)
+            here = one_pass(trial, wanted)
+            noise = 1e-11 * abs(sums.value) if sums is not None else 0.0  # a gain below the rounding of the sum cannot be seen
+            good = np.isfinite(here.value) and np.isfinite(here.score).all()
+            if not good or (sums is not None and here.value < sums.value - noise):
+                if sums is None:
+                    raise FloatingPointError("the log-likelihood is not finite at the start")
+                halvings += 1
+                if halvings > 30:
+                    return ended(False, "no step along the scoring direction gains likelihood")
+                trial = best + step / 2**halvings
+                history.append(Pass(len(history) + 1, here.value, np.inf, False, halvings))
+                continue
+            lowered = sums.score - here.score if sums is not None else np.zeros_like(start)
+            secants = [*secants, (trial - best, lowered)] if ((trial - best) * lowered).sum() > 0 else []
+            best, sums = trial, here
+            if here.information is not None:
+                secants = []
+                try:
+                    steer = Steer.by(here.information, basis)
+                except np.linalg.LinAlgError:
+                    return ended(False, "the information is singular")
+            assert steer is not None
+            if has_dispersion:
+                phi = here.pearson / max(here.rows - len(start), 1)
+            step, decrement = steer.step(here.score)
+            distance = float(np.sqrt(decrement / phi)) if phi > 0 else 0.0
+            expect.learn(distance, exact=here.information is not None, halved=halvings > 0)
+            history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings))
+            told(history[-1])
+            if wanted == "exact" and expect.after(distance) <= tolerance:
+                best, left = best + step, expect.after(distance)
+                gained = decrement if quadratic else 0.0
+                sums = replace(here, value=here.value + decrement / 2, pearson=here.pearson - gained)
+                phi = phi if not quadratic else sums.pearson / max(here.rows - len(start), 1)
+                return ended(True, f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left)
+            step = steer.corrected(here.score, secants)
+            trial, halvings = best + step, 0
+    except KeyboardInterrupt:
+        if sums is None:
+            raise
+        return ended(False, f"interrupted after {len(history)} passes", history[-1].distance)
+    return ended(False, f"{max_passes} passes were not enough", history[-1].distance)
+
+
+class Convergence:
+    """
+    What the distances so far promise of the next.
+
+    A step with the information of its own place is Newton's where the link is canonical: it leaves the square of the distance
+    times a constant. Where it is not, the expected information is not the Hessian, and a step leaves a share of the distance.
+    Two passes tell the constant, or bound the share. A step with the information of an earlier place, d away, leaves about
+    twice what an exact one does per unit of distance, at distance d.
+    """
+
+    def __init__(self, near: bool, quadratic: bool, canonical: bool, parameters: int) -> None:
+        self.near, self.canonical, self.constant = near or quadratic, canonical, 0.0 if quadratic else np.inf
+        self.enough = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
+        self.last = self.place = np.inf  # the last distance, and how far out the last information is from
+        self.exact = self.halved = False  # whether the two are one; whether the last step was too long
+
+    def share(self, distance: float) -> float:
+        """Of a distance, what an exact step from there leaves."""
+        return self.constant * distance if self.canonical else self.constant
+
+    def after(self, distance: float) -> float:
+        """The distance that an exact step leaves."""
+        return 0.0 if distance == 0 else self.share(distance) * distance
+
+    def wanted(self, tolerance: float) -> str:
+        """Of the next pass the information: at first, while steps without contract badly, and where the pass will be the last."""
+        if self.place == np.inf or self.halved:
+            return "exact" if self.near and self.constant == 0 else "rough"
+        if self.constant == np.inf:
+            return "none" if self.near else "rough"
+        expected = self.last * (self.share(self.last) if self.exact else 2 * self.share(self.place))
+        settled = not self.canonical or self.share(expected) <= SETTLED  # of the others the share does not shrink
+        if self.after(expected) <= tolerance and settled:
+            return "exact"
+        return "none" if 2 * self.share(self.place) <= self.enough else "rough"
+
+    def learn(self, distance: float, exact: bool, halved: bool) -> None:
+        if self.exact and not halved and self.constant > 0:
+            self.constant = distance / self.last ** (2 if self.canonical else 1)
+        self.last, self.exact, self.halved = distance, exact, halved
+        if exact:
+            self.place = distance

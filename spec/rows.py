@@ -1,0 +1,184 @@
+"""Rows that come in batches: at work are a few batches at a time, and the rest may be on disk or not yet made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows: ``X`` (b, p), ``y`` (b, k), ``weights`` (b,), and ``offset`` (b, k) or None."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    offset: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, X: Any, y: Any, weights: Any = None, offset: Any = None) -> Batch:
+        """In float64, without a copy where it is that; a vector is one column."""
+        X, y = _table(X), _table(y)
+        weights = _ones(len(y)) if weights is None else np.ascontiguousarray(weights, dtype=float)
+        return cls(X, y, weights, None if offset is None else _table(offset))
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, rows: slice) -> Batch:
+        return Batch(*(None if part is None else part[rows] for part in self.parts))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return self.X, self.y, self.weights, self.offset
+
+    def padded(self, size: int) -> Batch:
+        """With the last row repeated, at weight 0, up to a number of rows: programs are compiled for one shape."""
+        missing = size - len(self)
+        if not missing:
+            return self
+        longer = [None if part is None else np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) for part in self.parts]
+        longer[2][len(self) :] = 0
+        return Batch(*longer)
+
+
+@lru_cache(maxsize=4)
+def _ones(size: int) -> np.ndarray:
+    ones = np.ones(size)
+    ones.flags.writeable = False  # shared
+    return ones
+
+
+def _table(values: Any) -> np.ndarray:
+    array = np.ascontiguousarray(values, dtype=float)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def joined(batches: list[Batch]) -> Batch:
+    """One after another."""
+    return Batch(*(None if parts[0] is None else np.concatenate(parts) for parts in zip(*(batch.parts for batch in batches))))
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """
+    A source of rows. ``read(size)`` reads them anew, always in the same order, in pieces of about that size or of any other.
+
+    ``total`` is their number, where it is known before they are read; ``sample(size)`` are about so many of them, which stand for all.
+    """
+
+    read: Callable[[int], Iterable[Batch]]
+    sample: Callable[[int], Batch]
+    total: int | None = None
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Each of exactly ``size`` rows but for the last."""
+        waiting: list[Batch] = []
+        for piece in self.read(size):
+            while len(piece):
+                missing = size - sum(map(len, waiting))
+                waiting.append(piece[:missing] if len(piece) > missing else piece)
+                piece = piece[missing:]
+                if sum(map(len, waiting)) == size:
+                    yield joined(waiting) if len(waiting) > 1 else waiting[0]
+                    waiting = []
+        if waiting:
+            yield joined(waiting) if len(waiting) > 1 else waiting[0]
+
+    def map(self, function: Callable[[Batch], Batch]) -> Rows:
+        """The same rows, each piece passed through a function."""
+        return replace(
+            self,
+            read=lambda size: (function(piece) for piece in self.read(size)),
+            sample=lambda size: function(self.sample(size)),
+        )
+
+
+# -- sources ------------------------------------------------------------------------------------------------------------------
+
+
+def of_arrays(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
+    """From whatever is sliced like an array: NumPy's, in memory or a memory map; HDF5, zarr. Read slice by slice."""
+    columns = [X, y, weights, offset]
+    total = len(y)
+    for name, column in zip(("X", "weights", "offset"), (X, weights, offset)):
+        if column is not None and len(column) != total:
+            raise ValueError(f"{name} has {len(column)} rows, but y has {total}.")
+
+    def taken(rows: Any) -> Batch:
+        return Batch.of(*(None if column is None else column[rows] for column in columns))
+
+    def read(size: int) -> Iterator[Batch]:
+        return (taken(slice(start, start + size)) for start in range(0, total, size))
+
+    def sample(size: int) -> Batch:
+        if size >= total:
+            return taken(slice(None))
+        return taken(np.unique(np.random.default_rng(0).integers(total, size=size)))  # in order: of a file, page after page
+
+    return Rows(read, sample, total)
+
+
+def of_arrow(table: Any, y: str, weights: str | None = None, offset: str | None = None) -> Rows:
+    """
+    From a pyarrow Table or Dataset, or the path of a Parquet file, whose columns have these names; all others are those of X.
+
+    The columns must be numbers: nothing is encoded here.
+    """
+    from pyarrow import dataset
+
+    source = table if hasattr(table, "to_batches") else dataset.dataset(table)
+    special = [y] + [name for name in (weights, offset) if name]
+    if missing := [name for name in special if name not in source.schema.names]:
+        raise ValueError(f"there is no column {', '.join(missing)}; there are {', '.join(source.schema.names)}.")
+    inputs = [name for name in source.schema.names if name not in special]
+
+    def piece(record: Any) -> Batch:
+        def column(name: str | None) -> Any:
+            return None if name is None else record.column(name).to_numpy(zero_copy_only=False)
+
+        X = np.column_stack([column(name) for name in inputs])
+        return Batch.of(X, column(y), column(weights), column(offset))
+
+    def read(size: int) -> Iterator[Batch]:
+        more = {} if table is source and not hasattr(source, "scanner") else {"batch_size": size}
+        return map(piece, source.to_batches(**({"max_chunksize": size} if not more else more)))
+
+    total = source.num_rows if hasattr(source, "num_rows") else source.count_rows()
+    return Rows(read, lambda size: _first(read, size), total)
+
+
+def of_stream(source: Any) -> Rows:
+    """
+    From batches (x, y) or (x, y, weights) that can be gone through again and again: tf.data, PyDataset, a DataLoader, a list.
+
+    With an offset x is the pair (X, offset). A sample of a stream are its first rows: shuffle what is sorted.
+    """
+    if iter_once(source):
+        raise TypeError("a generator gives its rows once, and a fit needs several passes: give a list, tf.data or a PyDataset.")
+
+    def read(size: int) -> Iterator[Batch]:
+        several = (source[i] for i in range(source.num_batches)) if hasattr(source, "num_batches") else source
+        for x, *rest in several:
+            X, offset = x if isinstance(x, (tuple, list)) else (x, None)
+            yield Batch.of(X, rest[0], rest[1] if len(rest) > 1 else None, offset)
+
+    return Rows(read, lambda size: _first(read, size))
+
+
+def iter_once(source: Any) -> bool:
+    """Whether going through it uses it up."""
+    return hasattr(source, "__next__")
+
+
+def _first(read: Callable[[int], Iterable[Batch]], size: int) -> Batch:
+    pieces: list[Batch] = []
+    for piece in read(size):
+        pieces.append(piece[: size - sum(map(len, pieces))])
+        if sum(map(len, pieces)) >= size:
+            break
+    return joined(pieces)

@@ -1,0 +1,81 @@
+"""The data that engines are timed on: drawn by size, seed 0, with columns as correlated as those of real tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
+from spec.links import Identity, Log, Logit, Probit, Softmax
+from spec.model import Model
+from spec.problems import Problem
+from spec.problems.by_construction import draw
+
+LOGISTIC = Model(Binomial(), Logit())
+SOFTMAX = Model(Multinomial(), Softmax())
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the size of its data: n rows, p columns, K outputs; ``condition`` of the columns where they are nearly collinear."""
+
+    name: str
+    model: Model
+    n: int
+    p: int
+    classes: int = 1
+    exposure: bool = False
+    condition: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.n:,} x {self.p}" + (f" to {self.classes}" if self.classes > 1 else "")
+
+    def problem(self) -> Problem:
+        rng = np.random.default_rng(0)
+        X = _collinear(self.n, self.p, self.condition, rng) if self.condition else _correlated(self.n, self.p, rng)
+        if self.classes > 1:
+            eta = X @ rng.normal(scale=1.5 / np.sqrt(self.p), size=(self.p, self.classes))
+            best = np.argmax(eta + rng.gumbel(size=eta.shape), axis=1)  # a softmax choice
+            return Problem.of(str(self), self.model, X, np.eye(self.classes)[best])
+        eta = 0.6 * _unit(X @ rng.normal(size=(self.p, 1))) - 0.5
+        offset = np.log(rng.uniform(0.2, 1.0, size=(self.n, 1))) if self.exposure else None
+        mu = self.model.link.inverse(eta if offset is None else eta + offset)
+        y = (rng.random(mu.shape) < mu) * 1.0 if isinstance(self.model.family, Binomial) else draw(self.model.family, mu, rng)
+        return Problem.of(str(self), self.model, X, y, offset=offset)
+
+
+def _unit(eta: np.ndarray) -> np.ndarray:
+    return eta / eta.std()
+
+
+def _correlated(n: int, p: int, rng: np.random.Generator) -> np.ndarray:
+    """Normal columns, each correlated 1/2 with the next (and 1/4 with the one after it)."""
+    X = rng.normal(size=(n, p))
+    for j in range(1, p):
+        X[:, j] = 0.5 * X[:, j - 1] + np.sqrt(0.75) * X[:, j]
+    return X
+
+
+def _collinear(n: int, p: int, condition: float, rng: np.random.Generator) -> np.ndarray:
+    """Singular values from 1 down to 1 / condition, in directions that are no columns."""
+    rotations = [np.linalg.qr(rng.normal(size=(p, p)))[0] for _ in range(2)]
+    return rng.normal(size=(n, p)) @ (rotations[0] * np.geomspace(1, 1 / condition, p) @ rotations[1])
+
+
+CASES = (
+    Case("least squares", Model(Gaussian(), Identity()), 1_000_000, 32),
+    Case("logistic", LOGISTIC, 1_000_000, 32),
+    Case("Poisson with exposure", Model(Poisson(), Log()), 1_000_000, 32, exposure=True),
+    Case("gamma-log", Model(Gamma(), Log()), 1_000_000, 32),
+    Case("probit", Model(Binomial(), Probit()), 1_000_000, 32),
+    Case("softmax", SOFTMAX, 200_000, 32, 16),
+    Case("logistic, condition 1e6", LOGISTIC, 300_000, 32, condition=1e6),
+    Case("logistic, wide", LOGISTIC, 20_000, 500),
+)
+ROWS = tuple(Case("logistic", LOGISTIC, n, 32) for n in (1_000, 10_000, 100_000, 1_000_000, 3_000_000))
+COLUMNS = tuple(Case("logistic", LOGISTIC, 50_000, p) for p in (4, 32, 128, 500))
+CLASSES = tuple(Case("softmax", SOFTMAX, 20_000, 8, classes) for classes in (2, 4, 16, 64))
+
+Make = Callable[[], Problem]

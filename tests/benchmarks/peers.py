@@ -1,0 +1,193 @@
+"""
+Who is timed: each library by the call that its users make, asked for an answer to six digits of a standard error or better.
+
+A peer says which problems it has, and makes the free parameters (q, m) of `spec.problems.Problem.free`, and standard errors
+where it gives any: asked for, since a statistician needs them, and timed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spec.families import Binomial, Family, Gamma, Gaussian, Multinomial, Poisson
+from spec.links import Log, Logit, Probit
+from spec.problems import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The free parameters (q, m), their standard errors where there are any, passes or iterations, and seconds if not the caller's to take."""
+
+    free: np.ndarray
+    standard_errors: np.ndarray | None = None
+    iterations: int | None = None
+    seconds: float | None = None
+
+
+def kind(problem: Problem) -> tuple[type[Family], bool]:
+    """The family, and whether there is an offset."""
+    return type(problem.model.family), problem.offset is not None
+
+
+class Keras:
+    name = "Keras, this project"
+
+    def has(self, problem: Problem) -> bool:
+        return True
+
+    def fit(self, problem: Problem) -> Answer:
+        from spec.engines.keras_fit import optimise, source
+
+        optimum = optimise(problem.model, source(problem.X, problem.y, offset=problem.offset))
+        assert optimum.converged, optimum.reason
+        return Answer(problem.free(optimum.params), optimum.standard_errors, len(optimum.passes))
+
+
+class Statsmodels:
+    """GLM; OLS and MNLogit where the family has a class of its own."""
+
+    name = "statsmodels"
+
+    def has(self, problem: Problem) -> bool:
+        return True
+
+    def fit(self, problem: Problem) -> Answer:
+        import statsmodels.api as sm
+
+        family, X = type(problem.model.family), sm.add_constant(problem.X)
+        if family is Gaussian:
+            fit = sm.OLS(problem.y[:, 0], X).fit()
+        elif family is Multinomial:
+            fit = sm.MNLogit(problem.y.argmax(axis=1), X).fit(method="newton", maxiter=100, disp=0)
+        else:
+            link = {Log: sm.families.links.Log, Logit: sm.families.links.Logit, Probit: sm.families.links.Probit}[type(problem.model.link)]
+            families = {Binomial: sm.families.Binomial, Poisson: sm.families.Poisson, Gamma: sm.families.Gamma}
+            offset = None if problem.offset is None else problem.offset[:, 0]
+            fit = sm.GLM(problem.y[:, 0], X, families[family](link()), offset=offset).fit(tol=1e-10)
+        return Answer(_columns(fit.params), _columns(fit.bse))
+
+
+class StatsmodelsLogit(Statsmodels):
+    """The discrete models, by Newton's method."""
+
+    name = "statsmodels Logit, Probit"
+
+    def has(self, problem: Problem) -> bool:
+        return isinstance(problem.model.family, Binomial)
+
+    def fit(self, problem: Problem) -> Answer:
+        import statsmodels.api as sm
+
+        model = sm.Logit if isinstance(problem.model.link, Logit) else sm.Probit
+        fit = model(problem.y[:, 0], sm.add_constant(problem.X)).fit(method="newton", maxiter=100, disp=0)
+        return Answer(_columns(fit.params), _columns(fit.bse))
+
+
+@dataclass(frozen=True)
+class ScikitLearn:
+    """Without its default penalty, and with a tolerance that leads to an optimum. Exposure as weights of rates, as it has no offset."""
+
+    solver: str
+
+    @property
+    def name(self) -> str:
+        return f"scikit-learn {self.solver}"
+
+    def has(self, problem: Problem) -> bool:
+        family = type(problem.model.family)
+        if isinstance(problem.model.link, Probit) or (family is Multinomial and self.solver == "newton-cg"):
+            return False
+        return (self.solver == "LinearRegression") == (family is Gaussian)
+
+    def fit(self, problem: Problem) -> Answer:
+        from sklearn import linear_model
+
+        family, X, y = type(problem.model.family), problem.X, problem.y[:, 0]
+        if family is Gaussian:
+            fit = linear_model.LinearRegression().fit(X, y)
+        elif family in (Binomial, Multinomial):
+            labels = problem.y.argmax(axis=1) if family is Multinomial else y
+            fit = linear_model.LogisticRegression(C=np.inf, solver=self.solver, tol=1e-8, max_iter=1_000).fit(X, labels)
+        else:
+            regressor = {Poisson: linear_model.PoissonRegressor, Gamma: linear_model.GammaRegressor}[family]
+            exposure = None if problem.offset is None else np.exp(problem.offset[:, 0])
+            rate = y if exposure is None else y / exposure
+            fit = regressor(alpha=0, solver=self.solver, tol=1e-8, max_iter=1_000).fit(X, rate, sample_weight=exposure)
+        coefficients = np.vstack([np.atleast_1d(fit.intercept_), np.atleast_2d(fit.coef_).T])
+        if family is Multinomial and coefficients.shape[1] > 1:
+            coefficients = (coefficients - coefficients[:, :1])[:, 1:]
+        iterations = getattr(fit, "n_iter_", None)
+        return Answer(coefficients, iterations=None if iterations is None else int(np.max(iterations)))
+
+
+class Glum:
+    name = "glum"
+
+    def has(self, problem: Problem) -> bool:
+        return not isinstance(problem.model.family, Multinomial) and not isinstance(problem.model.link, Probit)
+
+    def fit(self, problem: Problem) -> Answer:
+        from glum import GeneralizedLinearRegressor
+
+        family = {Gaussian: "normal", Binomial: "binomial", Poisson: "poisson", Gamma: "gamma"}[type(problem.model.family)]
+        link = "log" if isinstance(problem.model.link, Log) else "auto"
+        offset = None if problem.offset is None else problem.offset[:, 0]
+        fit = GeneralizedLinearRegressor(family=family, link=link, alpha=0, gradient_tol=1e-8).fit(problem.X, problem.y[:, 0], offset=offset)
+        return Answer(np.append(fit.intercept_, fit.coef_)[:, None], iterations=int(fit.n_iter_))
+
+
+class R:
+    """glm, and multinom of nnet, timed inside R: the way of the data to it is not its own."""
+
+    name = "R"
+
+    def has(self, problem: Problem) -> bool:
+        return shutil.which("Rscript") is not None
+
+    def fit(self, problem: Problem) -> Answer:
+        family = {Gaussian: "gaussian", Poisson: "poisson", Gamma: "gamma"}.get(type(problem.model.family), str(problem.model.link))
+        y = problem.y.argmax(axis=1).astype(float) if problem.k > 1 else problem.y[:, 0]
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder) / "data"
+            with data.open("wb") as file:
+                for part in (np.asfortranarray(problem.design).T, y, problem.offset):
+                    if part is not None:
+                        file.write(np.ascontiguousarray(part).tobytes())
+            script = Path(__file__).with_name("glm.R")
+            command = ["Rscript", str(script), str(data), str(problem.n), str(problem.q), family, str(problem.k)]
+            lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        seconds, free, errors = (np.array([float(number) for number in line.split()]) for line in lines)
+        shape = (problem.free_outputs, problem.q)
+        return Answer(free.reshape(shape).T, errors.reshape(shape).T if len(errors) else None, seconds=float(seconds[0]))
+
+
+def _columns(values: Any) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    return array if array.ndim == 2 else array[:, None]
+
+
+PEERS: tuple[Any, ...] = (
+    Keras(),
+    Statsmodels(),
+    StatsmodelsLogit(),
+    ScikitLearn("LinearRegression"),
+    ScikitLearn("lbfgs"),
+    ScikitLearn("newton-cholesky"),
+    Glum(),
+    R(),
+)
+
+
+def timed(peer: Any, problem: Problem) -> tuple[float, Answer]:
+    start = time.perf_counter()
+    answer = peer.fit(problem)
+    seconds = time.perf_counter() - start
+    return answer.seconds if answer.seconds is not None else seconds, answer
