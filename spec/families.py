@@ -89,10 +89,10 @@ class Gaussian(Family):
         return 0 * mu + 1
 
     def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
-        return -((y - mu) ** 2) / 2
+        return -(y - mu) * (y - mu) / 2
 
     def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
-        return (y - mu) ** 2
+        return (y - mu) * (y - mu)  # the power of a ball about 0 is NaN
 
     def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
         return 0 * y - np.log(2 * np.pi * dispersion) / 2
@@ -182,7 +182,7 @@ class InverseGaussian(Family):
         return (1 - y / (2 * mu)) / mu
 
     def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
-        return (y - mu) ** 2 / (mu**2 * y)
+        return (y - mu) * (y - mu) / (mu**2 * y)
 
     def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
         return -1 / (2 * dispersion * y) - np.log(2 * np.pi * dispersion * y**3) / 2

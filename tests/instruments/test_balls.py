@@ -8,6 +8,7 @@ import sympy as sp
 from flint import arb, arb_series
 
 from spec.evidence.balls import BALLS
+from spec.families import Gaussian, InverseGaussian
 from spec.links import Logit, Probit
 from spec.model import PAIRS
 from tests.instruments.symbols import DIGITS, SYMBOLS, exactly, value
@@ -122,3 +123,12 @@ def test_wide_balls_hold_every_point(link):
     image = link.inverse(arb(0, 3), BALLS)
 
     assert all(image.contains(link.inverse(arb(point), BALLS)) for point in np.linspace(-3, 3, 13))
+
+
+@pytest.mark.parametrize("family", [Gaussian(), InverseGaussian()], ids=str)
+def test_a_row_that_may_be_fitted_exactly_has_a_deviance(family):
+    """Where the ball of mu holds y: the power of a ball about 0 would be NaN."""
+    deviance = family.unit_deviance(arb(3), arb(3, 1e-20), BALLS)
+
+    assert deviance.overlaps(arb(0))
+    assert deviance.rad() < 1e-19

@@ -72,7 +72,7 @@ def test_the_keras_sentence_is_built_as_its_documentation_builds_it():
         ("gaussian-identity", "linear", "MeanSquaredError"),
         ("binomial-logit", "sigmoid", "BinaryCrossentropy"),
         ("poisson-log", "exponential", "NegativeLogLikelihood"),
-        ("binomial-probit", "<lambda>", "NegativeLogLikelihood"),
+        ("binomial-probit", "probit", "NegativeLogLikelihood"),
         ("gaussian-log", "exponential", "MeanSquaredError"),
     ],
 )
