@@ -9,10 +9,12 @@ is made with the last one. A first guess comes from a sample of the rows.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, fields, replace
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from scipy import linalg
 
 PIECE = 2**19  # bytes
 SETTLED = 1e-5  # by which share standard errors may still change in the last step
+CONTRACTS = 0.5  # the share of a distance that a step may leave where it is no Newton's: more is no sign of an optimum near by
+NOISE = 1e-11  # of a log-likelihood: a gain below the rounding of the sum cannot be seen
+SINGULAR = "the information is singular: columns are collinear, or the data are separated and have no optimum"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -36,8 +41,19 @@ class Sums:
     information: np.ndarray | None
     pearson: float
 
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.value) and np.isfinite(self.score).all())
+
     def __add__(self, other: Sums) -> Sums:
-        return Sums(*(None if (mine := getattr(self, f.name)) is None else mine + getattr(other, f.name) for f in fields(self)))
+        both = self.information is not None and other.information is not None
+        return Sums(
+            self.rows + other.rows,
+            self.value + other.value,
+            self.score + other.score,
+            self.information + other.information if both else None,
+            self.pearson + other.pearson,
+        )
 
 
 def add_up(
@@ -82,7 +98,7 @@ def information(
     """
     The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
 
-    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own and its means but that of class 0.
+    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own, and its means but for class 0's.
     A ``rough`` one is multiplied in float32, and added in float64.
     """
     q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
@@ -152,7 +168,7 @@ class Steer:
 
     def corrected(self, score: np.ndarray, secants: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """
-        The step, where earlier ones have told better what a step changes: ``secants`` are steps and by how much they lowered the score.
+        The step, corrected by what earlier ones have shown: ``secants`` are steps, and by how much each lowered the score.
 
         Limited-memory BFGS about the information (Nocedal 1980, Mathematics of Computation 35).
         """
@@ -175,13 +191,19 @@ class Steer:
 
 @dataclass(frozen=True)
 class Pass:
-    """What is known after a pass: its number, and how far from the optimum its parameters were, in standard errors."""
+    """
+    What is known after a pass: its number, and how far from the optimum its parameters were, in standard errors.
+
+    That is the Newton decrement, over the root of the dispersion where there is one.
+    """
 
     number: int
     log_likelihood: float  # without the terms that are free of the parameters
     distance: float
-    exact: bool  # whether the information was summed in this pass
-    halvings: int
+    information: bool  # whether it was summed in this pass
+    halvings: int = 0
+    left: int | None = None  # passes that are expected still, where that is known
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,15 +224,25 @@ class Climb:
     passes: tuple[Pass, ...]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """
+    What the steps rest on: whether the log-likelihood is ``quadratic``, whether the link is ``canonical`` (so that the expected
+    information is the observed one), whether there is a ``dispersion`` to estimate.
+    """
+
+    quadratic: bool
+    canonical: bool
+    dispersion: bool
+
+
 def climb(
     one_pass: Callable[[np.ndarray, str], Sums],
     start: np.ndarray,
     basis: np.ndarray,
+    kind: Kind,
     *,
     near: bool = False,
-    quadratic: bool = False,
-    canonical: bool = False,
-    has_dispersion: bool = False,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     told: Callable[[Pass], None] = lambda state: None,
@@ -219,66 +251,75 @@ def climb(
     From ``start`` (q, m) to the zero of the score.
 
     ``one_pass(free, information)`` sums over all rows; the information is that of the columns that ``basis`` makes, and may be
-    "none", "rough" or "exact".
-    ``near`` says that the start is expected to be good, ``quadratic`` that the log-likelihood is a quadratic function, ``canonical``
-    that the expected information is the observed one. Ends when what is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. An
-    interrupt (Ctrl-C) ends it too, at the best parameters so far.
+    "none", "rough" or "exact". ``near`` says that the start is expected to be good. Ends when what is left after the last step
+    is estimated to be below ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt ends it too, at the best
+    parameters so far. Raises FloatingPointError where the log-likelihood is not finite at the start.
     """
     history: list[Pass] = []
-    best, sums, steer, phi = start, None, None, 1.0
-    expect = Convergence(near, quadratic, canonical, start.size)
-    trial, halvings, step = start, 0, np.zeros_like(start)
+    expect = Convergence(near, kind, start.size)
+    best, trial, step = start, start, np.zeros_like(start)
+    sums: Sums | None = None
+    steer: Steer | None = None
+    phi, halvings = 1.0, 0
     secants: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def ended(converged: bool, reason: str, distance: float = np.inf) -> Climb:
+    def record(here: Sums, distance: float, since: float) -> None:
+        left = expect.passes_left(tolerance) if np.isfinite(distance) else None
+        seconds = time.perf_counter() - since
+        history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings, left, seconds))
+        told(history[-1])
+
+    def ended(reason: str, distance: float, converged: bool = False) -> Climb:
         assert sums is not None
         return Climb(best, sums, steer, phi, distance, converged, reason, tuple(history))
 
+    def reached() -> float:
+        return history[-1].distance if history else np.inf
+
     try:
         while len(history) < max_passes:
-            wanted = expect.wanted(tolerance)
+            since, wanted = time.perf_counter(), expect.wanted(tolerance)
             here = one_pass(trial, wanted)
-            noise = 1e-11 * abs(sums.value) if sums is not None else 0.0  # a gain below the rounding of the sum cannot be seen
-            good = np.isfinite(here.value) and np.isfinite(here.score).all()
-            if not good or (sums is not None and here.value < sums.value - noise):
-                if sums is None:
-                    raise FloatingPointError("the log-likelihood is not finite at the start")
+            if sums is None and not here.is_finite:
+                raise FloatingPointError("the log-likelihood is not finite at the start")
+            if sums is not None and not (here.is_finite and here.value >= sums.value - NOISE * abs(sums.value)):
                 halvings += 1
                 if halvings > 30:
-                    return ended(False, "no step along the scoring direction gains likelihood")
+                    return ended("no step along the scoring direction gains likelihood", reached())
                 trial = best + step / 2**halvings
-                history.append(Pass(len(history) + 1, here.value, np.inf, False, halvings))
+                record(here, np.inf, since)
                 continue
-            lowered = sums.score - here.score if sums is not None else np.zeros_like(start)
-            secants = [*secants, (trial - best, lowered)] if ((trial - best) * lowered).sum() > 0 else []
+            if sums is not None:
+                moved, lowered = trial - best, sums.score - here.score
+                secants = [*secants, (moved, lowered)] if (moved * lowered).sum() > 0 else []
             best, sums = trial, here
             if here.information is not None:
                 secants = []
                 try:
                     steer = Steer.by(here.information, basis)
                 except np.linalg.LinAlgError:
-                    return ended(False, "the information is singular")
+                    return ended(SINGULAR, reached())
             assert steer is not None
-            if has_dispersion:
+            if kind.dispersion:
                 phi = here.pearson / max(here.rows - len(start), 1)
             step, decrement = steer.step(here.score)
             distance = float(np.sqrt(decrement / phi)) if phi > 0 else 0.0
             expect.learn(distance, exact=here.information is not None, halved=halvings > 0)
-            history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings))
-            told(history[-1])
-            if wanted == "exact" and expect.after(distance) <= tolerance:
+            record(here, distance, since)
+            if wanted == "exact" and expect.enough(tolerance):
                 best, left = best + step, expect.after(distance)
-                gained = decrement if quadratic else 0.0
-                sums = replace(here, value=here.value + decrement / 2, pearson=here.pearson - gained)
-                phi = phi if not quadratic else sums.pearson / max(here.rows - len(start), 1)
-                return ended(True, f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left)
+                pearson = here.pearson - (decrement if kind.quadratic else 0.0)
+                sums = replace(here, value=here.value + decrement / 2, pearson=pearson)
+                if kind.dispersion and kind.quadratic:
+                    phi = pearson / max(here.rows - len(start), 1)
+                return ended(f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left, converged=True)
             step = steer.corrected(here.score, secants)
             trial, halvings = best + step, 0
     except KeyboardInterrupt:
         if sums is None:
             raise
-        return ended(False, f"interrupted after {len(history)} passes", history[-1].distance)
-    return ended(False, f"{max_passes} passes were not enough", history[-1].distance)
+        return ended(f"interrupted after {len(history)} passes", reached())
+    return ended(f"{max_passes} passes were not enough; do steps still contract? Separated data have no optimum", reached())
 
 
 class Convergence:
@@ -291,9 +332,9 @@ class Convergence:
     twice what an exact one does per unit of distance, at distance d.
     """
 
-    def __init__(self, near: bool, quadratic: bool, canonical: bool, parameters: int) -> None:
-        self.near, self.canonical, self.constant = near or quadratic, canonical, 0.0 if quadratic else np.inf
-        self.enough = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
+    def __init__(self, near: bool, kind: Kind, parameters: int) -> None:
+        self.near, self.canonical, self.constant = near or kind.quadratic, kind.canonical, 0.0 if kind.quadratic else np.inf
+        self.good = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
         self.last = self.place = np.inf  # the last distance, and how far out the last information is from
         self.exact = self.halved = False  # whether the two are one; whether the last step was too long
 
@@ -305,21 +346,50 @@ class Convergence:
         """The distance that an exact step leaves."""
         return 0.0 if distance == 0 else self.share(distance) * distance
 
+    def enough(self, tolerance: float, distance: float | None = None) -> bool:
+        """
+        Whether an exact step from a distance (the last one) will do: it contracts, and leaves less than the tolerance.
+
+        Steps towards an optimum that is infinitely far away, of separated data, never contract well.
+        """
+        distance = self.last if distance is None else distance
+        return self.after(distance) <= tolerance and self.share(distance) <= (SETTLED if self.canonical else CONTRACTS)
+
+    @property
+    def expected(self) -> float:
+        """The distance after the step that is being taken."""
+        return self.last * (self.share(self.last) if self.exact else 2 * self.share(self.place))
+
     def wanted(self, tolerance: float) -> str:
         """Of the next pass the information: at first, while steps without contract badly, and where the pass will be the last."""
         if self.place == np.inf or self.halved:
             return "exact" if self.near and self.constant == 0 else "rough"
         if self.constant == np.inf:
             return "none" if self.near else "rough"
-        expected = self.last * (self.share(self.last) if self.exact else 2 * self.share(self.place))
-        settled = not self.canonical or self.share(expected) <= SETTLED  # of the others the share does not shrink
-        if self.after(expected) <= tolerance and settled:
+        if self.enough(tolerance, self.expected):
             return "exact"
-        return "none" if 2 * self.share(self.place) <= self.enough else "rough"
+        return "none" if 2 * self.share(self.place) <= self.good else "rough"
 
     def learn(self, distance: float, exact: bool, halved: bool) -> None:
+        """What a pass has shown: the distance of its parameters, with or without an information of their own."""
         if self.exact and not halved and self.constant > 0:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
         self.last, self.exact, self.halved = distance, exact, halved
         if exact:
             self.place = distance
+
+    def passes_left(self, tolerance: float, most: int = 50) -> int | None:
+        """How many passes will be needed still, if all goes as expected; None where nothing is known yet."""
+        if self.exact and self.enough(tolerance):
+            return 0
+        if self.constant == np.inf or self.halved:
+            return None
+        ahead = copy(self)
+        for passes in range(1, most):
+            wanted = ahead.wanted(tolerance)
+            ahead.last, ahead.exact = ahead.expected, wanted != "none"
+            if ahead.exact:
+                ahead.place = ahead.last
+            if wanted == "exact" and ahead.enough(tolerance):
+                return passes
+        return None

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+NAMES = ("X", "y", "weights", "offset")
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -23,8 +25,12 @@ class Batch:
     def of(cls, X: Any, y: Any, weights: Any = None, offset: Any = None) -> Batch:
         """In float64, without a copy where it is that; a vector is one column."""
         X, y = _table(X), _table(y)
-        weights = _ones(len(y)) if weights is None else np.ascontiguousarray(weights, dtype=float)
-        return cls(X, y, weights, None if offset is None else _table(offset))
+        weights = _ones(len(y)) if weights is None else _table(weights).reshape(-1)
+        batch = cls(X, y, weights, None if offset is None else _table(offset))
+        if len({len(part) for part in batch.parts if part is not None}) > 1:
+            rows = ", ".join(f"{name} {len(part)}" for name, part in zip(NAMES, batch.parts) if part is not None)
+            raise ValueError(f"X, y, weights and offset have a row for each observation, but here rows differ: {rows}.")
+        return batch
 
     def __len__(self) -> int:
         return len(self.y)
@@ -54,7 +60,10 @@ def _ones(size: int) -> np.ndarray:
 
 
 def _table(values: Any) -> np.ndarray:
-    array = np.ascontiguousarray(values, dtype=float)
+    try:
+        array = np.ascontiguousarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the data are not all numbers: {error}. Encode categories as columns of numbers first.") from error
     return array[:, None] if array.ndim == 1 else array
 
 
@@ -68,7 +77,7 @@ class Rows:
     """
     A source of rows. ``read(size)`` reads them anew, always in the same order, in pieces of about that size or of any other.
 
-    ``total`` is their number, where it is known before they are read; ``sample(size)`` are about so many of them, which stand for all.
+    ``total`` is their number, where it is known before they are read; ``sample(size)`` are about so many, which stand for all.
     """
 
     read: Callable[[int], Iterable[Batch]]
@@ -97,6 +106,18 @@ class Rows:
             sample=lambda size: function(self.sample(size)),
         )
 
+    def checked(self, check: Callable[[Batch, int], None]) -> Rows:
+        """The same rows, each piece shown to ``check`` before it is used, with the number of its first row."""
+
+        def read(size: int) -> Iterator[Batch]:
+            first = 0
+            for piece in self.read(size):
+                check(piece, first)
+                first += len(piece)
+                yield piece
+
+        return replace(self, read=read)
+
 
 # -- sources ------------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +126,7 @@ def of_arrays(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
     """From whatever is sliced like an array: NumPy's, in memory or a memory map; HDF5, zarr. Read slice by slice."""
     columns = [X, y, weights, offset]
     total = len(y)
-    for name, column in zip(("X", "weights", "offset"), (X, weights, offset)):
+    for name, column in zip(NAMES, columns):
         if column is not None and len(column) != total:
             raise ValueError(f"{name} has {len(column)} rows, but y has {total}.")
 
@@ -123,33 +144,35 @@ def of_arrays(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
     return Rows(read, sample, total)
 
 
-def of_arrow(table: Any, y: str, weights: str | None = None, offset: str | None = None) -> Rows:
+def of_arrow(data: Any, y: str, weights: str | None = None, offset: str | None = None) -> Rows:
     """
     From a pyarrow Table or Dataset, or the path of a Parquet file, whose columns have these names; all others are those of X.
 
-    The columns must be numbers: nothing is encoded here.
+    A sample of them are the first rows: shuffle what is sorted.
     """
-    from pyarrow import dataset
+    from pyarrow import dataset, types
 
-    source = table if hasattr(table, "to_batches") else dataset.dataset(table)
-    special = [y] + [name for name in (weights, offset) if name]
-    if missing := [name for name in special if name not in source.schema.names]:
-        raise ValueError(f"there is no column {', '.join(missing)}; there are {', '.join(source.schema.names)}.")
-    inputs = [name for name in source.schema.names if name not in special]
+    source = data if isinstance(data, dataset.Dataset) else dataset.dataset(data)
+    special = [name for name in (y, weights, offset) if name]
+    names = source.schema.names
+    if missing := [name for name in special if name not in names]:
+        raise ValueError(f"there is no column {', '.join(missing)}; there are {', '.join(names)}.")
+    for column in source.schema:
+        if not (types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)):
+            raise ValueError(f"column {column.name} is of type {column.type}: encode it as columns of numbers first.")
+    inputs = [name for name in names if name not in special]
 
     def piece(record: Any) -> Batch:
-        def column(name: str | None) -> Any:
-            return None if name is None else record.column(name).to_numpy(zero_copy_only=False)
-
-        X = np.column_stack([column(name) for name in inputs])
-        return Batch.of(X, column(y), column(weights), column(offset))
+        columns = {name: record.column(name).to_numpy(zero_copy_only=False) for name in names}  # what is missing is NaN
+        X = np.empty((record.num_rows, len(inputs)))
+        for j, name in enumerate(inputs):
+            X[:, j] = columns[name]
+        return Batch.of(X, *(columns[name] if name else None for name in (y, weights, offset)))
 
     def read(size: int) -> Iterator[Batch]:
-        more = {} if table is source and not hasattr(source, "scanner") else {"batch_size": size}
-        return map(piece, source.to_batches(**({"max_chunksize": size} if not more else more)))
+        return (piece(record) for record in source.to_batches(batch_size=size) if record.num_rows)
 
-    total = source.num_rows if hasattr(source, "num_rows") else source.count_rows()
-    return Rows(read, lambda size: _first(read, size), total)
+    return Rows(read, lambda size: _first(read, size), source.count_rows())
 
 
 def of_stream(source: Any) -> Rows:
@@ -158,21 +181,16 @@ def of_stream(source: Any) -> Rows:
 
     With an offset x is the pair (X, offset). A sample of a stream are its first rows: shuffle what is sorted.
     """
-    if iter_once(source):
+    if hasattr(source, "__next__"):
         raise TypeError("a generator gives its rows once, and a fit needs several passes: give a list, tf.data or a PyDataset.")
 
     def read(size: int) -> Iterator[Batch]:
         several = (source[i] for i in range(source.num_batches)) if hasattr(source, "num_batches") else source
-        for x, *rest in several:
+        for x, y, *weights in several:
             X, offset = x if isinstance(x, (tuple, list)) else (x, None)
-            yield Batch.of(X, rest[0], rest[1] if len(rest) > 1 else None, offset)
+            yield Batch.of(X, y, *(weights or [None]), offset)
 
     return Rows(read, lambda size: _first(read, size))
-
-
-def iter_once(source: Any) -> bool:
-    """Whether going through it uses it up."""
-    return hasattr(source, "__next__")
 
 
 def _first(read: Callable[[int], Iterable[Batch]], size: int) -> Batch:
@@ -181,4 +199,6 @@ def _first(read: Callable[[int], Iterable[Batch]], size: int) -> Batch:
         pieces.append(piece[: size - sum(map(len, pieces))])
         if sum(map(len, pieces)) >= size:
             break
+    if not pieces:
+        raise ValueError("there are no rows.")
     return joined(pieces)

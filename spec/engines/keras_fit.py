@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,15 @@ from threadpoolctl import ThreadpoolController
 
 from spec import passes, scoring
 from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_network import ACTIVATIONS, InverseLink, Network, NegativeLogLikelihood
+from spec.engines.keras_network import ACTIVATIONS, InverseLink, NegativeLogLikelihood, Network
 from spec.engines.keras_versions import keras
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Logit, Softmax
 from spec.model import Model, Params
-from spec.passes import Pass, Sums
-from spec.problems import Problem
-from spec.rows import Batch, Rows, of_arrays, of_arrow, of_stream
+from spec.passes import Kind, Pass, Sums
+from spec.problems.problem import Problem, ProblemError
+from spec.progress import shown
+from spec.rows import NAMES, Batch, Rows, of_arrays, of_arrow, of_stream
 
 LINKS: dict[str, Link] = {name: link for link, name in ACTIVATIONS.items()}
 FAMILIES: dict[str, Family] = {
@@ -69,14 +71,13 @@ class Optimum:
     rows: int
     _value: float = field(repr=False)
     _rows: Rows = field(repr=False)
-    _size: int = field(repr=False)
 
     @cached_property
     def _constants(self) -> tuple[float, float]:
         """Of the log-likelihood: the terms free of the parameters, and what the saturated model's kernel is. One pass over y."""
         family = self.model.family
         normaliser = saturated = 0.0
-        for batch in self._rows.batches(self._size):
+        for batch in self._rows.read(2**14):
             y, weights = batch.y, batch.weights[:, None]
             y, weights = y[weights[:, 0] > 0], weights[weights[:, 0] > 0]
             by_weight = family.normaliser(y, 1 / weights) if family.has_dispersion else weights * family.normaliser(y)
@@ -115,7 +116,9 @@ def read(model: Any) -> tuple[Model, Any, bool]:
     others = [layer for layer in model.layers if layer is not dense]
     plain = (keras.layers.InputLayer, keras.layers.Activation, keras.layers.Add)
     if odd := [layer.name for layer in others if not isinstance(layer, plain)]:
-        raise ValueError(f"beside its Dense layer a generalized linear model has an offset and an activation; not {', '.join(odd)}.")
+        raise ValueError(
+            f"beside its Dense layer a generalized linear model has an offset and an activation, not {', '.join(odd)}."
+        )
     activations = [layer.activation for layer in (dense, *others) if hasattr(layer, "activation")]
     links = [link for link in map(_link, activations) if link != Identity()]
     if len(links) > 1:
@@ -182,18 +185,27 @@ def fit(
     batches (x, y) or (x, y, weights) that can be gone through again: tf.data, PyDataset, a list. ``weights`` (n,) are prior
     weights, ``offset`` (n, k) is added to eta (the second input of a model that has two).
 
-    Ends when the estimated distance from the optimum is below ``tolerance`` standard errors. ``start`` goes on from the
-    `Optimum.params` of an earlier fit. With ``progress`` each pass is shown, or told to a function; Ctrl-C ends the fit at the
-    best parameters so far. Raises ValueError where the model is no GLM or the data do not fit it.
+    Ends when the estimated distance from the optimum is below ``tolerance`` standard errors. With ``progress`` each pass is
+    shown, or told to a function. Ctrl-C ends the fit at the best parameters so far, and ``start`` goes on from the
+    `Optimum.params` of an earlier fit. Raises ValueError where the model is no GLM or the data do not fit it.
     """
     family_and_link, dense, codes = read(model)
     rows = source(X, y, weights, offset)
     k = int(model.output_shape[-1])
     if codes:
-        rows = rows.map(lambda batch: Batch(batch.X, np.eye(k)[batch.y[:, 0].astype(int)], batch.weights, batch.offset))
-    optimum = optimise(
-        family_and_link, rows, dense.use_bias, start=start, tolerance=tolerance, max_passes=max_passes, told=_teller(progress, rows)
-    )
+        rows = rows.map(lambda batch: replace(batch, y=_indicators(batch.y, k)))
+    with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (told, done):
+        optimum = optimise(
+            family_and_link,
+            rows,
+            dense.use_bias,
+            shape=(int(dense.kernel.shape[0]), k),
+            start=start,
+            tolerance=tolerance,
+            max_passes=max_passes,
+            told=told,
+            done=done,
+        )
     params = optimum.params
     dense.set_weights([params.coef, params.intercept] if dense.use_bias else [params.coef])
     return optimum
@@ -204,16 +216,26 @@ def source(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
     if isinstance(y, str):
         return of_arrow(X, y, weights, offset)
     if y is None:
+        if weights is not None or offset is not None:
+            raise ValueError("a stream brings its weights and offset itself, in batches (x, y, weights) or ((X, offset), y).")
         return of_stream(X)
-    if not hasattr(X, "shape"):
-        X = np.asarray(X, dtype=float)
-    return of_arrays(X, y, weights, offset)
+    return of_arrays(*(_sliced(column) for column in (X, y, weights, offset)))
 
 
-def _teller(progress: bool | Callable[[Pass], None], rows: Rows) -> Callable[[Pass], None]:
-    if callable(progress):
-        return progress
-    return (lambda state: print(state)) if progress else (lambda state: None)
+def _sliced(column: Any) -> Any:
+    """As it is if it is sliced like an array; a frame, a series or a list as an array."""
+    if hasattr(column, "to_numpy"):
+        return column.to_numpy()
+    return column if column is None or hasattr(column, "shape") else np.asarray(column)
+
+
+def _indicators(codes: np.ndarray, k: int) -> np.ndarray:
+    """A column for each class, of one column of codes."""
+    if codes.shape[1] != 1 or not np.isin(codes, np.arange(k)).all():
+        raise ValueError(
+            f"the loss is sparse: y has one column of codes, 0 to {k - 1}; it has shape {codes.shape}, {codes.min()} to {codes.max()}."
+        )
+    return np.eye(k)[codes[:, 0].astype(int)]
 
 
 def optimise(
@@ -221,72 +243,191 @@ def optimise(
     rows: Rows,
     intercept: bool = True,
     *,
+    shape: tuple[int, int] | None = None,
     start: Params | None = None,
     tolerance: float = 1e-6,
     max_passes: int = 50,
-    told: Callable[[Pass], None] = lambda state: None,
+    told: Callable[[Pass], None] | None = None,
+    done: Callable[[int], None] | None = None,
 ) -> Optimum:
-    """The optimum of a model on rows: see `fit`."""
-    p, k = rows.sample(1).X.shape[1], rows.sample(1).y.shape[1]
-    q, m = p + intercept, max(k - 1, 1)
-    size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
-    if rows.total is not None and rows.total < size:
-        size = max(64, 1 << (rows.total - 1).bit_length())
-    sample = rows.sample(max(size, 20 * q * m))
-    known = Problem.of("a sample of the rows", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset)
-    network, program = _network(known, size)
-    with _threads.limit(limits=1, user_api="blas"):
-        basis, ill_conditioned = _basis(known.design)
-    summing = basis if ill_conditioned or m > 1 else None
+    """
+    The optimum of a model on rows: see `fit`.
 
-    def contribution(batch: Batch, wanted: str) -> Sums:
-        X, y, weights, offset = batch.padded(size).parts
-        loss, (kernel, *bias), (pearson, about_eta) = program(X if offset is None else [X, offset], y, weights)
-        score = np.vstack([*bias, kernel])[:, k - m :]
-        to_sums = -size / network.loss_scale
-        return Sums(
-            rows=len(batch),
-            value=to_sums * loss,
-            score=to_sums * score,
-            information=None if wanted == "none" else passes.information(X, about_eta, intercept, summing, rough(wanted)),
-            pearson=float(pearson),
-        )
-
-    def rough(wanted: str) -> bool:  # where it costs most, and its columns are those of the basis: of others float32 might lose all
-        return wanted == "rough" and m > 1
-
-    def over(some: Rows, pool: Executor) -> Callable[[np.ndarray, str], Sums]:
-        def one_pass(free: np.ndarray, wanted: str) -> Sums:
-            network.params = known.params(free)
-            sums = passes.add_up(lambda batch: contribution(batch, wanted), some.batches(size), None if some.total is not None and some.total <= size else pool)
-            if wanted != "none" and summing is None:  # into the basis
-                blocks = basis.T @ sums.information.reshape(m, q, m, q).transpose(0, 2, 1, 3) @ basis
-                sums = replace(sums, information=blocks.transpose(0, 2, 1, 3).reshape(m * q, m * q))
-            return sums
-
-        return one_pass
-
-    settings = {
-        "canonical": model.is_canonical,
-        "quadratic": model == Model(Gaussian(), Identity()),
-        "has_dispersion": known.has_dispersion,
-    }
+    ``shape`` (p, k) is what the data must have. ``told`` hears of each pass, ``done`` how many rows of it are done.
+    """
+    task = _Task.of(model, rows, intercept, shape)
+    settings: dict[str, Any] = {"kind": task.kind, "basis": task.basis}
     with _threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(passes.CORES) as pool:
         near = False
         if start is not None:
-            free = known.free(start)
+            free = task.known.free(start)
         else:
-            free = _null(known, basis)
-            if rows.total is None or len(sample) <= rows.total / 3:
-                part = Rows(lambda size: [sample], lambda size: sample, len(sample))
-                guess = passes.climb(_with_prior(over(part, pool), sample, basis, intercept), free, basis, tolerance=0.1, max_passes=15, **settings)
-                free, near = guess.free, True
-        climbed = passes.climb(over(rows, pool), free, basis, near=near, tolerance=tolerance, max_passes=max_passes, told=told, **settings)
-    errors = climbed.steer.standard_errors(climbed.dispersion) if climbed.steer else np.full((q, m), np.inf)
+            free = _null(task.known, task.basis)
+            if rows.total is None or task.known.n <= rows.total / 3:
+                guess = passes.climb(task.penalised_sample(), free, tolerance=0.1, max_passes=15, **settings)
+                if guess.converged:
+                    free, near = guess.free, True
+        try:
+            climbed = passes.climb(
+                lambda at, wanted: task.sums(at, wanted, task.rows, pool, done or (lambda rows: None)),
+                free,
+                near=near,
+                tolerance=tolerance,
+                max_passes=max_passes,
+                told=told or (lambda state: None),
+                **settings,
+            )
+        except FloatingPointError as error:
+            _find_what_is_not_finite(rows)
+            raise ValueError(f"{error}: are columns of X very large? Standardise them.") from error
+    steer, free = climbed.steer, climbed.free
     return Optimum(
-        model, known.params(climbed.free), errors, climbed.dispersion, climbed.distance, climbed.converged, climbed.reason,
-        climbed.passes, climbed.sums.rows, climbed.sums.value, rows, size,
-    )  # fmt: skip
+        model=model,
+        params=task.known.params(free),
+        standard_errors=steer.standard_errors(climbed.dispersion) if steer else np.full(free.shape, np.inf),
+        dispersion=climbed.dispersion,
+        distance=climbed.distance,
+        converged=climbed.converged,
+        reason=climbed.reason,
+        passes=climbed.passes,
+        rows=climbed.sums.rows,
+        _value=climbed.sums.value,
+        _rows=rows,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A model and rows made ready: a sample of the rows, a network compiled for batches of a size, and a basis of the columns."""
+
+    known: Problem  # the sample
+    rows: Rows
+    size: int
+    network: Network
+    program: Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]
+    basis: np.ndarray
+    ill_conditioned: bool
+
+    @classmethod
+    def of(cls, model: Model, rows: Rows, intercept: bool, shape: tuple[int, int] | None) -> _Task:
+        first = rows.sample(1)
+        p, k = first.X.shape[1], first.y.shape[1]
+        if shape is not None and (p, k) != shape:
+            raise ValueError(f"the model takes {shape[0]} columns to {shape[1]}, but X has {p} columns and y has {k}.")
+        q, m = p + intercept, max(k - 1, 1)
+        size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
+        if rows.total is not None and rows.total < size:
+            size = max(64, 1 << (rows.total - 1).bit_length())
+        sample = rows.sample(max(size, 20 * q * m))
+        known = Problem.of("the data", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset)
+        try:
+            design = known.design
+        except ProblemError:
+            _find_what_is_not_finite(rows)
+            raise
+        network, program = _network(known, size)
+        with _threads.limit(limits=1, user_api="blas"):
+            basis, ill_conditioned = _basis(design)
+        return cls(known, rows.checked(partial(_check, first, model.family)), size, network, program, basis, ill_conditioned)
+
+    @property
+    def kind(self) -> Kind:
+        model = self.known.model
+        return Kind(model == Model(Gaussian(), Identity()), model.is_canonical, self.known.has_dispersion)
+
+    def sums(
+        self, free: np.ndarray, wanted: str, rows: Rows, pool: Executor | None, done: Callable[[int], None] = lambda rows: None
+    ) -> Sums:
+        """Over some rows, at free parameters; with the information that is wanted, of the columns that the basis makes."""
+        known, basis, q, m = self.known, self.basis, self.known.q, self.known.free_outputs
+        summing = basis if self.ill_conditioned or m > 1 else None  # columns of its own are cheaper
+        rough = wanted == "rough" and m > 1  # where it costs most; of columns that are not the basis's, float32 might lose all
+        self.network.params = known.params(free)
+
+        def contribution(batch: Batch) -> Sums:
+            X, y, weights, offset = batch.padded(self.size).parts
+            loss, (kernel, *bias), (pearson, about_eta) = self.program(X if offset is None else [X, offset], y, weights)
+            score = np.vstack([*bias, kernel])[:, known.k - m :]
+            to_sums = -self.size / self.network.loss_scale
+            return Sums(
+                rows=len(batch),
+                value=to_sums * loss,
+                score=to_sums * score,
+                information=None if wanted == "none" else passes.information(X, about_eta, known.intercept, summing, rough),
+                pearson=float(pearson),
+            )
+
+        alone = rows.total is not None and rows.total <= self.size
+        sums = passes.add_up(contribution, rows.batches(self.size), None if alone else pool, done)
+        if sums.information is None or summing is not None:
+            return sums
+        return replace(sums, information=basis.T @ sums.information @ basis)
+
+    def penalised_sample(self) -> Callable[[np.ndarray, str], Sums]:
+        """
+        Passes over the sample, as if the coefficient of a rare column had been seen once to be near 0.
+
+        A sample may lack a level, or one of its outcomes.
+        """
+        data = self.known.data
+        rows = of_arrays(data.X, data.y, data.weights, data.offset)
+        there = (data.X != 0).sum(axis=0)
+        squares = (data.X**2).sum(axis=0) / np.maximum(there, 1)
+        rare = np.where(there == 0, 1.0, np.where(there < 100, squares, 0.0))
+        prior = np.concatenate([np.zeros(int(self.known.intercept)), rare])[:, None]
+        penalty = np.kron(np.eye(self.known.free_outputs), self.basis.T @ (prior * self.basis))
+
+        def one_pass(free: np.ndarray, wanted: str) -> Sums:
+            sums = self.sums(free, wanted, rows, None)
+            return replace(
+                sums,
+                value=sums.value - float((prior * free**2).sum()) / 2,
+                score=sums.score - prior * free,
+                information=None if sums.information is None else sums.information + penalty,
+            )
+
+        return one_pass
+
+
+# -- data that cannot be -------------------------------------------------------------------------------------------------------
+
+
+def _check(like: Batch, family: Family, batch: Batch, first: int) -> None:
+    """What costs little: X is looked through when something is not finite."""
+    for name, part, model in zip(NAMES, batch.parts, like.parts):
+        if (part is None) != (model is None) or (part is not None and part.shape[1:] != model.shape[1:]):
+            raise ValueError(
+                f"{name} changes its shape at row {first}: a batch has {_shape(part)}, and the first one {_shape(model)}."
+            )
+    inside = family.response_domain.contains(batch.y).all(axis=1)
+    if not inside.all():
+        row = int(np.argmin(inside))
+        raise ValueError(
+            f"y is {', '.join(map(str, batch.y[row]))} in row {first + row}, outside the domain {family.response_domain} "
+            f"of the {family} family. Drop the row, or use a family whose responses can have this value."
+        )
+    allowed = np.isfinite(batch.weights) & (batch.weights >= 0)
+    if not allowed.all():
+        row = int(np.argmin(allowed))
+        raise ValueError(f"the weight in row {first + row} is {batch.weights[row]}; a weight is finite and at least 0.")
+
+
+def _shape(part: np.ndarray | None) -> str:
+    return "none" if part is None else "one column" if part.ndim == 1 else f"{part.shape[1]} columns"
+
+
+def _find_what_is_not_finite(rows: Rows) -> None:
+    """Raise ValueError that says where, if something is not."""
+    first = 0
+    for batch in rows.read(2**14):
+        for name, part in zip(NAMES, batch.parts):
+            if part is not None and not np.isfinite(part).all():
+                row = int(np.argmin(np.isfinite(part.reshape(len(part), -1)).all(axis=1)))
+                raise ValueError(f"{name} is NaN or infinite in row {first + row}. Drop or impute such rows first.")
+        first += len(batch)
+
+
+# -- what is made once ---------------------------------------------------------------------------------------------------------
 
 
 def _network(problem: Problem, size: int) -> tuple[Network, Any]:
@@ -314,7 +455,7 @@ def _network(problem: Problem, size: int) -> tuple[Network, Any]:
 
 
 def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
-    """In which a sample of the design is orthonormal, times the root of its rows; and whether sums in its own columns lose digits."""
+    """In which a sample's design is orthonormal, times the root of its rows; and whether sums in its own columns lose digits."""
     scale = np.sqrt((design**2).mean(axis=0))
     scale[scale == 0] = 1
     try:
@@ -340,24 +481,3 @@ def _null(problem: Problem, basis: np.ndarray) -> np.ndarray:
             free[0] = link(mean)
             return free
     return problem.free(scoring.start(problem))
-
-
-def _with_prior(one_pass: Any, sample: Batch, basis: np.ndarray, intercept: bool) -> Any:
-    """
-    As if the coefficient of a rare column had been seen once to be near 0: a sample may lack a level, or one of its outcomes.
-    """
-    there = (sample.X != 0).sum(axis=0)
-    squares = (sample.X**2).sum(axis=0) / np.maximum(there, 1)
-    rare = np.where(there == 0, 1.0, np.where(there < 100, squares, 0.0))
-    prior = np.concatenate([np.zeros(int(intercept)), rare])[:, None]
-
-    def penalised(free: np.ndarray, wanted: str) -> Sums:
-        sums = one_pass(free, wanted)
-        extra = None
-        if sums.information is not None:
-            extra = sums.information + np.kron(np.eye(free.shape[1]), basis.T @ (prior * basis))
-        return Sums(
-            sums.rows, sums.value - float((prior * free**2).sum()) / 2, sums.score - prior * free, extra, sums.pearson
-        )
-
-    return penalised

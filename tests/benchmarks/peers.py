@@ -68,7 +68,9 @@ class Statsmodels:
         elif family is Multinomial:
             fit = sm.MNLogit(problem.y.argmax(axis=1), X).fit(method="newton", maxiter=100, disp=0)
         else:
-            link = {Log: sm.families.links.Log, Logit: sm.families.links.Logit, Probit: sm.families.links.Probit}[type(problem.model.link)]
+            link = {Log: sm.families.links.Log, Logit: sm.families.links.Logit, Probit: sm.families.links.Probit}[
+                type(problem.model.link)
+            ]
             families = {Binomial: sm.families.Binomial, Poisson: sm.families.Poisson, Gamma: sm.families.Gamma}
             offset = None if problem.offset is None else problem.offset[:, 0]
             fit = sm.GLM(problem.y[:, 0], X, families[family](link()), offset=offset).fit(tol=1e-10)
@@ -140,7 +142,9 @@ class Glum:
         family = {Gaussian: "normal", Binomial: "binomial", Poisson: "poisson", Gamma: "gamma"}[type(problem.model.family)]
         link = "log" if isinstance(problem.model.link, Log) else "auto"
         offset = None if problem.offset is None else problem.offset[:, 0]
-        fit = GeneralizedLinearRegressor(family=family, link=link, alpha=0, gradient_tol=1e-8).fit(problem.X, problem.y[:, 0], offset=offset)
+        fit = GeneralizedLinearRegressor(family=family, link=link, alpha=0, gradient_tol=1e-8).fit(
+            problem.X, problem.y[:, 0], offset=offset
+        )
         return Answer(np.append(fit.intercept_, fit.coef_)[:, None], iterations=int(fit.n_iter_))
 
 
@@ -153,7 +157,9 @@ class R:
         return shutil.which("Rscript") is not None
 
     def fit(self, problem: Problem) -> Answer:
-        family = {Gaussian: "gaussian", Poisson: "poisson", Gamma: "gamma"}.get(type(problem.model.family), str(problem.model.link))
+        family = {Gaussian: "gaussian", Poisson: "poisson", Gamma: "gamma"}.get(
+            type(problem.model.family), str(problem.model.link)
+        )
         y = problem.y.argmax(axis=1).astype(float) if problem.k > 1 else problem.y[:, 0]
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"

@@ -1,0 +1,44 @@
+"""A fit as it goes on, in the terminal: passes, how far the optimum is, rows, and when it will be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from spec.passes import Pass
+
+
+@contextmanager
+def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[Callable[[Pass], None], Callable[[int], None]]]:
+    """What to tell of each pass, and of the rows that are done in it; ``total`` rows, where known. On stderr unless told otherwise."""
+    columns = (TextColumn("pass {task.fields[number]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[says]}"))
+    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+        bar = progress.add_task("", total=total, number=1, says="")
+
+        def told(state: Pass) -> None:
+            progress.console.print(line(state), highlight=False)
+            progress.reset(bar, total=total, number=state.number + 1, says=ending(state))
+
+        yield told, lambda rows: progress.update(bar, completed=rows)
+
+
+def line(state: Pass) -> str:
+    """Of a pass that is done."""
+    found = (
+        f"{state.distance:.2g} standard errors from the optimum"
+        if state.distance < float("inf")
+        else "too far: the step is halved"
+    )
+    return f"pass {state.number}, {state.seconds:.1f} s{' with information' if state.information else ''}: {found}"
+
+
+def ending(state: Pass) -> str:
+    """When it will be there, if that is known."""
+    if state.left is None:
+        return ""
+    return (
+        f"about {state.left} more pass{'es' * (state.left != 1)}, {state.left * state.seconds:.0f} s" if state.left else "there"
+    )
