@@ -22,6 +22,8 @@ from scipy import linalg
 
 PIECE = 2**19  # bytes
 SETTLED = 1e-5  # by which share standard errors may still change in the last step
+ROUNDING = 1e-10  # of a distance, what a step leaves that would be exact without rounding
+REST = 1e-12  # standard errors: below, distances are rounding
 CONTRACTS = 0.5  # the share of a distance that a step may leave where it is no Newton's: more is no sign of an optimum near by
 NOISE = 1e-11  # of a log-likelihood: a gain below the rounding of the sum cannot be seen
 SINGULAR = "the information is singular: columns are collinear, or the data are separated and have no optimum"
@@ -46,13 +48,9 @@ class Sums:
         return bool(np.isfinite(self.value) and np.isfinite(self.score).all())
 
     def __add__(self, other: Sums) -> Sums:
-        both = self.information is not None and other.information is not None
+        both = None if self.information is None or other.information is None else self.information + other.information
         return Sums(
-            self.rows + other.rows,
-            self.value + other.value,
-            self.score + other.score,
-            self.information + other.information if both else None,
-            self.pearson + other.pearson,
+            self.rows + other.rows, self.value + other.value, self.score + other.score, both, self.pearson + other.pearson
         )
 
 
@@ -112,7 +110,7 @@ def information(
         if rough:
             design, means = design.astype(np.float32), means.astype(np.float32)
         if not means.shape[1]:
-            total += design.T @ design  # NumPy sees the symmetry, and computes one half
+            total += design.T @ design
             continue
         spread = (means[:, :, None] * design[:, None, :]).reshape(-1, q * m)
         total -= spread.T @ spread
@@ -128,10 +126,13 @@ def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
     p = X.shape[1]
     total = np.zeros((p + intercept, p + intercept))
     square = total[intercept:, intercept:]
-    weighted = np.empty((next(_pieces(len(X), p)).stop, p))
-    for rows in _pieces(len(X), p):
-        piece = X[rows]
-        square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
+    if own.min() == own.max():  # of least squares
+        square += own[0] * (X.T @ X)  # NumPy sees the symmetry, and computes one half
+    else:
+        weighted = np.empty((next(_pieces(len(X), p)).stop, p))
+        for rows in _pieces(len(X), p):
+            piece = X[rows]
+            square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
     if intercept:
         total[0, 0] = own.sum()
         total[0, 1:] = total[1:, 0] = own[:, 0] @ X
@@ -140,7 +141,7 @@ def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
 
 def _pieces(rows: int, width: int) -> Iterator[slice]:
     """Of so many rows that what is made of them, ``width`` numbers each, stays near the processor."""
-    size = max(PIECE // (8 * width), min(1024, 4 * width))
+    size = max(PIECE // (8 * max(width, 1)), min(1024, 4 * width))
     return (slice(start, start + size) for start in range(0, rows, size))
 
 
@@ -158,6 +159,8 @@ class Steer:
     @classmethod
     def by(cls, information: np.ndarray, basis: np.ndarray) -> Steer:
         """By the information of the columns that the basis makes."""
+        if not np.isfinite(information).all():
+            raise np.linalg.LinAlgError("not finite")
         return cls(basis, linalg.cholesky(information, lower=True))
 
     def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
@@ -260,7 +263,7 @@ def climb(
     best, trial, step = start, start, np.zeros_like(start)
     sums: Sums | None = None
     steer: Steer | None = None
-    phi, halvings = 1.0, 0
+    phi, halvings, first = 1.0, 0, 0.0
     secants: list[tuple[np.ndarray, np.ndarray]] = []
 
     def record(here: Sums, distance: float, since: float) -> None:
@@ -300,18 +303,18 @@ def climb(
                 except np.linalg.LinAlgError:
                     return ended(SINGULAR, reached())
             assert steer is not None
-            if kind.dispersion:
-                phi = here.pearson / max(here.rows - len(start), 1)
             step, decrement = steer.step(here.score)
-            distance = float(np.sqrt(decrement / phi)) if phi > 0 else 0.0
+            first = first or decrement
+            if kind.dispersion:  # of a quadratic log-likelihood the one after the step is known before it
+                phi = max(here.pearson - (decrement if kind.quadratic else 0.0), 0.0) / max(here.rows - len(start), 1)
+            distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.inf
+            if kind.quadratic and decrement <= ROUNDING**2 * first:  # rounding is all that moves, as in a perfect fit
+                distance = 0.0
             expect.learn(distance, exact=here.information is not None, halved=halvings > 0)
             record(here, distance, since)
-            if wanted == "exact" and expect.enough(tolerance):
+            if (wanted == "exact" or kind.quadratic) and expect.enough(tolerance):
                 best, left = best + step, expect.after(distance)
-                pearson = here.pearson - (decrement if kind.quadratic else 0.0)
-                sums = replace(here, value=here.value + decrement / 2, pearson=pearson)
-                if kind.dispersion and kind.quadratic:
-                    phi = pearson / max(here.rows - len(start), 1)
+                sums = replace(here, value=here.value + decrement / 2)
                 return ended(f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left, converged=True)
             step = steer.corrected(here.score, secants)
             trial, halvings = best + step, 0
@@ -333,18 +336,21 @@ class Convergence:
     """
 
     def __init__(self, near: bool, kind: Kind, parameters: int) -> None:
-        self.near, self.canonical, self.constant = near or kind.quadratic, kind.canonical, 0.0 if kind.quadratic else np.inf
+        self.near, self.quadratic, self.canonical = near or kind.quadratic, kind.quadratic, kind.canonical and not kind.quadratic
+        self.constant = ROUNDING if kind.quadratic else np.inf
         self.good = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
         self.last = self.place = np.inf  # the last distance, and how far out the last information is from
         self.exact = self.halved = False  # whether the two are one; whether the last step was too long
 
     def share(self, distance: float) -> float:
         """Of a distance, what an exact step from there leaves."""
+        if distance <= REST:
+            return 0.0
         return self.constant * distance if self.canonical else self.constant
 
     def after(self, distance: float) -> float:
         """The distance that an exact step leaves."""
-        return 0.0 if distance == 0 else self.share(distance) * distance
+        return self.share(distance) * distance
 
     def enough(self, tolerance: float, distance: float | None = None) -> bool:
         """
@@ -363,8 +369,8 @@ class Convergence:
     def wanted(self, tolerance: float) -> str:
         """Of the next pass the information: at first, while steps without contract badly, and where the pass will be the last."""
         if self.place == np.inf or self.halved:
-            return "exact" if self.near and self.constant == 0 else "rough"
-        if self.constant == np.inf:
+            return "exact" if self.quadratic else "rough"
+        if self.constant == np.inf and self.last > REST:
             return "none" if self.near else "rough"
         if self.enough(tolerance, self.expected):
             return "exact"
@@ -372,7 +378,7 @@ class Convergence:
 
     def learn(self, distance: float, exact: bool, halved: bool) -> None:
         """What a pass has shown: the distance of its parameters, with or without an information of their own."""
-        if self.exact and not halved and self.constant > 0:
+        if self.exact and not (halved or self.quadratic) and self.last > REST:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
         self.last, self.exact, self.halved = distance, exact, halved
         if exact:
@@ -382,7 +388,7 @@ class Convergence:
         """How many passes will be needed still, if all goes as expected; None where nothing is known yet."""
         if self.exact and self.enough(tolerance):
             return 0
-        if self.constant == np.inf or self.halved:
+        if (self.constant == np.inf and self.last > REST) or self.halved or self.last == np.inf:
             return None
         ahead = copy(self)
         for passes in range(1, most):

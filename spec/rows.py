@@ -36,20 +36,25 @@ class Batch:
         return len(self.y)
 
     def __getitem__(self, rows: slice) -> Batch:
-        return Batch(*(None if part is None else part[rows] for part in self.parts))
+        return self.each(lambda part: part[rows])
 
     @property
-    def parts(self) -> tuple[Any, ...]:
+    def parts(self) -> tuple[np.ndarray | None, ...]:
         return self.X, self.y, self.weights, self.offset
+
+    def each(self, function: Callable[[np.ndarray], np.ndarray]) -> Batch:
+        """A function of each part."""
+        offset = None if self.offset is None else function(self.offset)
+        return Batch(function(self.X), function(self.y), function(self.weights), offset)
 
     def padded(self, size: int) -> Batch:
         """With the last row repeated, at weight 0, up to a number of rows: programs are compiled for one shape."""
         missing = size - len(self)
         if not missing:
             return self
-        longer = [None if part is None else np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) for part in self.parts]
-        longer[2][len(self) :] = 0
-        return Batch(*longer)
+        longer = self.each(lambda part: np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]))
+        longer.weights[len(self) :] = 0
+        return longer
 
 
 @lru_cache(maxsize=4)
@@ -69,7 +74,12 @@ def _table(values: Any) -> np.ndarray:
 
 def joined(batches: list[Batch]) -> Batch:
     """One after another."""
-    return Batch(*(None if parts[0] is None else np.concatenate(parts) for parts in zip(*(batch.parts for batch in batches))))
+    if len(batches) == 1:
+        return batches[0]
+    X, y, weights, offset = zip(*(batch.parts for batch in batches))
+    return Batch(
+        np.concatenate(X), np.concatenate(y), np.concatenate(weights), None if offset[0] is None else np.concatenate(offset)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +103,10 @@ class Rows:
                 waiting.append(piece[:missing] if len(piece) > missing else piece)
                 piece = piece[missing:]
                 if sum(map(len, waiting)) == size:
-                    yield joined(waiting) if len(waiting) > 1 else waiting[0]
+                    yield joined(waiting)
                     waiting = []
         if waiting:
-            yield joined(waiting) if len(waiting) > 1 else waiting[0]
+            yield joined(waiting)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
         """The same rows, each piece passed through a function."""
@@ -186,9 +196,15 @@ def of_stream(source: Any) -> Rows:
 
     def read(size: int) -> Iterator[Batch]:
         several = (source[i] for i in range(source.num_batches)) if hasattr(source, "num_batches") else source
-        for x, y, *weights in several:
+        first: list[int | None] = []
+        for number, (x, y, *weights) in enumerate(several):
             X, offset = x if isinstance(x, (tuple, list)) else (x, None)
-            yield Batch.of(X, y, *(weights or [None]), offset)
+            batch = Batch.of(X, y, weights[0] if weights else None, offset)
+            columns = [None if part is None else part.shape[-1] for part in (batch.X, batch.y, batch.offset)]
+            first = first or columns
+            if columns != first:
+                raise ValueError(f"batch {number} has other columns of X, y and offset than the first: {columns}, not {first}.")
+            yield batch
 
     return Rows(read, lambda size: _first(read, size))
 

@@ -118,7 +118,7 @@ class Derivatives(abc.ABC):
     @abc.abstractmethod
     def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
         """
-        Compiled where the backend compiles: of any data their loss, its gradient, and a list of tensors that ``statistics`` makes.
+        Of any data their loss, its gradient, and the tensors that ``statistics`` makes; compiled where the backend compiles.
 
         For data of one shape: for each other shape it is compiled anew.
         """

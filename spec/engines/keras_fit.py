@@ -231,10 +231,10 @@ def _sliced(column: Any) -> Any:
 
 def _indicators(codes: np.ndarray, k: int) -> np.ndarray:
     """A column for each class, of one column of codes."""
-    if codes.shape[1] != 1 or not np.isin(codes, np.arange(k)).all():
-        raise ValueError(
-            f"the loss is sparse: y has one column of codes, 0 to {k - 1}; it has shape {codes.shape}, {codes.min()} to {codes.max()}."
-        )
+    known = np.isin(codes, np.arange(k))
+    if codes.shape[1] != 1 or not known.all():
+        found = f"{codes.shape[1]} columns" if codes.shape[1] != 1 else f"the code {codes[~known][0]}"
+        raise ValueError(f"the loss is sparse, so y is one column of the codes 0 to {k - 1}, but it has {found}.")
     return np.eye(k)[codes[:, 0].astype(int)]
 
 
@@ -328,7 +328,7 @@ class _Task:
         network, program = _network(known, size)
         with _threads.limit(limits=1, user_api="blas"):
             basis, ill_conditioned = _basis(design)
-        return cls(known, rows.checked(partial(_check, first, model.family)), size, network, program, basis, ill_conditioned)
+        return cls(known, rows.checked(partial(_check, model.family)), size, network, program, basis, ill_conditioned)
 
     @property
     def kind(self) -> Kind:
@@ -339,21 +339,26 @@ class _Task:
         self, free: np.ndarray, wanted: str, rows: Rows, pool: Executor | None, done: Callable[[int], None] = lambda rows: None
     ) -> Sums:
         """Over some rows, at free parameters; with the information that is wanted, of the columns that the basis makes."""
-        known, basis, q, m = self.known, self.basis, self.known.q, self.known.free_outputs
+        known, basis, m = self.known, self.basis, self.known.free_outputs
         summing = basis if self.ill_conditioned or m > 1 else None  # columns of its own are cheaper
         rough = wanted == "rough" and m > 1  # where it costs most; of columns that are not the basis's, float32 might lose all
         self.network.params = known.params(free)
 
         def contribution(batch: Batch) -> Sums:
-            X, y, weights, offset = batch.padded(self.size).parts
-            loss, (kernel, *bias), (pearson, about_eta) = self.program(X if offset is None else [X, offset], y, weights)
+            full = batch.padded(self.size)
+            inputs = full.X if full.offset is None else [full.X, full.offset]
+            loss, (kernel, *bias), (pearson, about_eta) = self.program(inputs, full.y, full.weights)
             score = np.vstack([*bias, kernel])[:, known.k - m :]
             to_sums = -self.size / self.network.loss_scale
+            with np.errstate(
+                invalid="ignore", over="ignore"
+            ):  # means at the ends of their domain have no information: see `Steer`
+                found = None if wanted == "none" else passes.information(full.X, about_eta, known.intercept, summing, rough)
             return Sums(
                 rows=len(batch),
                 value=to_sums * loss,
                 score=to_sums * score,
-                information=None if wanted == "none" else passes.information(X, about_eta, known.intercept, summing, rough),
+                information=found,
                 pearson=float(pearson),
             )
 
@@ -361,7 +366,8 @@ class _Task:
         sums = passes.add_up(contribution, rows.batches(self.size), None if alone else pool, done)
         if sums.information is None or summing is not None:
             return sums
-        return replace(sums, information=basis.T @ sums.information @ basis)
+        with np.errstate(invalid="ignore"):
+            return replace(sums, information=basis.T @ sums.information @ basis)
 
     def penalised_sample(self) -> Callable[[np.ndarray, str], Sums]:
         """
@@ -392,13 +398,8 @@ class _Task:
 # -- data that cannot be -------------------------------------------------------------------------------------------------------
 
 
-def _check(like: Batch, family: Family, batch: Batch, first: int) -> None:
+def _check(family: Family, batch: Batch, first: int) -> None:
     """What costs little: X is looked through when something is not finite."""
-    for name, part, model in zip(NAMES, batch.parts, like.parts):
-        if (part is None) != (model is None) or (part is not None and part.shape[1:] != model.shape[1:]):
-            raise ValueError(
-                f"{name} changes its shape at row {first}: a batch has {_shape(part)}, and the first one {_shape(model)}."
-            )
     inside = family.response_domain.contains(batch.y).all(axis=1)
     if not inside.all():
         row = int(np.argmin(inside))
@@ -410,10 +411,6 @@ def _check(like: Batch, family: Family, batch: Batch, first: int) -> None:
     if not allowed.all():
         row = int(np.argmin(allowed))
         raise ValueError(f"the weight in row {first + row} is {batch.weights[row]}; a weight is finite and at least 0.")
-
-
-def _shape(part: np.ndarray | None) -> str:
-    return "none" if part is None else "one column" if part.ndim == 1 else f"{part.shape[1]} columns"
 
 
 def _find_what_is_not_finite(rows: Rows) -> None:
@@ -456,7 +453,10 @@ def _network(problem: Problem, size: int) -> tuple[Network, Any]:
 
 def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
     """In which a sample's design is orthonormal, times the root of its rows; and whether sums in its own columns lose digits."""
-    scale = np.sqrt((design**2).mean(axis=0))
+    with np.errstate(over="ignore"):
+        scale = np.sqrt((design**2).mean(axis=0))
+    if not np.isfinite(scale).all():
+        raise ValueError("columns of X are so large that their squares are infinite: standardise them first.")
     scale[scale == 0] = 1
     try:
         upper = linalg.cholesky(design.T @ design / np.outer(scale, scale) / len(design))

@@ -1,0 +1,199 @@
+"""Sums over batches are the sums over all rows, and the steps that they make end at the optimum."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from spec import passes, problems, scoring
+from spec.passes import Convergence, Kind, Sums, add_up, climb, information
+
+KINDS = {"canonical": Kind(False, True, False), "another link": Kind(False, False, False), "quadratic": Kind(True, True, True)}
+PROBLEMS = [problems.get(name) for name in ("binomial-logit", "poisson-sqrt", "gamma-log", "gaussian-identity", "softmax-8-to-5")]
+
+
+def of_whole(problem):
+    """Passes over a problem in one batch, by the formulas of `spec.scoring`."""
+
+    def one_pass(free, wanted):
+        params = problem.params(free)
+        with np.errstate(over="ignore"):
+            mu = problem.model.link.inverse(problem.eta(params))
+        if not (np.abs(mu) < 1e100).all():
+            return Sums(problem.n, np.nan, free, None, np.nan)
+        pearson = scoring.dispersion(problem, mu) * (problem.n - problem.q)
+        full = None if wanted == "none" else scoring.expected_information(problem, params)
+        return Sums(problem.n, scoring.kernel(problem, params), scoring.score(problem, params), full, pearson)
+
+    return one_pass
+
+
+def kind(problem):
+    return Kind(problem.name == "gaussian-identity", problem.model.is_canonical, problem.has_dispersion)
+
+
+def climbed(problem, one_pass=None, start=None, **options):
+    start = problem.free(scoring.start(problem)) if start is None else start
+    return climb(one_pass or of_whole(problem), start, np.eye(problem.q), kind(problem), **options)
+
+
+class TestSums:
+    @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+    @pytest.mark.parametrize("basis", [False, True], ids=["own columns", "in a basis"])
+    def test_the_information_is_that_of_the_formula(self, problem, basis):
+        """From the weights of each row's eta; or of a softmax from its means."""
+        params = problem.params(
+            np.random.default_rng(1).normal(scale=0.02, size=(problem.q, problem.free_outputs))
+            + 0.5 * problem.free(scoring.start(problem))
+        )
+        weights = scoring.expected_weights(problem, params)
+        if problem.k > 1:
+            about_eta = np.hstack([problem.row_weights, problem.model.link.inverse(problem.eta(params))[:, 1:]])
+        else:
+            about_eta = weights[:, 0]
+        made = np.linalg.qr(problem.design, mode="r") if basis else None
+        expected = scoring.gram(problem.design @ made if basis else problem.design, weights)
+
+        found = information(problem.X, about_eta, problem.intercept, made)
+        rough = information(problem.X, about_eta, problem.intercept, made, rough=True)
+
+        size = np.abs(expected).max()
+        assert np.abs(found - expected).max() < 1e-13 * size
+        assert np.abs(rough - expected).max() < 1e-5 * size
+
+    def test_sums_are_the_same_whichever_batch_was_ready_first(self):
+        """Added in the order of the batches."""
+        parts = [Sums(1, x, np.array([[x]]), None, x) for x in np.random.default_rng(2).normal(size=50) * 10.0 ** np.arange(50)]
+        gate = threading.Semaphore(0)
+
+        def slow_at_first(part):
+            if part is parts[0]:
+                gate.acquire(timeout=0.05)
+            return part
+
+        with ThreadPoolExecutor(4) as pool:
+            together = add_up(slow_at_first, parts, pool)
+
+        assert together.value == add_up(lambda part: part, parts).value
+        assert together.rows == 50
+
+    def test_no_more_batches_are_read_than_are_at_work_or_next(self):
+        """So that data need not fit in memory."""
+        read, done = [], []
+
+        def batches():
+            for number in range(100):
+                read.append(number)
+                assert len(read) - len(done) <= 4 * passes.CORES + 2
+                yield number
+
+        with ThreadPoolExecutor(passes.CORES) as pool:
+            add_up(lambda number: Sums(1, 0.0, np.zeros((1, 1)), None, 0.0), batches(), pool, done.append)
+
+        assert done == list(range(1, 101))
+
+    def test_no_rows_are_an_error(self):
+        """A sum of nothing has no shape."""
+        with pytest.raises(ValueError, match="there are no rows"):
+            add_up(lambda batch: batch, [])
+
+
+class TestClimb:
+    @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+    def test_ends_at_the_optimum_in_few_passes(self, problem):
+        """What is left is what was expected to be left, or less than rounding."""
+        found = climbed(problem)
+
+        params = problem.params(found.free)
+        _, decrement = scoring.White.of(problem).direction(problem, params, scoring.score(problem, params))
+        assert found.converged, found.reason
+        assert len(found.passes) <= 9
+        assert np.sqrt(decrement / found.dispersion) <= 1e-6
+
+    def test_an_interrupt_leaves_the_best_so_far_and_a_start_goes_on(self):
+        """No pass is lost."""
+        problem = problems.get("softmax-8-to-5")
+
+        def impatient(state):
+            if state.number == 3:
+                raise KeyboardInterrupt
+
+        first = climbed(problem, told=impatient)
+        rest = climbed(problem, start=first.free, near=True)
+
+        assert not first.converged
+        assert first.reason == "interrupted after 3 passes"
+        assert scoring.kernel(problem, problem.params(first.free)) == first.sums.value
+        assert rest.converged
+        assert rest.passes[0].distance == pytest.approx(first.distance)
+
+    def test_a_step_too_long_is_halved(self):
+        """As it is from a start that is far off."""
+        problem = problems.get("poisson-log")
+        start = problem.free(scoring.start(problem)) - 6 * np.eye(problem.q)[:, :1]
+
+        found = climbed(problem, start=start)
+
+        assert found.converged
+        assert max(state.halvings for state in found.passes) > 0
+
+    def test_collinear_columns_have_no_optimum_to_end_at(self):
+        """The information is singular, and the reason says so."""
+        problem = problems.get("binomial-logit")
+        doubled = problems.Problem.of("twice", problem.model, np.hstack([problem.X, problem.X]), problem.y)
+
+        found = climbed(doubled)
+
+        assert not found.converged
+        assert found.reason == passes.SINGULAR
+
+    def test_too_few_passes_are_said_to_be_too_few(self):
+        """And the distance is that of the last one."""
+        found = climbed(problems.get("binomial-logit"), max_passes=2)
+
+        assert not found.converged
+        assert found.reason.startswith("2 passes were not enough")
+        assert found.distance == found.passes[-1].distance
+
+    def test_what_is_not_finite_at_the_start_is_an_error(self):
+        """There is nothing to return to."""
+        problem = problems.get("binomial-logit")
+
+        with pytest.raises(FloatingPointError, match="not finite at the start"):
+            climbed(problem, start=np.full((problem.q, 1), np.nan))
+
+
+class TestConvergence:
+    @pytest.mark.parametrize("name", KINDS)
+    @pytest.mark.parametrize("near", [False, True])
+    def test_the_first_information_is_at_the_start(self, name, near):
+        """There is no other to steer by."""
+        assert Convergence(near, KINDS[name], 5).wanted(1e-6) != "none"
+
+    def test_newtons_method_is_believed_to_square_the_distance(self):
+        """Two distances with the information of their own tell the constant."""
+        expect = Convergence(False, KINDS["canonical"], 5)
+        expect.learn(1.0, exact=True, halved=False)
+        assert expect.passes_left(1e-6) is None
+        expect.learn(0.01, exact=True, halved=False)
+
+        assert expect.after(0.01) == pytest.approx(1e-6)
+        assert expect.passes_left(1e-6) == 1
+
+    def test_a_pass_without_information_is_not_believed_to_be_the_last(self):
+        """Its standard errors would be those of another place."""
+        expect = Convergence(True, KINDS["canonical"], 5)
+        expect.learn(1.0, exact=True, halved=False)
+        expect.learn(1e-7, exact=False, halved=False)
+
+        assert expect.wanted(1e-6) == "exact"
+
+    def test_steps_that_do_not_contract_are_not_believed_to_be_near(self):
+        """Separated data: each step is nearly as long as the last, in ever larger standard errors."""
+        expect = Convergence(False, KINDS["canonical"], 5)
+        for distance in 10.0 * 0.6 ** np.arange(40):
+            expect.learn(distance, exact=True, halved=False)
+
+        assert expect.after(expect.last) < 1e-6
+        assert not expect.enough(1e-6)
