@@ -163,6 +163,10 @@ class Steer:
             raise np.linalg.LinAlgError("not finite")
         return cls(basis, linalg.cholesky(information, lower=True))
 
+    def times(self, factor: float) -> Steer:
+        """By so many times the information."""
+        return replace(self, lower=np.sqrt(factor) * self.lower)
+
     def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
         """The step (q, m), and what it gains in log-likelihood, twice: the Newton decrement, squared."""
         half = linalg.solve_triangular(self.lower, (self.basis.T @ score).T.ravel(), lower=True)
@@ -225,6 +229,7 @@ class Climb:
     converged: bool
     reason: str
     passes: tuple[Pass, ...]
+    constant: float  # see `Convergence`
 
 
 @dataclass(frozen=True)
@@ -245,7 +250,7 @@ def climb(
     basis: np.ndarray,
     kind: Kind,
     *,
-    near: bool = False,
+    guess: Climb | None = None,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     told: Callable[[Pass], None] = lambda state: None,
@@ -254,12 +259,12 @@ def climb(
     From ``start`` (q, m) to the zero of the score.
 
     ``one_pass(free, information)`` sums over all rows; the information is that of the columns that ``basis`` makes, and may be
-    "none", "rough" or "exact". ``near`` says that the start is expected to be good. Ends when what is left after the last step
-    is estimated to be below ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt ends it too, at the best
-    parameters so far. Raises FloatingPointError where the log-likelihood is not finite at the start.
+    "none", "rough" or "exact". Where a ``guess`` was made on a sample of the rows, its information steers at first. Ends when what
+    is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt
+    ends it too, at the best parameters so far. Raises FloatingPointError where the log-likelihood is not finite at the start.
     """
     history: list[Pass] = []
-    expect = Convergence(near, kind, start.size)
+    expect = Convergence(kind, start.size, guess)
     best, trial, step = start, start, np.zeros_like(start)
     sums: Sums | None = None
     steer: Steer | None = None
@@ -274,7 +279,7 @@ def climb(
 
     def ended(reason: str, distance: float, converged: bool = False) -> Climb:
         assert sums is not None
-        return Climb(best, sums, steer, phi, distance, converged, reason, tuple(history))
+        return Climb(best, sums, steer, phi, distance, converged, reason, tuple(history), expect.constant)
 
     def reached() -> float:
         return history[-1].distance if history else np.inf
@@ -302,7 +307,11 @@ def climb(
                     steer = Steer.by(here.information, basis)
                 except np.linalg.LinAlgError:
                     return ended(SINGULAR, reached())
-            assert steer is not None
+            elif steer is None:
+                assert guess is not None
+                assert guess.steer is not None
+                steer = guess.steer.times(here.rows / guess.sums.rows)
+                expect.scale(here.rows / guess.sums.rows)
             step, decrement = steer.step(here.score)
             first = first or decrement
             if kind.dispersion:  # of a quadratic log-likelihood the one after the step is known before it
@@ -330,17 +339,27 @@ class Convergence:
     What the distances so far promise of the next.
 
     A step with the information of its own place is Newton's where the link is canonical: it leaves the square of the distance
-    times a constant. Where it is not, the expected information is not the Hessian, and a step leaves a share of the distance.
-    Two passes tell the constant, or bound the share. A step with the information of an earlier place, d away, leaves about
-    twice what an exact one does per unit of distance, at distance d.
+    times a constant. Where it is not, the expected information is not the Hessian, and a step leaves a share of the distance,
+    the constant. Two passes tell it, or bound it. A step with the information of an earlier place, d away, leaves about twice
+    what an exact one does per unit of distance, at distance d; one with the information of a sample, a share that is the
+    smaller the more rows are in it; and either what the last such step has left.
     """
 
-    def __init__(self, near: bool, kind: Kind, parameters: int) -> None:
-        self.near, self.quadratic, self.canonical = near or kind.quadratic, kind.quadratic, kind.canonical and not kind.quadratic
-        self.constant = ROUNDING if kind.quadratic else np.inf
+    def __init__(self, kind: Kind, parameters: int, guess: Climb | None = None) -> None:
+        self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
+        self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
+        self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
+        self.drift = (
+            np.sqrt(parameters / guess.sums.rows) if self.sampled and guess else None
+        )  # the share that is left by steps with an old information
         self.good = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
         self.last = self.place = np.inf  # the last distance, and how far out the last information is from
         self.exact = self.halved = False  # whether the two are one; whether the last step was too long
+
+    def scale(self, factor: float) -> None:
+        """From the rows of the guess to so many times as many: standard errors shrink, and distances in them grow."""
+        if self.canonical:
+            self.constant /= np.sqrt(factor)
 
     def share(self, distance: float) -> float:
         """Of a distance, what an exact step from there leaves."""
@@ -362,27 +381,36 @@ class Convergence:
         return self.after(distance) <= tolerance and self.share(distance) <= (SETTLED if self.canonical else CONTRACTS)
 
     @property
+    def stale(self) -> float:
+        """Of a distance, what a step leaves that is made with an old information."""
+        return 2 * self.share(self.place) if self.drift is None else self.drift
+
+    @property
     def expected(self) -> float:
         """The distance after the step that is being taken."""
-        return self.last * (self.share(self.last) if self.exact else 2 * self.share(self.place))
+        return self.last * (self.share(self.last) if self.exact else self.stale)
 
     def wanted(self, tolerance: float) -> str:
         """Of the next pass the information: at first, while steps without contract badly, and where the pass will be the last."""
-        if self.place == np.inf or self.halved:
+        if self.halved or (self.last == np.inf and not self.sampled):
             return "exact" if self.quadratic else "rough"
+        if self.last == np.inf:
+            return "none"
         if self.constant == np.inf and self.last > REST:
-            return "none" if self.near else "rough"
+            return "rough"
         if self.enough(tolerance, self.expected):
             return "exact"
-        return "none" if 2 * self.share(self.place) <= self.good else "rough"
+        return "none" if self.stale <= self.good else "rough"
 
     def learn(self, distance: float, exact: bool, halved: bool) -> None:
         """What a pass has shown: the distance of its parameters, with or without an information of their own."""
         if self.exact and not (halved or self.quadratic) and self.last > REST:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
-        self.last, self.exact, self.halved = distance, exact, halved
         if exact:
-            self.place = distance
+            self.place, self.drift = distance, None
+        elif not (self.exact or halved) and REST < self.last < np.inf:
+            self.drift = distance / self.last
+        self.last, self.exact, self.halved = distance, exact, halved
 
     def passes_left(self, tolerance: float, most: int = 50) -> int | None:
         """How many passes will be needed still, if all goes as expected; None where nothing is known yet."""
@@ -395,7 +423,7 @@ class Convergence:
             wanted = ahead.wanted(tolerance)
             ahead.last, ahead.exact = ahead.expected, wanted != "none"
             if ahead.exact:
-                ahead.place = ahead.last
+                ahead.place, ahead.drift = ahead.last, None
             if wanted == "exact" and ahead.enough(tolerance):
                 return passes
         return None

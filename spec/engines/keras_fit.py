@@ -258,20 +258,20 @@ def optimise(
     task = _Task.of(model, rows, intercept, shape)
     settings: dict[str, Any] = {"kind": task.kind, "basis": task.basis}
     with _threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(passes.CORES) as pool:
-        near = False
+        guess = None
         if start is not None:
             free = task.known.free(start)
         else:
             free = _null(task.known, task.basis)
             if rows.total is None or task.known.n <= rows.total / 3:
                 guess = passes.climb(task.penalised_sample(), free, tolerance=0.1, max_passes=15, **settings)
-                if guess.converged:
-                    free, near = guess.free, True
+                guess = guess if guess.converged else None
+                free = guess.free if guess else free
         try:
             climbed = passes.climb(
                 lambda at, wanted: task.sums(at, wanted, task.rows, pool, done or (lambda rows: None)),
                 free,
-                near=near,
+                guess=guess,
                 tolerance=tolerance,
                 max_passes=max_passes,
                 told=told or (lambda state: None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ SOFTMAX = Model(Multinomial(), Softmax())
 
 @dataclass(frozen=True)
 class Case:
-    """A model and the size of its data: n rows, p columns, K outputs; ``condition`` of the columns where they are nearly collinear."""
+    """A model and the size of its data: n rows, p columns, K outputs; ``condition`` where its columns are nearly collinear."""
 
     name: str
     model: Model
@@ -31,6 +30,11 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.name}, {self.n:,} x {self.p}" + (f" to {self.classes}" if self.classes > 1 else "")
+
+    @property
+    def work(self) -> int:
+        """Products that one information takes, nearly."""
+        return self.n * (self.p * max(self.classes - 1, 1)) ** 2
 
     def problem(self) -> Problem:
         rng = np.random.default_rng(0)
@@ -64,18 +68,23 @@ def _collinear(n: int, p: int, condition: float, rng: np.random.Generator) -> np
     return rng.normal(size=(n, p)) @ (rotations[0] * np.geomspace(1, 1 / condition, p) @ rotations[1])
 
 
+OLS, POISSON, GAMMA = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Gamma(), Log())
 CASES = (
-    Case("least squares", Model(Gaussian(), Identity()), 1_000_000, 32),
+    Case("least squares", OLS, 1_000_000, 32),
     Case("logistic", LOGISTIC, 1_000_000, 32),
-    Case("Poisson with exposure", Model(Poisson(), Log()), 1_000_000, 32, exposure=True),
-    Case("gamma-log", Model(Gamma(), Log()), 1_000_000, 32),
+    Case("Poisson with exposure", POISSON, 1_000_000, 32, exposure=True),
+    Case("gamma-log", GAMMA, 1_000_000, 32),
     Case("probit", Model(Binomial(), Probit()), 1_000_000, 32),
     Case("softmax", SOFTMAX, 200_000, 32, 16),
     Case("logistic, condition 1e6", LOGISTIC, 300_000, 32, condition=1e6),
     Case("logistic, wide", LOGISTIC, 20_000, 500),
 )
-ROWS = tuple(Case("logistic", LOGISTIC, n, 32) for n in (1_000, 10_000, 100_000, 1_000_000, 3_000_000))
-COLUMNS = tuple(Case("logistic", LOGISTIC, 50_000, p) for p in (4, 32, 128, 500))
-CLASSES = tuple(Case("softmax", SOFTMAX, 20_000, 8, classes) for classes in (2, 4, 16, 64))
-
-Make = Callable[[], Problem]
+SMALL = tuple(
+    Case(name, model, 1_000, 8) for name, model in (("least squares", OLS), ("logistic", LOGISTIC), ("gamma-log", GAMMA))
+)
+GROWTH = {
+    "rows": tuple(Case("logistic", LOGISTIC, n, 32) for n in (1_000, 10_000, 100_000, 1_000_000, 3_000_000)),
+    "columns": tuple(Case("logistic", LOGISTIC, 50_000, p) for p in (4, 32, 128, 500)),
+    "classes": tuple(Case("softmax", SOFTMAX, 20_000, 8, classes) for classes in (2, 4, 16, 64)),
+}
+GROUPS = {"cases": CASES, "small": SMALL, **GROWTH}

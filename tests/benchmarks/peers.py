@@ -7,40 +7,47 @@ where it gives any: asked for, since a statistician needs them, and timed.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spec.families import Binomial, Family, Gamma, Gaussian, Multinomial, Poisson
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.links import Log, Logit, Probit
 from spec.problems import Problem
+from tests.benchmarks.cases import Case
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The free parameters (q, m), their standard errors where there are any, passes or iterations, and seconds if not the caller's to take."""
+    """
+    The free parameters (q, m), their standard errors where it gave any, and its passes or iterations.
+
+    ``seconds`` where it took the time itself, and ``grown`` where it knows by how many bytes it grew.
+    """
 
     free: np.ndarray
     standard_errors: np.ndarray | None = None
     iterations: int | None = None
     seconds: float | None = None
-
-
-def kind(problem: Problem) -> tuple[type[Family], bool]:
-    """The family, and whether there is an offset."""
-    return type(problem.model.family), problem.offset is not None
+    grown: int | None = None
 
 
 class Keras:
-    name = "Keras, this project"
+    """This project: a network brought to its optimum."""
 
-    def has(self, problem: Problem) -> bool:
+    name = "Keras (TensorFlow)"
+    everywhere = True
+
+    def has(self, case: Case) -> bool:
         return True
 
     def fit(self, problem: Problem) -> Answer:
@@ -51,12 +58,33 @@ class Keras:
         return Answer(problem.free(optimum.params), optimum.standard_errors, len(optimum.passes))
 
 
+class KerasOnJax(Keras):
+    """In a process of its own, as a backend is for a whole process; it draws the same case, and fits it twice."""
+
+    name = "Keras (JAX)"
+    everywhere = False
+
+    def has(self, case: Case) -> bool:
+        return find_spec("jax") is not None
+
+    def fit(self, problem: Problem) -> Answer:
+        environment = {**os.environ, "KERAS_BACKEND": "jax"}
+        command = [sys.executable, "-m", "tests.benchmarks.elsewhere", problem.name]
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=Path(__file__).parents[2])
+        if run.returncode:
+            raise RuntimeError(run.stderr[-2000:])
+        told = json.loads(run.stdout.splitlines()[-1])
+        told = {**told, "free": np.array(told["free"]), "standard_errors": np.array(told["standard_errors"])}
+        return Answer(**told)
+
+
 class Statsmodels:
     """GLM; OLS and MNLogit where the family has a class of its own."""
 
     name = "statsmodels"
+    everywhere = False
 
-    def has(self, problem: Problem) -> bool:
+    def has(self, case: Case) -> bool:
         return True
 
     def fit(self, problem: Problem) -> Answer:
@@ -81,9 +109,10 @@ class StatsmodelsLogit(Statsmodels):
     """The discrete models, by Newton's method."""
 
     name = "statsmodels Logit, Probit"
+    everywhere = True
 
-    def has(self, problem: Problem) -> bool:
-        return isinstance(problem.model.family, Binomial)
+    def has(self, case: Case) -> bool:
+        return isinstance(case.model.family, Binomial)
 
     def fit(self, problem: Problem) -> Answer:
         import statsmodels.api as sm
@@ -98,16 +127,15 @@ class ScikitLearn:
     """Without its default penalty, and with a tolerance that leads to an optimum. Exposure as weights of rates, as it has no offset."""
 
     solver: str
+    everywhere = True
 
     @property
     def name(self) -> str:
         return f"scikit-learn {self.solver}"
 
-    def has(self, problem: Problem) -> bool:
-        family = type(problem.model.family)
-        if isinstance(problem.model.link, Probit) or (family is Multinomial and self.solver == "newton-cg"):
-            return False
-        return (self.solver == "LinearRegression") == (family is Gaussian)
+    def has(self, case: Case) -> bool:
+        least_squares = isinstance(case.model.family, Gaussian)
+        return not isinstance(case.model.link, Probit) and (self.solver == "LinearRegression") == least_squares
 
     def fit(self, problem: Problem) -> Answer:
         from sklearn import linear_model
@@ -132,9 +160,10 @@ class ScikitLearn:
 
 class Glum:
     name = "glum"
+    everywhere = True
 
-    def has(self, problem: Problem) -> bool:
-        return not isinstance(problem.model.family, Multinomial) and not isinstance(problem.model.link, Probit)
+    def has(self, case: Case) -> bool:
+        return not isinstance(case.model.family, Multinomial) and not isinstance(case.model.link, Probit)
 
     def fit(self, problem: Problem) -> Answer:
         from glum import GeneralizedLinearRegressor
@@ -152,8 +181,9 @@ class R:
     """glm, and multinom of nnet, timed inside R: the way of the data to it is not its own."""
 
     name = "R"
+    everywhere = False
 
-    def has(self, problem: Problem) -> bool:
+    def has(self, case: Case) -> bool:
         return shutil.which("Rscript") is not None
 
     def fit(self, problem: Problem) -> Answer:
@@ -182,6 +212,7 @@ def _columns(values: Any) -> np.ndarray:
 
 PEERS: tuple[Any, ...] = (
     Keras(),
+    KerasOnJax(),
     Statsmodels(),
     StatsmodelsLogit(),
     ScikitLearn("LinearRegression"),
@@ -190,10 +221,3 @@ PEERS: tuple[Any, ...] = (
     Glum(),
     R(),
 )
-
-
-def timed(peer: Any, problem: Problem) -> tuple[float, Answer]:
-    start = time.perf_counter()
-    answer = peer.fit(problem)
-    seconds = time.perf_counter() - start
-    return answer.seconds if answer.seconds is not None else seconds, answer

@@ -120,7 +120,7 @@ class TestClimb:
                 raise KeyboardInterrupt
 
         first = climbed(problem, told=impatient)
-        rest = climbed(problem, start=first.free, near=True)
+        rest = climbed(problem, start=first.free)
 
         assert not first.converged
         assert first.reason == "interrupted after 3 passes"
@@ -166,14 +166,13 @@ class TestClimb:
 
 class TestConvergence:
     @pytest.mark.parametrize("name", KINDS)
-    @pytest.mark.parametrize("near", [False, True])
-    def test_the_first_information_is_at_the_start(self, name, near):
+    def test_the_first_information_is_at_the_start(self, name):
         """There is no other to steer by."""
-        assert Convergence(near, KINDS[name], 5).wanted(1e-6) != "none"
+        assert Convergence(KINDS[name], 5).wanted(1e-6) != "none"
 
     def test_newtons_method_is_believed_to_square_the_distance(self):
         """Two distances with the information of their own tell the constant."""
-        expect = Convergence(False, KINDS["canonical"], 5)
+        expect = Convergence(KINDS["canonical"], 5)
         expect.learn(1.0, exact=True, halved=False)
         assert expect.passes_left(1e-6) is None
         expect.learn(0.01, exact=True, halved=False)
@@ -183,7 +182,7 @@ class TestConvergence:
 
     def test_a_pass_without_information_is_not_believed_to_be_the_last(self):
         """Its standard errors would be those of another place."""
-        expect = Convergence(True, KINDS["canonical"], 5)
+        expect = Convergence(KINDS["canonical"], 5)
         expect.learn(1.0, exact=True, halved=False)
         expect.learn(1e-7, exact=False, halved=False)
 
@@ -191,7 +190,7 @@ class TestConvergence:
 
     def test_steps_that_do_not_contract_are_not_believed_to_be_near(self):
         """Separated data: each step is nearly as long as the last, in ever larger standard errors."""
-        expect = Convergence(False, KINDS["canonical"], 5)
+        expect = Convergence(KINDS["canonical"], 5)
         for distance in 10.0 * 0.6 ** np.arange(40):
             expect.learn(distance, exact=True, halved=False)
 

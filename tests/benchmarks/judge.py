@@ -1,0 +1,102 @@
+"""How good an answer is, what it took, and what it could have taken: an optimum that NumPy's formulas settle, memory, the floor."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import time
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy import linalg
+
+from spec import scoring
+from spec.problems import Problem
+from tests.benchmarks.cases import Case
+
+STATUS, PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Of one case: data, the optimum refined to rounding, and standard errors there."""
+
+    case: Case
+    problem: Problem
+
+    @cached_property
+    def optimum(self) -> tuple[np.ndarray, np.ndarray]:
+        """
+        The free parameters (q, m) at which the score of `spec.scoring` is zero, and their standard errors.
+
+        By Fisher scoring that starts where the network ended: which engine was used to get near is of no account, since the
+        formulas decide where it ends.
+        """
+        from spec.engines.keras_fit import optimise, source
+
+        problem = self.problem
+        free = problem.free(optimise(problem.model, source(problem.X, problem.y, offset=problem.offset)).params)
+        for _ in range(20):
+            params = problem.params(free)
+            lower = linalg.cholesky(scoring.expected_information(problem, params), lower=True)
+            step = linalg.cho_solve((lower, True), scoring.score(problem, params).T.ravel()).reshape(free.shape[::-1]).T
+            errors = np.sqrt(self.dispersion(params) * np.diag(linalg.cho_solve((lower, True), np.eye(len(lower)))))
+            errors = errors.reshape(free.shape[::-1]).T
+            free = free + step
+            if np.abs(step / errors).max() < 1e-9:
+                return free, errors
+        raise AssertionError(f"{self.case}: scoring did not settle")
+
+    def dispersion(self, params) -> float:
+        return scoring.dispersion(self.problem, self.problem.model.link.inverse(self.problem.eta(params)))
+
+    def distance(self, free: np.ndarray) -> float:
+        """From the optimum, of the worst parameter, in standard errors."""
+        optimum, errors = self.optimum
+        return float(np.abs((free - optimum) / errors).max())
+
+    @cached_property
+    def floor(self) -> float:
+        """Seconds of one X'WX by BLAS, on all cores: of a softmax one for each pair of its free classes."""
+        design, pairs = self.problem.design, self.problem.free_outputs * (self.problem.free_outputs + 1) // 2
+        weights, weighted = np.random.default_rng(0).random((len(design), 1)), np.empty_like(design)
+
+        def once() -> float:
+            start = time.perf_counter()
+            design.T @ np.multiply(weights, design, out=weighted)
+            return time.perf_counter() - start
+
+        return pairs * min(once() for _ in range(5))
+
+
+@lru_cache(maxsize=1)
+def judge(case: Case) -> Judge:
+    """Drawn once for all peers; the tests come case after case."""
+    return Judge(case, case.problem())
+
+
+class Memory:
+    """Within a ``with``, by how much the process grew at most, in bytes; None where the system does not tell."""
+
+    grown: int | None = None
+
+    def __enter__(self) -> Memory:
+        gc.collect()
+        try:
+            ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back, so that its use again is seen
+            PEAK.write_text("5")
+            self.before = _status("VmRSS")
+        except (OSError, AttributeError):
+            self.before = None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.before is not None:
+            self.grown = max(0, _status("VmHWM") - self.before)
+
+
+def _status(name: str) -> int:
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith(name))
+    return 1024 * int(line.split()[1])
