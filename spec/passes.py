@@ -259,9 +259,10 @@ def climb(
     From ``start`` (q, m) to the zero of the score.
 
     ``one_pass(free, information)`` sums over all rows; the information is that of the columns that ``basis`` makes, and may be
-    "none", "rough" or "exact". Where a ``guess`` was made on a sample of the rows, its information steers at first. Ends when what
-    is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt
-    ends it too, at the best parameters so far. Raises FloatingPointError where the log-likelihood is not finite at the start.
+    "none", "rough" or "exact". Where a ``guess`` was made on a sample of the rows, its information steers at first. Ends when
+    what is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A
+    KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError where the log-likelihood is not
+    finite at the start.
     """
     history: list[Pass] = []
     expect = Convergence(kind, start.size, guess)
@@ -349,9 +350,8 @@ class Convergence:
         self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
         self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
-        self.drift = (
-            np.sqrt(parameters / guess.sums.rows) if self.sampled and guess else None
-        )  # the share that is left by steps with an old information
+        # of a distance, what is left by a step with an old information, where that has been seen or is known of a sample
+        self.drift: float | None = np.sqrt(parameters / guess.sums.rows) if guess is not None and self.sampled else None
         self.good = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
         self.last = self.place = np.inf  # the last distance, and how far out the last information is from
         self.exact = self.halved = False  # whether the two are one; whether the last step was too long

@@ -1,4 +1,4 @@
-"""How good an answer is, what it took, and what it could have taken: an optimum that NumPy's formulas settle, memory, the floor."""
+"""How good an answer is, what it took, and what it could have taken: the optimum by NumPy's formulas, memory, the floor."""
 
 from __future__ import annotations
 

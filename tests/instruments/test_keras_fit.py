@@ -19,7 +19,7 @@ from spec.rows import of_arrays
 
 PROBLEMS = [problem for problem in problems.ALL if not problem.quasi]
 RNG = np.random.default_rng(3)
-N = 40_000
+N = 60_000
 X = RNG.normal(size=(N, 5)) @ RNG.normal(size=(5, 5)) + 1
 Y = (RNG.random(N) < 1 / (1 + np.exp(-0.3 * X[:, 0] + 0.2))).astype(float)
 WEIGHTS, OFFSET = RNG.uniform(0.5, 2, size=N), 0.3 * RNG.normal(size=N)
@@ -247,7 +247,7 @@ class TestData:
             fit(make(), *data)
 
     def test_a_weight_below_zero_is_named(self):
-        with pytest.raises(ValueError, match="the weight in row 35000 is -1.0"):
+        with pytest.raises(ValueError, match=r"the weight in row 35000 is -1\.0"):
             fit(dense(), X, Y, weights=spoiled(WEIGHTS, 35_000, -1))
 
     def test_weights_of_a_stream_come_with_it(self):

@@ -1,0 +1,18 @@
+"""A run of the benchmarks says on what it was made."""
+
+import shutil
+import subprocess
+from importlib import metadata
+
+from spec.passes import CORES
+
+LIBRARIES = ("keras", "tensorflow-cpu", "tensorflow", "jax", "statsmodels", "scikit-learn", "glum", "numpy", "scipy")
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    installed = {found.metadata["Name"]: found.version for found in metadata.distributions()}
+    machine_info["libraries"] = {name: installed[name] for name in LIBRARIES if name in installed}
+    if shutil.which("Rscript"):
+        told = subprocess.run(["Rscript", "--version"], capture_output=True, text=True, check=True)
+        machine_info["libraries"]["R"] = (told.stdout + told.stderr).split("version ")[-1].split()[0]
+    machine_info["cores"] = CORES
