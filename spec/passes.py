@@ -161,7 +161,11 @@ class Steer:
         """By the information of the columns that the basis makes."""
         if not np.isfinite(information).all():
             raise np.linalg.LinAlgError("not finite")
-        return cls(basis, linalg.cholesky(information, lower=True))
+        lower = linalg.cholesky(information, lower=True)
+        left = np.diag(lower) ** 2 / np.diag(information)  # of each column, what those before it do not explain
+        if left.min() <= 32 * len(lower) * np.finfo(float).eps:
+            raise np.linalg.LinAlgError("singular but for rounding")
+        return cls(basis, lower)
 
     def times(self, factor: float) -> Steer:
         """By so many times the information."""
