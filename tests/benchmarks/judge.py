@@ -61,14 +61,17 @@ class Judge:
     def floor(self) -> float:
         """Seconds of one X'WX by BLAS, on all cores: of a softmax one for each pair of its free classes."""
         design, pairs = self.problem.design, self.problem.free_outputs * (self.problem.free_outputs + 1) // 2
-        weights, weighted = np.random.default_rng(0).random((len(design), 1)), np.empty_like(design)
+        weights = np.random.default_rng(0).random((len(design), 1))
 
-        def once() -> float:
+        def once(rows: int) -> float:
+            weighted = np.empty((rows, design.shape[1]))
             start = time.perf_counter()
-            design.T @ np.multiply(weights, design, out=weighted)
+            for first in range(0, len(design), rows):
+                part = design[first : first + rows]
+                part.T @ np.multiply(weights[first : first + rows], part, out=weighted[: len(part)])
             return time.perf_counter() - start
 
-        return pairs * min(once() for _ in range(5))
+        return pairs * min(once(rows) for rows in (2**12, 2**14, len(design)) for _ in range(3))
 
 
 @lru_cache(maxsize=1)
@@ -78,11 +81,11 @@ def judge(case: Case) -> Judge:
 
 
 class Memory:
-    """Within a ``with``, by how much the process grew at most, in bytes; None where the system does not tell."""
+    """By how much the process has grown at most since the start, in bytes; None where the system does not tell."""
 
-    grown: int | None = None
+    before: int | None = None
 
-    def __enter__(self) -> Memory:
+    def start(self) -> None:
         gc.collect()
         try:
             ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back, so that its use again is seen
@@ -90,11 +93,9 @@ class Memory:
             self.before = _status("VmRSS")
         except (OSError, AttributeError):
             self.before = None
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        if self.before is not None:
-            self.grown = max(0, _status("VmHWM") - self.before)
+    def grown(self) -> int | None:
+        return None if self.before is None else max(0, _status("VmHWM") - self.before)
 
 
 def _status(name: str) -> int:

@@ -65,7 +65,7 @@ class KerasOnJax(Keras):
     everywhere = False
 
     def has(self, case: Case) -> bool:
-        return find_spec("jax") is not None
+        return find_spec("jax") is not None and case.name in ("logistic", "Poisson with exposure", "softmax")
 
     def fit(self, problem: Problem) -> Answer:
         environment = {**os.environ, "KERAS_BACKEND": "jax"}
@@ -158,6 +158,13 @@ class ScikitLearn:
         return Answer(coefficients, iterations=None if iterations is None else int(np.max(iterations)))
 
 
+class NewtonCholesky(ScikitLearn):
+    """Of a softmax it makes the information of all classes at once."""
+
+    def __init__(self) -> None:
+        super().__init__("newton-cholesky")
+
+
 class Glum:
     name = "glum"
     everywhere = True
@@ -217,7 +224,7 @@ PEERS: tuple[Any, ...] = (
     StatsmodelsLogit(),
     ScikitLearn("LinearRegression"),
     ScikitLearn("lbfgs"),
-    ScikitLearn("newton-cholesky"),
+    NewtonCholesky(),
     Glum(),
     R(),
 )

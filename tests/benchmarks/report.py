@@ -70,7 +70,7 @@ def ratios(fits: list[Fit]) -> dict[str, float | None]:
     return {
         "fastest": to_the_fastest([fit for fit in others if fit["distance"] <= GOOD]),
         "statsmodels": to_the_fastest([fit for fit in others if fit["peer"].startswith("statsmodels")]),
-        "floor": ours["seconds"] / (ours["iterations"] * ours["floor"]),
+        "floor": ours["seconds"] / (ours["iterations"] * ours["floor"]) if ours["group"] != "small" else None,
     }
 
 
@@ -83,12 +83,16 @@ def seconds(fit: Fit) -> str:
     return shown if fit["share"] == 1 else f"~ {shown}"
 
 
+def memory(fit: Fit) -> str:
+    return "" if fit["grown"] is None or fit["share"] < 1 else f"{fit['grown'] / 2**20:,.0f} MB"
+
+
 def table(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
     """Of one case: a header, and a row for each peer."""
-    yield "engine", "time", "times ours", "from the optimum", "standard errors", "passes", "times the floor", "memory"
+    yield "engine", "time", "times ours", "from optimum", "standard errors", "passes", "times the floor", "memory"
     ours = next(fit["seconds"] for fit in fits if fit["peer"] == OURS)
     for fit in fits:
-        floor = fit["iterations"] and f"{fit['seconds'] / (fit['iterations'] * fit['floor']):.1f}"
+        floor = fit["group"] != "small" and fit["iterations"] and f"{fit['seconds'] / (fit['iterations'] * fit['floor']):.1f}"
         yield (
             fit["peer"],
             seconds(fit),
@@ -97,7 +101,7 @@ def table(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
             "yes" if fit["standard_errors"] else "no",
             str(fit["iterations"] or ""),
             floor or "",
-            "" if fit["grown"] is None or fit["share"] < 1 else f"{fit['grown'] / fit['data']:.2f} x X",
+            memory(fit),
         )
 
 
@@ -112,12 +116,13 @@ def summary(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
 
 def growth(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
     """How our time grows with each."""
-    yield "what grows", "from", "to", "our time", "", "times as much for ten times as many"
+    yield "what grows", "from", "to", "our time", "to", "times as much for ten times as many", "memory", "to"
     for group, (axis, name) in AXES.items():
         ours = [fit for fit in fits if fit["group"] == group and fit["peer"] == OURS]
         for small, large in zip(ours, ours[1:]):
             factor = (large["seconds"] / small["seconds"]) ** (1 / log10(large[axis] / small[axis]))
-            yield name, f"{small[axis]:,}", f"{large[axis]:,}", seconds(small), seconds(large), f"{factor:.1f}"
+            times = seconds(small), seconds(large), f"{factor:.1f}"
+            yield name, f"{small[axis]:,}", f"{large[axis]:,}", *times, memory(small), memory(large)
 
 
 def markdown(rows: Iterator[tuple[str, ...]]) -> str:
@@ -141,8 +146,8 @@ A network without a hidden layer is a generalized linear model, so it may use wh
 
 *From the optimum* says how far the worst coefficient of an answer is from it, in standard errors. An answer further away than
 {GOOD:.0e} is not counted as found, however fast it is. *The floor* is what the passes of a fit would take if each were nothing
-but one product X'WX by BLAS. *Memory* is by how much the process grew at most, in units of the data. `~` was measured on a
-tenth of the rows, and multiplied by ten. The first fit of a model and a shape takes about a second more, in which XLA compiles
+but one product X'WX by BLAS. *Memory* is by how much the process grew at most, beyond the data. `~` was measured on a tenth of
+the rows, and multiplied by ten. The first fit of a model and a shape takes about a second more, in which XLA compiles
 it; it is not counted, and nor is a first call of any other but those that take seconds.
 
 ## In short
@@ -226,7 +231,7 @@ def show(fits: list[Fit]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=max(Console().width, 120))
     titled = {"in short": summary(fits), "as data grow": growth(fits)}
     titled = {**{case: table(of_case) for case, of_case in by_case(fits, "cases", "small").items()}, **titled}
     for title, (header, *body) in titled.items():
