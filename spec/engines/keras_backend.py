@@ -107,6 +107,10 @@ class Derivatives(abc.ABC):
     def __init__(self, loss: Loss, variables: list[Any], data: list[Any], backend: Any) -> None:
         self.loss, self.variables, self.data, self.backend = loss, variables, data, backend
 
+    def on(self, data: list[Any]) -> Derivatives:
+        """The same loss on other data with as many columns."""
+        return type(self)(self.loss, self.variables, data, self.backend)
+
     @abc.abstractmethod
     def gradient(self) -> tuple[float, list[np.ndarray]]:
         """The loss and its gradient by back-propagation, shaped like the variables."""
@@ -165,13 +169,22 @@ class TensorFlow(Backend):
 class Taped(Derivatives):
     """By TensorFlow's tapes."""
 
+    def __init__(self, loss: Loss, variables: list[Any], data: list[Any], backend: Any) -> None:
+        super().__init__(loss, variables, data, backend)
+        self._often = Traced(backend, self._gradient)
+
+    def on(self, data: list[Any]) -> Derivatives:
+        other = type(self)(self.loss, self.variables, data, self.backend)
+        other._often = self._often
+        return other
+
     def _gradient(self, data: Any) -> tuple[Any, list[Any]]:
         with self.backend.GradientTape() as tape:
             loss = self.loss(*data)
         return loss, [self.backend.convert_to_tensor(part) for part in tape.gradient(loss, self.variables)]
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
-        loss, gradient = self._gradient(self.data)
+        loss, gradient = self._often(self.data)
         return float(loss), [part.numpy() for part in gradient]
 
     def hessian(self) -> np.ndarray:
@@ -194,6 +207,36 @@ class Taped(Derivatives):
             return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in found]
 
         return run
+
+
+class Traced:
+    """
+    A function of data that is traced, for any number of rows, once it has been called often: tracing costs about ten calls.
+
+    The graph is executed as it is written, so that it has the very bits of the function: rewritten by TensorFlow it may not.
+    """
+
+    AFTER = 6
+
+    def __init__(self, tf: Any, function: Callable[[Any], Any]) -> None:
+        self.tf, self.function, self.calls = tf, function, 0
+
+    @cached_property
+    def _graph(self) -> Any:
+        return self.tf.function(lambda *data: self.function(data), autograph=False, input_signature=self._rows)
+
+    def __call__(self, data: list[Any]) -> Any:
+        self.calls += 1
+        if self.calls <= self.AFTER:
+            return self.function(data)
+        if self.calls == self.AFTER + 1:
+            self._rows = self.tf.nest.map_structure(lambda part: self.tf.TensorSpec([None, *part.shape[1:]], part.dtype), data)
+        options = self.tf.config.optimizer.get_experimental_options()
+        self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        try:
+            return self._graph(*data)
+        finally:
+            self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
 
 
 class Staging(threading.local):

@@ -26,6 +26,7 @@ class KerasEngine:
 
     def __init__(self) -> None:
         self._networks: WeakKeyDictionary[Problem, Network] = WeakKeyDictionary()
+        self._layers: dict[tuple[object, ...], Network] = {}
 
     def describe(self) -> Description:
         versions = {"keras": VERSION, BACKEND.name: BACKEND.version}
@@ -39,9 +40,12 @@ class KerasEngine:
         return Network(problem, recipe)
 
     def _network(self, problem: Problem) -> Network:
-        """The plain one, built once, whose weights each method sets."""
+        """The plain one, whose weights each method sets; its layers are built once for all problems of a model and a shape."""
         if problem not in self._networks:
-            self._networks[problem] = Network(problem)
+            shape = problem.model, problem.p, problem.k, problem.intercept, problem.offset is None
+            if shape not in self._layers:
+                self._layers[shape] = Network(problem)
+            self._networks[problem] = self._layers[shape].on(problem)
         return self._networks[problem]
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:

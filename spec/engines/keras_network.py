@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -109,11 +110,22 @@ class Network:
         with precision(recipe.dtype):
             self.trained, self.model = self._build()
             self.loss, self.loss_scale = self._loss()
-            dtype = "float64" if recipe.dtype.startswith("float64") else recipe.dtype
-            X = BACKEND.tensor(problem.X, dtype)
-            self.inputs = X if problem.offset is None else [X, BACKEND.tensor(problem.offset, dtype)]
-            self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (problem.y, problem.row_weights[:, 0]))]
+            self._load()
         self.derivatives = BACKEND.derivatives(self._objective, self.variables, self.data)
+
+    def _load(self) -> None:
+        problem, dtype = self.problem, "float64" if self.recipe.dtype.startswith("float64") else self.recipe.dtype
+        X = BACKEND.tensor(problem.X, dtype)
+        self.inputs = X if problem.offset is None else [X, BACKEND.tensor(problem.offset, dtype)]
+        self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (problem.y, problem.row_weights[:, 0]))]
+
+    def on(self, problem: Problem) -> Network:
+        """The same layers and weights on the data of another problem, of the same model and as many columns."""
+        other = copy(self)
+        other.problem = problem
+        other._load()
+        other.derivatives = self.derivatives.on(other.data)
+        return other
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         """From the inputs to what the loss takes, and to the means: one and the same unless the loss takes logits."""
