@@ -7,6 +7,7 @@ import os
 # One thread for BLAS: NumPy, SciPy and TensorFlow bring a pool each, and on few cores they wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import gc
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -67,16 +68,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With -n, a chapter stays in one process, and so do chapters 1 to 9: their problems are proven and fitted once."""
+    """With -n, what is claimed about a problem stays in one process, which proves and fits it once; the rest goes by files."""
     if config.getoption("dist") != "load":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class Chapters(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "the ladder" if nodeid.startswith("tests/claims/test_0") else super()._split_scope(nodeid)
+    from spec import problems
 
-    return Chapters(config, log)
+    names = sorted(map(str, problems.ALL), key=len, reverse=True)
+
+    class ByProblem(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, case = nodeid.partition("[")
+            if not file.startswith("tests/claims/"):
+                return super()._split_scope(nodeid)
+            return next((name for name in names if name in case), super()._split_scope(nodeid))
+
+    return ByProblem(config, log)
 
 
 # -- engines and points -------------------------------------------------------------------------------------------------
@@ -92,6 +100,9 @@ def _load(config: pytest.Config, option: str) -> Any:
             engines[option] = load(config.getoption(option))
         except ValueError as error:
             pytest.exit(f"{option}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        gc.collect()
+        gc.freeze()  # a library's hundred thousand objects stay: to look through them again and again costs a twentieth of a run
+        gc.set_threshold(50_000, 20, 50)
     return engines[option]
 
 
