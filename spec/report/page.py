@@ -61,7 +61,8 @@ def _page(matrix: Matrix) -> Iterator[str]:
     yield "\n## Claims\n"
     yield f"A column stands for environments that say the same. {LEGEND}.\n"
     for chapter, claims in matrix.chapters:
-        yield f"### [{title(chapter)}](../tests/claims/{chapter})\n"
+        yield f"### {title(chapter)}\n"
+        yield f"[`{chapter}`](../tests/claims/{chapter})\n"
         yield f"| claim | {' | '.join(_heading(matrix, group) for group in matrix.groups)} |"
         yield f"|---|{':-:|' * len(matrix.groups)}"
         for claim in claims:

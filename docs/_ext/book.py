@@ -1,0 +1,316 @@
+"""
+Claims, their evidence and the matrix as pages, out of tests/claims and evidence/.
+
+``.. chapter:: test_03_....py``   every claim of a file: sentence, mathematics, code, controls, evidence
+``.. cited:: S3``                 the claims that make a sentence of the source executable
+``.. symptoms::``                 what puzzles people, and the claims that say why
+``.. environments::``             where the claims were verified
+``.. matrix::``                   claims x environments
+``.. distances::``                how far from the truth each engine is
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from spec.report import gaps, matrix, page, source
+from spec.report.matrix import MARKS, Environment, Matrix
+from spec.report.source import Chapter, Claim
+
+NEWEST = "newest"
+SIGNS = {"holds": "✓", "known gap": "g", "declined": "–", "precondition failed": "P", "error": "E", "fails": "✗"}
+
+
+class Book:
+    """The claims and what came of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            self.matrix: Matrix = matrix.load(page.evidence(root))
+            self.chapters = {chapter.path.name: chapter for chapter in source.chapters(root / "tests" / "claims")}
+            self.claims: dict[str, Claim] = {}
+            for chapter in self.chapters.values():
+                for claim in chapter.claims:
+                    if claim.slug in self.claims:
+                        raise ValueError(f"{chapter.path.name}: the claim {claim.slug} is there twice.")
+                    self.claims[claim.slug] = claim
+        except (OSError, ValueError) as error:
+            raise ExtensionError(f"the book: {error}") from error
+        self.newest = next((e for e in self.matrix.environments if e.name == NEWEST), self.matrix.environments[-1])
+        known = {claim["claim"] for claim in self.matrix.claims}
+        if lacking := sorted(set(self.claims) ^ known):
+            raise ExtensionError(f"the book: claims and evidence differ in {', '.join(lacking)}. Run tox -m matrix, or at least tox -e newest.")
+
+    def chapter_of(self, slug: str) -> Chapter:
+        return next(chapter for chapter in self.chapters.values() if any(claim.slug == slug for claim in chapter.claims))
+
+    def cells(self, slug: str, environment: Environment | None = None) -> list[dict[str, Any]]:
+        """What was measured of each case."""
+        return [cell for cell in (environment or self.newest).record["cells"] if cell["claim"] == slug]
+
+    def summary(self, slug: str) -> str:
+        """In how many cases it holds, and the worst of them."""
+        cells = self.cells(slug)
+        cases, held = {c["case"] for c in cells}, {c["case"] for c in cells} - {c["case"] for c in cells if c["outcome"] != "holds"}
+        refused = sum(self.newest.controls[slug].values())
+        text = f"holds in {len(held)} of {len(cases)} case{'s' * (len(cases) != 1)}"
+        measured = [cell for cell in cells if "digits" in cell]
+        if measured:
+            worst = min(measured, key=lambda cell: cell["digits"])
+            text += f", to {worst['digits']} digits or more" + (f" (worst: {worst['case']})" if worst["case"] else "")
+        return f"{text}; {self.newest.controls[slug]['refused']} of {refused} wrong answers refused"
+
+    def everywhere(self, slug: str) -> str:
+        """In how many environments."""
+        verdicts = [e.verdict(slug) for e in self.matrix.environments]
+        said = [f"{verdicts.count(v)} {v}" for v in MARKS if verdicts.count(v)]
+        return f"{len(verdicts)} environments: {', '.join(said)}"
+
+
+@cache
+def book(root: str) -> Book:
+    return Book(Path(root))
+
+
+class BookDirective(SphinxDirective):
+    """What all have in common."""
+
+    @property
+    def book(self) -> Book:
+        made = self.env.app.config.book_root
+        for path in [*Path(made, "evidence").glob("*.json"), *Path(made, "tests", "claims").glob("*.py")]:
+            self.env.note_dependency(str(path))
+        return book(str(made))
+
+    def rst(self, lines: Iterable[str]) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+    def raw(self, text: str) -> list[nodes.Node]:
+        return [nodes.raw("", text, format="html")]
+
+
+def ref(slug: str, text: str | None = None) -> str:
+    return f":ref:`{text or slug} <{slug}>`"
+
+
+def indented(text: str, by: int = 3) -> Iterator[str]:
+    return (" " * by + line if line else "" for line in text.splitlines())
+
+
+class ChapterDirective(BookDirective):
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if name not in self.book.chapters:
+            raise ExtensionError(f"{self.env.docname}: there is no chapter {name}; there are {', '.join(self.book.chapters)}.")
+        chapter = self.book.chapters[name]
+        told = getattr(self.env, "book_chapters", None)
+        if told is None:
+            told = self.env.book_chapters = {}
+        told.setdefault(name, set()).add(self.env.docname)
+        lines = [chapter.text, ""]
+        for claim in chapter.claims:
+            lines += self._claim(chapter, claim)
+        return self.rst(lines)
+
+    def _claim(self, chapter: Chapter, claim: Claim) -> Iterator[str]:
+        path = f"/../tests/claims/{chapter.path.name}"
+        yield from (f".. _{claim.slug}:", "", claim.sentence, "=" * 130, "")
+        cited = ", ".join(ref(s.lower(), s) for s in claim.source)
+        yield from (".. rst-class:: claim", "", f"``{claim.slug}`` · makes {cited} executable", "")
+        if claim.symptom:
+            yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
+        yield from (claim.test.body, "")
+        yield from (f".. literalinclude:: {path}", f"   :lines: {claim.test.first}-{claim.test.last}", "   :language: python", "")
+        yield from (".. raw:: html", "", f"   <details class='evidence'><summary>{escape(self.book.summary(claim.slug))}</summary>", "")
+        yield from indented(_evidence(self.book.cells(claim.slug)))
+        yield from ("   </details>", "")
+        if claim.controls:
+            names = f"{len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
+            yield from (".. raw:: html", "", f"   <details class='controls'><summary>What is wrong is refused: {names}</summary>", "")
+            for control in claim.controls:
+                yield from (f".. literalinclude:: {path}", f"   :lines: {control.first}-{control.last}", "   :language: python", "")
+            yield from (".. raw:: html", "", "   </details>", "")
+        yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
+
+
+def _evidence(cells: list[dict[str, Any]]) -> str:
+    """A table of the cases."""
+    head = {"case": "case", "engine": "engine", "outcome": "outcome", "digits": "digits", "required": "required",
+            "standard_errors": "from the optimum (SE)", "radius": "radius of the proof (SE)"}  # fmt: skip
+    used = [key for key in head if any(key in cell for cell in cells)]
+    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell.get(key, '')))}</td>" for key in used) + "</tr>" for cell in cells)
+    heads = "".join(f"<th scope='col'>{head[key]}</th>" for key in used)
+    return f"<div class='wide' tabindex='0'><table class='docutils'><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
+
+
+class Cited(BookDirective):
+    """``.. cited:: S3``"""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        sentence = self.arguments[0]
+        claims = [claim for claim in self.book.claims.values() if sentence in claim.source]
+        if not claims:
+            raise ExtensionError(f"{self.env.docname}: no claim makes {sentence} executable.")
+        lines = [f"* {claim.sentence} {ref(claim.slug)}" for claim in claims]
+        if len(lines) <= 12:
+            return self.rst(lines)
+        head = f".. raw:: html\n\n   <details><summary>{len(claims)} claims</summary>\n"
+        return self.rst([head, *lines, "", ".. raw:: html", "", "   </details>", ""])
+
+
+class Symptoms(BookDirective):
+    """``.. symptoms::``"""
+
+    def run(self) -> list[nodes.Node]:
+        lines: list[str] = []
+        for chapter in self.book.chapters.values():
+            found = [claim for claim in chapter.claims if claim.symptom]
+            if found:
+                lines += [chapter.title, "=" * 130, "", ".. list-table::", "   :header-rows: 1", "   :class: symptoms", "   :widths: 2 3", ""]
+                lines += ["   * - You see", "     - because"]
+                for claim in found:
+                    lines += [f"   * - {claim.symptom}", f"     - {claim.sentence} {ref(claim.slug)}"]
+                lines += [""]
+        return self.rst(lines)
+
+
+class Distances(BookDirective):
+    """``.. distances::``: of the claims about the optimum, the worst of each engine."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = []
+        for slug, claim in self.book.claims.items():
+            for engine in dict.fromkeys(cell["engine"] for cell in self.book.cells(slug)):
+                found = [c for c in self.book.cells(slug) if c["engine"] == engine and "standard_errors" in c and "digits" in c]
+                if found and slug.endswith("optimum"):
+                    worst = min(found, key=lambda cell: cell["digits"])
+                    far = max(cell["standard_errors"] for cell in found)
+                    radius = max((cell["radius"] for cell in found if "radius" in cell), default=None)
+                    rows.append((ref(slug), engine, str(len(found)), f"{worst['digits']}", worst["case"], f"{far:.0e}", f"{radius:.0e}" if radius is not None else ""))
+        head = ("claim", "engine", "cases", "fewest digits", "of", "furthest (SE)", "widest proof (SE)")
+        lines = [".. list-table::", "   :header-rows: 1", "   :class: wide", ""]
+        for row in [head, *rows]:
+            lines += [f"   {'* -' if not number else '  -'} {cell}" for number, cell in enumerate(row)]
+        return self.rst(lines)
+
+
+class Environments(BookDirective):
+    """``.. environments::``"""
+
+    def run(self) -> list[nodes.Node]:
+        lines = [".. list-table::", "   :header-rows: 1", "", "   * - environment", "     - libraries", "     - claims that hold"]
+        for e in self.book.matrix.environments:
+            held = sum(e.verdict(claim) == "holds" for claim in e.cases)
+            lines += [f"   * - ``{e.name}``", f"     - {e.libraries}", f"     - {held} of {len(e.cases)}"]
+        return self.rst(lines)
+
+
+class MatrixDirective(BookDirective):
+    """``.. matrix::``"""
+
+    def run(self) -> list[nodes.Node]:
+        book = self.book
+        heads = "".join(
+            f"<th scope='col' data-backend='{e.backend or 'tensorflow'}' title='{escape(e.libraries)}'><span>{escape(e.name)}</span></th>"
+            for e in book.matrix.environments
+        )
+        rows = []
+        for slug, claim in book.claims.items():
+            chapter = book.chapter_of(slug)
+            uri = self.env.app.builder.get_relative_uri(self.env.docname, self._document(chapter))
+            cells = "".join(_cell(e, slug) for e in book.matrix.environments)
+            rows.append(
+                f"<tr data-chapter='{chapter.number}'><th scope='row'><a href='{uri}#{slug}'>{escape(claim.sentence)}</a> "
+                f"<code>{slug}</code></th>{cells}</tr>"
+            )
+        chapters = "".join(f"<option value='{c.number}'>{c.number} {escape(c.title)}</option>" for c in book.chapters.values())
+        backends = "".join(f"<option>{b}</option>" for b in dict.fromkeys(e.backend or "tensorflow" for e in book.matrix.environments))
+        outcomes = "".join(f"<option>{o}</option>" for o in MARKS if any(o == e.verdict(s) for e in book.matrix.environments for s in book.claims))
+        form = (
+            "<form class='filters' hidden><label>Search <input type='search' name='text' placeholder='softmax'></label>"
+            f"<label>Chapter <select name='chapter'><option value=''>all</option>{chapters}</select></label>"
+            f"<label>Backend <select name='backend'><option value=''>all</option>{backends}</select></label>"
+            "<label>Environment <input name='environment' placeholder='keras3.5'></label>"
+            f"<label>Outcome <select name='outcome'><option value=''>any</option>{outcomes}</select></label>"
+            "<output aria-live='polite'></output></form>"
+        )
+        caption = f"{len(book.claims)} claims in {len(book.matrix.environments)} environments, the oldest first."
+        table = (
+            f"<div class='wide matrix' tabindex='0' role='region' aria-label='Claims and environments'><table id='the-matrix'>"
+            f"<caption>{caption}</caption><thead><tr><th scope='col'>claim</th>{heads}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
+        )
+        dialog = "<dialog id='the-cell' aria-labelledby='the-cell-title'></dialog>"
+        script = f"<script id='the-evidence' type='application/json'>{_details(book)}</script>"
+        return self.raw(form + table + dialog + script)
+
+    def _document(self, chapter: Chapter) -> str:
+        return f"chapters/{chapter.number:02d}"
+
+
+def _cell(e: Environment, slug: str) -> str:
+    verdict = e.verdict(slug)
+    return f"<td class='{verdict.replace(' ', '-')}'><abbr title='{verdict}'>{SIGNS[verdict]}</abbr></td>"
+
+
+def _details(book: Book) -> str:
+    """Of each claim and environment the counts of outcomes and the worst case; reasons once, by number."""
+    reasons: dict[str, int] = {}
+    found: dict[str, list[Any]] = {}
+    by_claim = [{slug: [] for slug in book.claims} for _ in book.matrix.environments]
+    for place, e in enumerate(book.matrix.environments):
+        for cell in e.record["cells"]:
+            by_claim[place][cell["claim"]].append(cell)
+    for slug in book.claims:
+        found[slug] = []
+        for place, e in enumerate(book.matrix.environments):
+            cells = by_claim[place][slug]
+            digits = min((c for c in cells if "digits" in c), key=lambda c: c["digits"], default=None)
+            why = [reasons.setdefault(c["why"], len(reasons)) for c in cells if "why" in c]
+            outcomes = [e.outcomes(slug).get(o, 0) for o in MARKS]
+            worst = [digits["digits"], digits["case"]] if digits else []
+            found[slug].append([outcomes, worst, sorted(set(why)), e.controls[slug]["refused"]])
+    said = {"outcomes": list(MARKS), "reasons": list(reasons), "cells": found}
+    return json.dumps(said, separators=(",", ":")).replace("</", "<\\/")
+
+
+def _complete(app: Any, env: Any) -> None:
+    """Each chapter once."""
+    told = getattr(env, "book_chapters", {})
+    for name in book(str(app.config.book_root)).chapters:
+        if len(told.get(name, ())) != 1:
+            raise ExtensionError(f"the book: the chapter {name} is there {len(told.get(name, ()))} times, not once.")
+
+
+def _forget(app: Any, env: Any, docname: str) -> None:
+    for documents in getattr(env, "book_chapters", {}).values():
+        documents.discard(docname)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    app.add_config_value("book_root", str(Path(__file__).parents[2]), "env")
+    for name, directive in {
+        "chapter": ChapterDirective,
+        "cited": Cited,
+        "symptoms": Symptoms,
+        "distances": Distances,
+        "environments": Environments,
+        "matrix": MatrixDirective,
+    }.items():
+        app.add_directive(name, directive)
+    app.connect("env-purge-doc", _forget)
+    app.connect("env-check-consistency", _complete)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}
