@@ -24,6 +24,7 @@ html_theme = "furo"
 html_title = "Networks and GLMs"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_js_files = ["matrix.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {

@@ -132,7 +132,7 @@ class ChapterDirective(BookDirective):
         if claim.symptom:
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")
-        yield from (f".. literalinclude:: {path}", f"   :lines: {claim.test.first}-{claim.test.last}", "   :language: python", "")
+        yield from (f".. literalinclude:: {path}", f"   :lines: {claim.test.lines}", "   :language: python", "")
         yield from (".. raw:: html", "", f"   <details class='evidence'><summary>{escape(self.book.summary(claim.slug))}</summary>", "")
         yield from indented(_evidence(self.book.cells(claim.slug)))
         yield from ("   </details>", "")
@@ -140,7 +140,7 @@ class ChapterDirective(BookDirective):
             names = f"{len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
             yield from (".. raw:: html", "", f"   <details class='controls'><summary>What is wrong is refused: {names}</summary>", "")
             for control in claim.controls:
-                yield from (f".. literalinclude:: {path}", f"   :lines: {control.first}-{control.last}", "   :language: python", "")
+                yield from (control.sentence, "", f".. literalinclude:: {path}", f"   :lines: {control.lines}", "   :language: python", "")
             yield from (".. raw:: html", "", "   </details>", "")
         yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
 

@@ -45,7 +45,7 @@ def pages(matrix: Matrix, root: Path) -> dict[Path, str]:
 
 
 def _page(matrix: Matrix) -> Iterator[str]:
-    yield "# Since when, and where, is it true?\n"
+    yield "# Versions, known gaps and environments\n"
     yield "*Generated from the files in `evidence/` by `python -m spec.report write`; in a terminal, `python -m spec.report`.*\n"
     yield f"{total(matrix)} {_everywhere(matrix)}\n"
     yield "## Known gaps\n"

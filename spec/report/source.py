@@ -16,19 +16,20 @@ CLAIMS = ROOT / "tests" / "claims"
 
 @dataclass(frozen=True)
 class Test:
-    """A test function: its name, its docstring without the first line, and its lines in the file, decorators included."""
+    """A test function: its docstring's first line and the rest; and its lines in the file, with decorators and without docstring."""
 
     name: str
     sentence: str
     body: str
-    first: int
-    last: int
+    lines: str
 
     @classmethod
     def of(cls, function: ast.FunctionDef) -> Test:
         sentence, _, body = (ast.get_docstring(function) or "").partition("\n")
-        first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-        return cls(function.name, sentence.strip(), body.strip(), first, function.end_lineno or function.lineno)
+        first, last = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)]), function.end_lineno
+        prose = function.body[0]
+        lines = f"{first}-{prose.lineno - 1},{(prose.end_lineno or 0) + 1}-{last}" if sentence else f"{first}-{last}"
+        return cls(function.name, sentence.strip(), body.strip(), lines)
 
 
 @dataclass(frozen=True)

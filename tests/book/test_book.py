@@ -1,0 +1,125 @@
+"""The book says what the claims and the evidence say, leads nowhere that is not there, and is not built of what is malformed."""
+
+import json
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from spec.report import source
+from tests.book.conftest import ROOT, build
+
+NEWEST = ROOT / "evidence" / "newest.json"
+EVIDENCE = json.loads(NEWEST.read_text())
+
+
+class Page(HTMLParser):
+    """The links, the anchors and the pictures of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.anchors, self.mute = [], {""}, []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.anchors |= {found[name] for name in ("id", "name") if found.get(name)}
+        self.links += [found[name] for name in ("href", "src") if found.get(name)]
+        if tag == "img" and "alt" not in found:
+            self.mute.append(found.get("src"))
+
+
+@pytest.fixture(scope="module")
+def pages(book):
+    return {path: Page(path) for path in book.rglob("*.html")}
+
+
+def test_every_link_inside_leads_somewhere(pages):
+    """To a file of the book, and to an anchor in it."""
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.exists(), f"{path.name}: {link}"
+            if target in pages and parts.fragment:
+                assert unquote(parts.fragment) in pages[target].anchors, f"{path.name}: {link}"
+
+
+def test_nothing_is_fetched_from_elsewhere(book):
+    """The book is read without a network: scripts, styles and pictures are its own."""
+    for path in book.rglob("*.html"):
+        for tag in path.read_text(encoding="utf-8").split("<"):
+            if tag.startswith(("script", "img", "link rel=\"stylesheet\"")):
+                assert "//" not in tag.partition(">")[0].replace("http://www.w3.org", ""), f"{path.name}: <{tag[:100]}"
+
+
+def test_every_picture_has_a_text(pages):
+    """For those who do not see it."""
+    assert not [(path.name, page.mute) for path, page in pages.items() if page.mute]
+
+
+def test_every_claim_is_in_the_book_once_with_its_mathematics_and_its_evidence(book):
+    """Its sentence as a heading, and as many rows as there are measurements."""
+    for chapter in source.chapters():
+        text = (book / "chapters" / f"{chapter.number:02d}.html").read_text(encoding="utf-8")
+        sections = {part.split('"')[0]: part for part in text.split('<section id="')}
+        for claim in chapter.claims:
+            section = next(part for anchor, part in sections.items() if anchor == claim.slug or f'<span id="{claim.slug}"' in part)
+            cells = [cell for cell in EVIDENCE["cells"] if cell["claim"] == claim.slug]
+            assert section.count("<tr>") == len(cells) + 1, claim.slug
+            assert section.count("<math ") >= claim.test.body.count(".. math::"), claim.slug
+
+
+def test_a_changed_evidence_file_changes_the_page(book, copy, tmp_path):
+    """One digit of one case."""
+    evidence = json.loads(NEWEST.read_text())
+    cell = next(cell for cell in evidence["cells"] if cell["claim"] == "softmax-mean" and "digits" in cell)
+    cell["digits"] = 3.7
+    (copy / "evidence" / "newest.json").write_text(json.dumps(evidence))
+
+    made = build(copy, tmp_path / "out")
+
+    assert made.returncode == 0, made.stderr
+    assert f"to 3.7 digits or more (worst: {cell['case']})" in (tmp_path / "out" / "chapters" / "03.html").read_text()
+    assert "to 3.7 digits" not in (book / "chapters" / "03.html").read_text()
+
+
+def spoil(copy, name, old, new):
+    path = copy / name
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+CHAPTER = "tests/claims/test_03_softmax_is_multinomial_logistic_regression.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (CHAPTER, '"softmax-mean"', '"softmax-means"', "claims and evidence differ in softmax-mean, softmax-means"),
+        (CHAPTER, "Softmax outputs are the class probabilities of the multinomial logit.", "maybe", "does not begin with a sentence"),
+        (CHAPTER, r"\mu_k = \frac", r"\mu_k = \nonsense", "nonsense has no MathML"),
+        (CHAPTER, '"softmax-objective"', '"softmax-mean"', "the claim softmax-mean is there twice"),
+        ("docs/chapters/03.rst", ".. chapter:: test_03", ".. chapter:: test_33", "there is no chapter test_33"),
+        ("docs/chapters/03.rst", ".. chapter:: test_03", ".. comment: test_03", "is there 0 times, not once"),
+        ("docs/argument.rst", ".. cited:: S3", ".. cited:: S10", "no claim makes S10 executable"),
+        ("docs/index.md", "[the argument](argument.rst)", "[the argument](arguments.rst)", "arguments.rst"),
+    ],
+)
+def test_what_is_malformed_builds_no_book(copy, tmp_path, name, old, new, message):
+    """And the message says what is wrong."""
+    spoil(copy, name, old, new)
+
+    made = build(copy, tmp_path / "out")
+
+    assert made.returncode != 0
+    assert message in made.stderr
+
+
+def test_the_build_needs_neither_keras_nor_statsmodels(book, copy, tmp_path):
+    """It reads claims, and imports none: one that cannot be imported is in the book all the same."""
+    spoil(copy, CHAPTER, "import pytest\n", "import pytest\nimport no_such_module\n")
+
+    assert build(copy, tmp_path / "out").returncode == 0
