@@ -7,6 +7,7 @@ Claims, their evidence and the matrix as pages, out of tests/claims and evidence
 ``.. environments::``             where the claims were verified
 ``.. matrix::``                   claims x environments
 ``.. distances::``                how far from the truth each engine is
+``.. picture:: training-path``    a picture of `spec.report.pictures`
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from spec.report import gaps, matrix, page, source
+from spec.report import matrix, page, pictures, source
 from spec.report.matrix import MARKS, Environment, Matrix
 from spec.report.source import Chapter, Claim
 
@@ -219,6 +220,19 @@ class Environments(BookDirective):
         return self.rst(lines)
 
 
+class PictureDirective(BookDirective):
+    """``.. picture:: training-path``: inline, so that its ink is the page's."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        if self.arguments[0] not in pictures.PICTURES:
+            raise ExtensionError(f"{self.env.docname}: there is no picture {self.arguments[0]}; there are {', '.join(pictures.PICTURES)}.")
+        picture = pictures.PICTURES[self.arguments[0]]
+        drawn = picture.svg().replace(f'<style type="text/css">{pictures.STYLE}</style>', "")
+        return self.raw(f"<figure class='picture'>{drawn}<figcaption>{escape(picture.title)}.</figcaption></figure>")
+
+
 class MatrixDirective(BookDirective):
     """``.. matrix::``"""
 
@@ -309,6 +323,7 @@ def setup(app: Any) -> dict[str, Any]:
         "distances": Distances,
         "environments": Environments,
         "matrix": MatrixDirective,
+        "picture": PictureDirective,
     }.items():
         app.add_directive(name, directive)
     app.connect("env-purge-doc", _forget)

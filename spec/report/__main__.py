@@ -5,6 +5,8 @@ What became of the claims, where: ``python -m spec.report``.
     python -m spec.report table FILE ...       of other files
     python -m spec.report changed OLD NEW      what is different in another environment, given as two files
     python -m spec.report write                docs/versions.md, the table in README.md, and a badge for each environment
+    python -m spec.report pictures [FOLDER]    the pictures of the book, in docs/pictures or elsewhere
+    python -m spec.report measure              what the pictures show of engines, by fitting them: docs/pictures/measured.json
 """
 
 from __future__ import annotations
@@ -21,14 +23,27 @@ ROOT = Path(__file__).parents[2]
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 2 for evidence that cannot be read or compared."""
     parser = argparse.ArgumentParser(prog="python -m spec.report", description="What became of the claims, where.")
-    commands = parser.add_subparsers(dest="command", metavar="table | changed | write")
+    commands = parser.add_subparsers(dest="command", metavar="table | changed | write | pictures | measure")
     table = commands.add_parser("table", help="claims x environments, in the terminal (the default)")
     table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
     changed = commands.add_parser("changed", help="what is different in another environment")
     changed.add_argument("files", nargs=2, type=Path, metavar="FILE", help="the evidence of the old one, and of the new one")
     commands.add_parser("write", help="write docs/versions.md, the table in README.md and the badges")
+    drawn = commands.add_parser("pictures", help="write the pictures of the book")
+    drawn.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "pictures", help="default: docs/pictures")
+    commands.add_parser("measure", help="fit what the pictures show of engines")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "pictures":
+            from spec.report import pictures
+
+            print("\n".join(pictures.write(options.folder)))
+            return 0
+        if options.command == "measure":
+            from spec.report import measure
+
+            print(measure.write())
+            return 0
         if options.command == "changed":
             old, new = (matrix.Environment(record.read(path)) for path in options.files)
             lines = list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]

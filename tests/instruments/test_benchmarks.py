@@ -16,7 +16,8 @@ from tests.benchmarks.peers import PEERS, Keras, Statsmodels
 def fit(peer, seconds, distance=1e-9, group="cases", case="logistic, 1,000 x 8", **more):
     return {
         "group": group, "case": case, "n": 1000, "p": 8, "classes": 1, "peer": peer, "seconds": seconds, "share": 1.0,
-        "distance": distance, "standard_errors": True, "iterations": 4, "grown": 2**20, "data": 2**20, "floor": 0.01, **more,
+        "distance": distance, "standard_errors": True, "iterations": 4, "grown": 2**20, "data": 2**20, "floor": 0.01,
+        "passes": [[0.02, False], [0.02, False], [0.04, True]], **more,
     }  # fmt: skip
 
 
@@ -98,6 +99,7 @@ def test_the_page_and_the_tables_say_what_was_measured(tmp_path, capsys):
     assert "| logistic, 1,000 x 8 | 0.10 s | 0.20 | 0.05 | 2.50 |" in page
     assert "| rows | 1,000 | 10,000 | 0.10 s | 1.00 s | 10.0 | 1 MB | 1 MB |" in page
     assert "| glum | 50.0 ms | 0.5 | 1e-02 SE | yes | 4 | 1.2 | 1 MB |" in page
+    assert "| logistic, 1,000 x 8 | 2 x 0.020 s | 1 x 0.040 s | 0.020 s |" in page
     assert "1e-02 SE" in shown
 
 
