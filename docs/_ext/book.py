@@ -50,7 +50,9 @@ class Book:
         self.newest = next((e for e in self.matrix.environments if e.name == NEWEST), self.matrix.environments[-1])
         known = {claim["claim"] for claim in self.matrix.claims}
         if lacking := sorted(set(self.claims) ^ known):
-            raise ExtensionError(f"the book: claims and evidence differ in {', '.join(lacking)}. Run tox -m matrix, or at least tox -e newest.")
+            raise ExtensionError(
+                f"the book: claims and evidence differ in {', '.join(lacking)}. Run tox -m matrix, or at least tox -e newest."
+            )
 
     def chapter_of(self, slug: str) -> Chapter:
         return next(chapter for chapter in self.chapters.values() if any(claim.slug == slug for claim in chapter.claims))
@@ -62,7 +64,10 @@ class Book:
     def summary(self, slug: str) -> str:
         """In how many cases it holds, and the worst of them."""
         cells = self.cells(slug)
-        cases, held = {c["case"] for c in cells}, {c["case"] for c in cells} - {c["case"] for c in cells if c["outcome"] != "holds"}
+        cases, held = (
+            {c["case"] for c in cells},
+            {c["case"] for c in cells} - {c["case"] for c in cells if c["outcome"] != "holds"},
+        )
         refused = sum(self.newest.controls[slug].values())
         text = f"holds in {len(held)} of {len(cases)} case{'s' * (len(cases) != 1)}"
         measured = [cell for cell in cells if "digits" in cell]
@@ -134,14 +139,31 @@ class ChapterDirective(BookDirective):
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")
         yield from (f".. literalinclude:: {path}", f"   :lines: {claim.test.lines}", "   :language: python", "")
-        yield from (".. raw:: html", "", f"   <details class='evidence'><summary>{escape(self.book.summary(claim.slug))}</summary>", "")
+        yield from (
+            ".. raw:: html",
+            "",
+            f"   <details class='evidence'><summary>{escape(self.book.summary(claim.slug))}</summary>",
+            "",
+        )
         yield from indented(_evidence(self.book.cells(claim.slug)))
         yield from ("   </details>", "")
         if claim.controls:
             names = f"{len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
-            yield from (".. raw:: html", "", f"   <details class='controls'><summary>What is wrong is refused: {names}</summary>", "")
+            yield from (
+                ".. raw:: html",
+                "",
+                f"   <details class='controls'><summary>What is wrong is refused: {names}</summary>",
+                "",
+            )
             for control in claim.controls:
-                yield from (control.sentence, "", f".. literalinclude:: {path}", f"   :lines: {control.lines}", "   :language: python", "")
+                yield from (
+                    control.sentence,
+                    "",
+                    f".. literalinclude:: {path}",
+                    f"   :lines: {control.lines}",
+                    "   :language: python",
+                    "",
+                )
             yield from (".. raw:: html", "", "   </details>", "")
         yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
 
@@ -181,7 +203,16 @@ class Symptoms(BookDirective):
         for chapter in self.book.chapters.values():
             found = [claim for claim in chapter.claims if claim.symptom]
             if found:
-                lines += [chapter.title, "=" * 130, "", ".. list-table::", "   :header-rows: 1", "   :class: symptoms", "   :widths: 2 3", ""]
+                lines += [
+                    chapter.title,
+                    "=" * 130,
+                    "",
+                    ".. list-table::",
+                    "   :header-rows: 1",
+                    "   :class: symptoms",
+                    "   :widths: 2 3",
+                    "",
+                ]
                 lines += ["   * - You see", "     - because"]
                 for claim in found:
                     lines += [f"   * - {claim.symptom}", f"     - {claim.sentence} {ref(claim.slug)}"]
@@ -201,7 +232,17 @@ class Distances(BookDirective):
                     worst = min(found, key=lambda cell: cell["digits"])
                     far = max(cell["standard_errors"] for cell in found)
                     radius = max((cell["radius"] for cell in found if "radius" in cell), default=None)
-                    rows.append((ref(slug), engine, str(len(found)), f"{worst['digits']}", worst["case"], f"{far:.0e}", f"{radius:.0e}" if radius is not None else ""))
+                    rows.append(
+                        (
+                            ref(slug),
+                            engine,
+                            str(len(found)),
+                            f"{worst['digits']}",
+                            worst["case"],
+                            f"{far:.0e}",
+                            f"{radius:.0e}" if radius is not None else "",
+                        )
+                    )
         head = ("claim", "engine", "cases", "fewest digits", "of", "furthest (SE)", "widest proof (SE)")
         lines = [".. list-table::", "   :header-rows: 1", "   :class: wide", ""]
         for row in [head, *rows]:
@@ -227,7 +268,9 @@ class PictureDirective(BookDirective):
 
     def run(self) -> list[nodes.Node]:
         if self.arguments[0] not in pictures.PICTURES:
-            raise ExtensionError(f"{self.env.docname}: there is no picture {self.arguments[0]}; there are {', '.join(pictures.PICTURES)}.")
+            raise ExtensionError(
+                f"{self.env.docname}: there is no picture {self.arguments[0]}; there are {', '.join(pictures.PICTURES)}."
+            )
         picture = pictures.PICTURES[self.arguments[0]]
         drawn = picture.svg().replace(f'<style type="text/css">{pictures.STYLE}</style>', "")
         return self.raw(f"<figure class='picture'>{drawn}<figcaption>{escape(picture.title)}.</figcaption></figure>")
@@ -252,8 +295,14 @@ class MatrixDirective(BookDirective):
                 f"<code>{slug}</code></th>{cells}</tr>"
             )
         chapters = "".join(f"<option value='{c.number}'>{c.number} {escape(c.title)}</option>" for c in book.chapters.values())
-        backends = "".join(f"<option>{b}</option>" for b in dict.fromkeys(e.backend or "tensorflow" for e in book.matrix.environments))
-        outcomes = "".join(f"<option>{o}</option>" for o in MARKS if any(o == e.verdict(s) for e in book.matrix.environments for s in book.claims))
+        backends = "".join(
+            f"<option>{b}</option>" for b in dict.fromkeys(e.backend or "tensorflow" for e in book.matrix.environments)
+        )
+        outcomes = "".join(
+            f"<option>{o}</option>"
+            for o in MARKS
+            if any(o == e.verdict(s) for e in book.matrix.environments for s in book.claims)
+        )
         form = (
             "<form class='filters' hidden><label>Search <input type='search' name='text' placeholder='softmax'></label>"
             f"<label>Chapter <select name='chapter'><option value=''>all</option>{chapters}</select></label>"

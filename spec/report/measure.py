@@ -19,7 +19,7 @@ from spec.problems import Problem
 from spec.report.pictures import MEASURED
 
 SUBJECT, REFERENCE = "spec.engines.keras_engine:KerasEngine", "spec.engines.statsmodels_engine:StatsmodelsEngine"
-EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 300)
+EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 ADAM = Training(optimizer="adam", learning_rate=0.01, epochs=EPOCHS[-1])
 
 

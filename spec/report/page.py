@@ -10,7 +10,9 @@ from spec.report import gaps
 from spec.report.matrix import MARKS, Environment, Matrix, span
 from spec.report.terminal import LEGEND, title, total
 
-BEGIN, END = "<!-- the matrix: python -m spec.report write -->", "<!-- end of the matrix -->"
+MARKERS = {
+    what: (f"<!-- {what}: python -m spec.report write -->", f"<!-- end of {what} -->") for what in ("the claims", "the matrix")
+}
 GREEN, AMBER, RED = "#2e7d32", "#8a6100", "#b3261e"
 
 
@@ -33,13 +35,17 @@ def write(matrix: Matrix, root: Path) -> list[str]:
 def pages(matrix: Matrix, root: Path) -> dict[Path, str]:
     """Each page and its content."""
     readme = root / "README.md"
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{readme}: the lines {BEGIN!r} and {END!r} are gone; the table of environments stands between them.")
+    text = readme.read_text(encoding="utf-8")
+    for what, table in {"the claims": _claims(matrix), "the matrix": _summary(matrix)}.items():
+        begin, end = MARKERS[what]
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{readme}: the lines {begin!r} and {end!r} are gone; the table of {what} stands between them.")
+        text = f"{before}{begin}\n{table}\n{end}{after}"
     return {
         root / "docs" / "versions.md": "\n".join(_page(matrix)),
-        readme: f"{before}{BEGIN}\n{_summary(matrix)}\n{END}{after}",
+        readme: text,
         **{root / "docs" / "badges" / f"{e.name}.svg": badge(e) for e in matrix.environments},
     }
 
@@ -101,6 +107,28 @@ def _heading(matrix: Matrix, group: list[Environment]) -> str:
     """What tells a group from the others: Keras, its backend, statsmodels, and the numbers of its environments."""
     backend = "" if group[0].backend in ("", "tensorflow") else f" on {group[0].backend}"
     return f"Keras {span(group, 'keras')}{backend},<br>statsmodels {span(group, 'statsmodels')}<br>({matrix.numbers(group)})"
+
+
+def _claims(matrix: Matrix) -> str:
+    """A row for each claim, of the newest environment."""
+    newest = next((e for e in matrix.environments if e.name == "newest"), matrix.environments[-1])
+    worst: dict[str, float] = {}
+    for cell in newest.record["cells"]:
+        if "digits" in cell:
+            worst[cell["claim"]] = min(cell["digits"], worst.get(cell["claim"], 16.0))
+    lines = []
+    for chapter, claims in matrix.chapters:
+        lines += [
+            f"\n**[{title(chapter)}](tests/claims/{chapter})**\n",
+            "| claim | | holds in | refused | digits |",
+            "|---|---|--:|--:|--:|",
+        ]
+        for claim in claims:
+            slug, counts = claim["claim"], newest.outcomes(claim["claim"])
+            held, refused = f"{counts['holds']} of {sum(counts.values())}", newest.controls[slug]["refused"]
+            lines.append(f"| {claim['sentence']} | {claim['source']} | {held} | {refused} | {worst.get(slug, '')} |")
+    head = f"<details><summary>All {len(matrix.claims)} claims: in how many cases each holds, how many wrong answers it refused, and its worst digits</summary>"
+    return "\n".join([head, *lines, "\n</details>"])
 
 
 def _held(e: Environment) -> str:

@@ -91,7 +91,7 @@ def measured() -> dict[str, Any]:
 def _network(figure: Any) -> None:
     found = measured()["four-colours"]
     axes = figure.add_subplot()
-    axes.set(xlim=(-0.3, 10.4), ylim=(-1.6, 5.6), aspect="equal")
+    axes.set(xlim=(-0.6, 10.4), ylim=(-1.5, 5.6), aspect="equal")
     axes.axis("off")
     inputs = [(1.2, 4.6 - 1.15 * place) for place in range(4)]
     output, bias = (7.0, 2.3), (4.6, 5.0)
@@ -102,9 +102,20 @@ def _network(figure: Any) -> None:
             "", output, (x, y), arrowprops={"arrowstyle": "-|>", "color": hue, "lw": 2.2, "shrinkA": 17, "shrinkB": 21}, zorder=1
         )
         axes.plot(x, y, "o", ms=31, mfc=hue if name else "none", mec=hue, mew=2)
-        axes.text(x, y, "1" if not name else f"$x_{{{inputs.index((x, y)) + 1}}}$", ha="center", va="center", color="white" if name else INK)
-        at = 0.42 if name else 0.45
-        label = axes.text(x + at * (output[0] - x), y + at * (output[1] - y) + 0.2, f"{value:+.2f} ± {error:.2f}", ha="center", color=hue)
+        axes.text(
+            x,
+            y,
+            "1" if not name else f"$x_{{{inputs.index((x, y)) + 1}}}$",
+            ha="center",
+            va="center",
+            color="white" if name else INK,
+        )
+        angle = np.degrees(np.arctan2(output[1] - y, output[0] - x))
+        at = 0.36 if name else 0.5
+        label = axes.text(
+            x + at * (output[0] - x), y + at * (output[1] - y) + 0.08, f"{value:+.2f} ± {error:.2f}", color=hue, ha="center", va="bottom",
+            rotation=angle, rotation_mode="anchor",
+        )  # fmt: skip
         label.set_fontweight("bold")
         axes.text(x - 0.5, y, name, ha="right", va="center", color=hue) if name else axes.text(x + 0.5, y, "bias", va="center")
     axes.plot(*output, "o", ms=38, mfc=HUES["pink"], mec=HUES["pink"])
@@ -132,7 +143,14 @@ def _network_alt() -> str:
 
 # -- activations -----------------------------------------------------------------------------------------------------------------
 
-RANGES = {"inverse": (0.2, 4), "inverse-squared": (0.1, 4), "sqrt": (0, 3), "log-complement": (-3, -0.02), "power(0.5)": (0, 3)}
+RANGES = {
+    "inverse": (0.2, 4),
+    "inverse-squared": (0.1, 4),
+    "sqrt": (0, 3),
+    "log-complement": (-3, -0.02),
+    "power(0.5)": (0, 3),
+    "power(-0.5)": (0.3, 4),
+}
 
 
 def _activations(figure: Any) -> None:
@@ -145,7 +163,7 @@ def _activations(figure: Any) -> None:
         with np.errstate(all="ignore"):
             mu = np.where(inside, link.inverse(np.where(inside, eta, np.nan)), np.nan)
         panel.plot(eta, mu, color=HUES["blue"], lw=2)
-        panel.set_title(str(link), fontsize=10)
+        panel.set_title(str(link), fontsize=9)
         panel.set_ylim(*((-0.05, 1.05) if np.nanmax(mu) <= 1 and np.nanmin(mu) >= 0 else (None, min(np.nanmax(mu), 8))))
         panel.tick_params(labelsize=8)
     for panel in panels[len(shown) :]:
@@ -188,7 +206,10 @@ def _pairs() -> tuple[list[str], np.ndarray]:
     cells = _newest(_evidence()).record["cells"]
     names = [str(pair) for pair in PAIRS]
     found = {
-        (cell["case"], rung): cell["digits"] for rung in RUNGS for cell in cells if cell["claim"] == f"glm-{rung}" and "digits" in cell
+        (cell["case"], rung): cell["digits"]
+        for rung in RUNGS
+        for cell in cells
+        if cell["claim"] == f"glm-{rung}" and "digits" in cell
     }
     return names, np.array([[found.get((name, rung), np.nan) for rung in RUNGS] for name in names])
 
@@ -212,7 +233,11 @@ def _versions() -> tuple[list[str], list[str], np.ndarray]:
             if cell["outcome"] == "holds" and "digits" in cell:
                 row = files.index(where[cell["claim"]])
                 worst[row, column] = np.nanmin([worst[row, column], cell["digits"]])
-    return [f"{c.number} {c.path.stem[8:].replace('_', ' ')}"[:42] for c in chapters()], [e.name for e in merged.environments], worst
+    return (
+        [f"{c.number} {c.path.stem[8:].replace('_', ' ')}"[:42] for c in chapters()],
+        [e.name for e in merged.environments],
+        worst,
+    )
 
 
 def _over_versions(figure: Any) -> None:
@@ -269,10 +294,17 @@ def _path(figure: Any) -> None:
     for name, (hue, line) in PATHS.items():
         steps, distances = zip(*found["paths"][name])
         axes.plot(np.maximum(steps, 0.8), distances, line, color=HUES[hue], lw=2, marker="o" if len(steps) < 30 else None, ms=4)
-        axes.annotate(name, (max(steps[-1], 0.8), distances[-1]), (6, 0), textcoords="offset points", color=HUES[hue], va="center")
+        axes.annotate(
+            name, (max(steps[-1], 0.8), distances[-1]), (6, 0), textcoords="offset points", color=HUES[hue], va="center"
+        )
     axes.axhline(found["radius"], color=INK, lw=1, ls=":")
     axes.text(1, found["radius"] * 2, "radius of the proof", fontsize=9)
-    axes.set(xscale="log", yscale="log", xlabel="epochs or passes over the data", ylabel="distance from the proven optimum,\nin standard errors")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="epochs or passes over the data",
+        ylabel="distance from the proven optimum,\nin standard errors",
+    )
     axes.set_xlim(0.8, 3e4)
 
 
@@ -314,7 +346,9 @@ PICTURES = {
         Picture(
             "activations-and-links",
             "Activations are inverse links",
-            lambda: "Small graphs of each activation: identity a line, log an exponential, logit, probit, cloglog and others S-shaped between 0 and 1.",
+            lambda: (
+                "Small graphs of each activation: identity a line, log an exponential, logit, probit, cloglog and others S-shaped between 0 and 1."
+            ),
             (9, 6),
             _activations,
         ),

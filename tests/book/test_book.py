@@ -51,7 +51,7 @@ def test_nothing_is_fetched_from_elsewhere(book):
     """The book is read without a network: scripts, styles and pictures are its own."""
     for path in book.rglob("*.html"):
         for tag in path.read_text(encoding="utf-8").split("<"):
-            if tag.startswith(("script", "img", "link rel=\"stylesheet\"")):
+            if tag.startswith(("script", "img", 'link rel="stylesheet"')):
                 assert "//" not in tag.partition(">")[0].replace("http://www.w3.org", ""), f"{path.name}: <{tag[:100]}"
 
 
@@ -66,7 +66,9 @@ def test_every_claim_is_in_the_book_once_with_its_mathematics_and_its_evidence(b
         text = (book / "chapters" / f"{chapter.number:02d}.html").read_text(encoding="utf-8")
         sections = {part.split('"')[0]: part for part in text.split('<section id="')}
         for claim in chapter.claims:
-            section = next(part for anchor, part in sections.items() if anchor == claim.slug or f'<span id="{claim.slug}"' in part)
+            section = next(
+                part for anchor, part in sections.items() if anchor == claim.slug or f'<span id="{claim.slug}"' in part
+            )
             cells = [cell for cell in EVIDENCE["cells"] if cell["claim"] == claim.slug]
             assert section.count("<tr>") == len(cells) + 1, claim.slug
             assert section.count("<math ") >= claim.test.body.count(".. math::"), claim.slug
@@ -99,7 +101,12 @@ CHAPTER = "tests/claims/test_03_softmax_is_multinomial_logistic_regression.py"
     ("name", "old", "new", "message"),
     [
         (CHAPTER, '"softmax-mean"', '"softmax-means"', "claims and evidence differ in softmax-mean, softmax-means"),
-        (CHAPTER, "Softmax outputs are the class probabilities of the multinomial logit.", "maybe", "does not begin with a sentence"),
+        (
+            CHAPTER,
+            "Softmax outputs are the class probabilities of the multinomial logit.",
+            "maybe",
+            "does not begin with a sentence",
+        ),
         (CHAPTER, r"\mu_k = \frac", r"\mu_k = \nonsense", "nonsense has no MathML"),
         (CHAPTER, '"softmax-objective"', '"softmax-mean"', "the claim softmax-mean is there twice"),
         ("docs/chapters/03.rst", ".. chapter:: test_03", ".. chapter:: test_33", "there is no chapter test_33"),

@@ -10,7 +10,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 SCREENS = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 390, "height": 844}}
 
 
@@ -71,14 +78,28 @@ def test_every_page_is_whole(opened, book, screen, scheme):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), f"{name} is wider than the screen"
         if name.startswith("chapters/"):
             assert page.locator("h2").count() > 0, name
-        for box in page.evaluate("[...document.querySelectorAll('math')].map(m => m.getBoundingClientRect()).map(b => [b.width, b.height])")[:50]:
+        for box in page.evaluate(
+            "[...document.querySelectorAll('math')].map(m => m.getBoundingClientRect()).map(b => [b.width, b.height])"
+        )[:50]:
             assert box[0] > 3, name
             assert box[1] > 5, name
         page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "argument.html", "chapters/03.html", "matrix.html", "disagree.html", "glossary.html", "proof.html", "distances.html"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.html",
+        "argument.html",
+        "chapters/03.html",
+        "matrix.html",
+        "disagree.html",
+        "glossary.html",
+        "proof.html",
+        "distances.html",
+    ],
+)
 def test_a_page_is_accessible(opened, name, scheme):
     """As axe-core sees it: contrast, names, headings, tables, keyboard."""
     page, _ = opened(name, color_scheme=scheme)

@@ -144,7 +144,8 @@ def test_the_terminal_says_environments_marks_gaps_and_the_count_of_cells():
 def test_the_pages_say_the_same(tmp_path):
     """docs/versions.md, the table between the two lines of README.md, and the badges; written where they differ."""
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    places = [f"{begin}\nold\n{end}\n" for begin, end in page.MARKERS.values()]
+    readme.write_text(f"before\n{''.join(places)}after\n")
     merged = matrix.merge([NEW, OLD])
 
     assert sorted(page.write(merged, tmp_path)) == [
@@ -167,7 +168,7 @@ def test_the_pages_say_the_same(tmp_path):
 def test_a_readme_without_the_two_lines_is_refused(tmp_path):
     """What stands between them is replaced, so they must be there."""
     (tmp_path / "README.md").write_text("nothing\n")
-    with pytest.raises(ValueError, match="are gone; the table of environments stands between them"):
+    with pytest.raises(ValueError, match="are gone; the table of the claims stands between them"):
         page.write(matrix.merge([OLD]), tmp_path)
 
 
