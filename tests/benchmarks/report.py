@@ -170,11 +170,11 @@ A pass computes the loss and its gradient by the network, and Pearson's X^2; som
 
 {markdown(profile(fits))}
 
-A fit cannot be faster than its passes. Those with a link that is not canonical (gamma-log, probit) need more of them: the expected
-information is not the Hessian, so a step leaves a share of the distance and not its square. `Logit` and `Probit` of statsmodels
-do Newton's steps in NumPy, and are the fastest that statsmodels has; with hundreds of columns and few rows one information costs
-as much as dozens of gradients, which is where `lbfgs`, without standard errors, is ahead. Fits of a few rows cost milliseconds
-that are spent in Python: the calls of TensorFlow, and the threads.
+A fit cannot be faster than its passes. Those with a link that is not canonical (gamma-log, probit) need more of them: the
+expected information is not the Hessian, so a step leaves a share of the distance and not its square. `Logit` and `Probit` of
+statsmodels do Newton's steps in NumPy, and are the fastest that statsmodels has; with hundreds of columns and few rows one
+information costs as much as dozens of gradients, which is where `lbfgs`, without standard errors, is ahead. Fits of a few rows
+cost milliseconds that are spent in Python: the calls of TensorFlow, and the threads.
 
 ## As data grow
 
