@@ -216,7 +216,7 @@ def plot(fits: list[Fit], path: Path) -> None:
                     )
             ticks = sorted({fit[axis] for fit in fits if fit["group"] == group})
             panel.set(xscale="log", yscale="log", xlabel=name, title=titles[group])
-            panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            panel.set_xticks(ticks, [f"{tick:,}".replace(",000,000", "M").replace(",000", "k") for tick in ticks])
             panel.xaxis.set_minor_locator(ticker.NullLocator())
             panel.grid(color=INK, alpha=0.25, linewidth=0.6)
             panel.spines[["top", "right"]].set_visible(False)
