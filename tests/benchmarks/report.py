@@ -170,11 +170,11 @@ A pass computes the loss and its gradient by the network, and Pearson's X^2; som
 
 {markdown(profile(fits))}
 
-A fit cannot be faster than its passes. Those with a link that is not canonical (gamma-log, probit) need more of them: the expected
-information is not the Hessian, so a step leaves a share of the distance and not its square. `Logit` and `Probit` of statsmodels
-do Newton's steps in NumPy, and are the fastest that statsmodels has; with hundreds of columns and few rows one information costs
-as much as dozens of gradients, which is where `lbfgs`, without standard errors, is ahead. Fits of a few rows cost milliseconds
-that are spent in Python: the calls of TensorFlow, and the threads.
+A fit cannot be faster than its passes. Those with a link that is not canonical (gamma-log, probit) need more of them: the
+expected information is not the Hessian, so a step leaves a share of the distance and not its square. `Logit` and `Probit` of
+statsmodels do Newton's steps in NumPy, and are the fastest that statsmodels has; with hundreds of columns and few rows one
+information costs as much as dozens of gradients, which is where `lbfgs`, without standard errors, is ahead. Fits of a few rows
+cost milliseconds that are spent in Python: the calls of TensorFlow, and the threads.
 
 ## As data grow
 
@@ -216,7 +216,7 @@ def plot(fits: list[Fit], path: Path) -> None:
                     )
             ticks = sorted({fit[axis] for fit in fits if fit["group"] == group})
             panel.set(xscale="log", yscale="log", xlabel=name, title=titles[group])
-            panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            panel.set_xticks(ticks, [f"{tick:,}".replace(",000,000", "M").replace(",000", "k") for tick in ticks])
             panel.xaxis.set_minor_locator(ticker.NullLocator())
             panel.grid(color=INK, alpha=0.25, linewidth=0.6)
             panel.spines[["top", "right"]].set_visible(False)
