@@ -10,7 +10,7 @@ from spec import __version__  # noqa: E402
 
 project = "A network without a hidden layer is a generalized linear model"
 author = "the contributors"
-copyright = "the contributors; MIT licence"  # noqa: A001
+copyright = "the contributors; MIT licence"
 version = release = __version__
 
 extensions = ["myst_parser", "book", "mathml"]

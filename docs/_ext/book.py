@@ -25,7 +25,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.report import matrix, page, pictures, source
 from spec.report.matrix import MARKS, Environment, Matrix
-from spec.report.source import Chapter, Claim
+from spec.report.source import Chapter, Claim, Test
 
 NEWEST = "newest"
 SIGNS = {"holds": "✓", "known gap": "g", "declined": "–", "precondition failed": "P", "error": "E", "fails": "✗"}
@@ -138,7 +138,7 @@ class ChapterDirective(BookDirective):
         if claim.symptom:
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")
-        yield from (f".. literalinclude:: {path}", f"   :lines: {claim.test.lines}", "   :language: python", "")
+        yield from _code(path, claim.test)
         yield from (
             ".. raw:: html",
             "",
@@ -148,24 +148,21 @@ class ChapterDirective(BookDirective):
         yield from indented(_evidence(self.book.cells(claim.slug)))
         yield from ("   </details>", "")
         if claim.controls:
-            names = f"{len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
-            yield from (
-                ".. raw:: html",
-                "",
-                f"   <details class='controls'><summary>What is wrong is refused: {names}</summary>",
-                "",
+            yield from _folded(
+                "controls", f"What is wrong is refused: {len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
             )
             for control in claim.controls:
-                yield from (
-                    control.sentence,
-                    "",
-                    f".. literalinclude:: {path}",
-                    f"   :lines: {control.lines}",
-                    "   :language: python",
-                    "",
-                )
+                yield from (control.sentence, "", *_code(path, control))
             yield from (".. raw:: html", "", "   </details>", "")
         yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
+
+
+def _folded(kind: str, summary: str) -> Iterator[str]:
+    yield from (".. raw:: html", "", f"   <details class='{kind}'><summary>{escape(summary)}</summary>", "")
+
+
+def _code(path: str, test: Test) -> Iterator[str]:
+    yield from (f".. literalinclude:: {path}", f"   :lines: {test.lines}", "   :language: python", "")
 
 
 def _evidence(cells: list[dict[str, Any]]) -> str:
@@ -175,7 +172,8 @@ def _evidence(cells: list[dict[str, Any]]) -> str:
     used = [key for key in head if any(key in cell for cell in cells)]
     rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell.get(key, '')))}</td>" for key in used) + "</tr>" for cell in cells)
     heads = "".join(f"<th scope='col'>{head[key]}</th>" for key in used)
-    return f"<div class='wide' tabindex='0'><table class='docutils'><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
+    table = f"<table class='docutils'><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>"
+    return f"<div class='wide' tabindex='0'>{table}</div>"
 
 
 class Cited(BookDirective):
@@ -224,30 +222,29 @@ class Distances(BookDirective):
     """``.. distances::``: of the claims about the optimum, the worst of each engine."""
 
     def run(self) -> list[nodes.Node]:
-        rows = []
-        for slug, claim in self.book.claims.items():
-            for engine in dict.fromkeys(cell["engine"] for cell in self.book.cells(slug)):
-                found = [c for c in self.book.cells(slug) if c["engine"] == engine and "standard_errors" in c and "digits" in c]
-                if found and slug.endswith("optimum"):
-                    worst = min(found, key=lambda cell: cell["digits"])
-                    far = max(cell["standard_errors"] for cell in found)
-                    radius = max((cell["radius"] for cell in found if "radius" in cell), default=None)
-                    rows.append(
-                        (
-                            ref(slug),
-                            engine,
-                            str(len(found)),
-                            f"{worst['digits']}",
-                            worst["case"],
-                            f"{far:.0e}",
-                            f"{radius:.0e}" if radius is not None else "",
-                        )
-                    )
+        rows = [row for slug in self.book.claims if slug.endswith("optimum") for row in self._rows(slug)]
         head = ("claim", "engine", "cases", "fewest digits", "of", "furthest (SE)", "widest proof (SE)")
         lines = [".. list-table::", "   :header-rows: 1", "   :class: wide", ""]
         for row in [head, *rows]:
             lines += [f"   {'* -' if not number else '  -'} {cell}" for number, cell in enumerate(row)]
         return self.rst(lines)
+
+    def _rows(self, slug: str) -> Iterator[tuple[str, ...]]:
+        cells = [cell for cell in self.book.cells(slug) if "standard_errors" in cell and "digits" in cell]
+        for engine in dict.fromkeys(cell["engine"] for cell in cells):
+            found = [cell for cell in cells if cell["engine"] == engine]
+            worst = min(found, key=lambda cell: cell["digits"])
+            far = f"{max(cell['standard_errors'] for cell in found):.0e}"
+            radii = [cell["radius"] for cell in found if "radius" in cell]
+            yield (
+                ref(slug),
+                engine,
+                str(len(found)),
+                str(worst["digits"]),
+                worst["case"],
+                far,
+                f"{max(radii):.0e}" if radii else "",
+            )
 
 
 class Environments(BookDirective):
@@ -282,7 +279,8 @@ class MatrixDirective(BookDirective):
     def run(self) -> list[nodes.Node]:
         book = self.book
         heads = "".join(
-            f"<th scope='col' data-backend='{e.backend or 'tensorflow'}' title='{escape(e.libraries)}'><span>{escape(e.name)}</span></th>"
+            f"<th scope='col' data-backend='{e.backend or 'tensorflow'}' title='{escape(e.libraries)}'>"
+            f"<span>{escape(e.name)}</span></th>"
             for e in book.matrix.environments
         )
         rows = []
@@ -295,14 +293,10 @@ class MatrixDirective(BookDirective):
                 f"<code>{slug}</code></th>{cells}</tr>"
             )
         chapters = "".join(f"<option value='{c.number}'>{c.number} {escape(c.title)}</option>" for c in book.chapters.values())
-        backends = "".join(
-            f"<option>{b}</option>" for b in dict.fromkeys(e.backend or "tensorflow" for e in book.matrix.environments)
-        )
-        outcomes = "".join(
-            f"<option>{o}</option>"
-            for o in MARKS
-            if any(o == e.verdict(s) for e in book.matrix.environments for s in book.claims)
-        )
+        found = book.matrix.environments
+        backends = "".join(f"<option>{name}</option>" for name in dict.fromkeys(e.backend or "tensorflow" for e in found))
+        met = {e.verdict(slug) for e in found for slug in book.claims}
+        outcomes = "".join(f"<option>{outcome}</option>" for outcome in MARKS if outcome in met)
         form = (
             "<form class='filters' hidden><label>Search <input type='search' name='text' placeholder='softmax'></label>"
             f"<label>Chapter <select name='chapter'><option value=''>all</option>{chapters}</select></label>"
@@ -313,8 +307,9 @@ class MatrixDirective(BookDirective):
         )
         caption = f"{len(book.claims)} claims in {len(book.matrix.environments)} environments, the oldest first."
         table = (
-            f"<div class='wide matrix' tabindex='0' role='region' aria-label='Claims and environments'><table id='the-matrix'>"
-            f"<caption>{caption}</caption><thead><tr><th scope='col'>claim</th>{heads}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
+            "<div class='wide matrix' tabindex='0' role='region' aria-label='Claims and environments'><table id='the-matrix'>"
+            f"<caption>{caption}</caption><thead><tr><th scope='col'>claim</th>{heads}</tr></thead>\n"
+            f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
         dialog = "<dialog id='the-cell' aria-labelledby='the-cell-title'></dialog>"
         script = f"<script id='the-evidence' type='application/json'>{_details(book)}</script>"

@@ -127,8 +127,8 @@ def _claims(matrix: Matrix) -> str:
             slug, counts = claim["claim"], newest.outcomes(claim["claim"])
             held, refused = f"{counts['holds']} of {sum(counts.values())}", newest.controls[slug]["refused"]
             lines.append(f"| {claim['sentence']} | {claim['source']} | {held} | {refused} | {worst.get(slug, '')} |")
-    head = f"<details><summary>All {len(matrix.claims)} claims: in how many cases each holds, how many wrong answers it refused, and its worst digits</summary>"
-    return "\n".join([head, *lines, "\n</details>"])
+    what = "in how many cases each holds, how many wrong answers it refused, and its worst digits"
+    return "\n".join([f"<details><summary>All {len(matrix.claims)} claims: {what}</summary>", *lines, "\n</details>"])
 
 
 def _held(e: Environment) -> str:

@@ -76,7 +76,8 @@ def _look() -> Any:
         "axes.spines.right": False,
         "axes.linewidth": 0.8,
     }
-    with pyplot.rc_context(look):
+    settings: Any = look
+    with pyplot.rc_context(settings):
         yield pyplot
 
 
@@ -85,7 +86,7 @@ def measured() -> dict[str, Any]:
     return json.loads(MEASURED.read_text(encoding="utf-8"))
 
 
-# -- the network of the answer -------------------------------------------------------------------------------------------------
+# -- the network of the answer ------------------------------------------------------------------------------------------------
 
 
 def _network(figure: Any) -> None:
@@ -113,8 +114,8 @@ def _network(figure: Any) -> None:
         angle = np.degrees(np.arctan2(output[1] - y, output[0] - x))
         at = 0.36 if name else 0.5
         label = axes.text(
-            x + at * (output[0] - x), y + at * (output[1] - y) + 0.08, f"{value:+.2f} ± {error:.2f}", color=hue, ha="center", va="bottom",
-            rotation=angle, rotation_mode="anchor",
+            x + at * (output[0] - x), y + at * (output[1] - y) + 0.08, f"{value:+.2f} ± {error:.2f}", color=hue,
+            ha="center", va="bottom", rotation=angle, rotation_mode="anchor",
         )  # fmt: skip
         label.set_fontweight("bold")
         axes.text(x - 0.5, y, name, ha="right", va="center", color=hue) if name else axes.text(x + 0.5, y, "bias", va="center")
@@ -135,13 +136,14 @@ def _network_alt() -> str:
     found = measured()["four-colours"]
     said = ", ".join(f"{name} {value:+.2f}" for name, (value, _) in zip(HUES, found["coefficients"]))
     return (
-        "Four input neurons, blue, red, purple and grey, each with an arrow of its colour to one pink output neuron with a sigmoid; a bias "
-        f"in the colour of the text. On the arrows the fitted coefficients with their standard errors: {said}, bias {found['intercept'][0]:+.2f}. "
+        "Four input neurons, blue, red, purple and grey, each with an arrow of its colour to one pink output neuron with a sigmoid; "
+        "a bias in the colour of the text. On the arrows the fitted coefficients with their standard errors: "
+        f"{said}, bias {found['intercept'][0]:+.2f}. "
         "Below, the same as an equation: the log-odds are the bias plus the coefficients times the colours."
     )
 
 
-# -- activations -----------------------------------------------------------------------------------------------------------------
+# -- activations --------------------------------------------------------------------------------------------------------------
 
 RANGES = {
     "inverse": (0.2, 4),
@@ -172,7 +174,7 @@ def _activations(figure: Any) -> None:
     figure.supylabel("mean μ = h(η), the activation")
 
 
-# -- heat maps of digits ------------------------------------------------------------------------------------------------------------
+# -- heat maps of digits ------------------------------------------------------------------------------------------------------
 
 
 def _heat(figure: Any, values: np.ndarray, rows: list[str], columns: list[str], label: str, written: bool = True) -> None:
@@ -248,8 +250,9 @@ def _over_versions(figure: Any) -> None:
 def _versions_alt() -> str:
     rows, columns, values = _versions()
     return (
-        f"A heat map of {len(rows)} chapters by {len(columns)} environments, from the oldest to the newest: the digits of the worst case of "
-        f"each that holds, {np.nanmin(values):.0f} to {np.nanmax(values):.0f}. Rows are of nearly one colour: digits hang on the problem, not on the version."
+        f"A heat map of {len(rows)} chapters by {len(columns)} environments, from the oldest to the newest: the digits of the worst "
+        f"case of each that holds, {np.nanmin(values):.0f} to {np.nanmax(values):.0f}. Rows are of nearly one colour: digits hang on "
+        "the problem, not on the version."
     )
 
 
@@ -261,7 +264,7 @@ def _newest(merged: Matrix) -> Any:
     return next((e for e in merged.environments if e.name == "newest"), merged.environments[-1])
 
 
-# -- what was measured ---------------------------------------------------------------------------------------------------------------
+# -- what was measured --------------------------------------------------------------------------------------------------------
 
 
 def _agreement(figure: Any) -> None:
@@ -280,8 +283,8 @@ def _agreement_alt() -> str:
     found = measured()["agreement"]
     far = max(abs(row["network"] - row["model"]) / row["error"] for row in found)
     return (
-        f"{len(found)} weights of networks against the coefficients of statsmodels, with standard errors: all lie on the diagonal. "
-        f"Below, their differences in standard errors, on a logarithmic scale: none is larger than {far:.0e}."
+        f"{len(found)} weights of networks against the coefficients of statsmodels, with standard errors: all lie on the "
+        f"diagonal. Below, their differences in standard errors, on a logarithmic scale: none is larger than {far:.0e}."
     )
 
 
@@ -312,8 +315,8 @@ def _path_alt() -> str:
     found = measured()["training"]
     ends = ", ".join(f"{name} at {path[-1][1]:.0e} after {path[-1][0]}" for name, path in found["paths"].items())
     return (
-        f"Distance from the proven optimum in standard errors against passes over the data, both logarithmic. Training ends: {ends}. "
-        f"A dotted line at {found['radius']:.0e} is what the proof leaves open."
+        f"Distance from the proven optimum in standard errors against passes over the data, both logarithmic. "
+        f"Training ends: {ends}. A dotted line at {found['radius']:.0e} is what the proof leaves open."
     )
 
 
@@ -334,8 +337,8 @@ def _softmax_alt() -> str:
     found = [np.array(values) for values in measured()["softmax"].values()]
     apart = np.abs(found[1] - found[2]).max()
     return (
-        "Three heat maps of 32 inputs by 16 classes: the weights that training from random ones ended at, the same less those of class 0, and "
-        f"the coefficients of statsmodels' MNLogit. The first differs, the second and third are alike, to {apart:.0e}."
+        "Three heat maps of 32 inputs by 16 classes: the weights that training from zero ends at, the same less those of class 0, "
+        f"and the coefficients of statsmodels' MNLogit. The first differs, the second and third are alike, to {apart:.0e}."
     )
 
 

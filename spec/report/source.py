@@ -16,7 +16,7 @@ CLAIMS = ROOT / "tests" / "claims"
 
 @dataclass(frozen=True)
 class Test:
-    """A test function: its docstring's first line and the rest; and its lines in the file, with decorators and without docstring."""
+    """A test function: its docstring's first line and the rest; its lines in the file, decorators included, docstring not."""
 
     name: str
     sentence: str

@@ -1,4 +1,4 @@
-"""In a real browser: every page, narrow and wide, light and dark; the matrix sorted, filtered and opened, and plain without scripts."""
+"""In a real browser: every page, narrow and wide, light and dark; the matrix sorted, filtered, opened, and without scripts."""
 
 import functools
 import http.server
@@ -39,7 +39,7 @@ def browser():
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert path, "no chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield playwright.chromium.launch(executable_path=path, args=QUIET.split())
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_every_page_is_whole(opened, book, screen, scheme):
 )
 def test_a_page_is_accessible(opened, name, scheme):
     """As axe-core sees it: contrast, names, headings, tables, keyboard."""
-    page, _ = opened(name, color_scheme=scheme)
+    page, _ = opened(f"{name}.html", color_scheme=scheme)
 
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
 
