@@ -17,9 +17,9 @@ document.addEventListener("DOMContentLoaded", () => {
   form.hidden = false;
 
   // -- sorting: a button in each heading; by outcome, worst first, then back to reading order
-  const order = new Map(evidence.outcomes.map((outcome, place) => [outcome, place]));
+  const worstFirst = ["fails", "error", "precondition failed", "known gap", "declined", "holds"];
   const value = (row, column) =>
-    column === 0 ? row.cells[0].textContent : -order.get(row.cells[column].querySelector("abbr").title);
+    column === 0 ? row.cells[0].textContent : worstFirst.indexOf(row.cells[column].querySelector("abbr").title);
   const sort = (column) => {
     const was = heads[column].getAttribute("aria-sort");
     heads.forEach((head) => head.removeAttribute("aria-sort"));

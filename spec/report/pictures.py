@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,8 @@ def _network_alt() -> str:
     found = measured()["four-colours"]
     said = ", ".join(f"{name} {value:+.2f}" for name, (value, _) in zip(HUES, found["coefficients"]))
     return (
-        "Four input neurons, blue, red, purple and grey, each with an arrow of its colour to one pink output neuron with a sigmoid; "
-        "a bias in the colour of the text. On the arrows the fitted coefficients with their standard errors: "
+        "Four input neurons, blue, red, purple and grey, each with an arrow of its colour to one pink output neuron with a "
+        "sigmoid; a bias in the colour of the text. On the arrows the fitted coefficients with their standard errors: "
         f"{said}, bias {found['intercept'][0]:+.2f}. "
         "Below, the same as an equation: the log-odds are the bias plus the coefficients times the colours."
     )
@@ -250,12 +251,13 @@ def _over_versions(figure: Any) -> None:
 def _versions_alt() -> str:
     rows, columns, values = _versions()
     return (
-        f"A heat map of {len(rows)} chapters by {len(columns)} environments, from the oldest to the newest: the digits of the worst "
-        f"case of each that holds, {np.nanmin(values):.0f} to {np.nanmax(values):.0f}. Rows are of nearly one colour: digits hang on "
-        "the problem, not on the version."
+        f"A heat map of {len(rows)} chapters by {len(columns)} environments, from the oldest to the newest: the digits of the "
+        f"worst case of each that holds, {np.nanmin(values):.0f} to {np.nanmax(values):.0f}. Rows are of nearly one colour: "
+        "digits hang on the problem, not on the version."
     )
 
 
+@cache
 def _evidence() -> Matrix:
     return matrix.load(page.evidence(ROOT))
 
@@ -337,8 +339,8 @@ def _softmax_alt() -> str:
     found = [np.array(values) for values in measured()["softmax"].values()]
     apart = np.abs(found[1] - found[2]).max()
     return (
-        "Three heat maps of 32 inputs by 16 classes: the weights that training from zero ends at, the same less those of class 0, "
-        f"and the coefficients of statsmodels' MNLogit. The first differs, the second and third are alike, to {apart:.0e}."
+        "Three heat maps of 32 inputs by 16 classes: the weights that training from zero ends at, the same less those of class "
+        f"0, and the coefficients of statsmodels' MNLogit. The first differs, the second and third are alike, to {apart:.0e}."
     )
 
 
@@ -350,7 +352,8 @@ PICTURES = {
             "activations-and-links",
             "Activations are inverse links",
             lambda: (
-                "Small graphs of each activation: identity a line, log an exponential, logit, probit, cloglog and others S-shaped between 0 and 1."
+                "Small graphs of the activation of each link: of the identity a line, of the log an exponential; of logit, "
+                "probit, cauchit, cloglog and loglog curves shaped like an S between 0 and 1."
             ),
             (9, 6),
             _activations,

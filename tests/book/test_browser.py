@@ -32,6 +32,7 @@ def site(book):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def browser():
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert path, "no chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=QUIET.split())
+        yield playwright.chromium.launch(executable_path=path, args=list(QUIET))
 
 
 @pytest.fixture
