@@ -15,7 +15,7 @@ from spec.passes import Pass
 def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[Callable[[Pass], None], Callable[[int], None]]]:
     """What to tell of each pass, and of the rows done in it: of ``total``, where known. On stderr, if not elsewhere."""
     columns = (TextColumn("pass {task.fields[number]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[says]}"))
-    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+    with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total, number=1, says="")
 
         def told(state: Pass) -> None:
