@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spec import problems
+from spec import problems, scoring
 from spec.engines.engine import Recipe, Training, load
 from spec.evidence.agreement import proven_optimum
 from spec.model import PAIRS, Params
@@ -35,6 +35,7 @@ def measure() -> dict[str, Any]:
         "four-colours": {"intercept": _rounded(values[0], 6), "coefficients": [_rounded(row, 6) for row in values[1:]]},
         "agreement": [row for pair in PAIRS for row in _agreement(problems.get(str(pair)), keras, statsmodels)],
         "training": _training(colours, keras),
+        "enclosure": _enclosure(problems.get("logistic-1-column"), keras),
         "softmax": _softmax(softmax, keras.fit(softmax).params, statsmodels.fit(softmax).params),
     }
 
@@ -71,6 +72,30 @@ def _training(problem: Problem, keras: Any) -> dict[str, Any]:
             break
     paths["gradient and information"] = steps
     return {"paths": paths, "radius": float(f"{(optimum.radius / optimum.standard_errors).max():.1g}")}
+
+
+def _enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
+    """Of a model with two parameters: the log-likelihood about its optimum, and the lengths of its proof, in standard errors."""
+    optimum, fit = proven_optimum(problem), keras.fit(problem)
+    steps = np.linspace(-3, 3, 25)
+    best = scoring.kernel(problem, optimum.params)
+
+    def lost(*steps: float) -> float:
+        free = problem.free(optimum.params) + np.array(steps)[:, None] * optimum.standard_errors
+        return scoring.kernel(problem, problem.params(free)) - best
+
+    lengths = {
+        "box": optimum.box,
+        "image": optimum.box * optimum.contraction,
+        "answer": (optimum.distance(fit.params) / optimum.standard_errors).max(),
+        "rounding": (np.spacing(np.abs(optimum.centre)) / optimum.standard_errors).max(),
+        "radius": (optimum.radius / optimum.standard_errors).max(),
+    }
+    return {
+        "steps": _rounded(steps, 4),
+        "lost": [[float(f"{lost(x, y):.4g}") for x in steps] for y in steps],
+        "lengths": {name: float(f"{length:.1g}") for name, length in lengths.items()},
+    }
 
 
 def _softmax(problem: Problem, mine: Params, theirs: Params) -> dict[str, Any]:

@@ -344,6 +344,46 @@ def _softmax_alt() -> str:
     )
 
 
+LENGTHS = {
+    "box": ("the box in which it is the only one", "grey"),
+    "image": ("what Newton's map makes of the box", "purple"),
+    "answer": ("the network's distance from the optimum", "red"),
+    "rounding": ("from a double to the next", "blue"),
+    "radius": ("what the proof leaves open", "pink"),
+}
+
+
+def _enclosure(figure: Any) -> None:
+    found = measured()["enclosure"]
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    steps = np.array(found["steps"])
+    contours = left.contour(
+        steps, steps, found["lost"], levels=[-4.5, -2, -0.5], colors=HUES["blue"], linewidths=1.5, linestyles="solid"
+    )
+    left.clabel(contours, fmt={-4.5: "3", -2: "2", -0.5: "1"}, fontsize=9)
+    left.plot(0, 0, "o", color=HUES["pink"], ms=7)
+    left.set(xlabel="intercept, in standard errors", ylabel="coefficient, in standard errors", aspect="equal")
+    left.set_title("Where the optimum is", fontsize=10)
+    for name, (text, hue) in LENGTHS.items():
+        length = found["lengths"][name]
+        right.plot([0, 1], [length, length], color=HUES[hue], lw=3)
+        beside = {"rounding": "bottom", "answer": "top"}.get(name, "center")  # the two lie next to each other
+        right.text(1.1, length, f"{length:.0e}  {text}", va=beside, color=HUES[hue])
+    right.set(yscale="log", ylim=(1e-25, 1), xlim=(0, 8), xticks=[], ylabel="standard errors")
+    right.spines["bottom"].set_visible(False)
+    right.set_title("How exactly that is known", fontsize=10)
+
+
+def _enclosure_alt() -> str:
+    lengths = measured()["enclosure"]["lengths"]
+    return (
+        "Left, the contours of a log-likelihood in intercept and coefficient, 1, 2 and 3 standard errors about its optimum. Right, "
+        "lengths on a logarithmic scale, in standard errors: "
+        + ", ".join(f"{text} {lengths[name]:.0e}" for name, (text, _) in LENGTHS.items())
+        + "."
+    )
+
+
 PICTURES = {
     picture.name: picture
     for picture in (
@@ -362,6 +402,7 @@ PICTURES = {
         Picture("digits-over-versions", "Digits, over versions", _versions_alt, (10.5, 5.6), _over_versions),
         Picture("agreement", "Networks and models agree", _agreement_alt, (6.6, 6.4), _agreement),
         Picture("training-path", "The way to the optimum", _path_alt, (8.2, 4.6), _path),
+        Picture("enclosure", "A proof by enclosure, of one column", _enclosure_alt, (9.4, 4.4), _enclosure),
         Picture("softmax-beside-mnlogit", "Softmax beside MNLogit", _softmax_alt, (9, 4.8), _softmax),
     )
 }

@@ -62,6 +62,16 @@ def test_the_softmax_weights_shown_are_those_of_both():
         assert np.array(SAID["softmax"][name]) == pytest.approx(np.array(values), abs=1e-9)
 
 
+def test_the_lengths_of_the_proof_are_those_shown():
+    """But for the network's own distance, which hangs on the processor."""
+    found = measure._enclosure(problems.get("logistic-1-column"), load(measure.SUBJECT))
+
+    assert np.array(SAID["enclosure"]["lost"]) == pytest.approx(np.array(found["lost"]), rel=1e-3, abs=1e-9)
+    assert found["lengths"].pop("answer") < 1e-12
+    for name, length in found["lengths"].items():
+        assert SAID["enclosure"]["lengths"][name] == pytest.approx(length, rel=0.5), name
+
+
 def test_training_falls_as_it_is_shown(monkeypatch):
     """The first epochs of Adam, and every pass of the fit."""
     monkeypatch.setattr(measure, "EPOCHS", (1, 2, 5))
