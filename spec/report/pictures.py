@@ -377,8 +377,8 @@ def _enclosure(figure: Any) -> None:
 def _enclosure_alt() -> str:
     lengths = measured()["enclosure"]["lengths"]
     return (
-        "Left, the contours of a log-likelihood in intercept and coefficient, 1, 2 and 3 standard errors about its optimum. Right, "
-        "lengths on a logarithmic scale, in standard errors: "
+        "Left, the contours of a log-likelihood in intercept and coefficient, 1, 2 and 3 standard errors about its optimum. "
+        "Right, lengths on a logarithmic scale, in standard errors: "
         + ", ".join(f"{text} {lengths[name]:.0e}" for name, (text, _) in LENGTHS.items())
         + "."
     )
