@@ -128,7 +128,24 @@ class ChapterDirective(BookDirective):
         lines = [chapter.text, ""]
         for claim in chapter.claims:
             lines += self._claim(chapter, claim)
-        return self.rst(lines)
+        return self.rst([*lines, *self._try_it(chapter)])
+
+    def _try_it(self, chapter: Chapter) -> Iterator[str]:
+        name = f"{chapter.path.stem.removeprefix('test_')}.py"
+        if not (Path(self.env.srcdir) / "try_it" / name).exists():
+            raise ExtensionError(f"{self.env.docname}: the chapter has no example: docs/try_it/{name}.")
+        yield from ("Try it", "=" * 130, "")
+        yield from (
+            "The shortest code that shows it. It runs as it stands, and opens as a notebook where ``# %%`` begins a cell:",
+            "",
+        )
+        yield from (
+            f":download:`{name} </try_it/{name}>`.",
+            "",
+            f".. literalinclude:: /try_it/{name}",
+            "   :language: python",
+            "",
+        )
 
     def _claim(self, chapter: Chapter, claim: Claim) -> Iterator[str]:
         path = f"/../tests/claims/{chapter.path.name}"

@@ -125,6 +125,16 @@ def test_what_is_malformed_builds_no_book(copy, tmp_path, name, old, new, messag
     assert message in made.stderr
 
 
+def test_a_chapter_without_an_example_builds_no_book(copy, tmp_path):
+    """Each has one to try."""
+    (copy / "docs" / "try_it" / "02_no_hidden_layer.py").unlink()
+
+    made = build(copy, tmp_path / "out")
+
+    assert made.returncode != 0
+    assert "the chapter has no example: docs/try_it/02_no_hidden_layer.py" in made.stderr
+
+
 def test_the_build_needs_neither_keras_nor_statsmodels(book, copy, tmp_path):
     """It reads claims, and imports none: one that cannot be imported is in the book all the same."""
     spoil(copy, CHAPTER, "import pytest\n", "import pytest\nimport no_such_module\n")
