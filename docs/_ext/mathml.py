@@ -3,6 +3,7 @@
 import html
 import re
 
+from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.errors import ExtensionError
 
@@ -25,7 +26,7 @@ def visit(self, node):
     except Exception as error:
         raise ExtensionError(f"{node.source}:{node.line}: no mathematics: {error}") from error
     self.body.append(f'<div class="math">{found}</div>' if node.tagname == "math_block" else found)
-    raise __import__("docutils.nodes").nodes.SkipNode
+    raise nodes.SkipNode
 
 
 def setup(app):
