@@ -25,8 +25,8 @@ class Claim:
 
     @property
     def worst(self) -> dict[str, Any] | None:
-        """The measurement with the fewest digits."""
-        return min(self.measurements, key=lambda m: m["digits"], default=None)
+        """The measurement with the fewest digits as shown; of equal ones the first by name, whichever process was sooner."""
+        return min(self.measurements, key=lambda m: (round(m["digits"], 1), m["problem"]), default=None)
 
     @property
     def holds(self) -> bool:

@@ -65,6 +65,14 @@ def test_the_worst_evidence_is_the_one_with_the_fewest_digits():
     assert table.evidence(claim) == ("14.2 (≥ 12.0)", "two")
 
 
+def test_of_two_that_are_equally_bad_the_first_by_name_is_told():
+    """As shown they are equal: which process was sooner must not choose."""
+    one, two = report(measured=[(14.21, 12.0, "one")]), report(measured=[(14.19, 12.0, "two")])
+
+    for reports in ([one, two], [two, one]):
+        assert table.evidence(*table.collect(reports).values()) == ("14.2 (≥ 12.0)", "one")
+
+
 def test_claims_come_in_reading_order_and_set_up_and_tear_down_count_once():
     """Whatever the order of the reports; a test that passed its set-up is not two cases; an error in it is one."""
     reports = [
