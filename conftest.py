@@ -37,6 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--evidence", type=Path, metavar="ENVIRONMENT.json", help="write what came of each case of each claim to this file"
     )
     group.addoption(
+        "--report", type=Path, metavar="FILE.html", help="write this run as a page that stands alone, to keep or attach"
+    )
+    group.addoption(
         "--known-gaps", type=Path, metavar="FILE.toml", help="where engines are known to depart (default: spec/known_gaps.toml)"
     )
 
@@ -54,6 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from spec.report.recorder import Recorder
 
         config.pluginmanager.register(Recorder(config.getoption("--evidence"), config, config.stash[GAPS]))
+    if config.getoption("--report") is not None and not hasattr(config, "workerinput"):
+        from spec.report.html import Reporter
+
+        config.pluginmanager.register(Reporter(config.getoption("--report"), config))
     if getattr(config.option, "numprocesses", None):  # with -n an option that names no engine is said here, not by each process
         for option in ("--subject", "--reference"):
             if config.getoption(option) != DEFAULTS[option]:

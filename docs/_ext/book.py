@@ -286,8 +286,7 @@ class PictureDirective(BookDirective):
                 f"{self.env.docname}: there is no picture {self.arguments[0]}; there are {', '.join(pictures.PICTURES)}."
             )
         picture = pictures.PICTURES[self.arguments[0]]
-        drawn = picture.svg().replace(f'<style type="text/css">{pictures.STYLE}</style>', "")
-        return self.raw(f"<figure class='picture'>{drawn}<figcaption>{escape(picture.title)}.</figcaption></figure>")
+        return self.raw(f"<figure class='picture'>{picture.inline()}<figcaption>{escape(picture.title)}.</figcaption></figure>")
 
 
 class MatrixDirective(BookDirective):

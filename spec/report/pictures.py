@@ -41,6 +41,10 @@ class Picture:
     size: tuple[float, float]
     draw: Callable[[Any], None]
 
+    def inline(self) -> str:
+        """An element ``<svg>`` whose ink is that of the page it stands in."""
+        return self.svg().replace(f'<style type="text/css">{STYLE}</style>', "")
+
     def svg(self) -> str:
         """An element ``<svg>`` that stands in a page or alone."""
         with _look() as pyplot:
@@ -198,15 +202,27 @@ def _heat(figure: Any, values: np.ndarray, rows: list[str], columns: list[str], 
 RUNGS = ("mean", "objective", "gradient", "curvature", "optimum")
 
 
-def _over_pairs(figure: Any) -> None:
-    rows, values = _pairs()
-    _heat(figure, values, rows, list(RUNGS), "correct digits (worst case)")
+def over_pairs(cells: Callable[[], list[dict[str, Any]]]) -> Picture:
+    """Families and links by rungs of the ladder, of the cells of a run."""
+
+    def draw(figure: Any) -> None:
+        rows, values = _pairs(cells())
+        _heat(figure, values, rows, list(RUNGS), "correct digits (worst case)")
+
+    def alt() -> str:
+        names, values = _pairs(cells())
+        row, column = np.unravel_index(np.nanargmin(values), values.shape)
+        return (
+            f"A heat map: {len(names)} pairs of family and link by five rungs of the ladder, each with its correct digits, from "
+            f"{np.nanmin(values):.0f} ({names[row]}, {RUNGS[column]}) to {np.nanmax(values):.0f}."
+        )
+
+    return Picture("digits-over-pairs", "Digits, over families and links", alt, (6.4, 7.6), draw)
 
 
-def _pairs() -> tuple[list[str], np.ndarray]:
+def _pairs(cells: list[dict[str, Any]]) -> tuple[list[str], np.ndarray]:
     from spec.model import PAIRS
 
-    cells = _newest(_evidence()).record["cells"]
     names = [str(pair) for pair in PAIRS]
     found = {
         (cell["case"], rung): cell["digits"]
@@ -215,15 +231,6 @@ def _pairs() -> tuple[list[str], np.ndarray]:
         if cell["claim"] == f"glm-{rung}" and "digits" in cell
     }
     return names, np.array([[found.get((name, rung), np.nan) for rung in RUNGS] for name in names])
-
-
-def _pairs_alt() -> str:
-    names, values = _pairs()
-    row, column = np.unravel_index(np.nanargmin(values), values.shape)
-    return (
-        f"A heat map: {len(names)} pairs of family and link by five rungs of the ladder, each with its correct digits, from "
-        f"{np.nanmin(values):.0f} ({names[row]}, {RUNGS[column]}) to {np.nanmax(values):.0f}."
-    )
 
 
 def _versions() -> tuple[list[str], list[str], np.ndarray]:
@@ -398,7 +405,7 @@ PICTURES = {
             (9, 6),
             _activations,
         ),
-        Picture("digits-over-pairs", "Digits, over families and links", _pairs_alt, (6.4, 7.6), _over_pairs),
+        over_pairs(lambda: _newest(_evidence()).record["cells"]),
         Picture("digits-over-versions", "Digits, over versions", _versions_alt, (10.5, 5.6), _over_versions),
         Picture("agreement", "Networks and models agree", _agreement_alt, (6.6, 6.4), _agreement),
         Picture("training-path", "The way to the optimum", _path_alt, (8.2, 4.6), _path),

@@ -25,9 +25,7 @@ Record = dict[str, Any]
 
 def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
     """The record of a complete run, from pytest's reports: each case of a claim as its cells, each control counted."""
-    told = [(dict(report.user_properties), report) for report in reports]
-    told = [(p, report) for p, report in told if "case" in p and (report.when == "call" or report.outcome != "passed")]
-    told.sort(key=lambda pair: (*pair[0]["case"]["place"], pair[0]["case"]["id"]))
+    told = in_reading_order(reports)
     claims = {
         p["case"]["slug"]: {
             "claim": p["case"]["slug"],
@@ -40,27 +38,35 @@ def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
         for p, _ in told
         if p["case"]["kind"] == "claim"
     }
-    cells: list[dict[str, Any]] = []
     for properties, report in told:
-        case, name = properties["case"], outcome(report)
+        case = properties["case"]
         claim = claims[case["slug"]]
         if case["kind"] == "claim":
             claim["cases"] += 1
-            cells += _cells(properties, name, _why(report, properties))
         else:
-            claim["controls"][CONTROLS.get(name, "accepted")] += 1
+            claim["controls"][CONTROLS.get(outcome(report), "accepted")] += 1
     return {
         "format": FORMAT,
         **environment,
         "expected": sum(c["cases"] for c in claims.values()),
         "claims": list(claims.values()),
-        "cells": cells,
+        "cells": [cell for properties, report in told for cell in cells(properties, report)],
     }
 
 
-def _cells(properties: dict[str, Any], name: str, why: str) -> Iterator[dict[str, Any]]:
-    """A cell for each engine that was measured; one without figures where nothing was."""
+def in_reading_order(reports: Iterable[Any]) -> list[tuple[dict[str, Any], Any]]:
+    """Of each case and control that came to its call, or to grief before, its properties and its report."""
+    told = [(dict(report.user_properties), report) for report in reports]
+    told = [(p, report) for p, report in told if "case" in p and (report.when == "call" or report.outcome != "passed")]
+    return sorted(told, key=lambda pair: (*pair[0]["case"]["place"], pair[0]["case"]["id"]))
+
+
+def cells(properties: dict[str, Any], report: Any) -> Iterator[dict[str, Any]]:
+    """Of a case of a claim a cell for each engine that was measured; one without figures where nothing was."""
     case, subject = properties["case"], properties["judged"]
+    if case["kind"] != "claim":
+        return
+    why = _why(report, properties)
     measured: dict[str, list[dict[str, Any]]] = {}
     for measurement in properties.get("measurements", ()):
         measured.setdefault(measurement["engine"] or subject, []).append(measurement)
@@ -69,7 +75,7 @@ def _cells(properties: dict[str, Any], name: str, why: str) -> Iterator[dict[str
             "claim": case["slug"],
             "case": case["id"],
             "engine": engine,
-            "outcome": name,
+            "outcome": outcome(report),
             **_figures(found),
             **({"why": why} if why else {}),
         }
@@ -90,7 +96,7 @@ def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _why(report: Any, properties: dict[str, Any]) -> str:
-    """The reason of what is neither held nor refuted: a line."""
+    """The reason of what did not simply hold: a line."""
     if hasattr(report, "wasxfail"):
         return str(report.wasxfail)
     if report.outcome == "skipped":
@@ -112,11 +118,16 @@ def text(record: Record) -> str:
 
 def write(path: Path, record: Record) -> None:
     """Whole, or not at all: a run that is killed leaves the old file as it was."""
+    replace(path, text(record))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file in one step, and its folder if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text(record))
+            file.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

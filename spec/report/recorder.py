@@ -1,4 +1,4 @@
-"""A pytest plugin: at the end of a complete run of the claims it writes their evidence."""
+"""pytest plugins that listen to a run; one of them writes the evidence at the end of a complete run of the claims."""
 
 from __future__ import annotations
 
@@ -21,25 +21,14 @@ PARTIAL = {
 }
 
 
-class Recorder:
-    """
-    Keeps what is collected and reported, and writes it once nothing is missing.
+class Listener:
+    """Keeps what is collected and the last word on each test, in one process or in many."""
 
-    Raises `pytest.UsageError` before the run for one that cannot become evidence.
-    """
-
-    def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
-        self.path, self.config, self.gaps = path, config, gaps
-        self.chapters = {p.name for p in (config.rootpath / "tests" / "claims").glob("test_*.py")}
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
         self.collected: set[str] = set()
         self.reports: dict[str, Any] = {}
         self.said = ""
-        if path.suffix != ".json" or path.is_dir():
-            raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
-        if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:
-            raise pytest.UsageError(
-                f"--evidence is of all claims, and {', '.join(options)} leaves some out: drop one of the two."
-            )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.collected.update(item.nodeid for item in session.items)
@@ -49,10 +38,45 @@ class Recorder:
         self.collected.update(ids)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """The last word on each test: a failure in its set-up or its call, or what its call came to."""
+        """The first failure, in its set-up, its call or its tear-down, or what its call came to."""
         before = self.reports.get(report.nodeid)
-        if before is None or (before.outcome == "passed" and report.when != "teardown"):
+        if before is None or (before.outcome == "passed" and (report.when != "teardown" or report.failed)):
             self.reports[report.nodeid] = report
+
+    @property
+    def engines(self) -> dict[str, Description]:
+        """Those that were asked, by role, the subject first."""
+        described = {o: e for report in self.cases for o, e in dict(report.user_properties)["engines"].items()}
+        return {
+            option.lstrip("-"): Description(**described[option]) for option in ("--subject", "--reference") if option in described
+        }
+
+    @property
+    def cases(self) -> list[Any]:
+        """What was reported of claims and controls; of a process that died no case is told."""
+        return [report for report in self.reports.values() if "case" in dict(report.user_properties)]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.write_line(self.said, red=self.said.startswith("no"), bold=True)
+
+
+class Recorder(Listener):
+    """
+    Writes the evidence once nothing is missing.
+
+    Raises `pytest.UsageError` before the run for one that cannot become evidence.
+    """
+
+    def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
+        super().__init__(config)
+        self.path, self.gaps = path, gaps
+        self.chapters = {p.name for p in (config.rootpath / "tests" / "claims").glob("test_*.py")}
+        if path.suffix != ".json" or path.is_dir():
+            raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
+        if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:
+            raise pytest.UsageError(
+                f"--evidence is of all claims, and {', '.join(options)} leaves some out: drop one of the two."
+            )
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -60,20 +84,20 @@ class Recorder:
             self.said = f"no evidence written: {fault}"
             session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
             return
-        described = environment.describe(self.path.stem, self.config.getoption("--seed"), self._engines())
-        record.write(self.path, record.build(described, self._cases()))
+        described = environment.describe(self.path.stem, self.config.getoption("--seed"), self.engines)
+        record.write(self.path, record.build(described, self.cases))
         self.said = f"evidence written to {self.path}"
 
     def _fault(self, exitstatus: int) -> str:
         """Why this run is no evidence of all the claims; empty if it is."""
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return "the run did not come to its end"
-        told = {report.nodeid for report in self._cases()}  # of a process that died no case is told
+        told = {report.nodeid for report in self.cases}
         if missing := {test for test in self.collected - told if test.startswith("tests/claims/")}:
             return f"{len(missing)} tests were collected and never came to an end, {min(missing)} among them"
-        if absent := self.chapters - {dict(r.user_properties)["case"]["place"][0] for r in self._cases()}:
+        if absent := self.chapters - {dict(r.user_properties)["case"]["place"][0] for r in self.cases}:
             return f"nothing ran of {', '.join(sorted(absent))}"
-        if silent := {"subject", "reference"} - set(self._engines()):
+        if silent := {"subject", "reference"} - set(self.engines):
             return f"no case came as far as to ask the {' nor the '.join(sorted(silent))}"
         strict = self.config.getoption("--seed") == SEED
         if unmet := [str(gap) for gap in self.gaps if strict and self._lies_here(gap) and not self._met(gap)]:
@@ -81,21 +105,8 @@ class Recorder:
         return ""
 
     def _lies_here(self, gap: Gap) -> bool:
-        return any(gap.lies_with(engine) for engine in self._engines().values())
+        return any(gap.lies_with(engine) for engine in self.engines.values())
 
     def _met(self, gap: Gap) -> bool:
-        cases = [dict(report.user_properties)["case"] for report in self._cases() if hasattr(report, "wasxfail")]
+        cases = [dict(report.user_properties)["case"] for report in self.cases if hasattr(report, "wasxfail")]
         return any(gap.covers(case["kind"], case["slug"], case["id"]) for case in cases)
-
-    def _engines(self) -> dict[str, Description]:
-        """By role, the subject first."""
-        described = {o: e for report in self._cases() for o, e in dict(report.user_properties)["engines"].items()}
-        return {
-            option.lstrip("-"): Description(**described[option]) for option in ("--subject", "--reference") if option in described
-        }
-
-    def _cases(self) -> list[Any]:
-        return [report for report in self.reports.values() if "case" in dict(report.user_properties)]
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.write_line(self.said, red=self.said.startswith("no"), bold=True)

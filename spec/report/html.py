@@ -1,0 +1,183 @@
+"""
+A run as one page, to keep or to attach to an issue: ``pytest --report report.html``.
+
+It stands alone: nothing is fetched and nothing is scripted, pictures are in it, and all that tests and libraries said is
+escaped. Of any run: of some chapters, of one that fails, of one that is broken off, which it says.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spec.report import environment, record, run_pictures, table
+from spec.report.matrix import WORST_FIRST
+from spec.report.recorder import Listener
+from spec.report.terminal import title
+
+NEEDS = ("jinja2", "matplotlib")
+WORDS = {"holds": "held", "fails": "failed", "precondition failed": "failed a precondition", "error": "broke",
+         "declined": "declined", "known gap": "in a known gap"}  # fmt: skip
+FAULTS = ("fails", "precondition failed", "error")
+
+
+class Reporter(Listener):
+    """Writes the page when the run ends, however it ends. Raises `pytest.UsageError` before a run that could not write it."""
+
+    def __init__(self, path: Path, config: pytest.Config) -> None:
+        super().__init__(config)
+        self.path = path if path.is_absolute() else config.invocation_params.dir / path
+        self.broken: list[Any] = []
+        self.began = datetime.now(timezone.utc)
+        if fault := _unfit(self.path):
+            raise pytest.UsageError(f"--report {path}: {fault}")
+        if absent := [name for name in NEEDS if find_spec(name) is None]:
+            raise pytest.UsageError(f"--report needs {' and '.join(absent)}: pip install {' '.join(absent)}")
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.broken.append(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if not self.reports and not self.broken:
+            self.said = "no report written: no test ran"
+            return
+        try:
+            record.replace(self.path, self.render(exitstatus))
+        except Exception as error:  # whatever is wrong with the page, the table in the terminal is not lost for it
+            self.said = f"no report written to {self.path}: {type(error).__name__}: {error}"
+            session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+        else:
+            self.said = f"report written to {self.path}"
+
+    def render(self, exitstatus: int) -> str:
+        """The page."""
+        from jinja2 import Environment, StrictUndefined
+
+        template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
+        made = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+        return made.from_string(template).render(self._said(exitstatus))
+
+    def _said(self, exitstatus: int) -> dict[str, Any]:
+        """What the page shows: by the names in its template."""
+        told = record.in_reading_order(self.reports.values())
+        claims = table.collect(self.reports.values())
+        ended = [report for report in self.reports.values() if report.when != "setup" or report.outcome != "passed"]
+        cells = [cell for properties, report in told for cell in record.cells(properties, report)]
+        places = {properties["case"]["slug"]: properties["case"]["place"][0] for properties, _ in told}
+        chapters = {slug: title(place) for slug, place in places.items()}
+        cases = Counter(outcome for claim in claims.values() for outcome in Counter(claim.outcomes).elements())
+        controls = Counter(record.CONTROLS.get(table.outcome(r), "accepted") for p, r in told if p["case"]["kind"] == "control")
+        others = Counter(table.outcome(report) for report in ended if "case" not in dict(report.user_properties))
+        return {
+            "chapters": [
+                (chapter, [_claim(claims[slug], cells) for slug in slugs])
+                for chapter, slugs in groupby(claims, key=chapters.__getitem__)
+            ],
+            "claims": claims,
+            "held": sum(claim.holds for claim in claims.values()),
+            "counts": [_count("case", cases), _count("answer that is wrong on purpose", controls), _count("other test", others)],
+            "faults": [*map(_collection, self.broken), *(_fault(report) for report in ended if table.outcome(report) in FAULTS)],
+            "gaps": list(_gaps(told)),
+            "cut_off": _cut_off(exitstatus, self.collected - {report.nodeid for report in ended}),
+            "pictures": list(run_pictures.of(cells, chapters)),
+            "engines": self.engines,
+            "run": environment.describe("", self.config.getoption("--seed"), self.engines),
+            "command": shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+            "began": f"{self.began:%Y-%m-%d %H:%M} UTC",
+            "seconds": (datetime.now(timezone.utc) - self.began).total_seconds(),
+        }
+
+
+def _unfit(path: Path) -> str:
+    """Why no page can be written there; empty if one can."""
+    if path.suffix not in (".html", ".htm"):
+        return "name a file that ends in .html."
+    if path.is_dir():
+        return "that is a folder: name a file in it."
+    there = next(parent for parent in path.parents if parent.exists())
+    if not there.is_dir():
+        return f"{there} is a file, and no folder to write in."
+    if not os.access(path if path.exists() else there, os.W_OK):
+        return f"{path if path.exists() else there} may not be written by you: name another place."
+    return ""
+
+
+def _count(what: str, found: Counter[str]) -> str:
+    """In words; empty if there were none."""
+    said = ", ".join(f"{count} {WORDS.get(name, name)}" for name, count in found.items())
+    plural = what.replace(" that is", "s that are") if " that is" in what else f"{what}s"
+    return f"{found.total()} {what if found.total() == 1 else plural}: {said}." if found else ""
+
+
+def _claim(claim: table.Claim, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table, and what came of each case."""
+    mine = [cell for cell in cells if cell["claim"] == claim.slug]
+    head = {"case": "case", "engine": "engine", "outcome": "outcome", "digits": "digits", "required": "required",
+            "standard_errors": "from the optimum (SE)", "radius": "radius of the proof (SE)", "why": "why"}  # fmt: skip
+    used = [key for key in head if any(cell.get(key, "") != "" for cell in mine)]
+    digits, problem = table.evidence(claim)
+    return {
+        "claim": claim,
+        "mark": table.mark(claim),
+        "held": table.held(claim).split("\n"),
+        "refused": table.refused(claim),
+        "digits": digits,
+        "problem": problem,
+        "head": [head[key] for key in used],
+        "cases": [[cell.get(key, "") for key in used] for cell in mine],
+        "worst": "fails" if claim.accepted else next((o for o in WORST_FIRST if claim.outcomes[o]), "declined"),
+    }
+
+
+def _fault(report: Any) -> dict[str, Any]:
+    """What failed: its name, its claim, and all that was said of it."""
+    properties = dict(report.user_properties)
+    case, outcome = properties.get("case", {}), table.outcome(report)
+    if case.get("kind") == "control":
+        outcome = "accepts what is wrong" if outcome == "fails" else outcome
+    return {
+        "name": report.nodeid,
+        "outcome": outcome,
+        "claim": f"{case['slug']}[{case['id']}]".removesuffix("[]") if case else "",
+        "sentence": case.get("sentence", ""),
+        "why": properties.get("why", ""),
+        "said": report.longreprtext,
+        "sections": [(title, text) for title, text in report.sections if text.strip()],
+    }
+
+
+def _collection(report: Any) -> dict[str, Any]:
+    """A file that could not be read."""
+    said = {"said": report.longreprtext, "sections": []}
+    return {"name": report.nodeid, "outcome": "could not be collected", "claim": "", "sentence": "", "why": "", **said}
+
+
+def _gaps(told: list[tuple[dict[str, Any], Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Each cause of known gaps, and the cases that depart for it."""
+    found: dict[str, list[str]] = {}
+    for properties, report in told:
+        if hasattr(report, "wasxfail"):
+            case = properties["case"]
+            name = f"{case['slug']}[{case['id']}]".removesuffix("[]")
+            found.setdefault(report.wasxfail, []).append(name if case["kind"] == "claim" else f"a control of {name}")
+    yield from found.items()
+
+
+def _cut_off(exitstatus: int, missing: set[str]) -> str:
+    """That the run did not come to its end, and what is missing of it; empty if it did."""
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not missing:
+        return ""
+    if not missing:
+        return "The run was broken off."
+    return f"The run was broken off: {len(missing)} of its tests never came to an end, {min(missing)} among them."
