@@ -25,8 +25,16 @@ from spec.report.recorder import Listener
 from spec.report.terminal import title
 
 NEEDS = ("jinja2", "matplotlib")
-WORDS = {"holds": "held", "fails": "failed", "precondition failed": "failed a precondition", "error": "broke",
-         "declined": "declined", "known gap": "in a known gap"}  # fmt: skip
+WORDS = {
+    "refused": "refused",
+    "accepted": "accepted",
+    "holds": "held",
+    "fails": "failed",
+    "precondition failed": "failed a precondition",
+    "error": "broke",
+    "declined": "declined",
+    "known gap": "in a known gap",
+}
 FAULTS = ("fails", "precondition failed", "error")
 
 
@@ -115,7 +123,7 @@ def _unfit(path: Path) -> str:
 
 def _count(what: str, found: Counter[str]) -> str:
     """In words; empty if there were none."""
-    said = ", ".join(f"{count} {WORDS.get(name, name)}" for name, count in found.items())
+    said = ", ".join(f"{found[name]} {word}" for name, word in WORDS.items() if found[name])
     plural = what.replace(" that is", "s that are") if " that is" in what else f"{what}s"
     return f"{found.total()} {what if found.total() == 1 else plural}: {said}." if found else ""
 

@@ -1,0 +1,165 @@
+"""The page of a run: what stands on it, that it stands alone, and when it is written."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.instruments.conftest import CHAPTER, GAPS
+
+
+class Page(HTMLParser):
+    """Its words, its tags, and whether each that is opened is closed."""
+
+    VOID = ("meta", "br", "path", "use", "image")
+
+    def __init__(self, path):
+        super().__init__()
+        self.words, self.tags, self.open = "", [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words = f"{self.words} {' '.join(data.split())}".replace("  ", " ")
+
+
+def test_a_run_is_a_page(project, tmp_path):
+    """Claims, answers, failures with what was said and the line that runs them again, the environment; nothing left open."""
+    path = tmp_path / "pages" / "report.html"
+    status, said = project("--report", str(path))
+    page = Page(path)
+
+    assert status == 1
+    assert f"report written to {path}" in said
+    assert not page.open
+    assert "1 of 4 claims hold" in page.words  # a control of another is accepted
+    assert "8 cases: 3 held, 2 failed, 1 failed a precondition, 1 broke, 1 declined." in page.words
+    for text in (
+        "A fit is the optimum.",
+        "one is not two",
+        "no such thing",
+        "the rank is short",
+        "declined by Formulas: it cannot",
+    ):
+        assert text in page.words
+    assert "pytest 'tests/claims/test_01_a.py::test_wrong[assertion]' --subject tests.instruments.outside:Formulas" in page.words
+    assert re.search(r"specification \d.*Python 3.*libraries numpy", page.words)
+    assert sum(tag == "svg" for tag, _ in page.tags) == 2
+    assert all(attributes["aria-label"] for tag, attributes in page.tags if tag == "svg")
+
+
+def test_it_stands_alone(project, tmp_path):
+    """No script, and nothing that is fetched: a link to a library is followed by the reader, or not."""
+    path = tmp_path / "report.html"
+    project("--report", str(path))
+    page = Page(path)
+
+    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe", "img")]
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href"):
+            if tag != "a" and name in attributes:
+                assert attributes[name].startswith(("#", "data:")), (tag, attributes)
+
+
+def test_the_words_of_tests_and_libraries_are_words(project, tmp_path):
+    """Whatever they contain."""
+    path = tmp_path / "report.html"
+    project("--report", str(path), chapter=CHAPTER.replace("one is not two", "<script>alert('<b>')</script> & so on"))
+
+    assert "<script>" not in path.read_text()
+    assert "<script>alert('<b>')</script> & so on" in Page(path).words
+
+
+def test_known_gaps_are_on_it_with_their_cause(project, tmp_path):
+    path = tmp_path / "report.html"
+    status, _ = project("--report", str(path), gaps=GAPS)
+    page = Page(path)
+
+    assert status == 0
+    assert "One is not two." in page.words
+    assert "wrong[assertion]" in page.words
+    assert "a control of fits[accepted]" in page.words
+    assert "What does not hold" not in page.words
+
+
+def test_two_processes_write_what_one_writes(project, tmp_path):
+    """But for the time and the command."""
+    pages = [tmp_path / f"{name}.html" for name in "ab"]
+    project("--report", str(pages[0]))
+    project("--report", str(pages[1]), "-n", "2")
+    one, two = (re.findall(r'<tr class="claim".*?</tr>|<svg.*?</svg>', path.read_text(), re.DOTALL) for path in pages)
+
+    assert len(one) > 4
+    assert one == two
+
+
+def test_a_part_is_a_report(project, tmp_path):
+    """Of what ran, and of no more."""
+    path = tmp_path / "report.html"
+    status, _ = project("--report", str(path), "-k", "fits or mathematics", "-m", "claim")
+
+    assert status == 0
+    assert "2 of 2 claims hold" in Page(path).words
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("raise KeyboardInterrupt", []), ("pytest.exit('enough')", []), ("import os; os._exit(3)", ["-n", "2"])],
+    ids=["interrupted", "ended", "a process dies"],
+)
+def test_a_run_that_is_cut_off_says_so(project, tmp_path, fault, options):
+    """Or that a process died, as a failure."""
+    path = tmp_path / "report.html"
+    project(
+        "--report",
+        str(path),
+        *options,
+        chapter=CHAPTER.replace("one is not two", "x").replace("    assert 1 == 1", f"    {fault}"),
+    )
+    words = Page(path).words
+
+    assert ("crashed" in words) if options else ("The run was broken off: 1 of its tests never came to an end" in words)
+    assert "A fit is the optimum." in words
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(project, tmp_path):
+    path = tmp_path / "report.html"
+    _, said = project("--report", str(path), chapter="import no_such_module")
+
+    assert path.exists(), said
+    assert "could not be collected" in Page(path).words
+    assert "no_such_module" in Page(path).words
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("report.txt", "name a file that ends in .html"),
+        ("report", "name a file that ends in .html"),
+        ("folder.html", "that is a folder: name a file in it"),
+        ("file/report.html", "is a file, and no folder to write in"),
+    ],
+)
+def test_a_place_where_no_page_can_be_is_refused_before_the_run(project, tmp_path, name, why):
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "file").touch()
+    status, said = project("--report", str(tmp_path / name))
+
+    assert status == 4
+    assert why in said
+    assert "passed" not in said
+
+
+def test_where_nothing_runs_no_page_is_written(project, tmp_path):
+    _, said = project("--report", str(tmp_path / "report.html"), "--collect-only")
+
+    assert "no report written: no test ran" in said
+    assert not (tmp_path / "report.html").exists()
