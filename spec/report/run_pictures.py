@@ -10,7 +10,7 @@ import numpy as np
 from spec.report.pictures import HUES, INK, Picture, over_pairs
 
 Cells = list[dict[str, Any]]
-SCALE = (1e-40, 1e6)  # of the distances: what is beyond stands at its end
+SCALE = (1e-30, 1e3)  # of the distances: what is beyond stands at its end
 
 
 def of(cells: Cells, chapters: dict[str, str]) -> Iterator[Picture]:
@@ -72,7 +72,7 @@ def _distances(cells: Cells) -> Picture:
         return (
             f"The distance of {len(cells)} fits from the proven optimum, in standard errors, on a logarithmic scale; the "
             f"furthest is {furthest['standard_errors']:.0e} ({furthest['engine']}, {furthest['case'] or furthest['claim']}). "
-            f"Below each the radius of the ball that encloses the optimum, {max(cell['radius'] for cell in cells):.0e} at most."
+            f"Below each the radius of the ball that encloses the optimum, {max(cell['radius'] for cell in cells):.0e} at most. What is beyond the scale stands at its end."
         )
 
     return Picture("run-distances", "How far from the proven optimum", alt, (8.6, 4.4), draw)
