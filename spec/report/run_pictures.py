@@ -72,7 +72,8 @@ def _distances(cells: Cells) -> Picture:
         return (
             f"The distance of {len(cells)} fits from the proven optimum, in standard errors, on a logarithmic scale; the "
             f"furthest is {furthest['standard_errors']:.0e} ({furthest['engine']}, {furthest['case'] or furthest['claim']}). "
-            f"Below each the radius of the ball that encloses the optimum, {max(cell['radius'] for cell in cells):.0e} at most. What is beyond the scale stands at its end."
+            f"Below each the radius of the ball that encloses the optimum, {max(cell['radius'] for cell in cells):.0e} at most. "
+            "What is beyond the scale stands at its end."
         )
 
     return Picture("run-distances", "How far from the proven optimum", alt, (8.6, 4.4), draw)
