@@ -361,6 +361,24 @@ def _details(book: Book) -> str:
     return json.dumps(said, separators=(",", ":")).replace("</", "<\\/")
 
 
+COLUMNS = ("case", "engine", "outcome", "digits", "required", "standard_errors", "radius")
+
+
+def _answers(app: Any, exception: Exception | None) -> None:
+    """Each environment's answers as a script, which the matrix loads when a cell is opened, from a disk as from a server."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir, "_static", "evidence")
+    folder.mkdir(parents=True, exist_ok=True)
+    for e in book(str(app.config.book_root)).matrix.environments:
+        rows: dict[str, list[list[Any]]] = {}
+        for cell in e.record["cells"]:
+            rows.setdefault(cell["claim"], []).append([cell.get(column, "") for column in COLUMNS])
+        said = json.dumps({"columns": COLUMNS, "claims": rows}, separators=(",", ":"))
+        text = f"(window.answers ??= {{}})[{json.dumps(e.name)}] = {said};\n"
+        (folder / f"{e.name}.js").write_text(text, encoding="utf-8")
+
+
 def _complete(app: Any, env: Any) -> None:
     """Each chapter once."""
     told = getattr(env, "book_chapters", {})
@@ -388,4 +406,5 @@ def setup(app: Any) -> dict[str, Any]:
         app.add_directive(name, directive)
     app.connect("env-purge-doc", _forget)
     app.connect("env-check-consistency", _complete)
+    app.connect("build-finished", _answers)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,6 +1,8 @@
 // The matrix of claims x environments: sorted, filtered, and its cells opened. Without this script it is a plain table.
 "use strict";
 
+const script = document.currentScript.src;
+
 document.addEventListener("DOMContentLoaded", () => {
   const table = document.getElementById("the-matrix");
   if (!table) return;
@@ -69,6 +71,31 @@ document.addEventListener("DOMContentLoaded", () => {
     parent.append(made);
     return made;
   };
+  const folder = new URL("evidence/", script);
+  const answers = (environment) => new Promise((found, lost) => {
+    if (window.answers?.[environment]) return found(window.answers[environment]);
+    const loaded = document.createElement("script");
+    loaded.src = new URL(`${environment}.js`, folder);
+    loaded.onload = () => found(window.answers[environment]);
+    loaded.onerror = lost;
+    document.head.append(loaded);
+  });
+  const heading = { standard_errors: "from the optimum (SE)", radius: "radius of the proof (SE)" };
+  const tabulate = (parent, { columns, claims }, claim) => {
+    const rows = claims[claim];
+    const used = columns.map((_, place) => place).filter((place) => rows.some((row) => row[place] !== ""));
+    const made = parent.appendChild(document.createElement("table"));
+    const line = (section, tag, texts) => {
+      const row = section.insertRow();
+      for (const text of texts) {
+        const cell = add(row, tag, text);
+        if (tag === "th") cell.scope = "col";
+      }
+    };
+    line(made.createTHead(), "th", used.map((place) => heading[columns[place]] ?? columns[place]));
+    const filled = made.createTBody();
+    for (const row of rows) line(filled, "td", used.map((place) => row[place]));
+  };
   const open = (cell) => {
     const column = cell.cellIndex;
     const [outcomes, worst, reasons, refused] = evidence.cells[slug(cell.parentElement)][column - 1];
@@ -80,6 +107,13 @@ document.addEventListener("DOMContentLoaded", () => {
     if (worst.length) add(dialog, "p", `Fewest digits: ${worst[0]}${worst[1] ? `, on ${worst[1]}` : ""}.`);
     for (const reason of reasons) add(dialog, "p", evidence.reasons[reason]);
     add(dialog, "p", `${refused} wrong answer${refused === 1 ? "" : "s"} refused.`);
+    const wide = dialog.appendChild(document.createElement("div"));
+    wide.className = "wide answers";
+    wide.tabIndex = 0;
+    answers(names[column]).then(
+      (said) => tabulate(wide, said, slug(cell.parentElement)),
+      () => add(wide, "p", "The answers of this environment could not be loaded."),
+    );
     const close = add(dialog, "button", "Close");
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => cell.focus(), { once: true });

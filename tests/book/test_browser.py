@@ -155,6 +155,10 @@ class TestMatrix:
         dialog = page.locator("dialog")
         assert "7 cases: holds" in dialog.text_content()
         assert "Fewest digits" in dialog.text_content()
+        answers = dialog.locator(".answers tbody tr")
+        answers.first.wait_for()
+        assert answers.count() == 7
+        assert dialog.locator(".answers th").first.text_content() == "case"
         page.keyboard.press("Escape")
         assert not dialog.is_visible()
         page.keyboard.press("ArrowLeft")
