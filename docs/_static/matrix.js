@@ -115,10 +115,14 @@ document.addEventListener("DOMContentLoaded", () => {
       () => add(wide, "p", "The answers of this environment could not be loaded."),
     );
     const close = add(dialog, "button", "Close");
+    close.autofocus = true;
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => cell.focus(), { once: true });
     dialog.showModal();
   };
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") dialog.close(); // a browser does so by itself, but not from a part that scrolls
+  });
   let current = rows[0].cells[1];
   current.tabIndex = 0;
   const go = (cell) => {

@@ -160,7 +160,7 @@ class TestMatrix:
         assert answers.count() == 7
         assert dialog.locator(".answers th").first.text_content() == "case"
         page.keyboard.press("Escape")
-        assert not dialog.is_visible()
+        dialog.wait_for(state="hidden")
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("Enter")
         assert dialog.is_visible()
