@@ -23,6 +23,7 @@ nitpicky = True
 html_theme = "furo"
 html_title = "Networks and GLMs"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["book.css"]
 html_js_files = ["matrix.js"]
 html_copy_source = False
