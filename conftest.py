@@ -53,18 +53,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[GAPS] = gaps.load(config.getoption("--known-gaps") or gaps.FILE)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
-    if config.getoption("--evidence") is not None and not hasattr(config, "workerinput"):
-        from spec.report.recorder import Recorder
-
-        config.pluginmanager.register(Recorder(config.getoption("--evidence"), config, config.stash[GAPS]))
-    if config.getoption("--report") is not None and not hasattr(config, "workerinput"):
-        from spec.report.html import Reporter
-
-        config.pluginmanager.register(Reporter(config.getoption("--report"), config))
+    if not hasattr(config, "workerinput"):
+        _listen(config)
     if getattr(config.option, "numprocesses", None):  # with -n an option that names no engine is said here, not by each process
         for option in ("--subject", "--reference"):
             if config.getoption(option) != DEFAULTS[option]:
                 _load(config, option)
+
+
+def _listen(config: pytest.Config) -> None:
+    """What writes files at the end of the run, in the process that hears of all the others."""
+    if (path := config.getoption("--evidence")) is not None:
+        from spec.report.recorder import Recorder
+
+        config.pluginmanager.register(Recorder(path, config, config.stash[GAPS]))
+    if (path := config.getoption("--report")) is not None:
+        from spec.report.html import Reporter
+
+        config.pluginmanager.register(Reporter(path, config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

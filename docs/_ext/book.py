@@ -25,6 +25,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.report import matrix, page, pictures, source
 from spec.report.matrix import MARKS, Environment, Matrix
+from spec.report.record import COLUMNS
 from spec.report.source import Chapter, Claim, Test
 
 NEWEST = "newest"
@@ -184,11 +185,9 @@ def _code(path: str, test: Test) -> Iterator[str]:
 
 def _evidence(cells: list[dict[str, Any]]) -> str:
     """A table of the cases."""
-    head = {"case": "case", "engine": "engine", "outcome": "outcome", "digits": "digits", "required": "required",
-            "standard_errors": "from the optimum (SE)", "radius": "radius of the proof (SE)"}  # fmt: skip
-    used = [key for key in head if any(key in cell for cell in cells)]
+    used = [key for key in COLUMNS if any(key in cell for cell in cells)]
     rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell.get(key, '')))}</td>" for key in used) + "</tr>" for cell in cells)
-    heads = "".join(f"<th scope='col'>{head[key]}</th>" for key in used)
+    heads = "".join(f"<th scope='col'>{COLUMNS[key]}</th>" for key in used)
     table = f"<table class='docutils'><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>"
     return f"<div class='wide' tabindex='0'>{table}</div>"
 
@@ -361,9 +360,6 @@ def _details(book: Book) -> str:
     return json.dumps(said, separators=(",", ":")).replace("</", "<\\/")
 
 
-COLUMNS = ("case", "engine", "outcome", "digits", "required", "standard_errors", "radius")
-
-
 def _answers(app: Any, exception: Exception | None) -> None:
     """Each environment's answers as a script, which the matrix loads when a cell is opened, from a disk as from a server."""
     if exception is not None or app.builder.format != "html":
@@ -374,7 +370,7 @@ def _answers(app: Any, exception: Exception | None) -> None:
         rows: dict[str, list[list[Any]]] = {}
         for cell in e.record["cells"]:
             rows.setdefault(cell["claim"], []).append([cell.get(column, "") for column in COLUMNS])
-        said = json.dumps({"columns": COLUMNS, "claims": rows}, separators=(",", ":"))
+        said = json.dumps({"columns": list(COLUMNS.values()), "claims": rows}, separators=(",", ":"))
         text = f"(window.answers ??= {{}})[{json.dumps(e.name)}] = {said};\n"
         (folder / f"{e.name}.js").write_text(text, encoding="utf-8")
 

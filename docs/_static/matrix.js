@@ -80,7 +80,6 @@ document.addEventListener("DOMContentLoaded", () => {
     loaded.onerror = lost;
     document.head.append(loaded);
   });
-  const heading = { standard_errors: "from the optimum (SE)", radius: "radius of the proof (SE)" };
   const tabulate = (parent, { columns, claims }, claim) => {
     const rows = claims[claim];
     const used = columns.map((_, place) => place).filter((place) => rows.some((row) => row[place] !== ""));
@@ -92,7 +91,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (tag === "th") cell.scope = "col";
       }
     };
-    line(made.createTHead(), "th", used.map((place) => heading[columns[place]] ?? columns[place]));
+    line(made.createTHead(), "th", used.map((place) => columns[place]));
     const filled = made.createTBody();
     for (const row of rows) line(filled, "td", used.map((place) => row[place]));
   };

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
+from traceback import format_exc
 from typing import Any
 
 import pytest
@@ -62,11 +63,14 @@ class Reporter(Listener):
             return
         try:
             record.replace(self.path, self.render(exitstatus))
-        except Exception as error:  # whatever is wrong with the page, the table in the terminal is not lost for it
-            self.said = f"no report written to {self.path}: {type(error).__name__}: {error}"
-            session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+        except OSError as error:
+            self.said = f"no report written to {self.path}: {error.strerror}"
+        except Exception:  # a fault of ours, shown whole; the table in the terminal, which comes next, is not lost for it
+            self.said = f"no report written to {self.path}, which is a fault of the specification:\n{format_exc()}"
         else:
             self.said = f"report written to {self.path}"
+            return
+        session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def render(self, exitstatus: int) -> str:
         """The page."""
@@ -84,7 +88,7 @@ class Reporter(Listener):
         cells = [cell for properties, report in told for cell in record.cells(properties, report)]
         places = {properties["case"]["slug"]: properties["case"]["place"][0] for properties, _ in told}
         chapters = {slug: title(place) for slug, place in places.items()}
-        cases = Counter(outcome for claim in claims.values() for outcome in Counter(claim.outcomes).elements())
+        cases = sum((Counter(claim.outcomes) for claim in claims.values()), Counter[str]())
         controls = Counter(record.CONTROLS.get(table.outcome(r), "accepted") for p, r in told if p["case"]["kind"] == "control")
         others = Counter(table.outcome(report) for report in ended if "case" not in dict(report.user_properties))
         return {
@@ -94,7 +98,11 @@ class Reporter(Listener):
             ],
             "claims": claims,
             "held": sum(claim.holds for claim in claims.values()),
-            "counts": [_count("case", cases), _count("answer that is wrong on purpose", controls), _count("other test", others)],
+            "counts": [
+                _count("Cases", cases),
+                _count("Answers that are wrong on purpose", controls),
+                _count("Other tests", others),
+            ],
             "faults": [*map(_collection, self.broken), *(_fault(report) for report in ended if table.outcome(report) in FAULTS)],
             "gaps": list(_gaps(told)),
             "cut_off": _cut_off(exitstatus, self.collected - {report.nodeid for report in ended}),
@@ -124,15 +132,13 @@ def _unfit(path: Path) -> str:
 def _count(what: str, found: Counter[str]) -> str:
     """In words; empty if there were none."""
     said = ", ".join(f"{found[name]} {word}" for name, word in WORDS.items() if found[name])
-    plural = what.replace(" that is", "s that are") if " that is" in what else f"{what}s"
-    return f"{found.total()} {what if found.total() == 1 else plural}: {said}." if found else ""
+    return f"{what}: {said}." if said else ""
 
 
 def _claim(claim: table.Claim, cells: list[dict[str, Any]]) -> dict[str, Any]:
     """A row of the table, and what came of each case."""
     mine = [cell for cell in cells if cell["claim"] == claim.slug]
-    head = {"case": "case", "engine": "engine", "outcome": "outcome", "digits": "digits", "required": "required",
-            "standard_errors": "from the optimum (SE)", "radius": "radius of the proof (SE)", "why": "why"}  # fmt: skip
+    head = {**record.COLUMNS, "why": "why"}
     used = [key for key in head if any(cell.get(key, "") != "" for cell in mine)]
     digits, problem = table.evidence(claim)
     return {

@@ -220,6 +220,11 @@ def over_pairs(cells: Callable[[], list[dict[str, Any]]]) -> Picture:
     return Picture("digits-over-pairs", "Digits, over families and links", alt, (6.4, 7.6), draw)
 
 
+def has_pairs(cells: list[dict[str, Any]]) -> bool:
+    """Whether any of these cells has a place on it."""
+    return bool(np.isfinite(_pairs(cells)[1]).any())
+
+
 def _pairs(cells: list[dict[str, Any]]) -> tuple[list[str], np.ndarray]:
     from spec.model import PAIRS
 

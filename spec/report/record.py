@@ -20,6 +20,15 @@ from spec.report.table import outcome
 FORMAT = "glm-spec evidence 1"
 SCHEMA = Path(__file__).with_name("evidence.schema.json")
 CONTROLS = {"holds": "refused", "fails": "accepted", "known gap": "known gap", "declined": "declined"}  # by a test's outcome
+COLUMNS = {  # of a cell, where cells are shown: its key, and its heading
+    "case": "case",
+    "engine": "engine",
+    "outcome": "outcome",
+    "digits": "digits",
+    "required": "required",
+    "standard_errors": "from the optimum (SE)",
+    "radius": "radius of the proof (SE)",
+}
 Record = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.report.pictures import HUES, INK, Picture, over_pairs
+from spec.report.pictures import HUES, INK, Picture, has_pairs, over_pairs
 
 Cells = list[dict[str, Any]]
 SCALE = (1e-30, 1e3)  # of the distances: what is beyond stands at its end
@@ -19,7 +19,7 @@ def of(cells: Cells, chapters: dict[str, str]) -> Iterator[Picture]:
         yield _digits(measured, chapters)
     if fitted := [cell for cell in cells if "standard_errors" in cell and "radius" in cell]:
         yield _distances(fitted)
-    if any(cell["claim"].startswith("glm-") for cell in measured):
+    if has_pairs(cells):
         yield over_pairs(lambda: cells)
 
 

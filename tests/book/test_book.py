@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from spec.report import source
+from spec.report.record import COLUMNS
 from tests.book.conftest import ROOT, build
 
 NEWEST = ROOT / "evidence" / "newest.json"
@@ -86,6 +87,17 @@ def test_a_changed_evidence_file_changes_the_page(book, copy, tmp_path):
     assert made.returncode == 0, made.stderr
     assert f"to 3.7 digits or more (worst: {cell['case']})" in (tmp_path / "out" / "chapters" / "03.html").read_text()
     assert "to 3.7 digits" not in (book / "chapters" / "03.html").read_text()
+
+
+def test_a_cell_of_the_matrix_opens_with_the_evidence(book):
+    """The answers that it loads are the cells of the file, each of them."""
+    said = (book / "_static" / "evidence" / "newest.js").read_text(encoding="utf-8")
+    answers = json.loads(said[said.index("= {", said.index("] ")) + 2 : said.rindex(";")])
+
+    assert answers["columns"] == list(COLUMNS.values())
+    assert [(claim, *row) for claim, rows in answers["claims"].items() for row in rows] == [
+        (cell["claim"], *(cell.get(column, "") for column in COLUMNS)) for cell in EVIDENCE["cells"]
+    ]
 
 
 def spoil(copy, name, old, new):

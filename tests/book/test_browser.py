@@ -161,6 +161,10 @@ class TestMatrix:
         assert dialog.locator(".answers th").first.text_content() == "case"
         page.keyboard.press("Escape")
         dialog.wait_for(state="hidden")
+        page.keyboard.press("Enter")
+        page.locator(".answers").focus()
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("Enter")
         assert dialog.is_visible()

@@ -10,7 +10,7 @@ import pytest
 from spec import problems
 from spec.engines.engine import load
 from spec.model import PAIRS
-from spec.report import measure, pictures
+from spec.report import measure, pictures, run_pictures
 from spec.report.source import ROOT
 
 SAID = json.loads(pictures.MEASURED.read_text())
@@ -37,6 +37,36 @@ def test_the_pictures_of_the_repository_are_up_to_date(tmp_path):
 
     for name in pictures.PICTURES:
         assert (ROOT / "docs" / "pictures" / f"{name}.svg").read_text() == (tmp_path / f"{name}.svg").read_text(), name
+
+
+CELL = {"claim": "glm-optimum", "case": "poisson-log", "engine": "Keras", "outcome": "holds", "digits": 14.2}
+
+
+@pytest.mark.parametrize(
+    ("cells", "drawn"),
+    [
+        ([], []),
+        ([{**CELL, "digits": 13.1}], ["run-digits", "digits-over-pairs"]),
+        ([{**CELL, "case": "scotland"}], ["run-digits"]),
+        ([{**CELL, "case": "scotland", "standard_errors": 2e-9, "radius": 0.0}], ["run-digits", "run-distances"]),
+        (
+            [{**CELL, "outcome": "fails", "standard_errors": far, "radius": 1e-24} for far in (0.0, 3e-12, 1e300)],
+            ["run-digits", "run-distances", "digits-over-pairs"],
+        ),
+    ],
+    ids=["nothing", "without a fit", "of no pair", "known exactly", "near and far"],
+)
+def test_the_pictures_of_a_run_show_what_it_has(cells, drawn):
+    """Those alone, whatever the sizes; each says its numbers."""
+    found = {picture.name: picture for picture in run_pictures.of(cells, {"glm-optimum": "06 every inverse link"})}
+
+    assert list(found) == drawn
+    for picture in found.values():
+        assert ElementTree.fromstring(picture.svg()).get("aria-label") == picture.alt()
+    if cells:
+        assert f"from {cells[0]['digits']} digits (glm-optimum, {cells[0]['case']})" in found["run-digits"].alt()
+    if "run-distances" in found:
+        assert f"furthest is {cells[-1]['standard_errors']:.0e} (Keras" in found["run-distances"].alt()
 
 
 def test_what_is_shown_of_engines_is_what_they_say():
