@@ -14,7 +14,7 @@ Reading order, each stage knowing only those before it:
 
 * `spec.links`, `spec.families`, `spec.model`, `spec.scoring`: the vocabulary, each formula written once.
 * `spec.problems`: about what. Data and a model, with answers by hand, by construction, or in print.
-* `spec.engines`: by whom. One file for each library, all behind the contract in `spec.engines.engine`.
+* `spec.engines`: by whom. One file for each library, all behind the contract in `spec.engines.contract`.
 * `spec.evidence`: judged how. A proof of where the optimum is, and assertions in digits.
 * `spec.report`: told where. The table that ends a run, its evidence as a file, and the known gaps.
 """

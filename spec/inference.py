@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, stats
 
-from spec import scoring
+from spec import likelihood, scoring
 from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
@@ -75,8 +75,8 @@ def likelihood_dispersion(problem: Problem, mean: np.ndarray) -> float:
     if problem.quasi:
         return 1.0
     if str(problem.model) == "gaussian-identity":
-        return scoring.deviance(problem, mean) / problem.n
-    return scoring.dispersion(problem, mean)
+        return likelihood.deviance(problem, mean) / problem.n
+    return likelihood.dispersion(problem, mean)
 
 
 def null_model(problem: Problem) -> Problem:
@@ -126,7 +126,7 @@ def infer(engine: Any, problem: Problem) -> Inference:
         expected = white.root(engine.evaluate(expecting(white.problem, at.mean), params).information)
     free = problem.free(engine.fit(problem).params)
     null = None if not problem.intercept else _null(engine, problem)
-    kernel = at.log_likelihood - scoring.normaliser(problem)
+    kernel = at.log_likelihood - likelihood.normaliser(problem)
     return derive(problem, free, at.mean, kernel, expected, observed, null)
 
 
@@ -150,15 +150,15 @@ def derive(
     ``expected`` and ``observed`` (q, m, s) are roots of the inverse information, ``null`` the means of the null model.
     Raises LinAlgError for a perfect fit where the dispersion is to be estimated.
     """
-    phi, n, size = scoring.dispersion(problem, mean), problem.n, free.size
+    phi, n, size = likelihood.dispersion(problem, mean), problem.n, free.size
     if phi == 0:
         raise np.linalg.LinAlgError("the fit is perfect, which leaves nothing to estimate the dispersion from")
     standard_errors = np.sqrt(phi) * np.linalg.norm(expected, axis=2)
     statistics = free / standard_errors
     tail = stats.t(n - problem.q) if problem.has_dispersion else stats.norm()
     at = likelihood_dispersion(problem, mean)
-    log_likelihood = kernel / at + scoring.normaliser(problem, at)
-    deviance = scoring.deviance(problem, mean)
+    log_likelihood = kernel / at + likelihood.normaliser(problem, at)
+    deviance = likelihood.deviance(problem, mean)
     return Inference(
         dispersion=phi,
         standard_errors=standard_errors,
@@ -180,7 +180,7 @@ def _against_null(
 ) -> dict[str, Any]:
     if null is None or problem.p == 0:
         return {}
-    null_deviance = scoring.deviance(problem, null)
+    null_deviance = likelihood.deviance(problem, null)
     slopes = expected[1:].reshape(-1, expected.shape[2])  # covariance at dispersion 1: slopes @ slopes.T
     z = linalg.solve_triangular(np.linalg.qr(slopes.T)[1].T, free[1:].ravel(), lower=True)
     return {
@@ -205,5 +205,5 @@ def _by_row(problem: Problem, free: np.ndarray, mean: np.ndarray, phi: float, ex
         "mean_interval": np.where(inside, means, np.nan),
         "pearson_residuals": residuals * np.sqrt(weights / family.variance(mean)),
         "deviance_residuals": np.sign(residuals) * np.sqrt(np.maximum(weights * family.unit_deviance(problem.y, mean), 0)),
-        "leverage": (scoring.expected_weights(problem, problem.params(free))[:, 0] * spread**2)[:, 0],
+        "leverage": (likelihood.expected_weights(problem, problem.params(free))[:, 0] * spread**2)[:, 0],
     }

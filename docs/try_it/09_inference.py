@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import statsmodels.api as sm
 
-from spec.engines.keras_fit import fit
+from spec.fit import fit
 
 keras.backend.set_floatx("float64")
 rng = np.random.default_rng(0)

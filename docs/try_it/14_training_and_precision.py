@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from spec.engines.keras_fit import fit
+from spec.fit import fit
 
 keras.backend.set_floatx("float64")
 rng = np.random.default_rng(0)

@@ -36,13 +36,13 @@ import numpy as np
 from flint import arb, arb_mat, arb_series
 from scipy import linalg
 
-from spec import scoring
+from spec import likelihood, scoring
+from spec.compat import strict_zip
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.preconditions import PreconditionFailed, check, separation
 from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
-from spec.python39 import strict_zip
 
 PRECISION = 128  # bits, against float64's 53: the score at the centre is exact for every purpose here
 BOXES = (
@@ -120,7 +120,7 @@ class Optimum:
     def standard_errors(self) -> np.ndarray:
         """The same at Pearson's dispersion."""
         mean = self.problem.model.link.inverse(self.problem.eta(self.params))
-        return np.sqrt(scoring.dispersion(self.problem, mean)) * self.unit_standard_errors
+        return np.sqrt(likelihood.dispersion(self.problem, mean)) * self.unit_standard_errors
 
     def likelihood_gap(self, params: Params) -> float:
         """log-likelihood lost against the optimum, to second order, at dispersion 1 (nats)."""
@@ -171,10 +171,10 @@ def enclose(problem: Problem) -> Optimum:
 def _polish(problem: Problem) -> Params:
     """Fisher scoring in float64 from the best that is known, until rounding ends it."""
     known = problem.data.exact or problem.data.planted
-    start = known if known is not None and scoring.in_domain(problem, known) else scoring.start(problem)
-    if not scoring.in_domain(problem, start):
+    start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.null_params(problem)
+    if not likelihood.in_domain(problem, start):
         raise NotProven("not proven", f"{problem}: the null model is outside the domain, and no other start is known.")
-    return scoring.ascend(problem, lambda p: (scoring.kernel(problem, p), scoring.score(problem, p)), start).params
+    return scoring.ascend(problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), start).params
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +275,7 @@ def _contract(
     design_error = up(gamma(q) * (np.abs(problem.design) @ np.abs(basis)))  # white.design is a rounded product
     design_bound = up(np.abs(design) + design_error)
 
-    information = scoring.gram(design, rows.weights(np.zeros(problem.n))[0])
+    information = likelihood.gram(design, rows.weights(np.zeros(problem.n))[0])
     if not np.isfinite(information).all():
         raise np.linalg.LinAlgError("the information is not finite")
     lower = linalg.cholesky(information, lower=True)
@@ -319,9 +319,9 @@ def _contraction(rows: _Rows, move: np.ndarray, design: np.ndarray, design_bound
     W, dW = rows.weights(move)
     if not (np.isfinite(W).all() and np.isfinite(dW).all()):
         return np.inf
-    information = scoring.gram(design, W)
-    widest = scoring.gram(design_bound, up(np.abs(W) + dW))
-    plain = scoring.gram(np.abs(design), np.abs(W))
+    information = likelihood.gram(design, W)
+    widest = likelihood.gram(design_bound, up(np.abs(W) + dW))
+    plain = likelihood.gram(np.abs(design), np.abs(W))
     error = np.maximum(widest - plain, 0) + 4 * gamma(len(design) + 4) * widest  # of J: box, design and rounding
     extent, size = np.abs(whiten), len(whiten)
     residual = np.abs(whiten.T @ information @ whiten - np.eye(size))

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, arb_series
 
+from spec.compat import strict_zip
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION, Optimum
 from spec.families import Multinomial
 from spec.problems import Problem
-from spec.python39 import strict_zip
 
 Row = list[arb]
 

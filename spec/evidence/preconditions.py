@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from spec.compat import strict_zip
 from spec.domains import REAL, UNIT
-from spec.engines.engine import Fit
+from spec.engines.contract import Fit
 from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Log
 from spec.problems import Problem
-from spec.python39 import strict_zip
 
 
 class PreconditionFailed(Exception):

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import strict_zip
 from spec.families import Binomial, Family, Multinomial
 from spec.links import Logit, Softmax
 from spec.model import PAIRS, Model, Params
 from spec.problems.problem import Data, Problem
-from spec.python39 import strict_zip
 
 GRID = 2.0**-16  # entries of X
 PARAMETER_GRID = 2.0**-12  # planted parameters: 16 + 12 bits of fraction leave float64 25 for the sum

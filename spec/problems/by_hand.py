@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from spec.compat import strict_zip
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, NegativeBinomialLink, Power, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems.problem import Data, Problem
-from spec.python39 import strict_zip
 
 Numbers = tuple[int, ...]
 

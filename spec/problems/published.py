@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import strict_zip
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems.problem import Data, Problem, Published
-from spec.python39 import strict_zip
 
 
 def dataset(name: str) -> Any:

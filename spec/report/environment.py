@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from spec import __version__
-from spec.engines.engine import Description
+from spec.engines.contract import Description
 
 LIBRARIES = ("numpy", "scipy", "pandas", "python-flint", "pytest")  # beside those that the engines name
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from spec.engines.engine import Description
+from spec.engines.contract import Description
 
 if sys.version_info >= (3, 11):
     import tomllib

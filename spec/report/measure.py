@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from spec import problems, scoring
-from spec.engines.engine import Recipe, Training, load
-from spec.evidence.agreement import proven_optimum
+from spec import likelihood, problems
+from spec.engines.checked import load
+from spec.engines.contract import Recipe, Training
+from spec.evidence.rungs import proven_optimum
 from spec.model import PAIRS, Params
 from spec.problems import Problem
 from spec.report.pictures import MEASURED
 
-SUBJECT, REFERENCE = "spec.engines.keras_engine:KerasEngine", "spec.engines.statsmodels_engine:StatsmodelsEngine"
+SUBJECT, REFERENCE = "spec.engines.keras:KerasEngine", "spec.engines.statsmodels:StatsmodelsEngine"
 EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 ADAM = Training(optimizer="adam", learning_rate=0.01, epochs=EPOCHS[-1])
 
@@ -52,8 +53,8 @@ def _agreement(problem: Problem, keras: Any, statsmodels: Any) -> list[dict[str,
 
 def _training(problem: Problem, keras: Any) -> dict[str, Any]:
     """Distances from the proven optimum, of the worst coefficient, in standard errors."""
-    from spec.engines.keras_fit import optimise
-    from spec.rows import of_arrays
+    from spec.fit import optimise
+    from spec.fit.rows import of_arrays
 
     optimum = proven_optimum(problem)
 
@@ -78,11 +79,11 @@ def _enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
     """Of a model with two parameters: the log-likelihood about its optimum, and the lengths of its proof, in standard errors."""
     optimum, fit = proven_optimum(problem), keras.fit(problem)
     steps = np.linspace(-3, 3, 25)
-    best = scoring.kernel(problem, optimum.params)
+    best = likelihood.kernel(problem, optimum.params)
 
     def lost(*steps: float) -> float:
         free = problem.free(optimum.params) + np.array(steps)[:, None] * optimum.standard_errors
-        return scoring.kernel(problem, problem.params(free)) - best
+        return likelihood.kernel(problem, problem.params(free)) - best
 
     lengths = {
         "box": optimum.box,

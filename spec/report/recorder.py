@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spec.engines.engine import Description
+from spec.engines.contract import Description
 from spec.report import environment, record
 from spec.report.gaps import SEED, Gap
 
@@ -70,7 +70,7 @@ class Recorder(Listener):
     def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
         super().__init__(config)
         self.path, self.gaps = path, gaps
-        self.chapters = {p.name for p in (config.rootpath / "tests" / "claims").glob("test_*.py")}
+        self.chapters = {path.stem for path in (config.rootpath / "tests" / "claims").glob("test_*")}
         if path.suffix != ".json" or path.is_dir():
             raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
         if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:

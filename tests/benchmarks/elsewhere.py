@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from spec.engines.keras_fit import optimise, source
+from spec.fit import optimise, source
 from tests.benchmarks.cases import GROUPS
 from tests.benchmarks.judge import Memory
 

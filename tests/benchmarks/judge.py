@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import linalg
 
-from spec import scoring
+from spec import likelihood
 from spec.problems import Problem
 from tests.benchmarks.cases import Case
 
@@ -34,14 +34,14 @@ class Judge:
         By Fisher scoring that starts where the network ended: which engine was used to get near is of no account, since the
         formulas decide where it ends.
         """
-        from spec.engines.keras_fit import optimise, source
+        from spec.fit import optimise, source
 
         problem = self.problem
         free = problem.free(optimise(problem.model, source(problem.X, problem.y, offset=problem.offset)).params)
         for _ in range(20):
             params = problem.params(free)
-            lower = linalg.cholesky(scoring.expected_information(problem, params), lower=True)
-            step = linalg.cho_solve((lower, True), scoring.score(problem, params).T.ravel()).reshape(free.shape[::-1]).T
+            lower = linalg.cholesky(likelihood.expected_information(problem, params), lower=True)
+            step = linalg.cho_solve((lower, True), likelihood.score(problem, params).T.ravel()).reshape(free.shape[::-1]).T
             errors = np.sqrt(self.dispersion(params) * np.diag(linalg.cho_solve((lower, True), np.eye(len(lower)))))
             errors = errors.reshape(free.shape[::-1]).T
             free = free + step
@@ -50,7 +50,7 @@ class Judge:
         raise AssertionError(f"{self.case}: scoring did not settle")
 
     def dispersion(self, params) -> float:
-        return scoring.dispersion(self.problem, self.problem.model.link.inverse(self.problem.eta(params)))
+        return likelihood.dispersion(self.problem, self.problem.model.link.inverse(self.problem.eta(params)))
 
     def distance(self, free: np.ndarray) -> float:
         """From the optimum, of the worst parameter, in standard errors."""

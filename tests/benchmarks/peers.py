@@ -52,7 +52,7 @@ class Keras:
         return True
 
     def fit(self, problem: Problem) -> Answer:
-        from spec.engines.keras_fit import optimise, source
+        from spec.fit import optimise, source
 
         optimum = optimise(problem.model, source(problem.X, problem.y, offset=problem.offset))
         assert optimum.converged, optimum.reason

@@ -3,11 +3,11 @@
 import pytest
 
 from spec import problems
-from spec.engines.engine import load
+from spec.engines.checked import load
 from spec.evidence.enclosure import enclose
 
 PROBLEMS = [problems.get(name) for name in ("binomial-probit", "longley", "softmax-8-to-5", "logistic-32-columns", "randhie")]
-ENGINES = ("spec.engines.keras_engine:KerasEngine", "spec.engines.statsmodels_engine:StatsmodelsEngine")
+ENGINES = ("spec.engines.keras:KerasEngine", "spec.engines.statsmodels:StatsmodelsEngine")
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=["Keras", "statsmodels"])

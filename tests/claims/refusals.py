@@ -2,7 +2,7 @@
 
 import pytest
 
-from spec.engines.control import RUNGS, controls
+from spec.engines.wrong import RUNGS, controls
 
 
 def refusals(chapter, problems, slugs="{chapter}-{rung}", rungs=RUNGS):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.evidence.agreement import assert_same_mean
+from spec.evidence.rungs import assert_same_mean
 from spec.model import Params
 
 SENTENCE = problems.where(tag="keras-sentence")

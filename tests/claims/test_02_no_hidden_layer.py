@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.evidence.agreement import assert_same_mean, climb
+from spec.evidence.rungs import assert_same, assert_same_mean
 from tests.claims.refusals import refusals
 
 ONE = problems.where(tag="pair")
@@ -40,7 +40,7 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
 def test_another_function_is_refused(rung, wrong, problem, params, reference):
     """Another link, no bias, classes exchanged, single precision, zeros."""
     with pytest.raises(AssertionError, match="not the same mean"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)
 
 
 @pytest.mark.claim("only-the-linear-predictor-counts", source="S2")

@@ -8,14 +8,14 @@ rung: same function, same objective, same gradient, same curvature, and therefor
 
 import pytest
 
-from spec import problems, scoring
-from spec.evidence.agreement import (
+from spec import likelihood, problems
+from spec.evidence.rungs import (
+    assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    climb,
 )
 from spec.links import Softmax
 from tests.claims.refusals import refusals
@@ -43,7 +43,7 @@ def test_categorical_cross_entropy_is_minus_the_log_likelihood(problem, params, 
 
     .. math:: L = -\frac{1}{n} \sum_i \sum_k y_{ik} \log \mu_{ik} = -\frac{1}{n}\,\ell
     """
-    null = scoring.start(problem)
+    null = likelihood.null_params(problem)
     network = subject.evaluate(problem, params), subject.evaluate(problem, null)
     model = reference.evaluate(problem, params), reference.evaluate(problem, null)
 
@@ -94,4 +94,4 @@ def test_the_trained_softmax_network_is_the_maximum_likelihood_estimate(problem,
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)

@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spec import problems, scoring
-from spec.evidence.agreement import (
+from spec import likelihood, problems
+from spec.evidence.rungs import (
+    assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    climb,
 )
 from spec.families import Binomial
 from spec.links import Logit
@@ -57,7 +57,7 @@ def test_softmax_over_two_groups_is_the_sigmoid_of_their_difference(problem, run
     second = replace(two, mean=two.mean[:, 1:], score=two.score[:, 1:])
     single, weights = one_output(problem), difference(params)
 
-    climb(rung, single, weights, _Answering(second), subject)
+    assert_same(rung, single, weights, _Answering(second), subject)
 
 
 @pytest.mark.claim("two-classes-fit-as-one-output", source="S4")
@@ -147,7 +147,7 @@ def test_binary_cross_entropy_is_minus_the_log_likelihood(problem, params, subje
 
     With counts, y is the share and w the number of trials; the constant holds the binomial coefficients.
     """
-    null = scoring.start(problem)
+    null = likelihood.null_params(problem)
     network = subject.evaluate(problem, params), subject.evaluate(problem, null)
     model = reference.evaluate(problem, params), reference.evaluate(problem, null)
 
@@ -192,7 +192,7 @@ def test_the_trained_sigmoid_network_is_the_logistic_regression(problem, subject
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)
 
 
 class _Answering:

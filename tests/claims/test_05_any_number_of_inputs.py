@@ -7,8 +7,8 @@ The answer draws four and says that there may be any number. The claims hold fro
 import pytest
 
 from spec import problems
-from spec.engines.control import RUNGS
-from spec.evidence.agreement import climb
+from spec.engines.wrong import RUNGS
+from spec.evidence.rungs import assert_same
 from tests.claims.refusals import refusals
 
 WIDTHS = problems.where(tag="width")
@@ -23,11 +23,11 @@ def test_network_and_logistic_regression_agree_at_any_width(problem, rung, param
 
     .. math:: \eta = b + \sum_{j=1}^{p} w_j x_j, \qquad p = 1, 4, 32, 512
     """
-    climb(rung, problem, params, subject, reference)
+    assert_same(rung, problem, params, subject, reference)
 
 
 @pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("any-width", WIDTHS[:-1], slugs="{chapter}"))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from spec import problems, scoring
+from spec import likelihood, problems
 from spec.domains import UNIT
 from spec.elementary import FLOAT64
-from spec.evidence.agreement import (
+from spec.evidence.rungs import (
+    assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    climb,
 )
 from spec.families import Binomial
 from spec.links import Link
@@ -53,7 +53,7 @@ def test_minus_the_kernel_of_a_family_is_its_log_likelihood(problem, params, sub
 
     Squared error is the whole unit deviance of the Gaussian, cross-entropy and the others are half of theirs.
     """
-    null = scoring.start(problem)
+    null = likelihood.null_params(problem)
     network = subject.evaluate(problem, params), subject.evaluate(problem, null)
     model = reference.evaluate(problem, params), reference.evaluate(problem, null)
 
@@ -102,7 +102,7 @@ def test_the_trained_network_is_the_maximum_likelihood_estimate_of_the_model(pro
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)
 
 
 # -- answers that need no computer --------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_an_activation_of_your_own_is_a_link_of_your_own(problem, params, subjec
     No library here knows this link. The mean and the optimum are held to ball arithmetic, the gradient to the formula.
     """
     network = subject.evaluate(problem, params)
-    score = problem.params(scoring.score(problem, params)).matrix
+    score = problem.params(likelihood.score(problem, params)).matrix
 
     assert_same_mean(problem, params, network)
     assert_same_gradient(problem, params, network, replace(network, score=score))

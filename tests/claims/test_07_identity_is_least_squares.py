@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spec import problems, scoring
-from spec.evidence.agreement import (
+from spec import likelihood, problems
+from spec.evidence.rungs import (
+    assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    climb,
 )
 from spec.families import Gaussian
 from spec.links import Identity
@@ -45,7 +45,7 @@ def test_mean_squared_error_is_twice_minus_the_log_likelihood(problem, params, s
 
     .. math:: L = \frac{1}{n} \sum_i (y_i - \mu_i)^2 = -\frac{2}{n}\,\ell - \log 2\pi \qquad (\phi = 1)
     """
-    null = scoring.start(problem)
+    null = likelihood.null_params(problem)
     network = subject.evaluate(problem, params), subject.evaluate(problem, null)
     model = reference.evaluate(problem, params), reference.evaluate(problem, null)
 
@@ -120,4 +120,4 @@ def assert_orthogonal(problem, params):
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, wrong(reference), reference)
+        assert_same(rung, problem, params, wrong(reference), reference)

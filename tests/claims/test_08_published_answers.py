@@ -11,16 +11,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from spec import problems, scoring
-from spec.engines.control import Float32, StoppedEarly
+from spec import likelihood, problems
+from spec.engines.wrong import Float32, StoppedEarly
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
-    assert_as_published,
-    assert_inference_as_published,
-    assert_print_is_true,
-    inferred,
-    proven_optimum,
-)
+from spec.evidence.published import assert_as_published, assert_inference_as_published, assert_print_is_true
+from spec.evidence.rungs import inferred, proven_optimum
 from spec.model import Params
 
 PUBLISHED = problems.where(kind="published")
@@ -142,6 +137,6 @@ def test_a_likelihood_that_is_not_concave_is_refused(name, ends):
 def assert_concave_between(problem, a, b):
     """The middle is no lower than the mean of the ends, within (n + 64) u of the sizes: the rounding of the sums."""
     middle = Params.from_matrix((a.matrix + b.matrix) / 2)
-    left, centre, right = (scoring.kernel(problem, at) for at in (a, middle, b))
+    left, centre, right = (likelihood.kernel(problem, at) for at in (a, middle, b))
     allowed = tolerances.loss(problem.n).value * (abs(left) + abs(centre) + abs(right))
     assert centre >= (left + right) / 2 - allowed, f"{problem} is not concave: {centre!r} between {left!r} and {right!r}"

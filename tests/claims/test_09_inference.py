@@ -12,18 +12,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spec import problems, scoring
-from spec.engines.control import controls
-from spec.engines.engine import Checked
+from spec import likelihood, problems
+from spec.engines.checked import Checked
+from spec.engines.wrong import controls
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
-    assert_proven_inference,
-    assert_same_inference,
-    assert_same_values,
-    climb,
-    inferred,
-    proven_optimum,
-)
+from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import assert_proven_inference, assert_same, assert_same_inference, inferred, proven_optimum
 from spec.families import Binomial, Gaussian, Multinomial
 from spec.inference import likelihood_dispersion, null_model
 from spec.links import Identity
@@ -58,7 +52,7 @@ SLIPS = {  # what is spoiled, and how: as other conventions have it, or as a sli
     "degrees of freedom forgotten": ("dispersion", lambda p, i: i.dispersion * (p.n - p.q) / p.n),
     "errors of RSS / n": ("standard_errors", lambda p, i: i.standard_errors * np.sqrt(1 - p.q / p.n)),
     "one-sided": ("p_values", lambda p, i: i.p_values / 2),
-    "constants left out": ("log_likelihood", lambda p, i: i.log_likelihood - scoring.normaliser(p, i.dispersion)),
+    "constants left out": ("log_likelihood", lambda p, i: i.log_likelihood - likelihood.normaliser(p, i.dispersion)),
     "dispersion counted": ("aic", lambda p, i: i.aic + 2),
     "loss for deviance": ("deviance", lambda p, i: i.deviance / 2),
     "rows by coefficients": ("bic", lambda p, i: i.aic),
@@ -112,7 +106,7 @@ def test_each_number_is_looked_at(how, problem, reference):
 def test_wrong_engines_have_wrong_inference(wrong, problem, reference):
     """Another link or loss, a ridge, an early stop, exchanged classes, single precision."""
     with pytest.raises(AssertionError, match=r"not the same inference"):
-        climb("inference", problem, None, Checked(wrong(reference)), reference)
+        assert_same("inference", problem, None, Checked(wrong(reference)), reference)
 
 
 @pytest.mark.claim("proven-inference", source="S6", symptom="Two programs print different standard errors: whose are right?")
@@ -275,7 +269,7 @@ def test_an_interval_about_the_mean_itself_is_refused(problem, reference):
 def assert_interval(problem, eta, inference):
     """The ends, seen through the link, are eta less and plus a quantile times the error that the leverage implies."""
     tail = stats.t(problem.n - problem.q) if problem.has_dispersion else stats.norm()
-    weight = scoring.expected_weights(problem, problem.params(proven_optimum(problem).centre))[:, 0]
+    weight = likelihood.expected_weights(problem, problem.params(proven_optimum(problem).centre))[:, 0]
     error = np.sqrt(inference.dispersion * inference.leverage[:, None] / weight)
     expected = eta + tail.ppf(0.975) * error * [-1, 1]
     ends = problem.model.link(inference.mean_interval)

@@ -13,19 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec import problems, scoring
-from spec.engines.control import RUNGS, ClassesPermuted, NoBias
-from spec.engines.engine import Evaluation, Fit, Recipe, Training
+from spec import likelihood, problems
+from spec.engines.contract import Evaluation, Fit, Recipe, Training
+from spec.engines.wrong import RUNGS, ClassesPermuted, NoBias
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
-    assert_same_gradient,
-    assert_same_mean,
-    assert_same_optimum,
-    assert_same_values,
-    climb,
-    proven_optimum,
-)
+from spec.evidence.judge import assert_same_values
 from spec.evidence.preconditions import PreconditionFailed
+from spec.evidence.rungs import assert_same, assert_same_gradient, assert_same_mean, assert_same_optimum, proven_optimum
 from spec.families import Binomial, Multinomial
 from spec.model import Params
 from spec.problems import Data, Problem
@@ -67,7 +61,7 @@ def test_one_vector_added_to_every_class_moves_nothing(problem, rung, params, su
     """
     common = snap(rng.uniform(-1, 1, size=(1 + problem.p, 1)), PARAMETER_GRID)
 
-    climb(rung, problem, params, Moved(subject, common), reference)
+    assert_same(rung, problem, params, Moved(subject, common), reference)
 
 
 @pytest.mark.control("softmax-is-blind-to-a-common-vector")
@@ -78,7 +72,7 @@ def test_a_vector_added_to_one_class_is_refused(problem, rung, params, reference
     one = np.eye(problem.k)[-1:] / 4
 
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, Moved(reference, one), reference)
+        assert_same(rung, problem, params, Moved(reference, one), reference)
 
 
 @dataclass(frozen=True)
@@ -270,7 +264,7 @@ def test_another_baseline_under_the_old_labels_is_refused(problem, rung, params,
     relabelled = in_other_coordinates(ClassesPermuted(reference), problem, order=np.arange(problem.k)[::-1])
 
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, relabelled, reference)
+        assert_same(rung, problem, params, relabelled, reference)
 
 
 @pytest.mark.claim(
@@ -594,7 +588,7 @@ def ended_at(problem, matrix):
     params = Params.from_matrix(matrix)
     mean = problem.model.link.inverse(problem.eta(params))
     unknown = np.full((problem.q, problem.free_outputs), np.nan)
-    deviance, log_likelihood = scoring.deviance(problem, mean), scoring.log_likelihood(problem, params)
+    deviance, log_likelihood = likelihood.deviance(problem, mean), likelihood.log_likelihood(problem, params)
     return Fit(params, True, 0, "descent came to rest", unknown, deviance, log_likelihood)
 
 
@@ -692,7 +686,7 @@ def test_a_layer_without_a_bias_is_the_model_without_an_intercept(problem, rung,
 
     A formula adds an intercept, a design matrix does not, a layer does: each side has its own default.
     """
-    climb(rung, problem, params, subject, reference)
+    assert_same(rung, problem, params, subject, reference)
 
 
 @pytest.mark.control("no-bias-is-no-intercept")
@@ -755,7 +749,7 @@ def test_a_column_of_ones_is_a_bias(problem, params, subject, reference):
 def test_neither_ones_nor_a_bias_is_refused(problem, rung, params, reference):
     """Both forgotten."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, NoBias(reference), reference)
+        assert_same(rung, problem, params, NoBias(reference), reference)
 
 
 # -- a factor and its codings ----------------------------------------------------------------------------------------------
@@ -804,7 +798,7 @@ def test_coefficients_of_another_coding_are_refused_as_those_of_treatment_coding
     coded = in_other_coordinates(reference, problem, change(problem, "sum to zero"))
 
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, replace(coded, change=np.eye(problem.q)), reference)
+        assert_same(rung, problem, params, replace(coded, change=np.eye(problem.q)), reference)
 
 
 @pytest.mark.claim("an-embedding-is-a-factor", source="S6", symptom="What does an Embedding of a category have to do with a GLM?")
@@ -832,7 +826,7 @@ def test_an_embedding_whose_codes_are_in_another_order_is_refused(problem, param
 
     for rung in RUNGS:
         with pytest.raises(AssertionError, match=f"not the same {rung}"):
-            climb(rung, problem, params, one_hot, reference)
+            assert_same(rung, problem, params, one_hot, reference)
 
 
 class Embedded:
@@ -872,7 +866,7 @@ class Embedded:
 
 def climb_all(rungs, problem, params, mine, other):
     for rung in rungs:
-        climb(rung, problem, params, mine, other)
+        assert_same(rung, problem, params, mine, other)
 
 
 def in_other_coordinates(engine, problem, change=None, intercept=True, order=None):

@@ -18,23 +18,18 @@ from scipy import stats
 from scipy.linalg import hadamard
 from scipy.optimize import brentq
 
-from spec import problems, scoring
-from spec.engines.engine import Recipe
+from spec import likelihood, problems
+from spec.engines.contract import Recipe
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
-    assert_same_gradient,
-    assert_same_objective,
-    assert_same_optimum,
-    assert_same_values,
-    proven_optimum,
-)
-from spec.evidence.points import anywhere
+from spec.evidence.judge import assert_same_values
 from spec.evidence.preconditions import PreconditionFailed, separation
+from spec.evidence.rungs import assert_same_gradient, assert_same_objective, assert_same_optimum, proven_optimum
 from spec.evidence.tolerances import UNIT, Tolerance
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Cauchit, CLogLog, Identity, Inverse, Log, Logit, Power, Softmax
 from spec.model import ALPHA, PAIRS, Model, Params
 from spec.problems import Problem
+from tests.claims.points import anywhere
 
 LOGISTIC = Model(Binomial(), Logit())
 
@@ -806,7 +801,7 @@ def elastic_net(problem, l1, l2, engine):
     params = Params.from_matrix(np.zeros((1 + problem.p, problem.k)))
     for _ in range(50):
         now = params.matrix[rows:].T.ravel()
-        H = scoring.gram(problem.design, weights_of_all_outputs(problem, params))
+        H = likelihood.gram(problem.design, weights_of_all_outputs(problem, params))
         target = engine.evaluate(problem, params).score[rows:].T.ravel() + H @ now
         new = now.copy()
         for _ in range(200):
@@ -825,7 +820,7 @@ def elastic_net(problem, l1, l2, engine):
 def weights_of_all_outputs(problem, params):
     """The expected information of each row's eta, (n, k, k): of every class, for softmax."""
     if problem.k == 1:
-        return scoring.expected_weights(problem, params)
+        return likelihood.expected_weights(problem, params)
     return problem.row_weights[:, :, None] * problem.model.link.inverse_derivative(problem.eta(params))
 
 

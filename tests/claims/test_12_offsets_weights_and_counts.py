@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from scipy.special import gammaln, xlog1py, xlogy
 
-from spec import problems, scoring
-from spec.engines.engine import Recipe, Training
+from spec import likelihood, problems
+from spec.engines.contract import Recipe, Training
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
+from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import (
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    assert_same_values,
 )
 from spec.families import Binomial
 from spec.model import Params
@@ -861,7 +861,7 @@ def assert_misses_by_gradient(problem, network, factor):
 def assert_same_standard_errors(problem, mine, other, ratio=1.0):
     """My standard errors are ``ratio`` times the other's."""
     __tracebackhide__ = True
-    condition = np.linalg.cond(scoring.expected_information(problem, other.params))
+    condition = np.linalg.cond(likelihood.expected_information(problem, other.params))
     tolerance = tolerances.standard_errors(problem.n, condition)
     assert_same_values("standard errors", problem, mine.standard_errors, ratio * other.standard_errors, tolerance)
 

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.engines.engine import Recipe
+from spec.compat import strict_zip
+from spec.engines.contract import Recipe
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
+from spec.evidence.balls import working_precision
+from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import (
+    assert_same,
     assert_same_gradient,
     assert_same_mean,
     assert_same_optimum,
-    assert_same_values,
-    climb,
     proven_optimum,
     standard_errors_away,
 )
-from spec.evidence.balls import working_precision
 from spec.families import Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Cauchit, CLogLog, Log, Logit, LogLog, Power, Probit, Softmax, Sqrt
 from spec.model import Model, Params
 from spec.problems import Problem
-from spec.python39 import strict_zip
 
 RUNGS = ["mean", "objective", "gradient", "curvature", "optimum"]
 
@@ -479,7 +479,7 @@ def test_four_links_are_the_power_link_at_four_exponents(problem, power, rung, p
 
     .. math:: g(\mu) = \mu^{\lambda}: \qquad \sqrt{\mu},\quad \mu,\quad 1 / \mu,\quad 1 / \mu^2
     """
-    climb(rung, problem, params, Instead(subject, power), reference)
+    assert_same(rung, problem, params, Instead(subject, power), reference)
 
 
 @pytest.mark.control("named-links-are-powers")
@@ -490,7 +490,7 @@ def test_a_millionth_of_an_exponent_is_refused(problem, power, rung, params, ref
     near = as_model(problem, link=Power(power.model.link.exponent * (1 + 2.0**-20)))
 
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, Instead(reference, near), reference)
+        assert_same(rung, problem, params, Instead(reference, near), reference)
 
 
 @pytest.mark.claim(
@@ -746,7 +746,7 @@ def test_the_failures_are_fitted_by_the_mirrored_link(problem, mirrored, rung, p
     .. math:: 1 - h(\eta) = h(-\eta) \quad \text{for logit, probit and cauchit}, \qquad
               1 - h_{\text{cloglog}}(\eta) = h_{\text{loglog}}(-\eta)
     """
-    climb(rung, problem, params, Instead(subject, mirrored, sign=-1), reference)
+    assert_same(rung, problem, params, Instead(subject, mirrored, sign=-1), reference)
 
 
 @pytest.mark.control("failures-mirror-successes")
@@ -755,7 +755,7 @@ def test_the_failures_are_fitted_by_the_mirrored_link(problem, mirrored, rung, p
 def test_a_skewed_link_does_not_mirror_itself(problem, kept, rung, params, reference):
     """Complementary log-log of the failures for complementary log-log of the successes, and log-log likewise."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):
-        climb(rung, problem, params, Instead(reference, kept, sign=-1), reference)
+        assert_same(rung, problem, params, Instead(reference, kept, sign=-1), reference)
 
 
 # -- thresholds -------------------------------------------------------------------------------------------------------------

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from spec import problems, scoring
-from spec.engines.engine import Recipe, Training
+from spec import likelihood, problems, scoring
+from spec.engines.contract import Recipe, Training
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
+from spec.evidence.judge import assert_same_values
+from spec.evidence.published import half_unit
+from spec.evidence.rungs import (
     assert_same_curvature,
     assert_same_gradient,
     assert_same_mean,
     assert_same_optimum,
-    assert_same_values,
-    half_unit,
     proven_optimum,
     relative_errors,
     standard_errors_away,
@@ -307,7 +307,7 @@ def test_the_hessian_at_a_response_of_twice_the_mean_is_refused(problem, params,
 def assert_expected(problem, params, mine):
     """The Hessian is Fisher's information."""
     __tracebackhide__ = True
-    expected = scoring.expected_information(problem, params)
+    expected = likelihood.expected_information(problem, params)
     assert_same_curvature(problem, params, mine, replace(mine, curvature=lambda: expected))
 
 
@@ -392,7 +392,7 @@ AWAY = 1e-4  # standard errors at dispersion 1
 def slowest(problem, engine):
     """The axis, one standard error long, along which scoring leaves the largest share of the error, and that share."""
     params = proven_optimum(problem).params
-    kept, axes = linalg.eigh(engine.evaluate(problem, params).information, scoring.expected_information(problem, params))
+    kept, axes = linalg.eigh(engine.evaluate(problem, params).information, likelihood.expected_information(problem, params))
     worst = np.argmax(np.abs(1 - kept))
     return axes[:, worst], 1 - kept[worst]
 
@@ -403,14 +403,14 @@ def steps(problem, engine, axis, count, information):
     for _ in range(count):
         params = problem.params(at[:, None])
         answer = engine.evaluate(problem, params)
-        matrix = scoring.expected_information(problem, params) if information == "expected" else answer.information
+        matrix = likelihood.expected_information(problem, params) if information == "expected" else answer.information
         at = at + np.linalg.solve(matrix, problem.free(Params.from_matrix(answer.score)).ravel())
     return at
 
 
 def along(problem, axis, at):
     """The distance to the optimum along the axis, in standard errors."""
-    return axis @ scoring.expected_information(problem, proven_optimum(problem).params) @ (at - optimum_of(problem))
+    return axis @ likelihood.expected_information(problem, proven_optimum(problem).params) @ (at - optimum_of(problem))
 
 
 def assert_leaves(problem, axis, share, at):
@@ -464,13 +464,13 @@ def assert_stopped(problem, params, reference):
     __tracebackhide__ = True
     optimum = proven_optimum(problem)
     expected, observed = (
-        scoring.expected_information(problem, optimum.params),
+        likelihood.expected_information(problem, optimum.params),
         reference.evaluate(problem, optimum.params).information,
     )
     share = np.abs(1 - linalg.eigh(observed, expected, eigvals_only=True)).max()
     tolerance = tolerances.stopped(share)
     mean = problem.model.link.inverse(problem.eta(optimum.params))
-    left = 2 * optimum.likelihood_gap(params) / scoring.dispersion(problem, mean)
+    left = 2 * optimum.likelihood_gap(params) / likelihood.dispersion(problem, mean)
     assert_same_values("deviance", problem, left, 0.0, tolerance, 1.0)
 
     root = replace(tolerance, value=np.sqrt(tolerance.value), reason=f"the root of {tolerance.reason}, in standard errors")
@@ -684,7 +684,7 @@ def assert_wanders(problem, scale, training, path):
     __tracebackhide__ = True
     rates, axes = spectrum(problem, scale)
     away = np.array([axes.T @ (free(weights) - optimum_of(problem)) for weights in path])
-    variance = scoring.dispersion(problem, problem.eta(proven_optimum(problem).params)) * scale / (problem.n * rates)
+    variance = likelihood.dispersion(problem, problem.eta(proven_optimum(problem).params)) * scale / (problem.n * rates)
     damped = training.learning_rate * rates
     floor = problem.n / training.batch_size * damped / (2 - damped) - 1
     ratio = max(float((away**2 / variance / floor).mean()), np.finfo(float).tiny)

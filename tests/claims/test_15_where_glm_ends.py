@@ -14,23 +14,18 @@ import pytest
 from scipy import optimize, special, stats
 
 from spec import problems
-from spec.engines.engine import Fit, Recipe
+from spec.compat import strict_zip
+from spec.engines.contract import Fit, Recipe
 from spec.evidence import tolerances
-from spec.evidence.agreement import (
-    assert_same_gradient,
-    assert_same_mean,
-    assert_same_objective,
-    assert_same_optimum,
-    assert_same_values,
-    half_unit,
-)
+from spec.evidence.judge import assert_same_values
+from spec.evidence.published import half_unit
+from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_same_objective, assert_same_optimum
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
 from spec.problems.by_construction import generator
 from spec.problems.published import MODECHOICE
-from spec.python39 import strict_zip
 
 LINKS = {"logit": Logit(), "probit": Probit()}
 SMALL = [problems.get(name) for name in ("softmax-3-to-3", "softmax-8-to-5")]

@@ -20,17 +20,18 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
-from spec.engines.control import ClassesPermuted, Control, Float32, NoBias, Ridge, WrongLink, WrongLoss, Zeros
-from spec.engines.engine import Evaluation
+from spec.compat import strict_zip
+from spec.engines.contract import Evaluation
+from spec.engines.wrong import ClassesPermuted, Control, Float32, NoBias, Ridge, WrongLink, WrongLoss, Zeros
 from spec.evidence import tolerances
-from spec.evidence.agreement import assert_same_curvature, assert_same_gradient, assert_same_mean, assert_same_values
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION
+from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_mean
 from spec.families import Binomial, Gaussian, Multinomial
 from spec.model import PAIRS, Params
 from spec.problems import Problem
 from spec.problems.by_construction import ETA_RANGE, SOFTMAX, draw
-from spec.python39 import strict_zip
 
 EXAMPLES = int(os.environ.get("SPEC_EXAMPLES", "3"))
 MODELS = {str(model): model for model in (*PAIRS, SOFTMAX)}

@@ -1,6 +1,5 @@
 """A specification of one chapter, in which all goes as it can go: run it with options of the command line."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ CHAPTER = '''
 """A chapter (S1)."""
 import pytest
 from spec import problems
-from spec.evidence.agreement import assert_same_mean, assert_same_optimum
+from spec.evidence.rungs import assert_same_mean, assert_same_optimum
 from spec.evidence.preconditions import PreconditionFailed
 
 TWO = [problems.get("binomial-logit"), problems.get("poisson-log")]
@@ -99,11 +98,12 @@ shown_by = "pytest"
 
 @pytest.fixture
 def project(tmp_path):
-    """A specification of one chapter, with the conftest.py of this one: run it with options, and know its status and words."""
+    """A specification of one chapter, with the plug-in of this one: run it with options, and know its status and words."""
     (tmp_path / "tests" / "claims").mkdir(parents=True)
     (tmp_path / "tests" / "claims" / "test_01_a.py").write_text(CHAPTER)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  claim: a\n  control: a\n")
-    shutil.copy(ROOT / "conftest.py", tmp_path)
+    plugins = ["spec.plugin.options", "spec.plugin.outcomes", "tests.claims.conftest"]
+    (tmp_path / "conftest.py").write_text(f"pytest_plugins = {plugins}\n")
 
     def run(*options, gaps="", chapter=CHAPTER):
         (tmp_path / "gaps.toml").write_text(gaps)

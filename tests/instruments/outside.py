@@ -3,8 +3,8 @@
 import numpy as np
 from flint import arb, arb_series
 
-from spec import scoring
-from spec.engines.engine import Description, Evaluation, Fit
+from spec import likelihood, scoring
+from spec.engines.contract import Description, Evaluation, Fit
 from spec.evidence.balls import BALLS
 from spec.families import Multinomial
 
@@ -19,19 +19,19 @@ class Formulas:
         return "one output only" if isinstance(problem.model.family, Multinomial) else None
 
     def evaluate(self, problem, params):
-        log_likelihood = scoring.log_likelihood(problem, params)
+        log_likelihood = likelihood.log_likelihood(problem, params)
         return Evaluation(
             mean=problem.model.link.inverse(problem.eta(params)),
             loss=-log_likelihood / problem.n,
             loss_scale=1.0,
             log_likelihood=log_likelihood,
-            score=problem.params(scoring.score(problem, params)).matrix,
-            curvature=lambda: scoring.gram(problem.design, self._weights(problem, params)[:, None, None]),
+            score=problem.params(likelihood.score(problem, params)).matrix,
+            curvature=lambda: likelihood.gram(problem.design, self._weights(problem, params)[:, None, None]),
         )
 
     def fit(self, problem):
         ascent = scoring.ascend(
-            problem, lambda p: (scoring.kernel(problem, p), scoring.score(problem, p)), scoring.start(problem)
+            problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), likelihood.null_params(problem)
         )
         params = ascent.params
         return Fit(
@@ -40,8 +40,8 @@ class Formulas:
             iterations=ascent.iterations,
             reason=ascent.reason,
             standard_errors=scoring.White.of(problem).standard_errors(problem, params),
-            deviance=scoring.deviance(problem, problem.model.link.inverse(problem.eta(params))),
-            log_likelihood=scoring.log_likelihood(problem, params),
+            deviance=likelihood.deviance(problem, problem.model.link.inverse(problem.eta(params))),
+            log_likelihood=likelihood.log_likelihood(problem, params),
         )
 
     @staticmethod

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spec.engines.control import CONTROLS
+from spec.engines.wrong import CONTROLS
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ["-p", "no:cacheprovider", "--color=no"]
@@ -39,7 +39,7 @@ def run(*options: str) -> tuple[int, str]:
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.__name__)
 def test_a_wrong_engine_fails_on_the_rungs_that_it_spoils_and_on_no_other(control):
     """Given by --subject, a wrong engine is refused by name on exactly the rungs that it spoils."""
-    status, said = run(*LADDER, "--subject", f"spec.engines.control:{control.__name__}", "--tb=short")
+    status, said = run(*LADDER, "--subject", f"spec.engines.wrong:{control.__name__}", "--tb=short")
 
     assert status == 1
     assert set(re.findall(r"not the same (\w+)(?: \(\w+\))?:", said)) == set(control.spoils)
@@ -85,7 +85,7 @@ def test_an_engine_that_breaks_is_not_an_engine_that_is_refused(engine, outcome,
     [
         ("nonsense", "write package.module:Engine"),
         ("no.such.module:Engine", "cannot import no.such.module"),
-        ("spec.engines.engine:Nobody", "has no Nobody"),
+        ("spec.engines.contract:Nobody", "has no Nobody"),
         ("tests.instruments.outside:Incomplete", "lacks the methods declines, evaluate, fit"),
     ],
 )
@@ -127,7 +127,7 @@ def test_two_processes_say_what_one_says():
         "-k",
         "softmax-3-to-3 or poisson-sqrt",
         "--subject",
-        "spec.engines.statsmodels_engine:StatsmodelsEngine",
+        "spec.engines.statsmodels:StatsmodelsEngine",
     ]
     one, two = (
         said[said.index("claim  ") : said.rindex("claims hold")] for said in (run(*options)[1], run(*options, "-n", "2")[1])

@@ -11,10 +11,11 @@ from dataclasses import FrozenInstanceError, fields, replace
 import numpy as np
 import pytest
 
-from spec import inference, problems, scoring
-from spec.engines import control
-from spec.engines.control import CONTROLS, RUNGS, Control, controls, steps
-from spec.engines.engine import Checked, Declined, Description, EngineError, Evaluation, Fit, load
+from spec import inference, likelihood, problems
+from spec.engines import wrong
+from spec.engines.checked import Checked, load
+from spec.engines.contract import Declined, Description, EngineError, Evaluation, Fit
+from spec.engines.wrong import CONTROLS, RUNGS, Control, controls, steps
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
 from spec.links import Identity, Inverse, Log, Logit, NegativeBinomialLink, Probit, Softmax, Sqrt
 from spec.model import Model, Params
@@ -90,9 +91,9 @@ class NoFit:
 
 
 class TestLoad:
-    @pytest.mark.parametrize("path", ["", "spec.engines.engine", "spec.engines.engine:", ":Engine", ":"])
+    @pytest.mark.parametrize("path", ["", "spec.engines.contract", "spec.engines.contract:", ":Engine", ":"])
     def test_a_path_without_module_or_name_says_how_to_write_it(self, path):
-        message = f"engine {path!r}: write package.module:Engine, as in spec.engines.keras_engine:KerasEngine."
+        message = f"engine {path!r}: write package.module:Engine, as in spec.engines.keras:KerasEngine."
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             load(path)
 
@@ -103,7 +104,7 @@ class TestLoad:
 
     def test_a_name_that_is_not_there_is_named(self):
         with pytest.raises(ValueError, match=r"^engine 'spec\.engines\.engine:Nothing': spec\.engines\.engine has no Nothing\.$"):
-            load("spec.engines.engine:Nothing")
+            load("spec.engines.contract:Nothing")
 
     def test_methods_that_are_missing_are_named(self):
         for name, lacks in (
@@ -112,7 +113,7 @@ class TestLoad:
             ("NoFit", "method fit"),
         ):
             path = f"{__name__}:{name}"
-            message = f"engine {path!r}: lacks the {lacks} of spec.engines.engine.Engine."
+            message = f"engine {path!r}: lacks the {lacks} of spec.engines.contract.Engine."
             with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
                 load(path)
 
@@ -273,9 +274,9 @@ class TestChecked:
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     def test_each_field_of_another_shape_is_broken(self, method, what, shape):
-        for wrong in ((*shape, 1), shape[:-1] if shape else (2,), tuple(s + 1 for s in shape) or (0,)):
-            with broken(f"Test.{method}(tiny poisson): {what} has shape {wrong}, the contract says {shape}."):
-                self.ask(method, **{what: np.ones(wrong)})
+        for other in ((*shape, 1), shape[:-1] if shape else (2,), tuple(s + 1 for s in shape) or (0,)):
+            with broken(f"Test.{method}(tiny poisson): {what} has shape {other}, the contract says {shape}."):
+                self.ask(method, **{what: np.ones(other)})
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -289,9 +290,9 @@ class TestChecked:
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     def test_each_field_that_is_no_number_is_broken(self, method, what, shape):
-        for wrong in (None, "one", True, 1j, [[1.0], [1.0, 2.0]]):
-            with broken(f"Test.{method}(tiny poisson): {what} is {type(wrong).__name__}, not numbers."):
-                self.ask(method, **{what: wrong})
+        for value in (None, "one", True, 1j, [[1.0], [1.0, 2.0]]):
+            with broken(f"Test.{method}(tiny poisson): {what} is {type(value).__name__}, not numbers."):
+                self.ask(method, **{what: value})
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     def test_whole_numbers_are_numbers(self, method, what, shape):
@@ -349,7 +350,7 @@ class TestRecords:
 
 # -- controls ------------------------------------------------------------------------------------------------------------
 
-INSIDE = load("spec.engines.statsmodels_engine:StatsmodelsEngine")
+INSIDE = load("spec.engines.statsmodels:StatsmodelsEngine")
 WHERE = ((POISSON, ONE), (SHARES, ONE), (LINE, ONE), (GROUPS, THREE), (ORIGIN, Params([0.0], [[0.1], [-0.7]])))
 FIELDS = {
     "mean": ("mean",),
@@ -389,7 +390,7 @@ class TestControls:
     @pytest.mark.parametrize(("wrong", "problem", "params"), APPLICABLE)
     def test_a_control_spoils_the_rungs_it_says_and_no_other(self, wrong, problem, params):
         engine = wrong(INSIDE)
-        null = scoring.start(problem)
+        null = likelihood.null_params(problem)
         right, other = INSIDE.evaluate(problem, params), engine.evaluate(problem, params)
         right_null, other_null = INSIDE.evaluate(problem, null), engine.evaluate(problem, null)
 
@@ -421,15 +422,15 @@ class TestControls:
         assert Control(INSIDE).inside is INSIDE
 
     def test_a_control_says_that_it_is_one(self):
-        said = control.Nudged(Engine()).describe()
+        said = wrong.Nudged(Engine()).describe()
 
         assert said == Description("Nudged (a control: wrong on purpose) around Test", {"test": "1.0"})
 
     def test_a_control_declines_where_it_cannot_be_wrong_and_where_its_inside_declines(self):
-        assert control.ClassesPermuted(Engine()).declines(POISSON) == "there are no classes to permute"
-        assert control.WrongLink(Engine()).declines(GROUPS) == "no other link is known for the multinomial family"
-        assert control.Nudged(Engine()).declines(GROUPS) == "not tiny softmax"
-        assert control.Nudged(Engine()).declines(POISSON) is None
+        assert wrong.ClassesPermuted(Engine()).declines(POISSON) == "there are no classes to permute"
+        assert wrong.WrongLink(Engine()).declines(GROUPS) == "no other link is known for the multinomial family"
+        assert wrong.Nudged(Engine()).declines(GROUPS) == "not tiny softmax"
+        assert wrong.Nudged(Engine()).declines(POISSON) is None
 
     def test_where_a_control_cannot_be_wrong_it_says_why(self):
         no_bias = "there is no bias, or without it the means leave the family's domain"
@@ -437,16 +438,16 @@ class TestControls:
         inverse = Problem.of("inverse", Model(Gamma(), Inverse()), X, COUNTED + 1)
         identity = Problem.of("identity", Model(Poisson(), Identity()), X, COUNTED)
         expected = {
-            control.WrongLink: {GROUPS: "no other link is known for the multinomial family"},
-            control.WrongLoss: {LINE: no_loss, GROUPS: no_loss},
-            control.NoBias: {ORIGIN: no_bias, inverse: no_bias, identity: no_bias},
-            control.ClassesPermuted: dict.fromkeys(
+            wrong.WrongLink: {GROUPS: "no other link is known for the multinomial family"},
+            wrong.WrongLoss: {LINE: no_loss, GROUPS: no_loss},
+            wrong.NoBias: {ORIGIN: no_bias, inverse: no_bias, identity: no_bias},
+            wrong.ClassesPermuted: dict.fromkeys(
                 (POISSON, SHARES, LINE, ORIGIN, inverse, identity), "there are no classes to permute"
             ),
         }
-        for wrong in CONTROLS:
+        for control in CONTROLS:
             for problem in (POISSON, SHARES, LINE, GROUPS, ORIGIN, inverse, identity):
-                assert wrong.applies(problem) == expected.get(wrong, {}).get(problem)
+                assert control.applies(problem) == expected.get(control, {}).get(problem)
 
     @pytest.mark.parametrize(
         ("rung", "problem", "names"),
@@ -478,10 +479,10 @@ class TestControls:
         ids=str,
     )
     def test_a_wrong_link_is_another_of_the_family(self, model, link):
-        assert control.WrongLink._wrong(model) == Model(model.family, link)
+        assert wrong.WrongLink._wrong(model) == Model(model.family, link)
 
     def test_answers_that_are_wrong_are_wrong_in_the_way_they_say(self):
-        right, zeros = INSIDE.evaluate(POISSON, ONE), control.Zeros(INSIDE)
+        right, zeros = INSIDE.evaluate(POISSON, ONE), wrong.Zeros(INSIDE)
         answer = zeros.evaluate(POISSON, ONE)
         assert (answer.loss, answer.log_likelihood, answer.loss_scale) == (0, 0, right.loss_scale)
         for values in (answer.mean, answer.score, answer.information, zeros.fit(POISSON).params.matrix):
@@ -489,24 +490,24 @@ class TestControls:
         assert zeros.fit(GROUPS).params.matrix.shape == (3, 3)
 
         sqrt = replace(POISSON, model=Model(Poisson(), Sqrt()))
-        assert same(control.WrongLink(INSIDE).evaluate(POISSON, ONE).mean, INSIDE.evaluate(sqrt, ONE).mean)
+        assert same(wrong.WrongLink(INSIDE).evaluate(POISSON, ONE).mean, INSIDE.evaluate(sqrt, ONE).mean)
         squared = replace(POISSON, model=Model(Gaussian(), Log()))
-        assert same(control.WrongLoss(INSIDE).evaluate(POISSON, ONE).score, INSIDE.evaluate(squared, ONE).score)
+        assert same(wrong.WrongLoss(INSIDE).evaluate(POISSON, ONE).score, INSIDE.evaluate(squared, ONE).score)
 
     def test_a_wrong_link_is_fitted_to_the_right_means(self):
         mu = POISSON.model.link.inverse(POISSON.eta(INSIDE.fit(POISSON).params))
         expected, *_ = np.linalg.lstsq(POISSON.design, np.sqrt(mu), rcond=None)
 
-        assert np.allclose(control.WrongLink(INSIDE).fit(POISSON).params.matrix, expected)
+        assert np.allclose(wrong.WrongLink(INSIDE).fit(POISSON).params.matrix, expected)
 
     def test_a_wrong_loss_is_fitted_by_three_steps(self):
         squared = replace(POISSON, model=Model(Gaussian(), Log()))
         expected = steps(squared, INSIDE.fit(POISSON).params, 3)
 
-        assert np.array_equal(control.WrongLoss(INSIDE).fit(POISSON).params.matrix, expected.matrix)
+        assert np.array_equal(wrong.WrongLoss(INSIDE).fit(POISSON).params.matrix, expected.matrix)
 
     def test_a_forgotten_bias_is_zero_and_has_neither_score_nor_information(self):
-        no_bias = control.NoBias(INSIDE)
+        no_bias = wrong.NoBias(INSIDE)
         for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
             right = INSIDE.evaluate(problem, Params(0 * params.intercept, params.coef))
             answer = no_bias.evaluate(problem, params)
@@ -519,10 +520,10 @@ class TestControls:
             assert same(answer.information[np.ix_(~bias, ~bias)], right.information[np.ix_(~bias, ~bias)])
         fit = no_bias.fit(POISSON)
         assert (fit.params.intercept == 0).all()
-        assert np.abs(scoring.score(replace(POISSON, intercept=False), fit.params)).max() < 1e-6
+        assert np.abs(likelihood.score(replace(POISSON, intercept=False), fit.params)).max() < 1e-6
 
     def test_a_ridge_is_a_millionth_of_half_the_square(self):
-        ridge = control.Ridge(INSIDE)
+        ridge = wrong.Ridge(INSIDE)
         for problem, params in ((POISSON, ONE), (GROUPS, THREE), (ORIGIN, Params([0.0], ONE.coef))):
             right, answer = INSIDE.evaluate(problem, params), ridge.evaluate(problem, params)
             penalty = 1e-6 * (params.matrix**2).sum() / 2
@@ -532,41 +533,41 @@ class TestControls:
             size = problem.q * problem.free_outputs
             assert np.allclose(answer.information - right.information, 1e-6 * np.eye(size), rtol=0, atol=1e-13)
             free = problem.free(ridge.fit(problem).params)
-            assert np.allclose(scoring.score(problem, ridge.fit(problem).params), 1e-6 * free, rtol=1e-3, atol=1e-12)
+            assert np.allclose(likelihood.score(problem, ridge.fit(problem).params), 1e-6 * free, rtol=1e-3, atol=1e-12)
 
     def test_a_ridge_leaves_the_score_of_a_bias_that_is_not_there(self):
-        answer = control.Ridge(INSIDE).evaluate(ORIGIN, ONE)
+        answer = wrong.Ridge(INSIDE).evaluate(ORIGIN, ONE)
 
         assert answer.score[0, 0] == 0
 
     def test_a_ridge_counts_in_the_loss_by_its_scale(self):
         engine = Engine(loss_scale=2.0)
 
-        assert control.Ridge(engine).evaluate(POISSON, ONE).loss - 1 == pytest.approx(2 * 1e-6 * 0.59 / 2 / 8, rel=1e-6)
+        assert wrong.Ridge(engine).evaluate(POISSON, ONE).loss - 1 == pytest.approx(2 * 1e-6 * 0.59 / 2 / 8, rel=1e-6)
 
     def test_an_early_stop_is_two_half_steps_that_are_called_enough(self):
-        fit = control.StoppedEarly(INSIDE).fit(POISSON)
+        fit = wrong.StoppedEarly(INSIDE).fit(POISSON)
 
         assert (fit.converged, fit.reason) == (True, "two steps seemed enough")
-        assert np.array_equal(fit.params.matrix, steps(POISSON, scoring.start(POISSON), 2, 0.5).matrix)
+        assert np.array_equal(fit.params.matrix, steps(POISSON, likelihood.null_params(POISSON), 2, 0.5).matrix)
 
     def test_a_nudge_is_a_millionth_of_a_standard_error_of_the_last_coefficient(self):
         for problem in (POISSON, GROUPS):
-            right, fit = INSIDE.fit(problem), control.Nudged(INSIDE).fit(problem)
+            right, fit = INSIDE.fit(problem), wrong.Nudged(INSIDE).fit(problem)
             away = (problem.free(fit.params) - problem.free(right.params)) / right.standard_errors
             assert away[-1, -1] == pytest.approx(1e-6, rel=1e-6)
             away[-1, -1] = 0
             assert (away == 0).all()
 
     def test_classes_that_are_permuted_are_the_last_two(self):
-        permuted = control.ClassesPermuted(INSIDE)
+        permuted = wrong.ClassesPermuted(INSIDE)
         swapped = Params(THREE.intercept[[0, 2, 1]], THREE.coef[:, [0, 2, 1]])
 
         assert same(permuted.evaluate(GROUPS, THREE).mean, INSIDE.evaluate(GROUPS, swapped).mean)
         assert same(permuted.fit(GROUPS).params.matrix[:, [0, 2, 1]], INSIDE.fit(GROUPS).params.matrix)
 
     def test_single_precision_is_that_of_every_number(self):
-        single = control.Float32(INSIDE)
+        single = wrong.Float32(INSIDE)
         for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
             right, answer = INSIDE.evaluate(problem, params), single.evaluate(problem, params)
             pairs = [(getattr(right, f), getattr(answer, f)) for f in ("mean", "loss", "log_likelihood", "score", "information")]
@@ -580,8 +581,8 @@ class TestControls:
         "problem", [problems.get("spector-logit"), problems.get("scotland"), problems.get("anes96")], ids=str
     )
     def test_controls_spoil_published_problems_too(self, problem):
-        for wrong in controls("optimum", problem):
-            away = np.abs(problem.free(wrong(INSIDE).fit(problem).params) - problem.free(INSIDE.fit(problem).params))
+        for control in controls("optimum", problem):
+            away = np.abs(problem.free(control(INSIDE).fit(problem).params) - problem.free(INSIDE.fit(problem).params))
             assert (away / INSIDE.fit(problem).standard_errors).max() > 1e-10
 
 
@@ -589,7 +590,7 @@ class TestSteps:
     def test_a_step_solves_the_information_for_the_score(self):
         for problem, params in ((POISSON, ONE), (GROUPS, THREE)):
             free = problem.free(params)
-            step = np.linalg.solve(scoring.expected_information(problem, params), scoring.score(problem, params).T.ravel())
+            step = np.linalg.solve(likelihood.expected_information(problem, params), likelihood.score(problem, params).T.ravel())
             step = step.reshape(problem.free_outputs, problem.q).T
             assert np.allclose(problem.free(steps(problem, params, 1)), free + step, rtol=1e-12, atol=0)
             assert np.allclose(problem.free(steps(problem, params, 1, 0.25)), free + step / 4, rtol=1e-12, atol=0)
@@ -597,22 +598,24 @@ class TestSteps:
 
     def test_a_penalty_is_in_the_score_and_in_the_information(self):
         free = POISSON.free(ONE)
-        information = scoring.expected_information(POISSON, ONE) + 3 * np.eye(3)
-        step = np.linalg.solve(information, (scoring.score(POISSON, ONE) - 3 * free).ravel())[:, None]
+        information = likelihood.expected_information(POISSON, ONE) + 3 * np.eye(3)
+        step = np.linalg.solve(information, (likelihood.score(POISSON, ONE) - 3 * free).ravel())[:, None]
 
         assert np.allclose(POISSON.free(steps(POISSON, ONE, 1, penalty=3.0)), free + step, rtol=1e-12, atol=0)
 
     def test_steps_end_at_the_optimum_by_default(self):
         params = steps(POISSON, ONE, 20)
 
-        assert np.abs(scoring.score(POISSON, params)).max() < 1e-12
+        assert np.abs(likelihood.score(POISSON, params)).max() < 1e-12
 
     def test_a_step_that_leaves_the_domain_is_halved(self):
         problem = Problem.of("identity", Model(Poisson(), Identity()), [[0.0], [1.0]], [[1.0], [0.0]])
         params = Params([1.0], [[-0.75]])
         free = problem.free(params)
-        step = np.linalg.solve(scoring.expected_information(problem, params), scoring.score(problem, params).ravel())[:, None]
-        assert not scoring.in_domain(problem, problem.params(free + step))
+        step = np.linalg.solve(likelihood.expected_information(problem, params), likelihood.score(problem, params).ravel())[
+            :, None
+        ]
+        assert not likelihood.in_domain(problem, problem.params(free + step))
 
         halved = problem.free(steps(problem, params, 1)) - free
         ratio = math.log2(step[1, 0] / halved[1, 0])
@@ -620,4 +623,4 @@ class TestSteps:
         assert ratio == pytest.approx(round(ratio))
         assert ratio > 0.5
         assert np.allclose(halved, step / 2**ratio)
-        assert not scoring.in_domain(problem, problem.params(free + 2 * halved))
+        assert not likelihood.in_domain(problem, problem.params(free + 2 * halved))

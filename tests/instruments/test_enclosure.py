@@ -17,7 +17,7 @@ import pytest
 from flint import arb, arb_mat, fmpq, fmpq_mat
 from scipy import linalg
 
-from spec import problems, scoring
+from spec import likelihood, problems, scoring
 from spec.evidence import enclosure, preconditions
 from spec.evidence.balls import BALLS
 from spec.evidence.enclosure import BOXES, NotProven, Optimum, enclose, exact_mean, gamma, up
@@ -240,14 +240,14 @@ class TestTruth:
     def test_the_closed_form_is_the_start_before_the_planted_one(self, monkeypatch):
         exact, planted = Params([0.5], [[0.0], [0.0]]), Params([0.25], [[0.0], [0.0]])
         starts = []
-        monkeypatch.setattr(scoring, "score", lambda problem, params: starts.append(params) or np.zeros((3, 1)))
+        monkeypatch.setattr(likelihood, "score", lambda problem, params: starts.append(params) or np.zeros((3, 1)))
 
         for known in ({"exact": exact, "planted": planted}, {"planted": planted}, {}):
             problem = tiny(COUNTS, **known)
             enclosure._polish(problem)
 
         assert starts[:2] == [exact, planted]
-        assert np.array_equal(starts[2].matrix, scoring.start(tiny(COUNTS)).matrix)
+        assert np.array_equal(starts[2].matrix, likelihood.null_params(tiny(COUNTS)).matrix)
 
 
 def assert_same(one: Optimum, other: Optimum) -> None:
@@ -366,12 +366,12 @@ class TestOptimum:
             move = np.zeros_like(free)
             move[j, a] = step
             columns.append(
-                (scoring.score(problem, problem.params(free - move)) - scoring.score(problem, problem.params(free + move)))
+                (likelihood.score(problem, problem.params(free - move)) - likelihood.score(problem, problem.params(free + move)))
                 / (2 * step)
             )
         inverse = np.linalg.inv([column.T.ravel() for column in columns])
         mu = problem.model.link.inverse(problem.eta(optimum.params))
-        phi = scoring.dispersion(problem, mu)
+        phi = likelihood.dispersion(problem, mu)
         unit = np.sqrt(np.diag(inverse)).reshape(free.T.shape).T
 
         assert np.allclose(optimum.unit_standard_errors, unit, rtol=1e-7, atol=0)
@@ -384,7 +384,7 @@ class TestOptimum:
         away = 1e-3 * optimum.unit_standard_errors * rng.choice([-1, 1], size=optimum.centre.shape)
         params = problem.params(optimum.centre + away)
 
-        lost = scoring.log_likelihood(problem, optimum.params) - scoring.log_likelihood(problem, params)
+        lost = likelihood.log_likelihood(problem, optimum.params) - likelihood.log_likelihood(problem, params)
 
         assert type(optimum.likelihood_gap(params)) is float
         assert optimum.likelihood_gap(params) == pytest.approx(lost, rel=2e-2, abs=1e-13)
@@ -417,7 +417,7 @@ class TestOptimum:
             optimum = enclose(problem)
             T = np.kron(np.eye(problem.free_outputs), optimum.basis) @ optimum.whiten
             if problem.model.is_canonical:
-                information = scoring.expected_information(problem, optimum.params)
+                information = likelihood.expected_information(problem, optimum.params)
                 assert np.allclose(T.T @ information @ T, np.eye(len(T)), rtol=0, atol=1e-12)
 
 
@@ -621,10 +621,10 @@ class TestBounds:
             largest = max(largest, *(float(norm) for norm in norms))
 
         W, dW = rows.weights(size * reach)
-        plain, wide = scoring.gram(np.abs(white.design), np.abs(W)), scoring.gram(np.abs(white.design), np.abs(W) + dW)
+        plain, wide = likelihood.gram(np.abs(white.design), np.abs(W)), likelihood.gram(np.abs(white.design), np.abs(W) + dW)
         spread, extent = wide - plain, np.abs(whiten)
         least = (
-            (np.abs(whiten.T @ scoring.gram(white.design, W) @ whiten - np.eye(m * q)) + extent.T @ spread @ extent)
+            (np.abs(whiten.T @ likelihood.gram(white.design, W) @ whiten - np.eye(m * q)) + extent.T @ spread @ extent)
             .sum(axis=1)
             .max()
         )
@@ -637,7 +637,7 @@ def parts(problem: Problem, centre: np.ndarray):
         eta = enclosure._eta(problem, centre)
         rows = enclosure._softmax_rows(problem, eta) if problem.k > 1 else enclosure._elementwise_rows(problem, eta)
     white, m = scoring.White.of(problem), problem.free_outputs
-    lower = linalg.cholesky(scoring.gram(white.design, rows.weights(np.zeros(problem.n))[0]), lower=True)
+    lower = linalg.cholesky(likelihood.gram(white.design, rows.weights(np.zeros(problem.n))[0]), lower=True)
     whiten = np.linalg.inv(lower).T
     reach = (np.abs(white.design) @ np.abs(whiten).sum(axis=1).reshape(m, -1).T).max(axis=1) * (1 + 1e-9)
     return rows, white, whiten, reach
@@ -696,7 +696,7 @@ class TestSoundness:
 
         moved = enclose(problem)
 
-        inverse = np.linalg.inv(scoring.expected_information(problem, right.params))
+        inverse = np.linalg.inv(likelihood.expected_information(problem, right.params))
         assert np.allclose(moved.shift - right.shift, inverse @ off, rtol=1e-8, atol=0)
         assert (np.abs(moved.shift - right.shift) > moved.radius + right.radius).all()
 

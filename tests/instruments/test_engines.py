@@ -6,14 +6,15 @@ import flint
 import numpy as np
 import pytest
 
-from spec import problems, scoring
-from spec.engines.engine import Checked, Recipe, Training
-from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_engine import KerasEngine
-from spec.engines.keras_network import NegativeLogLikelihood
-from spec.engines.statsmodels_engine import StatsmodelsEngine
-from spec.evidence.agreement import proven_optimum, standard_errors_away
+from spec import likelihood, problems, scoring
+from spec.engines.checked import Checked
+from spec.engines.contract import Recipe, Training
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.engine import KerasEngine
+from spec.engines.keras.network import NegativeLogLikelihood
+from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.balls import BALLS
+from spec.evidence.rungs import proven_optimum, standard_errors_away
 from spec.families import Binomial
 from spec.model import Params
 from spec.problems import Problem
@@ -30,8 +31,8 @@ def test_a_fit_tells_standard_errors_deviance_and_likelihood(engine, problem):
     mu = problem.model.link.inverse(problem.eta(best))
 
     np.testing.assert_allclose(fit.standard_errors, scoring.White.of(problem).standard_errors(problem, best), rtol=1e-9)
-    assert fit.deviance == pytest.approx(scoring.deviance(problem, mu), rel=1e-10)
-    assert fit.log_likelihood == pytest.approx(scoring.log_likelihood(problem, best), rel=1e-12)
+    assert fit.deviance == pytest.approx(likelihood.deviance(problem, mu), rel=1e-10)
+    assert fit.log_likelihood == pytest.approx(likelihood.log_likelihood(problem, best), rel=1e-12)
     assert fit.converged
     assert fit.reason
 
@@ -42,7 +43,7 @@ def test_the_log_likelihood_has_its_constants(engine, problem):
     """An evaluation's log-likelihood is that of the formulas, constants included, at dispersion 1."""
     params = problem.data.planted
 
-    assert engine.evaluate(problem, params).log_likelihood == pytest.approx(scoring.log_likelihood(problem, params), rel=1e-12)
+    assert engine.evaluate(problem, params).log_likelihood == pytest.approx(likelihood.log_likelihood(problem, params), rel=1e-12)
 
 
 # -- Keras ----------------------------------------------------------------------------------------------------------------

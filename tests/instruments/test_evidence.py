@@ -194,7 +194,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 
 CELL = {"claim": "a-claim", "case": "x", "engine": "Keras", "outcome": "holds", "digits": 15.1}
 CONTROLS = {"refused": 9, "accepted": 0, "known gap": 0, "declined": 0}
-CLAIM = {"claim": "a-claim", "chapter": "test_01_a.py", "source": "S1", "sentence": "It is.", "cases": 1, "controls": CONTROLS}
+CLAIM = {"claim": "a-claim", "chapter": "test_01_a", "source": "S1", "sentence": "It is.", "cases": 1, "controls": CONTROLS}
 ENGINE = {"name": "Keras", "versions": {"keras": "3.15.1"}, "backend": "jax", "dtype": "float64", "homepage": ""}
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from flint import arb
 
-from spec import problems, scoring
-from spec.evidence.agreement import proven_optimum
+from spec import likelihood, problems, scoring
 from spec.evidence.exact import exact_inference
+from spec.evidence.rungs import proven_optimum
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson, Tweedie
 from spec.links import Identity, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
@@ -166,7 +166,7 @@ def test_formulas_in_float64_agree(problem):
     optimum = proven_optimum(problem)
     found, mu = exact_inference(problem, optimum), problem.model.link.inverse(problem.eta(optimum.params))
     expected = scoring.White.of(problem).standard_errors(problem, optimum.params)
-    phi = scoring.dispersion(problem, mu)
+    phi = likelihood.dispersion(problem, mu)
     observed = expected
     if not problem.model.is_canonical:
         observed = np.sqrt(phi * np.diag(np.linalg.inv(Formulas().evaluate(problem, optimum.params).information)))[:, None]
@@ -175,7 +175,7 @@ def test_formulas_in_float64_agree(problem):
         np.testing.assert_allclose([[float(ball) for ball in row] for row in balls], errors, rtol=1e-11)
     assert (found.observed_standard_errors is found.standard_errors) == problem.model.is_canonical
     assert float(found.dispersion) == pytest.approx(phi, rel=1e-12)
-    assert float(found.deviance) == pytest.approx(scoring.deviance(problem, mu), rel=1e-12)
+    assert float(found.deviance) == pytest.approx(likelihood.deviance(problem, mu), rel=1e-12)
 
 
 class TestBalls:
@@ -190,7 +190,7 @@ class TestBalls:
         for corner in ((0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
             params = self.PROBLEM.params(optimum.centre + optimum.shift + 2.0**-6 * column(*corner))
             errors = scoring.White.of(self.PROBLEM).standard_errors(self.PROBLEM, params)
-            deviance = scoring.deviance(self.PROBLEM, np.exp(self.PROBLEM.eta(params)))
+            deviance = likelihood.deviance(self.PROBLEM, np.exp(self.PROBLEM.eta(params)))
             for balls, values in ((found.standard_errors, errors), ([[found.deviance]], [[deviance]])):
                 for row, expected in zip(balls, values, strict=True):
                     assert all(ball.overlaps(arb(value, 1e-12)) for ball, value in zip(row, expected, strict=True))

@@ -10,15 +10,14 @@ import pytest
 from scipy import stats
 
 from spec import problems
-from spec.engines import statsmodels_engine as engine
-from spec.engines import statsmodels_versions as versions
-from spec.engines.engine import Recipe
-from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_engine import KerasEngine
-from spec.engines.keras_versions import RELEASE, keras
-from spec.engines.statsmodels_inference import wald
-from spec.evidence.agreement import proven_optimum
+from spec.engines.contract import Recipe
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.engine import KerasEngine
+from spec.engines.keras.versions import RELEASE, keras
+from spec.engines.statsmodels import engine, versions
+from spec.engines.statsmodels.inference import wald
 from spec.evidence.exact import exact_inference
+from spec.evidence.rungs import proven_optimum
 from spec.families import Gamma
 from spec.links import Inverse
 from spec.model import Model, Params

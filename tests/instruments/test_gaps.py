@@ -2,7 +2,7 @@
 
 import pytest
 
-from spec.engines.engine import Description
+from spec.engines.contract import Description
 from spec.report import gaps
 from tests.instruments.test_project import marked
 

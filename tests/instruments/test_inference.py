@@ -11,8 +11,8 @@ from math import asin, erfc, exp, lgamma, log, pi, sin, sqrt, tan
 import numpy as np
 import pytest
 
-from spec import inference, scoring
-from spec.engines.engine import Checked
+from spec import inference, likelihood
+from spec.engines.checked import Checked
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson
 from spec.inference import CONFIDENCE, Inference, Whitened, derive, expecting, infer, likelihood_dispersion, null_model
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, Softmax
@@ -37,7 +37,7 @@ class Engine(Formulas):
         self.asked.append(problem.name)
         right = super().evaluate(problem, params)
         if isinstance(problem.model.family, Multinomial):
-            return replace(right, curvature=lambda: scoring.expected_information(problem, params))
+            return replace(right, curvature=lambda: likelihood.expected_information(problem, params))
         return right
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.engines.engine import load
+from spec.engines.checked import load
 from spec.model import PAIRS
 from spec.report import measure, pictures, run_pictures
 from spec.report.source import ROOT

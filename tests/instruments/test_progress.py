@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from spec.passes import Pass
-from spec.progress import ending, line, shown
+from spec.fit.maximise import Pass
+from spec.fit.progress import ending, line, shown
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from spec.rows import Batch, of_arrays, of_arrow, of_stream
+from spec.fit.rows import Batch, of_arrays, of_arrow, of_stream
 
 RNG = np.random.default_rng(5)
 X, Y, WEIGHTS, OFFSET = RNG.normal(size=(1000, 3)), RNG.normal(size=1000), RNG.uniform(size=1000), RNG.normal(size=1000)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spec import scoring
+from spec import likelihood, scoring
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import CLogLog, Identity, Inverse, InverseSquared, Log, Logit, Probit, Softmax, Sqrt
 from spec.model import PAIRS, Model, Params
@@ -131,23 +131,23 @@ def close(a, b, rtol: float = 1e-12) -> bool:
 class TestLikelihood:
     @each_case
     def test_log_likelihood_is_the_sum_of_the_log_densities(self, problem, params):
-        assert close(scoring.log_likelihood(problem, params), log_likelihood(problem, mean(problem, problem.free(params))))
+        assert close(likelihood.log_likelihood(problem, params), log_likelihood(problem, mean(problem, problem.free(params))))
 
     @each_case
     def test_normaliser_is_what_the_kernel_leaves_of_the_log_likelihood(self, problem, params):
         mu = mean(problem, problem.free(params))
         kernel = (problem.row_weights * problem.model.family.kernel(problem.y, mu)).sum()
 
-        assert close(scoring.normaliser(problem), log_likelihood(problem, mu) - kernel, 1e-11)
+        assert close(likelihood.normaliser(problem), log_likelihood(problem, mu) - kernel, 1e-11)
 
     @each_case
     def test_a_dispersion_divides_the_kernel_and_is_in_the_normaliser_where_the_family_has_one(self, problem, params):
         mu, weights = mean(problem, problem.free(params)), problem.row_weights / problem.trials
         phi = 0.5 if problem.model.family.has_dispersion else 1.0
         rows = zip(problem.y, mu, weights[:, 0] / phi, problem.trials[:, 0], strict=True)
-        expected = sum(log_density(problem.model, *row) for row in rows) - scoring.kernel(problem, params) / phi
+        expected = sum(log_density(problem.model, *row) for row in rows) - likelihood.kernel(problem, params) / phi
 
-        assert close(scoring.normaliser(problem, 0.5), expected, 1e-11)
+        assert close(likelihood.normaliser(problem, 0.5), expected, 1e-11)
 
     @pytest.mark.parametrize("model", [*PAIRS, SOFTMAX], ids=str)
     def test_a_row_without_weight_says_nothing(self, model):
@@ -157,7 +157,11 @@ class TestLikelihood:
         kept = {name: None if getattr(data, name) is None else getattr(data, name)[rows] for name in ("weights", "trials")}
         fewer = replace(problem, load=lambda: replace(data, X=data.X[rows], y=data.y[rows], **kept))
 
-        for function in (scoring.normaliser, lambda p: scoring.normaliser(p, 0.5), lambda p: scoring.log_likelihood(p, params)):
+        for function in (
+            likelihood.normaliser,
+            lambda p: likelihood.normaliser(p, 0.5),
+            lambda p: likelihood.log_likelihood(p, params),
+        ):
             assert close(function(without), function(fewer))
 
     @each_case
@@ -165,11 +169,11 @@ class TestLikelihood:
         free = problem.free(params)
         numeric = slopes(lambda at: log_likelihood(problem, mean(problem, at)), free)
 
-        assert close(scoring.score(problem, params), numeric.reshape(free.T.shape).T, 1e-7)
+        assert close(likelihood.score(problem, params), numeric.reshape(free.T.shape).T, 1e-7)
 
     @each_case
     def test_expected_information_is_what_the_slopes_of_the_means_make(self, problem, params):
-        assert close(scoring.expected_information(problem, params), fisher(problem, problem.free(params)), 1e-7)
+        assert close(likelihood.expected_information(problem, params), fisher(problem, problem.free(params)), 1e-7)
 
     @each_case
     def test_expected_weights_are_each_row_s_information_about_its_eta(self, problem, params):
@@ -182,7 +186,7 @@ class TestLikelihood:
         slope = np.array([(at(free + move) - at(free - move)) / 2e-5 for move in moves])
         variance = at(free) if problem.k > 1 else problem.model.family.variance(at(free))
 
-        weights = scoring.expected_weights(problem, params)
+        weights = likelihood.expected_weights(problem, params)
 
         assert weights.shape == (problem.n, problem.free_outputs, problem.free_outputs)
         assert close(weights, np.einsum("ank,nk,bnk->nab", slope, problem.row_weights / variance, slope), 1e-7)
@@ -194,12 +198,12 @@ class TestLikelihood:
             problem.row_weights * (problem.model.family.kernel(problem.y, problem.y) - problem.model.family.kernel(problem.y, mu))
         ).sum()
 
-        assert close(scoring.deviance(problem, mu), 2 * gain, 1e-11)
+        assert close(likelihood.deviance(problem, mu), 2 * gain, 1e-11)
 
     def test_deviance_of_the_saturated_model_is_zero(self):
         for problem, _ in CASES:
             if not isinstance(problem.model.family, Multinomial):
-                assert scoring.deviance(problem, problem.y) == pytest.approx(0, abs=1e-13)
+                assert likelihood.deviance(problem, problem.y) == pytest.approx(0, abs=1e-13)
 
     def test_a_weight_counts_a_row_that_many_times_where_the_family_has_no_dispersion(self):
         for model, y, trials in ((COUNTS, SUCCESSES, None), (LOGISTIC, SUCCESSES / TRIALS, TRIALS)):
@@ -209,44 +213,44 @@ class TestLikelihood:
             repeated = Problem.of("repeated", model, X[rows], y[rows][:, None], trials=None if trials is None else trials[rows])
             params = Params([0.25], [[0.5], [-0.25]])
 
-            for function in (scoring.log_likelihood, scoring.score, scoring.expected_information):
+            for function in (likelihood.log_likelihood, likelihood.score, likelihood.expected_information):
                 assert close(function(weighted, params), function(repeated, params))
-            assert close(scoring.normaliser(weighted), scoring.normaliser(repeated))
+            assert close(likelihood.normaliser(weighted), likelihood.normaliser(repeated))
             mu = mean(repeated, repeated.free(params))
-            assert close(scoring.deviance(weighted, mean(weighted, weighted.free(params))), scoring.deviance(repeated, mu))
+            assert close(likelihood.deviance(weighted, mean(weighted, weighted.free(params))), likelihood.deviance(repeated, mu))
 
     def test_a_weight_divides_the_dispersion_of_its_row_where_the_family_has_one(self):
         problem = Problem.of("one row", OLS, np.empty((1, 0)), [[3.0]], weights=[4.0])
 
-        value = scoring.log_likelihood(problem, Params([1.0], np.empty((0, 1))))
+        value = likelihood.log_likelihood(problem, Params([1.0], np.empty((0, 1))))
 
         assert value == pytest.approx(stats.norm.logpdf(3, 1, 1 / 2), rel=1e-15)
-        assert scoring.normaliser(problem) == pytest.approx(-np.log(2 * np.pi / 4) / 2, rel=1e-15)
+        assert likelihood.normaliser(problem) == pytest.approx(-np.log(2 * np.pi / 4) / 2, rel=1e-15)
 
     def test_trials_of_binomial_responses_put_the_number_of_orders_in_the_normaliser(self):
         problem = Problem.of("one row", LOGISTIC, np.empty((1, 0)), [[0.4]], trials=[5.0], weights=[3.0])
 
-        assert scoring.normaliser(problem) == pytest.approx(3 * np.log(10), rel=1e-14)
+        assert likelihood.normaliser(problem) == pytest.approx(3 * np.log(10), rel=1e-14)
 
     def test_results_that_are_numbers_are_python_s(self):
         problem, params = CASES[0]
         mu = mean(problem, problem.free(params))
 
         for value in (
-            scoring.normaliser(problem),
-            scoring.log_likelihood(problem, params),
-            scoring.deviance(problem, mu),
-            scoring.dispersion(problem, mu),
+            likelihood.normaliser(problem),
+            likelihood.log_likelihood(problem, params),
+            likelihood.deviance(problem, mu),
+            likelihood.dispersion(problem, mu),
         ):
             assert type(value) is float
-        assert type(scoring.in_domain(problem, params)) is bool
+        assert type(likelihood.in_domain(problem, params)) is bool
 
     @each_case
     def test_kernel_is_the_log_likelihood_less_the_normaliser(self, problem, params):
-        kernel = scoring.kernel(problem, params)
+        kernel = likelihood.kernel(problem, params)
 
         assert type(kernel) is float
-        assert kernel + scoring.normaliser(problem) == scoring.log_likelihood(problem, params)
+        assert kernel + likelihood.normaliser(problem) == likelihood.log_likelihood(problem, params)
 
 
 class TestGram:
@@ -255,7 +259,7 @@ class TestGram:
         design, half = rng.normal(size=(7, 2)), rng.normal(size=(7, m, m))
         weights = half + half.transpose(0, 2, 1)
 
-        result = scoring.gram(design, weights)
+        result = likelihood.gram(design, weights)
 
         assert close(result, np.einsum("nab,ni,nj->aibj", weights, design, design).reshape(2 * m, 2 * m))
         assert close(result, result.T, 1e-15)
@@ -263,7 +267,7 @@ class TestGram:
     def test_gram_orders_the_columns_within_each_output(self):
         weights = np.array([[[2.0, 3.0], [3.0, 5.0]]])
 
-        assert scoring.gram(np.array([[1.0, 10.0]]), weights).tolist() == [
+        assert likelihood.gram(np.array([[1.0, 10.0]]), weights).tolist() == [
             [2, 20, 3, 30],
             [20, 200, 30, 300],
             [3, 30, 5, 50],
@@ -276,23 +280,23 @@ class TestDispersion:
         y, mu = np.array([[1.0], [2.0], [6.0], [4.0]]), np.array([[2.0], [4.0], [3.0], [4.0]])
         problem = Problem.of("gamma", Model(Gamma(), Log()), [[0.0], [1.0], [2.0], [5.0]], y, weights=[1.0, 2.0, 3.0, 7.0])
 
-        assert scoring.dispersion(problem, mu) == pytest.approx((1 / 4 + 2 * 4 / 16 + 3 * 9 / 9) / 2, rel=1e-15)
+        assert likelihood.dispersion(problem, mu) == pytest.approx((1 / 4 + 2 * 4 / 16 + 3 * 9 / 9) / 2, rel=1e-15)
 
     def test_dispersion_of_a_saturated_model_divides_by_one(self):
         for n in (2, 3):
             problem = Problem.of("saturated", OLS, np.eye(3)[:n, 1:], np.arange(n)[:, None] * 1.0)
-            assert scoring.dispersion(problem, problem.y + 2) == 4 * n
+            assert likelihood.dispersion(problem, problem.y + 2) == 4 * n
 
     def test_quasi_likelihood_has_a_dispersion_whatever_the_family(self):
         y, mu = np.array([[0.5], [2.0], [6.0]]), np.array([[2.0], [4.0], [3.0]])
         problem = replace(Problem.of("rates", COUNTS, np.empty((3, 0)), y), quasi=True)
 
-        assert scoring.dispersion(problem, mu) == pytest.approx((1.5**2 / 2 + 4 / 4 + 9 / 3) / 2, rel=1e-15)
+        assert likelihood.dispersion(problem, mu) == pytest.approx((1.5**2 / 2 + 4 / 4 + 9 / 3) / 2, rel=1e-15)
 
     def test_dispersion_is_one_where_the_family_has_none(self):
         for problem, params in CASES:
             if not problem.has_dispersion:
-                assert scoring.dispersion(problem, mean(problem, problem.free(params)) / 2) == 1.0
+                assert likelihood.dispersion(problem, mean(problem, problem.free(params)) / 2) == 1.0
 
 
 class TestDomain:
@@ -314,15 +318,15 @@ class TestDomain:
     def test_in_domain_asks_for_both_eta_and_the_mean(self, model, y, intercept, inside):
         problem = Problem.of("one", model, [[0.0], [1.0]], [[y], [y]])
 
-        assert scoring.in_domain(problem, Params([intercept], [[0.0]])) is inside
+        assert likelihood.in_domain(problem, Params([intercept], [[0.0]])) is inside
 
     def test_in_domain_asks_it_of_each_row(self):
         problem = Problem.of("two", Model(Gamma(), Inverse()), [[0.0], [1.0]], [[1.0], [1.0]])
         other = Problem.of("two", Model(Binomial(), Log()), [[0.0], [1.0]], [[1.0], [1.0]])
 
-        assert scoring.in_domain(problem, Params([1.0], [[-0.5]]))
-        assert not scoring.in_domain(problem, Params([1.0], [[-1.5]]))
-        assert not scoring.in_domain(other, Params([-1.0], [[1.5]]))
+        assert likelihood.in_domain(problem, Params([1.0], [[-0.5]]))
+        assert not likelihood.in_domain(problem, Params([1.0], [[-1.5]]))
+        assert not likelihood.in_domain(other, Params([-1.0], [[1.5]]))
 
 
 class TestStart:
@@ -334,7 +338,7 @@ class TestStart:
             problem = replace(problem, load=lambda: replace(small(model, True, True, False)[0].data, y=(SUCCESSES == 5)[:, None]))
             overall = 2 / 11.25
 
-        params = scoring.start(problem)
+        params = likelihood.null_params(problem)
 
         assert close(params.intercept, model.link(np.array([overall])))
         assert np.abs(params.coef).max() < 1e-14
@@ -349,21 +353,21 @@ class TestStart:
             (Model(Binomial(), Log()), np.ones(7)),
         ):
             problem = Problem.of("no mean", model, X, y[:, None])
-            assert close(mean(problem, problem.free(scoring.start(problem))), np.full((7, 1), 0.5))
+            assert close(mean(problem, problem.free(likelihood.null_params(problem))), np.full((7, 1), 0.5))
 
     def test_start_leaves_to_the_columns_what_the_offset_does_not_say(self):
         counts = Problem.of("exposed", COUNTS, X, SUCCESSES[:, None], offset=2.0 + X[:, :1])
-        assert close(mean(counts, counts.free(scoring.start(counts))), np.full((7, 1), SUCCESSES.mean()))
+        assert close(mean(counts, counts.free(likelihood.null_params(counts))), np.full((7, 1), SUCCESSES.mean()))
 
         offset = np.hstack([0.25 + X[:, :1], 1.0 - X[:, 1:], X[:, :1] + X[:, 1:]])
         classes = Problem.of("exposed classes", SOFTMAX, X, np.eye(3)[[0, 1, 2, 1, 1, 2, 0]], offset=offset)
         shares = (np.array([2, 3, 2]) / 7 + 1 / 7) / (10 / 7)
-        assert close(mean(classes, classes.free(scoring.start(classes))), np.tile(shares, (7, 1)))
+        assert close(mean(classes, classes.free(likelihood.null_params(classes))), np.tile(shares, (7, 1)))
 
     def test_start_without_an_intercept_is_as_near_as_the_columns_allow(self):
         problem = Problem.of("through the origin", COUNTS, [[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]], intercept=False)
 
-        params = scoring.start(problem)
+        params = likelihood.null_params(problem)
 
         assert params.intercept.tolist() == [0]
         assert params.coef[0, 0] == pytest.approx(np.log(3) * 6 / 14, rel=1e-14)
@@ -373,18 +377,18 @@ class TestStart:
         problem = Problem.of("an empty class", SOFTMAX, np.arange(5.0)[:, None], y, weights=[1.0, 1.0, 2.0, 4.0, 2.0])
         shares = (np.array([0.6, 0.0, 0.4]) + 1 / 5) / (1 + 3 / 5)
 
-        params = scoring.start(problem)
+        params = likelihood.null_params(problem)
 
         assert shares.sum() == pytest.approx(1)
         assert close(params.intercept, np.log(shares / shares[0]))
         assert np.abs(params.coef).max() < 1e-14
-        assert scoring.in_domain(problem, params)
+        assert likelihood.in_domain(problem, params)
 
     def test_start_of_softmax_without_an_intercept(self):
         problem = Problem.of("classes", SOFTMAX, [[1.0], [2.0], [3.0], [4.0]], np.eye(3)[[0, 1, 1, 2]], intercept=False)
         shares = (np.array([1, 2, 1]) / 4 + 1 / 4) / (7 / 4)
 
-        params = scoring.start(problem)
+        params = likelihood.null_params(problem)
 
         assert (params.intercept == 0).all()
         assert close(params.coef, np.log(shares / shares[0])[None] / 3)
@@ -401,9 +405,9 @@ class TestWhite:
 
     @each_case
     def test_direction_solves_the_information_for_the_score(self, problem, params):
-        score, information = scoring.score(problem, params), scoring.expected_information(problem, params)
+        score, information = likelihood.score(problem, params), likelihood.expected_information(problem, params)
         step = np.linalg.solve(information, score.T.ravel())
-        phi = scoring.dispersion(problem, mean(problem, problem.free(params)))
+        phi = likelihood.dispersion(problem, mean(problem, problem.free(params)))
 
         found, decrement = White.of(problem).direction(problem, params, score)
 
@@ -413,8 +417,8 @@ class TestWhite:
 
     @each_case
     def test_standard_errors_are_the_roots_of_the_inverse_information(self, problem, params):
-        inverse = np.linalg.inv(scoring.expected_information(problem, params))
-        phi = scoring.dispersion(problem, mean(problem, problem.free(params)))
+        inverse = np.linalg.inv(likelihood.expected_information(problem, params))
+        phi = likelihood.dispersion(problem, mean(problem, problem.free(params)))
 
         found = White.of(problem).standard_errors(problem, params)
 
@@ -433,11 +437,11 @@ class TestWhite:
     def test_decrement_of_a_perfect_fit_is_judged_by_a_millionth_of_the_mean(self):
         problem = Problem.of("a line", OLS, [[0.0], [1.0], [2.0], [3.0]], [[1.0], [3.0], [5.0], [-7.0]], weights=[1, 1, 1, 0])
         exact, score = Params([1.0], [[2.0]]), np.array([[1.0], [0.0]])
-        inverse = np.linalg.inv(scoring.expected_information(problem, exact))
+        inverse = np.linalg.inv(likelihood.expected_information(problem, exact))
 
         _, decrement = White.of(problem).direction(problem, exact, score)
 
-        assert scoring.dispersion(problem, mean(problem, problem.free(exact))) == 0
+        assert likelihood.dispersion(problem, mean(problem, problem.free(exact))) == 0
         assert decrement == pytest.approx(inverse[0, 0] / (1e-12 * 21), rel=1e-9)
         mirrored = Problem.of("a line", OLS, problem.X, -problem.y, weights=[1, 1, 1, 0])
         _, again = White.of(mirrored).direction(mirrored, Params([-1.0], [[-2.0]]), score)
@@ -450,21 +454,21 @@ class TestWhite:
             for unit in (1.0, 2.0**40):
                 problem = Problem.of("units", model, [[0.0], [1.0], [2.0], [5.0]], unit * y)
                 params = Params([0.5 + np.log(unit)], [[0.0]])
-                found.append(White.of(problem).direction(problem, params, scoring.score(problem, params))[1])
+                found.append(White.of(problem).direction(problem, params, likelihood.score(problem, params))[1])
             assert found[1] == pytest.approx(found[0], rel=1e-9)
 
     def test_decrement_of_large_counts_is_at_dispersion_one(self):
         problem = Problem.of("large", COUNTS, np.empty((2, 0)), [[1e9], [2e9]])
         params = Params([np.log(1e9)], np.empty((0, 1)))
 
-        _, decrement = White.of(problem).direction(problem, params, scoring.score(problem, params))
+        _, decrement = White.of(problem).direction(problem, params, likelihood.score(problem, params))
 
         assert decrement == pytest.approx(1e18 / 2e9, rel=1e-9)
 
     def test_steps_lead_to_the_least_squares_solution_at_once_and_to_others_soon(self):
         problem, params = small(OLS, intercept=True, weights=True, offset=True)
         white, free = White.of(problem), problem.free(params)
-        step, _ = white.direction(problem, params, scoring.score(problem, params))
+        step, _ = white.direction(problem, params, likelihood.score(problem, params))
         root = np.sqrt(problem.row_weights)
         solution, *_ = np.linalg.lstsq(root * problem.design, root * (problem.y - problem.offset), rcond=None)
         assert close(free + step, solution)
@@ -472,7 +476,7 @@ class TestWhite:
         problem, params = small(Model(Binomial(), Probit()), intercept=True, weights=True, offset=True)
         white, decrements = White.of(problem), []
         for _ in range(12):
-            step, decrement = white.direction(problem, params, scoring.score(problem, params))
+            step, decrement = white.direction(problem, params, likelihood.score(problem, params))
             params = problem.params(problem.free(params) + step)
             decrements.append(decrement)
         assert decrements[0] > 1e-3 > 1e-16 > decrements[-1] >= 0
@@ -511,8 +515,8 @@ class TestWhite:
         scaled = replace(problem, load=lambda: replace(problem.data, X=problem.X * units))
         params_scaled = Params(params.intercept, params.coef / units[:, None])
 
-        step, decrement = White.of(problem).direction(problem, params, scoring.score(problem, params))
-        found, again = White.of(scaled).direction(scaled, params_scaled, scoring.score(scaled, params_scaled))
+        step, decrement = White.of(problem).direction(problem, params, likelihood.score(problem, params))
+        found, again = White.of(scaled).direction(scaled, params_scaled, likelihood.score(scaled, params_scaled))
 
         assert close(found[1:] * units[:, None], step[1:], 1e-13)
         assert again == pytest.approx(decrement, rel=1e-13)
@@ -525,7 +529,7 @@ class TestAscent:
     def ascend(problem, params, **more):
         def value_and_score(at):
             asked.append(at)
-            return scoring.kernel(problem, at), scoring.score(problem, at)
+            return likelihood.kernel(problem, at), likelihood.score(problem, at)
 
         asked = []
         return scoring.ascend(problem, value_and_score, params, **more), asked
@@ -538,8 +542,8 @@ class TestAscent:
         assert ascent.converged
         assert re.fullmatch(r"the Newton decrement came to rest at (\d\.\de-\d\d|0\.0e\+00)", ascent.reason)
         assert 1 < ascent.iterations < 60
-        assert np.abs(scoring.score(problem, ascent.params)).max() < 1e-7 * sizes.max()
-        assert ascent.value == scoring.kernel(problem, ascent.params)
+        assert np.abs(likelihood.score(problem, ascent.params)).max() < 1e-7 * sizes.max()
+        assert ascent.value == likelihood.kernel(problem, ascent.params)
 
     def test_ascent_goes_to_the_zero_of_the_score_it_is_given(self):
         problem, params = small(OLS, intercept=True, weights=False, offset=False)
@@ -573,7 +577,7 @@ class TestAscent:
         assert (ascent.converged, ascent.iterations, ascent.reason) == (False, 2, "2 iterations were not enough")
         assert len(asked) == 3
         assert ascent.params is asked[-1]
-        assert ascent.value == scoring.kernel(problem, ascent.params)
+        assert ascent.value == likelihood.kernel(problem, ascent.params)
 
     def test_ascent_that_never_rests_takes_two_hundred_iterations(self):
         problem, params = small(OLS, intercept=True, weights=False, offset=False)
@@ -589,16 +593,16 @@ class TestAscent:
         ascent, asked = self.ascend(problem, params)
         assert ascent.converged
         assert np.allclose(ascent.params.matrix, [[1.0], [1.0]])
-        assert all(scoring.in_domain(problem, at) for at in asked)
+        assert all(likelihood.in_domain(problem, at) for at in asked)
 
         far = Problem.of("far", COUNTS, np.empty((3, 0)), [[1.0], [2.0], [3.0]])
         start = Params([-4.0], np.empty((0, 1)))  # a whole step from here has means of e^100
         free = far.free(start)
-        step, _ = White.of(far).direction(far, start, scoring.score(far, start))
+        step, _ = White.of(far).direction(far, start, likelihood.score(far, start))
         ascent, asked = self.ascend(far, start)
         tried = [float(far.free(at)[0, 0] - free[0, 0]) / float(step[0, 0]) for at in asked[1:]]
         assert tried[:3] == pytest.approx([1.0, 0.5, 0.25])
-        values = [scoring.kernel(far, at) for at in asked]
+        values = [likelihood.kernel(far, at) for at in asked]
         kept = next(i for i, value in enumerate(values) if i and value >= values[0])
         assert kept > 2
         assert tried[kept - 1] == pytest.approx(0.5 ** (kept - 1))
@@ -607,7 +611,7 @@ class TestAscent:
 
     def test_ascent_that_no_step_gains_anything_says_so(self):
         problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
-        score, tried = scoring.score(problem, params), []
+        score, tried = likelihood.score(problem, params), []
         ascent = scoring.ascend(problem, lambda at: (tried.append(at) or -float(len(tried)), score), params)
 
         assert ascent.params is params
@@ -628,7 +632,7 @@ class TestAscent:
 
     def test_a_loss_below_the_rounding_of_the_value_is_no_loss(self):
         problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
-        score = scoring.score(problem, params)
+        score = likelihood.score(problem, params)
         for lost, admitted in ((50, True), (90, False)):
             values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 60])
             ascent = scoring.ascend(problem, lambda at, values=values: (next(values), score), params, max_iterations=1)
@@ -660,4 +664,4 @@ def test_models_of_the_cases_are_all_that_are_known():
     assert {problem.model for problem, _ in CASES} == {*PAIRS, SOFTMAX}
     assert Model(InverseGaussian(), InverseSquared()) in PAIRS
     for problem, params in CASES:
-        assert scoring.in_domain(problem, params)
+        assert likelihood.in_domain(problem, params)

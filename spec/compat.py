@@ -1,8 +1,9 @@
-"""What Python 3.9, the oldest that the claims run on, lacks of Python 3.10."""
+"""What the standard library lacks: `zip` with strict lengths on Python 3.9, and a dictionary that stays small."""
 
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
 from itertools import zip_longest
@@ -19,3 +20,16 @@ def zip_or_raise(*columns: Any) -> Iterator[tuple[Any, ...]]:
 
 
 strict_zip: Any = partial(zip, strict=True) if sys.version_info >= (3, 10) else zip_or_raise
+
+
+class Recent(OrderedDict[Any, Any]):
+    """A dictionary of at most ``size`` entries: a new one beyond that drops the oldest."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        if len(self) > self.size:
+            self.popitem(last=False)

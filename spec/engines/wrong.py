@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from spec import scoring
+from spec import likelihood
 from spec.domains import REAL
-from spec.engines.engine import Description, Engine, Evaluation, Fit, load
+from spec.engines.checked import load
+from spec.engines.contract import Description, Engine, Evaluation, Fit
 from spec.families import Binomial, Gaussian, Multinomial
 from spec.links import Identity, Log, Logit, Probit, Softmax, Sqrt
 from spec.model import Model, Params
@@ -29,7 +30,7 @@ class Control:
     spoils: tuple[str, ...] = ()
 
     def __init__(self, inside: Engine | None = None) -> None:
-        self.inside = inside or load("spec.engines.statsmodels_engine:StatsmodelsEngine")
+        self.inside = inside or load("spec.engines.statsmodels:StatsmodelsEngine")
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
@@ -54,10 +55,10 @@ def steps(problem: Problem, params: Params, count: int, damping: float = 1.0, pe
     """So many scoring steps from ``params``, each shortened by ``damping`` and until it is in the domain."""
     for _ in range(count):
         free = problem.free(params)
-        gradient = scoring.score(problem, params) - penalty * free
-        information = scoring.expected_information(problem, params) + penalty * np.eye(free.size)
+        gradient = likelihood.score(problem, params) - penalty * free
+        information = likelihood.expected_information(problem, params) + penalty * np.eye(free.size)
         step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T * damping
-        while not scoring.in_domain(problem, problem.params(free + step)):
+        while not likelihood.in_domain(problem, problem.params(free + step)):
             step = step / 2
         params = problem.params(free + step)
     return params
@@ -190,7 +191,7 @@ class StoppedEarly(Control):
     def fit(self, problem: Problem) -> Fit:
         return replace(
             self.inside.fit(problem),
-            params=steps(problem, scoring.start(problem), 2, damping=0.5),
+            params=steps(problem, likelihood.null_params(problem), 2, damping=0.5),
             reason="two steps seemed enough",
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.engines import statsmodels_versions as versions
+from spec.engines.statsmodels import versions
 from spec.families import Multinomial
 from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem

@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from spec.engines import keras_heads
-from spec.engines.engine import PLAIN, Recipe, Training
-from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_versions import Normalization, compiled, keras, set_random_seed, unrounded
+from spec.compat import strict_zip
+from spec.engines.contract import PLAIN, Recipe, Training
+from spec.engines.keras import heads
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.versions import Normalization, compiled, keras, set_random_seed, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
-from spec.python39 import strict_zip
 
 ACTIVATIONS: dict[Link, str] = {Identity(): "linear", Logit(): "sigmoid", Log(): "exponential", Softmax(): "softmax"}
 BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c: loss = -c * log-likelihood / n + ...
@@ -83,24 +83,43 @@ def loss(model: Model, built_in: bool = False, from_logits: bool = False) -> tup
     return NegativeLogLikelihood(model.family), 1.0
 
 
+def use_float64() -> None:
+    """
+    Make Keras compute in float64 from now on, for the rest of the process.
+
+    To be called before any layer is made: set later, or by a dtype policy alone, it leaves the kernel or the loss in float32.
+    """
+    BACKEND.enable_float64()
+    keras.backend.set_floatx("float64")
+
+
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Layers and losses that are made inside compute in ``dtype``, however a user asks for it: see `Recipe.dtype`."""
-    if dtype == "float64":
-        yield
-        return
-    policy = keras.mixed_precision.global_policy() if hasattr(keras, "mixed_precision") else keras.config.dtype_policy()
-    set_policy = getattr(getattr(keras, "config", None), "set_dtype_policy", None) or keras.mixed_precision.set_global_policy
-    keras.backend.set_floatx("float32")
-    set_policy("float64" if dtype == "float64 by policy" else dtype)
+    """Layers and losses that are made inside compute in ``dtype``, in the way that `Recipe.dtype` names."""
+    floatx, wanted = ("float64", "float64") if dtype == "float64" else ("float32", dtype.partition(" ")[0])
+    before = keras.backend.floatx()
+    keras.backend.set_floatx(floatx)
+    policy = _policy()
+    if policy.name != wanted:  # unset it follows floatx, and is better left unset
+        _set_policy(wanted)
     try:
         yield
     finally:
-        keras.backend.set_floatx("float64")
-        set_policy(policy)
+        keras.backend.set_floatx(before)
+        if policy.name != wanted:
+            _set_policy(policy)
 
 
-class Network:
+def _policy() -> Any:
+    return keras.mixed_precision.global_policy() if hasattr(keras, "mixed_precision") else keras.config.dtype_policy()
+
+
+def _set_policy(policy: Any) -> None:
+    set_policy = getattr(getattr(keras, "config", None), "set_dtype_policy", None) or keras.mixed_precision.set_global_policy
+    set_policy(policy)
+
+
+class KerasNetwork:
     """A problem as Keras sees it: the model, its loss, and the data as tensors."""
 
     def __init__(self, problem: Problem, recipe: Recipe = PLAIN) -> None:
@@ -119,7 +138,7 @@ class Network:
         self.inputs = X if problem.offset is None else [X, BACKEND.tensor(problem.offset, dtype)]
         self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (problem.y, problem.row_weights[:, 0]))]
 
-    def on(self, problem: Problem) -> Network:
+    def on(self, problem: Problem) -> KerasNetwork:
         """The same layers and weights on the data of another problem, of the same model and as many columns."""
         other = copy(self)
         other.problem = problem
@@ -151,7 +170,7 @@ class Network:
             return inputs, self._embedded(x, last, penalty)
         start = "glorot_uniform" if recipe.hidden else "zeros"
         if recipe.head or recipe.alternatives:
-            return inputs, keras_heads.outputs(problem, recipe, x, last, kernel_initializer=start, kernel_regularizer=penalty)
+            return inputs, heads.outputs(problem, recipe, x, last, kernel_initializer=start, kernel_regularizer=penalty)
         self.dense = keras.layers.Dense(
             problem.k,
             activation=last if problem.offset is None else None,
@@ -167,7 +186,7 @@ class Network:
 
     def _loss(self) -> tuple[keras.losses.Loss, float]:
         if self.recipe.head == "location-scale":
-            return keras_heads.LocationScale(), 1.0
+            return heads.LocationScale(), 1.0
         if self.recipe.head:  # Keras's own clips what is no softmax
             return NegativeLogLikelihood(self.problem.model.family), 1.0
         return loss(self.problem.model, self.recipe.built_in_loss, self.from_logits)

@@ -1,5 +1,5 @@
 """
-statsmodels' models beyond the generalized linear ones, as the `spec.engines.engine.Likelihood` of a network's weights.
+statsmodels' models beyond the generalized linear ones, as the `spec.engines.contract.Likelihood` of a network's weights.
 
 Their own fits stop at a gradient of 1e-5 or so; the optimum here is the zero of the scores that is reached from there.
 """

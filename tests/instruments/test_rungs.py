@@ -15,43 +15,38 @@ import numpy as np
 import pytest
 from flint import arb
 
-from spec import problems, scoring
-from spec.engines.engine import Checked, Description, Evaluation, Fit
-from spec.evidence import agreement, tolerances
-from spec.evidence.agreement import (
-    Measurement,
-    assert_as_published,
-    assert_inference_as_published,
-    assert_print_is_true,
+from spec import likelihood, problems, scoring
+from spec.engines.checked import Checked
+from spec.engines.contract import Description, Evaluation, Fit
+from spec.evidence import judge, published, rungs, tolerances
+from spec.evidence.enclosure import exact_mean
+from spec.evidence.exact import Exact, exact_inference
+from spec.evidence.judge import Measurement, assert_same_values, digits, recording
+from spec.evidence.preconditions import PreconditionFailed
+from spec.evidence.published import assert_as_published, assert_inference_as_published, assert_print_is_true, half_unit
+from spec.evidence.rungs import (
     assert_proven_inference,
+    assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_inference,
     assert_same_mean,
     assert_same_objective,
     assert_same_optimum,
-    assert_same_values,
     attainable_digits,
     attainable_errors,
-    climb,
-    digits,
-    half_unit,
     inferred,
     proven_optimum,
-    recording,
     relative_errors,
     standard_errors_away,
 )
-from spec.evidence.enclosure import exact_mean
-from spec.evidence.exact import Exact, exact_inference
-from spec.evidence.points import anywhere
-from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.tolerances import Tolerance
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem, Published
 from spec.problems.by_construction import GRID, PARAMETER_GRID
+from tests.claims.points import anywhere
 
 OLS, COUNTS, LOGISTIC = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Binomial(), Logit())
 SOFTMAX = Model(Multinomial(), Softmax())
@@ -90,11 +85,11 @@ class Right:
         return None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        mean, value = problem.model.link.inverse(problem.eta(params)), scoring.log_likelihood(problem, params)
+        mean, value = problem.model.link.inverse(problem.eta(params)), likelihood.log_likelihood(problem, params)
         score = problem.design.T @ (problem.row_weights * (problem.y - mean))
         if not problem.intercept:
             score = np.vstack([np.zeros((1, problem.k)), score])
-        return Evaluation(mean, -value / problem.n, 1.0, value, score, lambda: scoring.expected_information(problem, params))
+        return Evaluation(mean, -value / problem.n, 1.0, value, score, lambda: likelihood.expected_information(problem, params))
 
     def fit(self, problem: Problem) -> Fit:
         optimum = proven_optimum(problem)
@@ -134,7 +129,7 @@ class TestMean:
     @each_case
     def test_a_mean_that_is_off_is_refused_in_each_place(self, problem, params):
         right = RIGHT.evaluate(problem, params)
-        slack = agreement._mean_slack(problem, params)
+        slack = rungs.mean_slack(problem, params)
         for place in places(right.mean):
             unit = np.spacing(np.abs(right.mean[place]))
             off = (tolerances.mean_ulps(problem.k) + 2) * unit + 1.01 * slack[place]
@@ -189,7 +184,7 @@ class TestMean:
 
     def test_the_rounding_of_eta_is_nothing_on_the_grid_and_bounded_off_it(self):
         problem = Problem.of("on the grid", COUNTS, X, COUNTED)
-        assert agreement._eta_error(problem, ONE).tolist() == [[0.0]] * 8
+        assert rungs.eta_error(problem, ONE).tolist() == [[0.0]] * 8
 
         size = 0.5 + np.abs(X) @ np.abs(ONE.coef)
         unit = 4 * UNIT / (1 - 4 * UNIT)
@@ -201,41 +196,41 @@ class TestMean:
             (Problem.of("too large", COUNTS, X * 2.0**26, COUNTED), ONE, 0.5 + np.abs(X * 2.0**26) @ np.abs(ONE.coef)),
         ]
         for case, params, bound in cases:
-            assert close(agreement._eta_error(case, params), unit * bound, rtol=1e-8)
+            assert close(rungs.eta_error(case, params), unit * bound, rtol=1e-8)
         through_origin = Problem.of("no intercept", COUNTS, X / 3, COUNTED, intercept=False)
-        assert close(agreement._eta_error(through_origin, ONE), 3 * UNIT * np.abs(X / 3) @ np.abs(ONE.coef), rtol=1e-8)
+        assert close(rungs.eta_error(through_origin, ONE), 3 * UNIT * np.abs(X / 3) @ np.abs(ONE.coef), rtol=1e-8)
         just_below = Problem.of("just below", COUNTS, X[:, :1] * 0 + 2.0**25 - 1, COUNTED)
-        assert (agreement._eta_error(just_below, Params([0.0], [[1.0]])) == 0).all()
-        assert (agreement._eta_error(just_below, Params([1.0], [[1.0]])) > 0).all()
+        assert (rungs.eta_error(just_below, Params([0.0], [[1.0]])) == 0).all()
+        assert (rungs.eta_error(just_below, Params([1.0], [[1.0]])) > 0).all()
 
     def test_the_rounding_of_eta_moves_the_mean_by_the_slope(self):
         problem, third = Problem.of("off the grid", COUNTS, X / 3, COUNTED), ONE
-        eta_error = agreement._eta_error(problem, third)
-        assert close(agreement._mean_slack(problem, third), np.exp(problem.eta(third)) * eta_error)
+        eta_error = rungs.eta_error(problem, third)
+        assert close(rungs.mean_slack(problem, third), np.exp(problem.eta(third)) * eta_error)
         falling = Problem.of("falling", Model(Gamma(), Inverse()), X / 3, COUNTED + 1)
         eta = falling.eta(Params([1.0], ONE.coef))
         assert close(
-            agreement._mean_slack(falling, Params([1.0], ONE.coef)),
-            agreement._eta_error(falling, Params([1.0], ONE.coef)) / eta**2,
+            rungs.mean_slack(falling, Params([1.0], ONE.coef)),
+            rungs.eta_error(falling, Params([1.0], ONE.coef)) / eta**2,
         )
 
         scaled = Problem.of("on the grid", Model(Binomial(), Probit()), X, np.sign(COUNTED))
         eta = scaled.eta(ONE)
         density = np.exp(-(eta**2) / 2) / math.sqrt(2 * math.pi)
-        assert close(agreement._mean_slack(scaled, ONE), density * 2 * UNIT * np.abs(eta))
+        assert close(rungs.mean_slack(scaled, ONE), density * 2 * UNIT * np.abs(eta))
 
         classes = Problem.of("classes", SOFTMAX, X / 3, EYE)
-        mu, error = classes.model.link.inverse(classes.eta(THREE)), agreement._eta_error(classes, THREE)
+        mu, error = classes.model.link.inverse(classes.eta(THREE)), rungs.eta_error(classes, THREE)
         by_class = [
             [sum(abs(mu[i, a] * ((a == b) - mu[i, b])) * error[i, b] for b in range(3)) for a in range(3)] for i in range(len(X))
         ]
-        assert close(agreement._mean_slack(classes, THREE), by_class)
+        assert close(rungs.mean_slack(classes, THREE), by_class)
 
 
 class TestObjective:
     @each_case
     def test_right_losses_are_admitted_at_any_scale(self, problem, params):
-        null = scoring.start(problem)
+        null = likelihood.null_params(problem)
         for scale in (1.0, 2.0, 0.25):
             mine = tuple(
                 replace(e, loss=scale * e.loss + 0.75, loss_scale=scale)
@@ -250,7 +245,7 @@ class TestObjective:
 
     @each_case
     def test_a_loss_that_is_off_is_refused_at_either_point(self, problem, params):
-        null = scoring.start(problem)
+        null = likelihood.null_params(problem)
         right = RIGHT.evaluate(problem, params), RIGHT.evaluate(problem, null)
         n = problem.n
         size = max(abs(e.loss) for e in right) + max(abs(e.log_likelihood) for e in right) / n
@@ -273,7 +268,7 @@ class TestObjective:
 
     def test_a_wrong_scale_is_refused_and_said(self):
         problem, params = CASES[0]
-        right = RIGHT.evaluate(problem, params), RIGHT.evaluate(problem, scoring.start(problem))
+        right = RIGHT.evaluate(problem, params), RIGHT.evaluate(problem, likelihood.null_params(problem))
         gained = right[1].loss - right[0].loss
         mine = tuple(replace(e, loss_scale=2.0) for e in right)
 
@@ -355,9 +350,9 @@ def contributions(problem: Problem, params: Params) -> np.ndarray:
 class TestContributions:
     @each_case
     def test_the_size_of_a_score_is_what_its_rows_put_in_without_signs(self, problem, params):
-        assert close(agreement._row_contributions(problem, params), row_contributions(problem, params), rtol=1e-13)
-        assert close(agreement._contributions(problem, params), contributions(problem, params), rtol=1e-13)
-        assert close(agreement._residual_weights(problem, params), row_contributions(problem, params).sum(axis=1), rtol=1e-13)
+        assert close(rungs.row_contributions(problem, params), row_contributions(problem, params), rtol=1e-13)
+        assert close(rungs.contributions(problem, params), contributions(problem, params), rtol=1e-13)
+        assert close(rungs.residual_weights(problem, params), row_contributions(problem, params).sum(axis=1), rtol=1e-13)
 
     def test_a_link_that_is_not_canonical_has_its_slope_over_the_variance(self):
         problem, params = Problem.of("gamma", Model(Gamma(), Log()), X, COUNTED + 1, weights=WEIGHTS, offset=OFFSET), ONE
@@ -365,12 +360,12 @@ class TestContributions:
         terms = 0.5 + np.abs(X) @ np.abs(ONE.coef) + np.abs(OFFSET)
         expected = np.array(WEIGHTS)[:, None] * ((problem.y + mu) / mu + terms)
 
-        assert close(agreement._row_contributions(problem, params), expected, rtol=1e-13)
+        assert close(rungs.row_contributions(problem, params), expected, rtol=1e-13)
 
         falling = Problem.of("gamma", Model(Gamma(), Inverse()), X, COUNTED + 1)
         params = Params([2.0], ONE.coef)
         mu, terms = 1 / falling.eta(params), 2.0 + np.abs(X) @ np.abs(ONE.coef)
-        assert close(agreement._row_contributions(falling, params), falling.y + mu + mu**2 * terms, rtol=1e-13)
+        assert close(rungs.row_contributions(falling, params), falling.y + mu + mu**2 * terms, rtol=1e-13)
 
 
 class TestCurvature:
@@ -390,7 +385,7 @@ class TestCurvature:
     def test_information_that_is_off_is_refused_in_each_place(self, problem, params):
         right = RIGHT.evaluate(problem, params)
         weights = (
-            np.abs(scoring.expected_weights(problem, params)) + row_contributions(problem, params).sum(axis=1)[:, None, None]
+            np.abs(likelihood.expected_weights(problem, params)) + row_contributions(problem, params).sum(axis=1)[:, None, None]
         )
         size = np.einsum("nab,ni,nj->aibj", weights, np.abs(problem.design), np.abs(problem.design)).reshape(
             right.information.shape
@@ -481,7 +476,7 @@ class TestOptimum:
 
     def test_an_optimum_is_proven_once(self, monkeypatch):
         problem, proofs = Problem.of("once", COUNTS, X, COUNTED), []
-        monkeypatch.setattr(agreement, "enclose", lambda problem: proofs.append(problem) or object())
+        monkeypatch.setattr(rungs, "enclose", lambda problem: proofs.append(problem) or object())
 
         assert proven_optimum(problem) is proven_optimum(problem)
         assert proofs == [problem]
@@ -516,12 +511,12 @@ class TestAttainable:
         for problem, _ in CASES:
             optimum = proven_optimum(problem)
             rows = row_contributions(problem, optimum.params)[:, problem.k - problem.free_outputs :]
-            weights = scoring.expected_weights(problem, optimum.params)
+            weights = likelihood.expected_weights(problem, optimum.params)
             length = math.sqrt(
                 sum(rows[i, a] ** 2 / weights[i, a, a] for i in range(problem.n) for a in range(problem.free_outputs))
             )
-            covariance = np.linalg.inv(scoring.expected_information(problem, optimum.params))
-            scores = scoring.row_scores(problem, optimum.params)
+            covariance = np.linalg.inv(likelihood.expected_information(problem, optimum.params))
+            scores = likelihood.row_scores(problem, optimum.params)
             products = [
                 sum(abs(problem.design[:, j] * scores[:, a])) for a in range(problem.free_outputs) for j in range(problem.q)
             ]
@@ -551,9 +546,9 @@ class TestAttainable:
             shuffled = Problem.of("shuffled", OLS, problem.X[order], problem.y[order])
 
             def value_and_score(params, shuffled=shuffled):
-                return scoring.kernel(shuffled, params), scoring.score(shuffled, params)
+                return likelihood.kernel(shuffled, params), likelihood.score(shuffled, params)
 
-            fit = scoring.ascend(shuffled, value_and_score, scoring.start(shuffled))
+            fit = scoring.ascend(shuffled, value_and_score, likelihood.null_params(shuffled))
 
             assert (optimum.distance(fit.params) < attainable_errors(problem, optimum)).all()
 
@@ -723,7 +718,7 @@ class TestProvenInference:
         problem = CASES[0][0]
         right, exact = inferred(problem, RIGHT), exact_inference(problem, proven_optimum(problem))
         ball = arb(4.0, 1e-10)
-        monkeypatch.setattr(agreement, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
+        monkeypatch.setattr(rungs, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
 
         for deviance, admitted in (
             (4.0, True),
@@ -742,7 +737,7 @@ class TestProvenInference:
     def test_a_ball_that_is_wide_admits_nothing(self, ball, monkeypatch):
         problem = CASES[0][0]
         right, exact = inferred(problem, RIGHT), exact_inference(problem, proven_optimum(problem))
-        monkeypatch.setattr(agreement, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
+        monkeypatch.setattr(rungs, "exact_inference", lambda *_: Exact(*list(vars(exact).values())[:3], ball))
 
         with refused("proven deviance", problem):
             assert_proven_inference(problem, replace(right, deviance=4.0))
@@ -780,15 +775,15 @@ class TestClimb:
         problem, params = CASES[0]
         wrong = self.Odd(**WRONG[spoiled])
 
-        climb(rung, problem, params, RIGHT, RIGHT)
+        assert_same(rung, problem, params, RIGHT, RIGHT)
         if rung == spoiled:
             with refused(rung, problem):
-                climb(rung, problem, params, wrong, RIGHT)
+                assert_same(rung, problem, params, wrong, RIGHT)
         else:
-            climb(rung, problem, params, wrong, RIGHT)
+            assert_same(rung, problem, params, wrong, RIGHT)
         if rung in ("gradient", "curvature") and rung == spoiled:
             with refused(rung, problem):
-                climb(rung, problem, params, RIGHT, wrong)
+                assert_same(rung, problem, params, RIGHT, wrong)
 
     def test_the_objective_is_compared_between_the_point_and_the_null_model(self):
         asked = []
@@ -799,28 +794,28 @@ class TestClimb:
                 return super().evaluate(problem, params)
 
         problem, params = CASES[0]
-        climb("objective", problem, params, Watched(), RIGHT)
+        assert_same("objective", problem, params, Watched(), RIGHT)
 
         assert asked[0] is params
-        assert np.array_equal(asked[1].matrix, scoring.start(problem).matrix)
+        assert np.array_equal(asked[1].matrix, likelihood.null_params(problem).matrix)
 
     @pytest.mark.parametrize("spoiled", WRONG)
     def test_the_last_rung_stands_on_means_curvature_and_optimum(self, spoiled):
         problem, params = CASES[0]
         wrong = self.Odd(**WRONG[spoiled])
 
-        climb("inference", problem, params, RIGHT, RIGHT)
+        assert_same("inference", problem, params, RIGHT, RIGHT)
         for mine, other in ((wrong, RIGHT), (RIGHT, wrong)):
             if spoiled in ("mean", "curvature", "optimum"):
                 with refused(r"inference \(\w+\)", problem):
-                    climb("inference", problem, params, mine, other)
+                    assert_same("inference", problem, params, mine, other)
             else:
-                climb("inference", problem, params, mine, other)
+                assert_same("inference", problem, params, mine, other)
 
     def test_a_rung_of_another_name_is_an_error(self):
         message = "no rung is called 'means'; the rungs are mean, objective, gradient, curvature, optimum, inference"
         with pytest.raises(ValueError, match=f"^{message}$"):
-            climb("means", *CASES[0], RIGHT, RIGHT)
+            assert_same("means", *CASES[0], RIGHT, RIGHT)
 
 
 class TestPrinted:
@@ -871,22 +866,22 @@ class TestPrinted:
         for free, held in ((values, True), (moved(values, (0, 0), 1.5e-15), False), (moved(values, (1, 0), 0.4), True)):
             with recording() as collected:
                 if held:
-                    agreement._judge_printed(problem, "entry", free, problem.published.coefficients, slack)
+                    published.judge_printed(problem, "entry", free, problem.published.coefficients, slack)
                 else:
                     with refused("published digits", problem, "entry[0, 0] = "):
-                        agreement._judge_printed(problem, "entry", free, problem.published.coefficients, slack)
+                        published.judge_printed(problem, "entry", free, problem.published.coefficients, slack)
             assert collected[0].rule == "half a unit in the last printed digit, or what float64 can know"
             assert math.isnan(collected[0].required)
         with recording() as collected:
-            agreement._judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), slack)
-            agreement._judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), np.full((3, 1), 0.05))
+            published.judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), slack)
+            published.judge_printed(problem, "entry", values, (("0.5",), ("-1.0",), ("2.0",)), np.full((3, 1), 0.05))
         assert [m.rule.partition(",")[::2] for m in collected] == [
             ("half a unit in the last printed digit", ""),
             ("half a unit in the last printed digit", " or what float64 can know"),
         ]
         for found in (values[1:], values[:, :0]):
             with pytest.raises(ValueError, match=r"zip\(\)"):
-                agreement._judge_printed(problem, "entry", found, problem.published.coefficients, slack)
+                published.judge_printed(problem, "entry", found, problem.published.coefficients, slack)
 
     def test_digits_are_relative_to_what_is_printed_and_absolute_where_that_is_zero(self):
         slack = np.zeros((3, 1))
@@ -898,15 +893,15 @@ class TestPrinted:
         ):
             with recording() as collected, suppress(AssertionError):
                 printed = self.printed("100.00", "1.0", "0")
-                agreement._judge_printed(printed, "entry", np.array(free), printed.published.coefficients, slack)
+                published.judge_printed(printed, "entry", np.array(free), printed.published.coefficients, slack)
             assert collected[0].digits == pytest.approx(expected, abs=1e-9)
 
     def test_the_difference_from_the_print_is_taken_exactly(self):
         problem = self.printed("0.1000000000000000055511151231257827", "1.0", "1.0")
         table = problem.published.coefficients
         with refused("published digits", problem):
-            agreement._judge_printed(problem, "", np.array([[0.1 + 2**-56], [1.0], [1.0]]), table, np.zeros((3, 1)))
-        agreement._judge_printed(problem, "", np.array([[0.1], [1.0], [1.0]]), table, np.zeros((3, 1)))
+            published.judge_printed(problem, "", np.array([[0.1 + 2**-56], [1.0], [1.0]]), table, np.zeros((3, 1)))
+        published.judge_printed(problem, "", np.array([[0.1], [1.0], [1.0]]), table, np.zeros((3, 1)))
 
     def test_a_problem_that_is_not_in_print_is_an_error(self):
         problem = CASES[0][0]
@@ -923,8 +918,8 @@ class TestPrinted:
         seen = {}
         problem = problems.get("spector-logit")
         monkeypatch.setattr(
-            agreement,
-            "_judge_printed",
+            published,
+            "judge_printed",
             lambda _, what, found, printed, slack, by=None: seen.update(
                 what=what, found=found, printed=printed, slack=slack, by=by
             ),
@@ -945,8 +940,8 @@ class TestPrinted:
     def test_inference_in_print_is_held_to_what_float64_knows(self, attainable, relative, monkeypatch):
         """Of the worst coefficient, or of a sum over the rows, whichever is known less well."""
         problem, seen = problems.get("spector-logit"), []
-        monkeypatch.setattr(agreement, "_judge_printed", lambda problem, *seen_: seen.append(seen_))
-        monkeypatch.setattr(agreement, "attainable_digits", lambda *_: attainable)
+        monkeypatch.setattr(published, "judge_printed", lambda problem, *seen_: seen.append(seen_))
+        monkeypatch.setattr(published, "attainable_digits", lambda *_: attainable)
         inference = inferred(problem, RIGHT)
 
         assert_inference_as_published(problem, inference)
@@ -1035,13 +1030,13 @@ class TestRecord:
 
     def test_measurements_are_collected_inside_the_block_and_nowhere_else(self):
         problem, tolerance = CASES[0][0], Tolerance(1e-3, "a thousandth")
-        agreement._judge("before", problem, 0.0, tolerance, "nothing")
+        judge.judge("before", problem, 0.0, tolerance, "nothing")
         with recording() as outer:
-            agreement._judge("first", problem, 1e-4, tolerance, "nothing")
+            judge.judge("first", problem, 1e-4, tolerance, "nothing")
             with recording() as inner:
-                agreement._judge("second", problem, 1e-5, tolerance, "nothing", 1e-2)
-            agreement._judge("third", problem, 0.0, tolerance, "nothing")
-        agreement._judge("after", problem, 0.0, tolerance, "nothing")
+                judge.judge("second", problem, 1e-5, tolerance, "nothing", 1e-2)
+            judge.judge("third", problem, 0.0, tolerance, "nothing")
+        judge.judge("after", problem, 0.0, tolerance, "nothing")
 
         assert outer == [
             Measurement("first", "tiny poisson", 4.0, 3.0, "a thousandth"),
@@ -1055,8 +1050,8 @@ class TestRecord:
         problem, tolerance = CASES[0][0], Tolerance(1e-3, "a thousandth")
         with recording() as outer:
             with pytest.raises(AssertionError), recording() as inner:
-                agreement._judge("refused", problem, 1.0, tolerance, "nothing")
-            agreement._judge("admitted", problem, 0.0, tolerance, "nothing")
+                judge.judge("refused", problem, 1.0, tolerance, "nothing")
+            judge.judge("admitted", problem, 0.0, tolerance, "nothing")
 
         assert [m.measure for m in inner] == ["refused"]
         assert [m.measure for m in outer] == ["admitted"]
@@ -1072,17 +1067,17 @@ class TestRecord:
         ).replace('\\"', '"')
 
         with pytest.raises(AssertionError) as caught:
-            agreement._judge("thing", problem, 0.002, Tolerance(1e-3, "a thousandth"), "this, expected that")
+            judge.judge("thing", problem, 0.002, Tolerance(1e-3, "a thousandth"), "this, expected that")
 
         assert str(caught.value) == message
 
     @pytest.mark.parametrize("error", [1.0000001e-3, 1.0, float("inf"), float("nan")])
     def test_an_error_above_its_tolerance_is_refused(self, error):
         with pytest.raises(AssertionError, match=r"^not the same thing: "):
-            agreement._judge("thing", CASES[0][0], error, Tolerance(1e-3, ""), "")
+            judge.judge("thing", CASES[0][0], error, Tolerance(1e-3, ""), "")
 
     def test_an_error_equal_to_its_tolerance_is_admitted(self):
-        assert agreement._judge("thing", CASES[0][0], 1e-3, Tolerance(1e-3, ""), "") is None
+        assert judge.judge("thing", CASES[0][0], 1e-3, Tolerance(1e-3, ""), "") is None
 
     @pytest.mark.parametrize(
         ("error", "place"),
@@ -1096,7 +1091,7 @@ class TestRecord:
     def test_the_worst_place_is_the_largest_error_or_else_what_is_no_number(self, error, place):
         mine, other = np.array([[1.5, 2.5], [3.5, 4.5]]), np.array([[10.0, 20.0], [30.0, 40.0]])
 
-        said = agreement._worst(np.array(error), mine, other, "entry")
+        said = judge.worst(np.array(error), mine, other, "entry")
 
         assert said == f"entry{place} = {float(mine[tuple(place)])!r}, expected {float(other[tuple(place)])!r}"
 
@@ -1122,7 +1117,7 @@ class TestTolerances:
             )
         assert [tolerances.mean_ulps(k) for k in (1, 2, 3, 16)] == [4, 4.5, 5, 11.5]
         assert (tolerances.UNIT, tolerances.MEAN_ULPS, tolerances.FULL_DIGITS) == (UNIT, 4, 13.0)
-        assert agreement.FLOAT64_DIGITS == 16.0
+        assert judge.FLOAT64_DIGITS == 16.0
 
     @pytest.mark.parametrize(
         ("tolerance", "value"),
@@ -1172,7 +1167,7 @@ class TestAnywhere:
     def test_points_of_planted_problems_are_near_the_planted_ones_on_the_grid_and_in_the_domain(self, problem, rng):
         params, planted = anywhere(problem, rng), problem.data.planted
 
-        assert scoring.in_domain(problem, params)
+        assert likelihood.in_domain(problem, params)
         assert np.array_equal(np.round(params.matrix / PARAMETER_GRID) * PARAMETER_GRID, params.matrix)
         assert (params.matrix != planted.matrix).all()
         assert np.abs(problem.eta(params) - problem.eta(planted)).max() <= 0.25 + 1e-3
@@ -1181,8 +1176,8 @@ class TestAnywhere:
     def test_points_of_others_are_near_the_null_model_by_a_quarter_of_the_range_of_each_column(self, problem, rng):
         params = anywhere(problem, rng)
 
-        assert scoring.in_domain(problem, params)
-        away = np.abs(params.matrix - scoring.start(problem).matrix)
+        assert likelihood.in_domain(problem, params)
+        away = np.abs(params.matrix - likelihood.null_params(problem).matrix)
         largest = np.abs(problem.X).max(axis=0)
         away = away * np.concatenate([[1.0], np.where(largest > 0, largest, 1e-300)])[:, None] * 4 * (1 + problem.p)
         rows = slice(0 if problem.intercept else 1, None)
@@ -1197,12 +1192,12 @@ class TestAnywhere:
 
         assert np.array_equal(one, same)
         assert (one != other).any()
-        assert len({*np.sign(one - scoring.start(problem).matrix).ravel()}) == 2
+        assert len({*np.sign(one - likelihood.null_params(problem).matrix).ravel()}) == 2
 
     def test_a_point_outside_the_domain_is_brought_nearer_by_halves(self, monkeypatch):
         problem, asked = CASES[0][0], []
-        monkeypatch.setattr(scoring, "in_domain", lambda problem, params: asked.append(params.matrix) or len(asked) > 3)
-        base = scoring.start(problem).matrix
+        monkeypatch.setattr(likelihood, "in_domain", lambda problem, params: asked.append(params.matrix) or len(asked) > 3)
+        base = likelihood.null_params(problem).matrix
 
         params = anywhere(problem, np.random.default_rng(0))
 
@@ -1212,7 +1207,7 @@ class TestAnywhere:
 
     def test_a_problem_without_points_in_the_domain_says_so(self, monkeypatch):
         asked = []
-        monkeypatch.setattr(scoring, "in_domain", lambda problem, params: asked.append(1) and False)
+        monkeypatch.setattr(likelihood, "in_domain", lambda problem, params: asked.append(1) and False)
 
         with pytest.raises(AssertionError, match=r"^tiny poisson: no parameters in the domain about \[\[0\.69"):
             anywhere(CASES[0][0], np.random.default_rng(0))

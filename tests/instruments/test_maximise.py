@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from spec import passes, problems, scoring
-from spec.passes import Convergence, Kind, Sums, add_up, climb, information
+from spec import likelihood, problems, scoring
+from spec.fit.maximise import SINGULAR, Convergence, Kind, maximise
+from spec.fit.sums import CORES, Sums, add_up, summed_information
 
 KINDS = {"canonical": Kind(False, True, False), "another link": Kind(False, False, False), "quadratic": Kind(True, True, True)}
 PROBLEMS = [problems.get(name) for name in ("binomial-logit", "poisson-sqrt", "gamma-log", "gaussian-identity", "softmax-8-to-5")]
@@ -22,9 +23,9 @@ def of_whole(problem):
             mu = problem.model.link.inverse(problem.eta(params))
         if not (np.abs(mu) < 1e100).all():
             return Sums(problem.n, np.nan, free, None, np.nan)
-        pearson = scoring.dispersion(problem, mu) * (problem.n - problem.q)
-        full = None if wanted == "none" else scoring.expected_information(problem, params)
-        return Sums(problem.n, scoring.kernel(problem, params), scoring.score(problem, params), full, pearson)
+        pearson = likelihood.dispersion(problem, mu) * (problem.n - problem.q)
+        full = None if wanted == "none" else likelihood.expected_information(problem, params)
+        return Sums(problem.n, likelihood.kernel(problem, params), likelihood.score(problem, params), full, pearson)
 
     return one_pass
 
@@ -34,8 +35,8 @@ def kind(problem):
 
 
 def climbed(problem, one_pass=None, start=None, **options):
-    start = problem.free(scoring.start(problem)) if start is None else start
-    return climb(one_pass or of_whole(problem), start, np.eye(problem.q), kind(problem), **options)
+    start = problem.free(likelihood.null_params(problem)) if start is None else start
+    return maximise(one_pass or of_whole(problem), start, np.eye(problem.q), kind(problem), **options)
 
 
 class TestSums:
@@ -45,18 +46,18 @@ class TestSums:
         """From the weights of each row's eta; or of a softmax from its means."""
         params = problem.params(
             np.random.default_rng(1).normal(scale=0.02, size=(problem.q, problem.free_outputs))
-            + 0.5 * problem.free(scoring.start(problem))
+            + 0.5 * problem.free(likelihood.null_params(problem))
         )
-        weights = scoring.expected_weights(problem, params)
+        weights = likelihood.expected_weights(problem, params)
         if problem.k > 1:
             about_eta = np.hstack([problem.row_weights, problem.model.link.inverse(problem.eta(params))[:, 1:]])
         else:
             about_eta = weights[:, 0]
         made = np.linalg.qr(problem.design, mode="r") if basis else None
-        expected = scoring.gram(problem.design @ made if basis else problem.design, weights)
+        expected = likelihood.gram(problem.design @ made if basis else problem.design, weights)
 
-        found = information(problem.X, about_eta, problem.intercept, made)
-        rough = information(problem.X, about_eta, problem.intercept, made, rough=True)
+        found = summed_information(problem.X, about_eta, problem.intercept, made)
+        rough = summed_information(problem.X, about_eta, problem.intercept, made, rough=True)
 
         size = np.abs(expected).max()
         assert np.abs(found - expected).max() < 1e-13 * size
@@ -85,10 +86,10 @@ class TestSums:
         def batches():
             for number in range(100):
                 read.append(number)
-                assert len(read) - len(done) <= 4 * passes.CORES + 2
+                assert len(read) - len(done) <= 4 * CORES + 2
                 yield number
 
-        with ThreadPoolExecutor(passes.CORES) as pool:
+        with ThreadPoolExecutor(CORES) as pool:
             add_up(lambda number: Sums(1, 0.0, np.zeros((1, 1)), None, 0.0), batches(), pool, done.append)
 
         assert done == list(range(1, 101))
@@ -106,7 +107,7 @@ class TestClimb:
         found = climbed(problem)
 
         params = problem.params(found.free)
-        _, decrement = scoring.White.of(problem).direction(problem, params, scoring.score(problem, params))
+        _, decrement = scoring.White.of(problem).direction(problem, params, likelihood.score(problem, params))
         assert found.converged, found.reason
         assert len(found.passes) <= 9
         assert np.sqrt(decrement / found.dispersion) <= 1e-6
@@ -124,14 +125,14 @@ class TestClimb:
 
         assert not first.converged
         assert first.reason == "interrupted after 3 passes"
-        assert scoring.kernel(problem, problem.params(first.free)) == first.sums.value
+        assert likelihood.kernel(problem, problem.params(first.free)) == first.sums.value
         assert rest.converged
         assert rest.passes[0].distance == pytest.approx(first.distance)
 
     def test_a_step_too_long_is_halved(self):
         """As it is from a start that is far off."""
         problem = problems.get("poisson-log")
-        start = problem.free(scoring.start(problem)) - 6 * np.eye(problem.q)[:, :1]
+        start = problem.free(likelihood.null_params(problem)) - 6 * np.eye(problem.q)[:, :1]
 
         found = climbed(problem, start=start)
 
@@ -146,7 +147,7 @@ class TestClimb:
         found = climbed(doubled)
 
         assert not found.converged
-        assert found.reason == passes.SINGULAR
+        assert found.reason == SINGULAR
 
     def test_too_few_passes_are_said_to_be_too_few(self):
         """And the distance is that of the last one."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spec.engines.engine import Recipe
-from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_versions import keras, unrounded
+from spec.engines.contract import Recipe
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.versions import keras, unrounded
 from spec.problems import Problem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spec import scoring
+from spec import likelihood
 from spec.model import Params
 from spec.problems import Problem
 from spec.problems.by_construction import PARAMETER_GRID, snap
@@ -16,7 +16,7 @@ def anywhere(problem: Problem, rng: np.random.Generator) -> Params:
 
     About the planted ones or else the null model; on the dyadic grid, where that is fine enough for the problem's units.
     """
-    base = (problem.data.planted or scoring.start(problem)).matrix
+    base = (problem.data.planted or likelihood.null_params(problem)).matrix
     reach = np.abs(problem.X).max(axis=0)
     unit = np.concatenate([[1.0 if problem.intercept else 0.0], 1 / np.maximum(reach, 1e-300)])[:, None]
     move = rng.uniform(0.5, 1.0, size=base.shape) * rng.choice([-1.0, 1.0], size=base.shape) * unit / (4 * (1 + problem.p))
@@ -25,6 +25,6 @@ def anywhere(problem: Problem, rng: np.random.Generator) -> Params:
         if problem.data.planted is not None:
             matrix = snap(matrix, PARAMETER_GRID)
         params = Params.from_matrix(matrix)
-        if scoring.in_domain(problem, params):
+        if likelihood.in_domain(problem, params):
             return params
     raise AssertionError(f"{problem}: no parameters in the domain about {base.tolist()}")

@@ -8,141 +8,32 @@ is made with the last one. A first guess comes from a sample of the rows.
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-PIECE = 2**19  # bytes
+from spec.fit.sums import Sums
+
 SETTLED = 1e-5  # by which share standard errors may still change in the last step
+
+
 ROUNDING = 1e-10  # of a distance, what a step leaves that would be exact without rounding
+
+
 REST = 1e-12  # standard errors: below, distances are rounding
+
+
 CONTRACTS = 0.5  # the share of a distance that a step may leave where it is no Newton's: more is no sign of an optimum near by
+
+
 NOISE = 1e-11  # of a log-likelihood: a gain below the rounding of the sum cannot be seen
+
+
 SINGULAR = "the information is singular: columns are collinear, or the data are separated and have no optimum"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """
-    What rows add up to: their number, the log-likelihood without the terms that are free of the parameters, its ``score`` (q, m),
-    the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2.
-    """
-
-    rows: int
-    value: float
-    score: np.ndarray
-    information: np.ndarray | None
-    pearson: float
-
-    @property
-    def is_finite(self) -> bool:
-        return bool(np.isfinite(self.value) and np.isfinite(self.score).all())
-
-    def __add__(self, other: Sums) -> Sums:
-        both = None if self.information is None or other.information is None else self.information + other.information
-        return Sums(
-            self.rows + other.rows, self.value + other.value, self.score + other.score, both, self.pearson + other.pearson
-        )
-
-
-def add_up(
-    contribution: Callable[[Any], Sums],
-    batches: Iterable[Any],
-    pool: Executor | None = None,
-    done: Callable[[int], None] = lambda rows: None,
-) -> Sums:
-    """
-    The sum over the batches: one after another, or as many at work as the pool has threads for, and a few in store.
-
-    Added in their order, so that the same rows have the same sum whichever batch was ready first. ``done`` hears how many rows
-    are done.
-    """
-    total: Sums | None = None
-    for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
-        total = sums if total is None else total + sums
-        done(total.rows)
-    if total is None:
-        raise ValueError("there are no rows.")
-    return total
-
-
-def _at_work(pool: Executor, contribution: Callable[[Any], Sums], batches: Iterable[Any]) -> Iterator[Sums]:
-    """Of the batches the contributions, in their order; no more of them in memory than the threads need."""
-    waiting: deque[Future[Sums]] = deque()
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(contribution, batch))
-            if len(waiting) > 2 * CORES:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def information(
-    X: np.ndarray, weights: np.ndarray, intercept: bool, basis: np.ndarray | None = None, rough: bool = False
-) -> np.ndarray:
-    """
-    The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
-
-    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own, and its means but for class 0's.
-    A ``rough`` one is multiplied in float32, and added in float64.
-    """
-    q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
-    if m == 1 and basis is None and weights.shape[1] == 1:
-        return _bordered(X, weights, intercept)
-    total = np.zeros((q * m, q * m))
-    for rows in _pieces(len(X), q * m):
-        own, means = weights[rows, :1], weights[rows, 1:]
-        design = np.hstack([np.ones_like(own), X[rows]]) if intercept else X[rows]
-        design = np.sqrt(own) * (design if basis is None else design @ basis)
-        if rough:
-            design, means = design.astype(np.float32), means.astype(np.float32)
-        if not means.shape[1]:
-            total += design.T @ design
-            continue
-        spread = (means[:, :, None] * design[:, None, :]).reshape(-1, q * m)
-        total -= spread.T @ spread
-        own_class = design.T @ spread
-        for a in range(m):
-            block = slice(a * q, (a + 1) * q)
-            total[block, block] += own_class[:, block]
-    return total
-
-
-def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
-    """That of [1 X], without making it."""
-    p = X.shape[1]
-    total = np.zeros((p + intercept, p + intercept))
-    square = total[intercept:, intercept:]
-    if own.min() == own.max():  # of least squares
-        square += own[0] * (X.T @ X)  # NumPy sees the symmetry, and computes one half
-    else:
-        weighted = np.empty((next(_pieces(len(X), p)).stop, p))
-        for rows in _pieces(len(X), p):
-            piece = X[rows]
-            square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
-    if intercept:
-        total[0, 0] = own.sum()
-        total[0, 1:] = total[1:, 0] = own[:, 0] @ X
-    return total
-
-
-def _pieces(rows: int, width: int) -> Iterator[slice]:
-    """Of so many rows that what is made of them, ``width`` numbers each, stays near the processor."""
-    size = max(PIECE // (8 * max(width, 1)), min(1024, 4 * width))
-    return (slice(start, start + size) for start in range(0, rows, size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,9 +109,9 @@ class Pass:
 
 
 @dataclass(frozen=True, eq=False)
-class Climb:
+class Maximum:
     """
-    Where `climb` ended: the free parameters, the sums at the last pass and the information that ended it.
+    Where `maximise` ended: the free parameters, the sums at the last pass and the information that ended it.
 
     ``distance`` is the estimate of how far from the optimum the parameters still are, in standard errors.
     """
@@ -248,17 +139,17 @@ class Kind:
     dispersion: bool
 
 
-def climb(
+def maximise(
     one_pass: Callable[[np.ndarray, str], Sums],
     start: np.ndarray,
     basis: np.ndarray,
     kind: Kind,
     *,
-    guess: Climb | None = None,
+    guess: Maximum | None = None,
     tolerance: float = 1e-6,
     max_passes: int = 50,
-    told: Callable[[Pass], None] = lambda state: None,
-) -> Climb:
+    on_pass: Callable[[Pass], None] = lambda state: None,
+) -> Maximum:
     """
     From ``start`` (q, m) to the zero of the score.
 
@@ -280,11 +171,11 @@ def climb(
         left = expect.passes_left(tolerance) if np.isfinite(distance) else None
         seconds = time.perf_counter() - since
         history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings, left, seconds))
-        told(history[-1])
+        on_pass(history[-1])
 
-    def ended(reason: str, distance: float, converged: bool = False) -> Climb:
+    def ended(reason: str, distance: float, converged: bool = False) -> Maximum:
         assert sums is not None
-        return Climb(best, sums, steer, phi, distance, converged, reason, tuple(history), expect.constant)
+        return Maximum(best, sums, steer, phi, distance, converged, reason, tuple(history), expect.constant)
 
     def reached() -> float:
         return history[-1].distance if history else np.inf
@@ -350,7 +241,7 @@ class Convergence:
     smaller the more rows are in it; and either what the last such step has left.
     """
 
-    def __init__(self, kind: Kind, parameters: int, guess: Climb | None = None) -> None:
+    def __init__(self, kind: Kind, parameters: int, guess: Maximum | None = None) -> None:
         self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
         self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic

@@ -1,137 +1,37 @@
 """
 The rungs of the ladder as assertions: same mean, objective, gradient, curvature, optimum, inference.
 
-Each measures an error, records the measurement, and raises AssertionError with both values where the error exceeds its
-tolerance. None knows which library it judges. ``mine`` is the answer under judgement, ``other`` the one it is held to.
+`assert_same` takes a rung by name and two engines. The others take answers, for claims that alter an answer first: ``mine`` is
+the answer under judgement, ``other`` the one it is held to. Each raises AssertionError with both values where the error
+exceeds its tolerance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from flint import arb
 
-from spec import scoring
-from spec.engines.engine import Checked, Engine, Evaluation, Fit
+from spec import likelihood
+from spec.compat import strict_zip
+from spec.engines.checked import Checked
+from spec.engines.contract import Engine, Evaluation, Fit
 from spec.evidence import tolerances
 from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
 from spec.evidence.exact import exact_inference
+from spec.evidence.judge import assert_same_values, digits, judge, worst
 from spec.evidence.preconditions import PreconditionFailed, check_fit
-from spec.evidence.tolerances import UNIT, Tolerance
+from spec.evidence.tolerances import UNIT
 from spec.families import Multinomial
 from spec.inference import Inference
 from spec.links import Probit
 from spec.model import Params
-from spec.problems import Problem, Published
+from spec.problems import Problem
 from spec.problems.by_construction import GRID, PARAMETER_GRID
-from spec.python39 import strict_zip
-
-FLOAT64_DIGITS = 16.0
-Table = tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """
-    What was measured, on which problem: the digits found, the digits required, and the rule that requires them.
-
-    ``engine`` is the name of the engine that answered, where the answer says it. Of a fit that is held to a proven optimum
-    also its distance from it, and the radius of the ball that encloses the optimum, both in standard errors.
-    """
-
-    measure: str
-    problem: str
-    digits: float
-    required: float
-    rule: str
-    engine: str = ""
-    standard_errors: float | None = None
-    radius: float | None = None
-
-
-_measurements: ContextVar[list[Measurement] | None] = ContextVar("measurements", default=None)
-
-
-@contextmanager
-def recording() -> Iterator[list[Measurement]]:
-    """Collect the measurements that are made inside the block."""
-    collected: list[Measurement] = []
-    token = _measurements.set(collected)
-    try:
-        yield collected
-    finally:
-        _measurements.reset(token)
-
-
-def digits(relative_error: float) -> float:
-    """-log10 of a relative error, from 0 to 16; NaN counts as no digit at all."""
-    if not relative_error < 1:
-        return 0.0
-    return FLOAT64_DIGITS if relative_error <= 10**-FLOAT64_DIGITS else float(-np.log10(relative_error))
-
-
-def _judge(
-    measure: str,
-    problem: Problem,
-    error: float,
-    tolerance: Tolerance,
-    found: str,
-    shown: float | None = None,
-    by: object = None,
-    **more: float,
-) -> None:
-    """
-    Record, then raise where ``error`` exceeds the tolerance.
-
-    ``shown`` is the error to report in digits, if another; ``by`` the answer that is judged, if it knows its engine;
-    ``more`` are fields of `Measurement`.
-    """
-    __tracebackhide__ = True
-    required = tolerance.digits if shown is None else float("nan")
-    found_digits = digits(error if shown is None else shown)
-    engine = getattr(by, "engine", "")
-    measurement = Measurement(measure, str(problem), found_digits, required, tolerance.reason, engine, **more)
-    collected = _measurements.get()
-    if collected is not None:
-        collected.append(measurement)
-    if not error <= tolerance.value:
-        raise AssertionError(
-            f"not the same {measure}: {measurement.digits:.1f} digits agree; "
-            f"the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
-            f"  tolerance  {tolerance.reason}\n"
-            f"  problem    {problem}: {problem.model}, {problem.n} rows, {problem.p} columns, {problem.k} outputs\n"
-            f"  found      {found}\n"
-            f'  reproduce  python -c "from spec import problems; p = problems.get({str(problem)!r}); print(p.about, p.X, p.y)"'
-        )
-
-
-def _worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) -> str:
-    """The place of the largest error, or of the first that is no number, with both values."""
-    place = tuple(int(i) for i in np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape))
-    return f"{where}{list(place)} = {float(mine[place])!r}, expected {float(other[place])!r}"
-
-
-def assert_same_values(
-    measure: str, problem: Problem, mine: np.ndarray, other: np.ndarray, tolerance: Tolerance, size: np.ndarray | None = None
-) -> None:
-    """Numbers of any shape agree entry by entry, relative to ``size`` (the other's, unless it is given), to the tolerance."""
-    __tracebackhide__ = True
-    mine, other = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (mine, other))
-    assert mine.shape == other.shape, f"not the same {measure}: shape {mine.shape}, expected {other.shape}"
-    difference = np.abs(mine - other)
-    error = np.where(difference == 0, 0.0, difference / np.maximum(np.abs(other) if size is None else size, np.finfo(float).tiny))
-    _judge(measure, problem, float(np.max(error)), tolerance, _worst(error, mine, other, measure))
-
 
 # -- rung 1: the same function -----------------------------------------------------------------------------------------
-
-
 _exact_means: WeakKeyDictionary[Problem, WeakKeyDictionary[Params, list[list[arb]]]] = WeakKeyDictionary()
 
 
@@ -149,47 +49,45 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
             for row, balls in strict_zip(mine.mean.tolist(), exact)
         ]
     )
-    allowed = tolerances.mean_ulps(problem.k) * np.spacing(np.abs(nearest)) + _mean_slack(problem, params)
+    allowed = tolerances.mean_ulps(problem.k) * np.spacing(np.abs(nearest)) + mean_slack(problem, params)
     relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
-    _judge(
+    judge(
         "mean",
         problem,
         float((error / allowed).max()),
         tolerances.mean(),
-        _worst(error / allowed, mine.mean, nearest, "mean"),
+        worst(error / allowed, mine.mean, nearest, "mean"),
         relative,
         by=mine,
     )
 
 
-def _mean_slack(problem: Problem, params: Params) -> np.ndarray:
+def mean_slack(problem: Problem, params: Params) -> np.ndarray:
     """How far the rounding of eta may move the mean, (n, k): nothing where [1 X] and the parameters lie on dyadic grids."""
-    eta, eta_error = problem.eta(params), _eta_error(problem, params)
+    eta, moved = problem.eta(params), eta_error(problem, params)
     if problem.model.link == Probit():  # erfc takes eta / sqrt 2: a root and a quotient, each rounded
-        eta_error = eta_error + 2 * UNIT * np.abs(eta)
+        moved = moved + 2 * UNIT * np.abs(eta)
     slope = problem.model.link.inverse_derivative(eta)
     if isinstance(problem.model.family, Multinomial):
-        return np.einsum("nab,nb->na", np.abs(slope), eta_error)
-    return np.abs(slope) * eta_error
+        return np.einsum("nab,nb->na", np.abs(slope), moved)
+    return np.abs(slope) * moved
 
 
-def _eta_error(problem: Problem, params: Params) -> np.ndarray:
+def eta_error(problem: Problem, params: Params) -> np.ndarray:
     """A bound of the rounding error of eta, (n, k), whatever the order of the sum."""
     matrix = params.matrix[0 if problem.intercept else 1 :]
-    on_grid = problem.offset is None and _on_grid(problem.design, GRID) and _on_grid(matrix, PARAMETER_GRID)
+    exact = problem.offset is None and on_grid(problem.design, GRID) and on_grid(matrix, PARAMETER_GRID)
     size = np.abs(problem.design) @ np.abs(matrix)
-    if on_grid and size.max() < 2.0**53 * GRID * PARAMETER_GRID:
+    if exact and size.max() < 2.0**53 * GRID * PARAMETER_GRID:
         return np.zeros_like(size)
     return gamma(problem.q + 1) * (size if problem.offset is None else size + np.abs(problem.offset))
 
 
-def _on_grid(values: np.ndarray, grid: float) -> bool:
+def on_grid(values: np.ndarray, grid: float) -> bool:
     return bool((np.round(values / grid) * grid == values).all())
 
 
 # -- rungs 2 to 4: the same loss, gradient and curvature, at any parameters ---------------------------------------------
-
-
 def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation], other: tuple[Evaluation, Evaluation]) -> None:
     """
     Between two points my loss changes by -loss_scale / n times what the other's log-likelihood changes.
@@ -202,30 +100,30 @@ def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation],
     expected = -scale / n * (other[1].log_likelihood - other[0].log_likelihood)
     size = max(abs(e.loss) for e in mine) + scale / n * max(abs(e.log_likelihood) for e in other)
     found = f"the loss changes by {gained!r}, -{scale:g}/n times the log-likelihood by {expected!r}"
-    _judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found, by=mine[0])
+    judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found, by=mine[0])
 
 
 def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
     """The score has the other's entries, class by class, and an intercept's entry where there is an intercept."""
     __tracebackhide__ = True
-    size = _contributions(problem, params)
+    size = contributions(problem, params)
     rows = slice(0 if problem.intercept else 1, None)
     error = np.abs(mine.score - other.score)[rows] / np.maximum(size, np.finfo(float).tiny)
-    found = _worst(error, mine.score[rows], other.score[rows], "score")
-    _judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
+    found = worst(error, mine.score[rows], other.score[rows], "score")
+    judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
 
 
 def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
     """The observed information has the other's entries."""
     __tracebackhide__ = True
-    W = scoring.expected_weights(problem, params)
-    size = scoring.gram(np.abs(problem.design), np.abs(W) + _residual_weights(problem, params)[:, None, None])
+    W = likelihood.expected_weights(problem, params)
+    size = likelihood.gram(np.abs(problem.design), np.abs(W) + residual_weights(problem, params)[:, None, None])
     error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
-    found = _worst(error, mine.information, other.information, "information")
-    _judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
+    found = worst(error, mine.information, other.information, "information")
+    judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
 
 
-def _row_contributions(problem: Problem, params: Params) -> np.ndarray:
+def row_contributions(problem: Problem, params: Params) -> np.ndarray:
     """
     For each row, what its score is made of, without signs: (n, k).
 
@@ -243,18 +141,17 @@ def _row_contributions(problem: Problem, params: Params) -> np.ndarray:
     return problem.row_weights * ((np.abs(problem.y) + np.abs(mu)) * slope / variance + slope**2 / variance * terms)
 
 
-def _contributions(problem: Problem, params: Params) -> np.ndarray:
+def contributions(problem: Problem, params: Params) -> np.ndarray:
     """Summed over the rows for each parameter, (q, k)."""
-    return np.abs(problem.design).T @ _row_contributions(problem, params)
+    return np.abs(problem.design).T @ row_contributions(problem, params)
 
 
-def _residual_weights(problem: Problem, params: Params) -> np.ndarray:
+def residual_weights(problem: Problem, params: Params) -> np.ndarray:
     """A size for the part of the observed information that the residuals make, (n,)."""
-    return _row_contributions(problem, params).sum(axis=1)
+    return row_contributions(problem, params).sum(axis=1)
 
 
 # -- rung 5: the same optimum -----------------------------------------------------------------------------------------
-
 _proven: WeakKeyDictionary[Problem, Optimum] = WeakKeyDictionary()
 
 
@@ -278,10 +175,10 @@ def assert_same_optimum(problem: Problem, mine: Fit) -> None:
     away = standard_errors_away(optimum, mine.params)
     radius = float((optimum.radius / np.maximum(optimum.standard_errors, np.finfo(float).tiny)).max())
     found = (
-        _worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
+        worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
         + f"; {away:.2g} standard errors away, {optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
     )
-    _judge("optimum", problem, float(error.max()), tolerance, found, by=mine, standard_errors=away, radius=radius)
+    judge("optimum", problem, float(error.max()), tolerance, found, by=mine, standard_errors=away, radius=radius)
 
 
 def relative_errors(optimum: Optimum, params: Params) -> np.ndarray:
@@ -299,7 +196,7 @@ def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:
     """
     How well a backward stable float64 fit can know each free parameter, (q, m), in the parameter's units.
 
-    Such a fit solves a problem whose rows' scores are off by some u of what they are made of (`_row_contributions`). Its
+    Such a fit solves a problem whose rows' scores are off by some u of what they are made of (`row_contributions`). Its
     distance from the optimum, in standard errors, is at most the length of those errors, each in units of the root of its
     row's information. The factor is 32 q u: a q of Householder's elimination, 32 for what a row's score is computed with.
 
@@ -307,10 +204,10 @@ def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:
     inverse information carries these to the parameters. They count where the residuals are large and the columns collinear.
     """
     m = problem.free_outputs
-    rows = _row_contributions(problem, optimum.params)[:, problem.k - m :]
-    root = np.sqrt(np.einsum("naa->na", scoring.expected_weights(problem, optimum.params)))
+    rows = row_contributions(problem, optimum.params)[:, problem.k - m :]
+    root = np.sqrt(np.einsum("naa->na", likelihood.expected_weights(problem, optimum.params)))
     length = np.linalg.norm(rows[root > 0] / root[root > 0])
-    products = np.abs(problem.design).T @ np.abs(scoring.row_scores(problem, optimum.params))
+    products = np.abs(problem.design).T @ np.abs(likelihood.row_scores(problem, optimum.params))
     carried = np.abs(optimum.unit_covariance) @ products.T.ravel()
     return UNIT * (32 * problem.q * length * optimum.unit_standard_errors + carried.reshape(m, -1).T)
 
@@ -322,8 +219,6 @@ def attainable_digits(problem: Problem, optimum: Optimum) -> float:
 
 
 # -- rung 6: the same inference ----------------------------------------------------------------------------------------
-
-
 def inferred(problem: Problem, engine: Engine) -> Inference:
     """An engine's inference; a perfect fit, or one at which the information is singular, has none: a failed precondition."""
     checked = engine if isinstance(engine, Checked) else Checked(engine)
@@ -346,12 +241,12 @@ def assert_same_inference(problem: Problem, mine: Inference, other: Inference) -
         undefined = np.isnan(ours) & np.isnan(theirs)  # an interval whose end leaves the link's domain
         if entry == "deviance_residuals":  # near zero the root of a deviance has half its digits: its square is judged
             ours, theirs = (np.sign(r) * r * r for r in (ours, theirs))
-        size = _inference_size(problem, entry, theirs, other)
+        size = inference_size(problem, entry, theirs, other)
         ours, theirs = (np.where(undefined, 0.0, v) for v in (ours, theirs))
         assert_same_values(f"inference ({entry})", problem, ours, theirs, tolerance, size)
 
 
-def _inference_size(problem: Problem, entry: str, value: np.ndarray, other: Inference) -> np.ndarray:
+def inference_size(problem: Problem, entry: str, value: np.ndarray, other: Inference) -> np.ndarray:
     """What an error is relative to: the number itself, but for those that are differences of larger ones."""
     if entry.endswith("residuals"):
         mean = problem.y - other.response_residuals
@@ -380,90 +275,51 @@ def assert_proven_inference(problem: Problem, mine: Inference) -> None:
         assert_same_values(f"proven {entry}", problem, outward, middle, tolerance, size)
 
 
-def climb(rung: str, problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
-    """One rung of the ladder by name: "mean", "objective", "gradient", "curvature", "optimum" or "inference"."""
+def assert_same(rung: str, problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
+    """Hold two engines to one rung of `ASSERTIONS`, at ``params`` where the rung is about any parameters."""
     __tracebackhide__ = True
-    if rung == "mean":
-        assert_same_mean(problem, params, mine.evaluate(problem, params))
-    elif rung == "objective":
-        null = scoring.start(problem)
-        ours, theirs = ((engine.evaluate(problem, params), engine.evaluate(problem, null)) for engine in (mine, other))
-        assert_same_objective(problem, ours, theirs)
-    elif rung == "gradient":
-        assert_same_gradient(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
-    elif rung == "curvature":
-        assert_same_curvature(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
-    elif rung == "optimum":
-        assert_same_optimum(problem, mine.fit(problem))
-    elif rung == "inference":
-        assert_same_inference(problem, inferred(problem, mine), inferred(problem, other))
-    else:
-        raise ValueError(f"no rung is called {rung!r}; the rungs are mean, objective, gradient, curvature, optimum, inference")
+    if rung not in ASSERTIONS:
+        raise ValueError(f"no rung is called {rung!r}; the rungs are {', '.join(ASSERTIONS)}")
+    ASSERTIONS[rung](problem, params, mine, other)
 
 
-def assert_as_published(problem: Problem, mine: Fit) -> None:
-    """
-    Every printed digit of every published coefficient, as far as float64 can know it on this problem.
-
-    A printed number that is not the optimum's (`Published.departures`) is replaced by the optimum's.
-    """
+def _mean(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
     __tracebackhide__ = True
-    check_fit(problem, mine)
-    slack = attainable_errors(problem, proven_optimum(problem))
-    _judge_printed(problem, "coefficient", problem.free(mine.params), _published(problem).true_coefficients, slack, mine)
+    assert_same_mean(problem, params, mine.evaluate(problem, params))
 
 
-def assert_print_is_true(problem: Problem) -> None:
-    """The *proven optimum* has every printed digit, but for the departures listed, whatever any engine says."""
+def _objective(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
     __tracebackhide__ = True
-    optimum = proven_optimum(problem)
-    slack = optimum.radius + 2 * UNIT * np.abs(optimum.centre)
-    _judge_printed(problem, "coefficient", optimum.centre + optimum.shift, _published(problem).true_coefficients, slack)
+    null = likelihood.null_params(problem)
+    ours, theirs = ((engine.evaluate(problem, params), engine.evaluate(problem, null)) for engine in (mine, other))
+    assert_same_objective(problem, ours, theirs)
 
 
-def assert_inference_as_published(problem: Problem, mine: Inference, published: Published | None = None) -> None:
-    """
-    Every printed digit of every published standard error and statistic, as far as float64 can know it on this problem.
-
-    The standard errors are from the observed information where they were printed so. Of a sum of n terms float64 knows all
-    but (n + 64) u, and no more than of the worst coefficient where that is less.
-    """
+def _gradient(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
     __tracebackhide__ = True
-    published = published or _published(problem)
-    known = max(tolerances.loss(problem.n).value, 10 ** -attainable_digits(problem, proven_optimum(problem)))
-    errors = mine.observed_standard_errors if "observed-information" in problem.tags else mine.standard_errors
-    _judge_printed(problem, "standard error", errors, published.true_standard_errors, known * errors)
-    for name, printed in published.true_statistics.items():
-        value = np.array([[float(getattr(mine, name))]])
-        _judge_printed(problem, name, value, ((printed,),), known * np.abs(value))
+    assert_same_gradient(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
 
 
-def _published(problem: Problem) -> Published:
-    assert problem.published is not None, f"{problem} has no published answer"
-    return problem.published
-
-
-def _judge_printed(problem: Problem, what: str, found: np.ndarray, printed: Table, slack: np.ndarray, by: object = None) -> None:
+def _curvature(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
     __tracebackhide__ = True
-    value = np.array([[float(entry) for entry in row] for row in printed])
-    half = np.array([[half_unit(entry) for entry in row] for row in printed])
-    error = np.array(
-        [
-            [abs(float(Decimal(f) - Decimal(entry))) for f, entry in strict_zip(row, text)]
-            for row, text in strict_zip(found.tolist(), printed)
-        ]
-    )
-    excess = error / (half + slack)
-    relative = float((error / np.where(value == 0, 1.0, np.abs(value))).max())
-    tolerance = Tolerance(
-        1.0, "half a unit in the last printed digit" + ("" if (slack < half).all() else ", or what float64 can know")
-    )
-    said = _worst(excess, found, value, what)
-    _judge("published digits", problem, float(excess.max()), tolerance, said, relative, by=by)
+    assert_same_curvature(problem, params, mine.evaluate(problem, params), other.evaluate(problem, params))
 
 
-def half_unit(printed: str) -> float:
-    """Half a unit in the last place of a decimal string."""
-    exponent = Decimal(printed).as_tuple().exponent
-    assert isinstance(exponent, int), f"{printed!r} is not a number in print"
-    return float(Decimal(5).scaleb(exponent - 1))
+def _optimum(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
+    __tracebackhide__ = True
+    assert_same_optimum(problem, mine.fit(problem))
+
+
+def _inference(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
+    __tracebackhide__ = True
+    assert_same_inference(problem, inferred(problem, mine), inferred(problem, other))
+
+
+ASSERTIONS: dict[str, Callable[[Problem, Params, Engine, Engine], None]] = {
+    "mean": _mean,
+    "objective": _objective,
+    "gradient": _gradient,
+    "curvature": _curvature,
+    "optimum": _optimum,
+    "inference": _inference,
+}

@@ -13,11 +13,11 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning
 
-from spec import scoring
-from spec.engines import statsmodels_versions as versions
-from spec.engines.engine import Declined, Description, Evaluation, Fit, Likelihood, Recipe
-from spec.engines.statsmodels_beyond import Conditional, Ordered
-from spec.engines.statsmodels_inference import inference
+from spec import likelihood
+from spec.engines.contract import Declined, Description, Evaluation, Fit, Likelihood, Recipe
+from spec.engines.statsmodels import versions
+from spec.engines.statsmodels.beyond import Conditional, Ordered
+from spec.engines.statsmodels.inference import inference
 from spec.families import Binomial, Multinomial
 from spec.inference import Inference, null_model
 from spec.model import Model, Params
@@ -105,7 +105,7 @@ class StatsmodelsEngine:
         else:
             # a canonical link makes IRLS Newton's method, whose next step is the square; else steps shrink by a factor
             enough = 1e-8 if problem.model.is_canonical else 1e-13
-            null = problem.free(scoring.start(problem))[:, 0]
+            null = problem.free(likelihood.null_params(problem))[:, 0]
             for start, iterations in ((None, 8), (None, 100), (null, 100)):
                 results, step = self._irls(problem, model, start, iterations)
                 if step <= enough or (iterations == 100 and step < 1e-8):

@@ -11,14 +11,14 @@ import pytest
 import tensorflow as tf
 from pyarrow import parquet
 
-from spec import families, links, problems, scoring
-from spec.engines import keras_fit
-from spec.engines.keras_fit import fit, optimise
-from spec.engines.keras_network import InverseLink, NegativeLogLikelihood
-from spec.engines.statsmodels_engine import StatsmodelsEngine
-from spec.evidence.agreement import proven_optimum
-from spec.passes import SETTLED
-from spec.rows import of_arrays
+from spec import families, likelihood, links, problems
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
+from spec.engines.statsmodels.engine import StatsmodelsEngine
+from spec.evidence.rungs import proven_optimum
+from spec.fit import fit, optimise, task
+from spec.fit.maximise import SETTLED
+from spec.fit.read import read
+from spec.fit.rows import of_arrays
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = [problem for problem in problems.ALL if not problem.quasi]
@@ -67,15 +67,15 @@ def test_inference_is_that_of_the_reference(name):
     mu = problem.model.link.inverse(problem.eta(reference.params))
 
     assert found.standard_errors == pytest.approx(problem_errors(problem, reference.params), rel=2 * SETTLED)
-    assert found.dispersion == pytest.approx(scoring.dispersion(problem, mu), rel=1e-6)
-    assert found.deviance == pytest.approx(scoring.deviance(problem, mu), rel=1e-8)
+    assert found.dispersion == pytest.approx(likelihood.dispersion(problem, mu), rel=1e-6)
+    assert found.deviance == pytest.approx(likelihood.deviance(problem, mu), rel=1e-8)
     if problem.data.trials is None:
-        assert found.log_likelihood == pytest.approx(scoring.log_likelihood(problem, reference.params), rel=1e-9)
+        assert found.log_likelihood == pytest.approx(likelihood.log_likelihood(problem, reference.params), rel=1e-9)
 
 
 def problem_errors(problem, params):
     mu = problem.model.link.inverse(problem.eta(params))
-    covariance = np.linalg.inv(scoring.expected_information(problem, params)) * scoring.dispersion(problem, mu)
+    covariance = np.linalg.inv(likelihood.expected_information(problem, params)) * likelihood.dispersion(problem, mu)
     return np.sqrt(np.diag(covariance)).reshape(problem.free_outputs, problem.q).T
 
 
@@ -185,7 +185,7 @@ class TestModel:
     )
     def test_activation_and_loss_are_link_and_family(self, make, family, link):
         """The thesis, read off a model."""
-        model, _, _ = keras_fit.read(make())
+        model, _, _ = read(make())
 
         assert (model.family, model.link) == (family, link)
 
@@ -312,10 +312,10 @@ class TestLongFits:
         """A small fit costs milliseconds because its network and program are those of the last."""
         rows = slice(0, 500)
         fit(dense(), X[rows], Y[rows])
-        before = len(keras_fit._networks)
+        before = len(task._networks)
         fit(dense(), X[500:900], Y[500:900])
 
-        assert len(keras_fit._networks) == before
+        assert len(task._networks) == before
 
 
 @pytest.mark.parametrize("page", ["docs/fit.md", "README.md"])

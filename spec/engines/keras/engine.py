@@ -1,7 +1,7 @@
 """
 Keras behind the contract: one Dense layer, brought to the zero of its own back-propagated gradient.
 
-The network is `spec.engines.keras_network`; only the files ``keras_*.py`` know Keras, only `keras_backend` what is beneath it.
+The network is `spec.engines.keras.network`; only this folder knows Keras, only `backend` and `derivatives` what is beneath it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spec import scoring
-from spec.engines.engine import PLAIN, Description, Evaluation, Fit, Recipe
-from spec.engines.keras_backend import BACKEND
-from spec.engines.keras_network import Network
-from spec.engines.keras_versions import VERSION
+from spec import likelihood, scoring
+from spec.compat import Recent
+from spec.engines.contract import PLAIN, Description, Evaluation, Fit, Recipe
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.network import KerasNetwork, use_float64
+from spec.engines.keras.versions import VERSION
 from spec.model import Params
 from spec.problems import Problem
 
 
 class KerasEngine:
-    """The subject of the specification."""
+    """The subject of the specification. Making one switches Keras to float64 for the process: `use_float64`."""
 
     max_iterations = 100
 
     def __init__(self) -> None:
-        self._networks: WeakKeyDictionary[Problem, Network] = WeakKeyDictionary()
-        self._layers: dict[tuple[object, ...], Network] = {}
+        use_float64()
+        self._networks: WeakKeyDictionary[Problem, KerasNetwork] = WeakKeyDictionary()
+        self._layers = Recent(256)
 
     def describe(self) -> Description:
         versions = {"keras": VERSION, BACKEND.name: BACKEND.version}
@@ -35,16 +37,16 @@ class KerasEngine:
     def declines(self, problem: Problem) -> str | None:
         return None
 
-    def network(self, problem: Problem, recipe: Recipe = PLAIN) -> Network:
+    def network(self, problem: Problem, recipe: Recipe = PLAIN) -> KerasNetwork:
         """A network of the problem's own, with what the recipe adds; weights of zero but in hidden layers."""
-        return Network(problem, recipe)
+        return KerasNetwork(problem, recipe)
 
-    def _network(self, problem: Problem) -> Network:
+    def _network(self, problem: Problem) -> KerasNetwork:
         """The plain one, whose weights each method sets; its layers are built once for all problems of a model and a shape."""
         if problem not in self._networks:
             shape = problem.model, problem.p, problem.k, problem.intercept, problem.offset is None
             if shape not in self._layers:
-                self._layers[shape] = Network(problem)
+                self._layers[shape] = KerasNetwork(problem)
             self._networks[problem] = self._layers[shape].on(problem)
         return self._networks[problem]
 
@@ -70,7 +72,7 @@ class KerasEngine:
             objective, score = self._score(network)
             return -problem.n / network.loss_scale * objective, score[1 - problem.intercept :, problem.k - problem.free_outputs :]
 
-        ascent = scoring.ascend(problem, value_and_score, scoring.start(problem), self.max_iterations)
+        ascent = scoring.ascend(problem, value_and_score, likelihood.null_params(problem), self.max_iterations)
         network.params = ascent.params
         standard_errors = scoring.White.of(problem).standard_errors(problem, ascent.params)
         return Fit(
@@ -79,18 +81,18 @@ class KerasEngine:
             iterations=ascent.iterations,
             reason=ascent.reason,
             standard_errors=standard_errors,
-            deviance=scoring.deviance(problem, network.predict()),
+            deviance=likelihood.deviance(problem, network.predict()),
             log_likelihood=self._log_likelihood(network, network.objective()),
         )
 
-    def _score(self, network: Network) -> tuple[float, np.ndarray]:
+    def _score(self, network: KerasNetwork) -> tuple[float, np.ndarray]:
         """The loss and the score of the log-likelihood, (1 + p, k): minus n / c times the gradient of the loss."""
         problem = network.problem
         objective, (kernel, *bias) = network.backpropagate()
         gradient = np.vstack([bias[0] if bias else np.zeros(problem.k), kernel])
         return objective, -problem.n / network.loss_scale * gradient
 
-    def _curvature(self, network: Network, params: Params) -> np.ndarray:
+    def _curvature(self, network: KerasNetwork, params: Params) -> np.ndarray:
         """Minus the Hessian of the log-likelihood in the free parameters."""
         problem, network.params = network.problem, params
         places = np.arange((problem.p + problem.intercept) * problem.k).reshape(-1, problem.k)  # kernel above bias
@@ -98,6 +100,6 @@ class KerasEngine:
         return problem.n / network.loss_scale * network.hessian()[np.ix_(free, free)]
 
     @staticmethod
-    def _log_likelihood(network: Network, objective: float) -> float:
+    def _log_likelihood(network: KerasNetwork, objective: float) -> float:
         """From the loss: undo its scale and its 1/n, and add the constants that it left out."""
-        return -network.problem.n / network.loss_scale * objective + scoring.normaliser(network.problem)
+        return -network.problem.n / network.loss_scale * objective + likelihood.normaliser(network.problem)

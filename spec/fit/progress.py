@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from spec.passes import Pass
+from spec.fit.maximise import Pass
 
 
 @contextmanager
@@ -18,11 +18,11 @@ def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[C
     with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total, number=1, says="")
 
-        def told(state: Pass) -> None:
+        def on_pass(state: Pass) -> None:
             progress.console.print(line(state), highlight=False)
             progress.reset(bar, total=total, number=state.number + 1, says=ending(state))
 
-        yield told, lambda rows: progress.update(bar, completed=rows)
+        yield on_pass, lambda rows: progress.update(bar, completed=rows)
 
 
 def line(state: Pass) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spec.python39 import strict_zip, zip_or_raise
+from spec.compat import strict_zip, zip_or_raise
 
 EITHER = pytest.mark.parametrize("zipped", [strict_zip, zip_or_raise], ids=["here", "on-3.9"])
 

@@ -1,0 +1,85 @@
+"""Which generalized linear model a compiled Keras model is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.engines.keras.network import ACTIVATIONS, InverseLink, NegativeLogLikelihood
+from spec.engines.keras.versions import keras
+from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
+from spec.links import Identity, Link, Logit, Softmax
+from spec.model import Model
+
+LINKS: dict[str, Link] = {name: link for link, name in ACTIVATIONS.items()}
+
+
+FAMILIES: dict[str, Family] = {
+    "MeanSquaredError": Gaussian(),
+    "BinaryCrossentropy": Binomial(),
+    "Poisson": Poisson(),
+    "CategoricalCrossentropy": Multinomial(),
+    "SparseCategoricalCrossentropy": Multinomial(),
+}
+
+
+# -- what a compiled model is -----------------------------------------------------------------------------------------------
+def read(model: Any) -> tuple[Model, Any, bool]:
+    """
+    Of a compiled Keras model its family and link, its Dense layer, and whether the labels are codes of classes.
+
+    Raises ValueError that says what makes it no generalized linear model.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    if len(layers) != 1 or not isinstance(layers[0], keras.layers.Dense):
+        found = ", ".join(layer.name for layer in layers) or "none"
+        raise ValueError(f"a generalized linear model has one layer with weights, a Dense; this model has: {found}.")
+    (dense,) = layers
+    if dense.kernel_regularizer or dense.bias_regularizer or dense.activity_regularizer:
+        raise ValueError(f"{dense.name} has a penalty: the optimum of a penalised loss is no maximum-likelihood estimate.")
+    others = [layer for layer in model.layers if layer is not dense]
+    plain = (keras.layers.InputLayer, keras.layers.Activation, keras.layers.Add)
+    if odd := [layer.name for layer in others if not isinstance(layer, plain)]:
+        raise ValueError(
+            f"beside its Dense layer a generalized linear model has an offset and an activation, not {', '.join(odd)}."
+        )
+    activations = [layer.activation for layer in (dense, *others) if hasattr(layer, "activation")]
+    links = [link for link in map(_link, activations) if link != Identity()]
+    if len(links) > 1:
+        raise ValueError(f"one activation is one link; this model has several: {', '.join(map(str, links))}.")
+    link = links[0] if links else Identity()
+    family, codes = _family(model)
+    if getattr(model.loss, "from_logits", False):
+        if link != Identity():
+            raise ValueError(f"the loss takes logits, and the activation {link} makes none: leave one of the two out.")
+        link = Softmax() if isinstance(family, Multinomial) else Logit()
+    return Model(family, link), dense, codes
+
+
+def _link(activation: Any) -> Link:
+    if isinstance(activation, InverseLink):
+        return activation.link
+    if (name := getattr(activation, "__name__", str(activation))) in LINKS:
+        return LINKS[name]
+    raise ValueError(
+        f"the activation {name} is no inverse link that is known: those are {', '.join(LINKS)}, "
+        "and spec.engines.keras.network.InverseLink of any link in spec.links."
+    )
+
+
+def _family(model: Any) -> tuple[Family, bool]:
+    loss = getattr(model, "loss", None)
+    if loss is None:
+        raise ValueError("the model has no loss: compile it first; the loss says which family it is.")
+    if isinstance(loss, NegativeLogLikelihood):
+        return loss.family, False
+    name = type(keras.losses.get(loss)).__name__
+    if name == "function":
+        name = "".join(word.capitalize() for word in keras.losses.get(loss).__name__.split("_"))
+    if name not in FAMILIES:
+        raise ValueError(
+            f"the loss {name} is no likelihood that is known: those are {', '.join(FAMILIES)}, "
+            "and spec.engines.keras.network.NegativeLogLikelihood of any family in spec.families."
+        )
+    if getattr(loss, "label_smoothing", 0):
+        raise ValueError("label smoothing makes the loss of other labels: leave it out.")
+    return FAMILIES[name], name.startswith("Sparse")

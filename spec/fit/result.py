@@ -1,0 +1,60 @@
+"""What a fit returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from spec.fit.maximise import Pass
+from spec.fit.rows import Rows
+from spec.model import Model, Params
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """
+    Where a fit ended.
+
+    ``params``, and ``standard_errors`` (q, m) shaped like `Problem.free`: a row for the intercept, where there is one, and for
+    each column of X; a column for each output but class 0 of a softmax. From the expected information and, where the family
+    has a dispersion, Pearson's estimate of it. ``distance`` is how far the parameters are from the optimum, in standard errors,
+    as the last steps let expect; ``passes`` is how it got there. Where not ``converged`` the ``reason`` says why.
+    """
+
+    model: Model
+    params: Params
+    standard_errors: np.ndarray
+    dispersion: float
+    distance: float
+    converged: bool
+    reason: str
+    passes: tuple[Pass, ...]
+    rows: int
+    _value: float = field(repr=False)
+    _rows: Rows = field(repr=False)
+
+    @cached_property
+    def _constants(self) -> tuple[float, float]:
+        """Of the log-likelihood: the terms free of the parameters, and what the saturated model's kernel is. One pass over y."""
+        family = self.model.family
+        normaliser = saturated = 0.0
+        for batch in self._rows.read(2**14):
+            y, weights = batch.y, batch.weights[:, None]
+            y, weights = y[weights[:, 0] > 0], weights[weights[:, 0] > 0]
+            by_weight = family.normaliser(y, 1 / weights) if family.has_dispersion else weights * family.normaliser(y)
+            inner = np.full_like(y, 1 / y.shape[1] if y.shape[1] > 1 else 0.5)
+            normaliser += float(by_weight.sum())
+            saturated += float((weights * (family.kernel(y, inner) + family.unit_deviance(y, inner) / 2)).sum())
+        return normaliser, saturated
+
+    @property
+    def log_likelihood(self) -> float:
+        """Constants included, at dispersion 1; the first time in a pass over y."""
+        return self._value + self._constants[0]
+
+    @property
+    def deviance(self) -> float:
+        """Twice what the saturated model gains, in units of the dispersion; the first time in a pass over y."""
+        return 2 * (self._constants[1] - self._value)

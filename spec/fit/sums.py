@@ -1,0 +1,132 @@
+"""Sums over rows, a batch at a time, in as many threads as there are cores: log-likelihood, score, information."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+PIECE = 2**19  # bytes
+
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """
+    What rows add up to: their number, the log-likelihood without the terms that are free of the parameters, its ``score`` (q, m),
+    the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2.
+    """
+
+    rows: int
+    value: float
+    score: np.ndarray
+    information: np.ndarray | None
+    pearson: float
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.value) and np.isfinite(self.score).all())
+
+    def __add__(self, other: Sums) -> Sums:
+        both = None if self.information is None or other.information is None else self.information + other.information
+        return Sums(
+            self.rows + other.rows, self.value + other.value, self.score + other.score, both, self.pearson + other.pearson
+        )
+
+
+def add_up(
+    contribution: Callable[[Any], Sums],
+    batches: Iterable[Any],
+    pool: Executor | None = None,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> Sums:
+    """
+    The sum over the batches: one after another, or as many at work as the pool has threads for, and a few in store.
+
+    Added in their order, so that the same rows have the same sum whichever batch was ready first. ``on_rows`` hears how many rows
+    are on_rows.
+    """
+    total: Sums | None = None
+    for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
+        total = sums if total is None else total + sums
+        on_rows(total.rows)
+    if total is None:
+        raise ValueError("there are no rows.")
+    return total
+
+
+def _at_work(pool: Executor, contribution: Callable[[Any], Sums], batches: Iterable[Any]) -> Iterator[Sums]:
+    """Of the batches the contributions, in their order; no more of them in memory than the threads need."""
+    waiting: deque[Future[Sums]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(contribution, batch))
+            if len(waiting) > 2 * CORES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def summed_information(
+    X: np.ndarray, weights: np.ndarray, intercept: bool, basis: np.ndarray | None = None, rough: bool = False
+) -> np.ndarray:
+    """
+    The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
+
+    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own, and its means but for class 0's.
+    A ``rough`` one is multiplied in float32, and added in float64.
+    """
+    q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
+    if m == 1 and basis is None and weights.shape[1] == 1:
+        return _bordered(X, weights, intercept)
+    total = np.zeros((q * m, q * m))
+    for rows in _pieces(len(X), q * m):
+        own, means = weights[rows, :1], weights[rows, 1:]
+        design = np.hstack([np.ones_like(own), X[rows]]) if intercept else X[rows]
+        design = np.sqrt(own) * (design if basis is None else design @ basis)
+        if rough:
+            design, means = design.astype(np.float32), means.astype(np.float32)
+        if not means.shape[1]:
+            total += design.T @ design
+            continue
+        spread = (means[:, :, None] * design[:, None, :]).reshape(-1, q * m)
+        total -= spread.T @ spread
+        own_class = design.T @ spread
+        for a in range(m):
+            block = slice(a * q, (a + 1) * q)
+            total[block, block] += own_class[:, block]
+    return total
+
+
+def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
+    """That of [1 X], without making it."""
+    p = X.shape[1]
+    total = np.zeros((p + intercept, p + intercept))
+    square = total[intercept:, intercept:]
+    if own.min() == own.max():  # of least squares
+        square += own[0] * (X.T @ X)  # NumPy sees the symmetry, and computes one half
+    else:
+        weighted = np.empty((next(_pieces(len(X), p)).stop, p))
+        for rows in _pieces(len(X), p):
+            piece = X[rows]
+            square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
+    if intercept:
+        total[0, 0] = own.sum()
+        total[0, 1:] = total[1:, 0] = own[:, 0] @ X
+    return total
+
+
+def _pieces(rows: int, width: int) -> Iterator[slice]:
+    """Of so many rows that what is made of them, ``width`` numbers each, stays near the processor."""
+    size = max(PIECE // (8 * max(width, 1)), min(1024, 4 * width))
+    return (slice(start, start + size) for start in range(0, rows, size))

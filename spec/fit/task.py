@@ -1,0 +1,216 @@
+"""A model and rows made ready: a compiled network, a basis of the columns, sums over the rows, checks of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+from threadpoolctl import ThreadpoolController
+
+from spec import likelihood
+from spec.compat import Recent
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.network import KerasNetwork
+from spec.families import Family, Gaussian, Multinomial
+from spec.fit.maximise import Kind
+from spec.fit.rows import NAMES, Batch, Rows, of_arrays
+from spec.fit.sums import Sums, add_up, summed_information
+from spec.links import Identity
+from spec.model import Model
+from spec.problems.problem import Problem, ProblemError
+
+CACHE = 8 * 2**20  # bytes of a batch: what it is multiplied with stays near the processor
+
+
+_networks = Recent(16)
+
+
+threads = ThreadpoolController()
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A model and rows made ready: a sample of the rows, a network compiled for batches of a size, and a basis of the columns."""
+
+    known: Problem  # the sample
+    rows: Rows
+    size: int
+    network: KerasNetwork
+    program: Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]
+    basis: np.ndarray
+    ill_conditioned: bool
+
+    @classmethod
+    def of(cls, model: Model, rows: Rows, intercept: bool, shape: tuple[int, int] | None) -> Task:
+        first = rows.sample(1)
+        p, k = first.X.shape[1], first.y.shape[1]
+        if shape is not None and (p, k) != shape:
+            raise ValueError(f"the model takes {shape[0]} columns to {shape[1]}, but X has {p} columns and y has {k}.")
+        q, m = p + intercept, max(k - 1, 1)
+        size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
+        if rows.total is not None and rows.total < size:
+            size = max(64, 1 << (rows.total - 1).bit_length())
+        sample = rows.sample(max(size, 20 * q * m))
+        known = Problem.of("the data", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset)
+        try:
+            design = known.design
+        except ProblemError:
+            find_not_finite(rows)
+            raise
+        network, program = _network(known, size)
+        with threads.limit(limits=1, user_api="blas"):
+            basis, ill_conditioned = _basis(design)
+        return cls(known, rows.checked(partial(_check, model.family)), size, network, program, basis, ill_conditioned)
+
+    @property
+    def kind(self) -> Kind:
+        model = self.known.model
+        return Kind(model == Model(Gaussian(), Identity()), model.is_canonical, self.known.has_dispersion)
+
+    def sums(
+        self, free: np.ndarray, wanted: str, rows: Rows, pool: Executor | None, on_rows: Callable[[int], None] = lambda rows: None
+    ) -> Sums:
+        """Over some rows, at free parameters; with the information that is wanted, of the columns that the basis makes."""
+        known, basis, m = self.known, self.basis, self.known.free_outputs
+        summing = basis if self.ill_conditioned or m > 1 else None  # columns of its own are cheaper
+        rough = wanted == "rough" and m > 1  # where it costs most; of columns that are not the basis's, float32 might lose all
+        self.network.params = known.params(free)
+
+        def contribution(batch: Batch) -> Sums:
+            full = batch.padded(self.size)
+            inputs = full.X if full.offset is None else [full.X, full.offset]
+            loss, (kernel, *bias), (pearson, about_eta) = self.program(inputs, full.y, full.weights)
+            score = np.vstack([*bias, kernel])[:, known.k - m :]
+            to_sums = -self.size / self.network.loss_scale
+            with np.errstate(
+                invalid="ignore", over="ignore"
+            ):  # means at the ends of their domain have no information: see `Steer`
+                found = None if wanted == "none" else summed_information(full.X, about_eta, known.intercept, summing, rough)
+            return Sums(
+                rows=len(batch),
+                value=to_sums * loss,
+                score=to_sums * score,
+                information=found,
+                pearson=float(pearson),
+            )
+
+        alone = rows.total is not None and rows.total <= self.size
+        sums = add_up(contribution, rows.batches(self.size), None if alone else pool, on_rows)
+        if sums.information is None or summing is not None:
+            return sums
+        with np.errstate(invalid="ignore"):
+            return replace(sums, information=basis.T @ sums.information @ basis)
+
+    def penalised_sample(self) -> Callable[[np.ndarray, str], Sums]:
+        """
+        Passes over the sample, as if the coefficient of a rare column had been seen once to be near 0.
+
+        A sample may lack a level, or one of its outcomes.
+        """
+        data = self.known.data
+        rows = of_arrays(data.X, data.y, data.weights, data.offset)
+        there = (data.X != 0).sum(axis=0)
+        squares = (data.X**2).sum(axis=0) / np.maximum(there, 1)
+        rare = np.where(there == 0, 1.0, np.where(there < 100, squares, 0.0))
+        prior = np.concatenate([np.zeros(int(self.known.intercept)), rare])[:, None]
+        penalty = np.kron(np.eye(self.known.free_outputs), self.basis.T @ (prior * self.basis))
+
+        def one_pass(free: np.ndarray, wanted: str) -> Sums:
+            sums = self.sums(free, wanted, rows, None)
+            return replace(
+                sums,
+                value=sums.value - float((prior * free**2).sum()) / 2,
+                score=sums.score - prior * free,
+                information=None if sums.information is None else sums.information + penalty,
+            )
+
+        return one_pass
+
+
+# -- data that cannot be -------------------------------------------------------------------------------------------------------
+def _check(family: Family, batch: Batch, first: int) -> None:
+    """What costs little: X is looked through when something is not finite."""
+    inside = family.response_domain.contains(batch.y).all(axis=1)
+    if not inside.all():
+        row = int(np.argmin(inside))
+        raise ValueError(
+            f"y is {', '.join(map(str, batch.y[row]))} in row {first + row}, outside the domain {family.response_domain} "
+            f"of the {family} family. Drop the row, or use a family whose responses can have this value."
+        )
+    allowed = np.isfinite(batch.weights) & (batch.weights >= 0)
+    if not allowed.all():
+        row = int(np.argmin(allowed))
+        raise ValueError(f"the weight in row {first + row} is {batch.weights[row]}; a weight is finite and at least 0.")
+
+
+def find_not_finite(rows: Rows) -> None:
+    """Raise ValueError that says where, if something is not."""
+    first = 0
+    for batch in rows.read(2**14):
+        for name, part in zip(NAMES, batch.parts):
+            if part is not None and not np.isfinite(part).all():
+                row = int(np.argmin(np.isfinite(part.reshape(len(part), -1)).all(axis=1)))
+                raise ValueError(f"{name} is NaN or infinite in row {first + row}. Drop or impute such rows first.")
+        first += len(batch)
+
+
+# -- what is made once ---------------------------------------------------------------------------------------------------------
+def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
+    """One for all problems of a model and a shape, and its compiled program."""
+    key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
+    if key not in _networks:
+        network = KerasNetwork(problem)
+        kernel, *bias = network.variables
+        link, family, scored = problem.model.link, problem.model.family, isinstance(problem.model.family, Multinomial)
+
+        def statistics(inputs: Any, y: Any, weights: Any) -> list[Any]:
+            """Pearson's X^2, and what the information needs of each row: see `spec.fit.maximise.information`."""
+            weights = weights[:, None]
+            if scored:
+                return [weights[0, 0] * 0, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
+            X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+            eta = sum([*bias, *offset], X @ kernel)
+            mu, slope = link.inverse(eta, BACKEND), link.inverse_derivative(eta, BACKEND)
+            variance = family.variance(mu, BACKEND)
+            pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / variance)[:, 0])
+            return [pearson, weights * slope**2 / variance]
+
+        _networks[key] = network, network.derivatives.program(statistics)
+    return _networks[key]
+
+
+def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
+    """In which a sample's design is orthonormal, times the root of its rows; and whether sums in its own columns lose digits."""
+    with np.errstate(over="ignore"):
+        scale = np.sqrt((design**2).mean(axis=0))
+    if not np.isfinite(scale).all():
+        raise ValueError("columns of X are so large that their squares are infinite: standardise them first.")
+    scale[scale == 0] = 1
+    try:
+        upper = linalg.cholesky(design.T @ design / np.outer(scale, scale) / len(design))
+    except np.linalg.LinAlgError:
+        upper = np.zeros((1, 1))
+    if not (ill := np.linalg.cond(upper) > 1e4):
+        return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], False
+    upper = np.linalg.qr(design / scale / np.sqrt(len(design)), mode="r")
+    size = np.abs(np.diag(upper))
+    if len(size) < len(scale) or size.min() <= 1e-13 * size.max():  # the sample lacks what all rows may have
+        return np.diag(1 / scale), False
+    return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], bool(ill)
+
+
+def null_free(problem: Problem, basis: np.ndarray) -> np.ndarray:
+    """`spec.likelihood.null_params`; where there are an intercept and no offset it is known."""
+    if problem.intercept and problem.offset is None and problem.k == 1:
+        link = problem.model.link
+        mean = np.average(problem.y, axis=0, weights=problem.row_weights[:, 0])
+        if (link.mu_domain.contains(mean) & problem.model.family.mu_domain.contains(mean)).all():
+            free = np.zeros((problem.q, 1))
+            free[0] = link(mean)
+            return free
+    return problem.free(likelihood.null_params(problem))

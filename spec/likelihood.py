@@ -1,0 +1,114 @@
+"""
+What a problem says at given parameters: log-likelihood, score, expected information, deviance, dispersion.
+
+Textbook formulas in NumPy, at dispersion 1 unless a function takes it. Engines are compared with them, and steps are made
+with them (`spec.scoring`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spec.families import Multinomial
+from spec.model import Params
+from spec.problems import Problem
+
+
+def gram(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """sum_i W_i (x) x_i x_i', (m q, m q) ordered output after output, for design (n, q) and weights (n, m, m)."""
+    q, m = design.shape[1], weights.shape[1]
+    result = np.empty((m, q, m, q))
+    for a in range(m):
+        for b in range(a, m):
+            result[a, :, b, :] = design.T @ (weights[:, a, b, None] * design)
+            result[b, :, a, :] = result[a, :, b, :].T
+    return result.reshape(m * q, m * q)
+
+
+def expected_weights(problem: Problem, params: Params) -> np.ndarray:
+    """Each row's expected information about its free eta, at dispersion 1: (n, m, m); h'^2 / V where m = 1."""
+    eta = problem.eta(params)
+    slope = problem.model.link.inverse_derivative(eta)
+    if isinstance(problem.model.family, Multinomial):
+        return problem.row_weights[:, :, None] * slope[:, 1:, 1:]
+    variance = problem.model.family.variance(problem.model.link.inverse(eta))
+    return (problem.row_weights * slope**2 / variance)[:, :, None]
+
+
+def expected_information(problem: Problem, params: Params) -> np.ndarray:
+    """Fisher's information in `Problem.free`, at dispersion 1."""
+    return gram(problem.design, expected_weights(problem, params))
+
+
+def row_scores(problem: Problem, params: Params) -> np.ndarray:
+    """The gradient of each row's log-likelihood in its free eta, (n, m), at dispersion 1: a residual, in the link's units."""
+    eta = problem.eta(params)
+    mu = problem.model.link.inverse(eta)
+    if isinstance(problem.model.family, Multinomial):
+        return (problem.row_weights * (problem.y - mu))[:, 1:]
+    slope = problem.model.link.inverse_derivative(eta) / problem.model.family.variance(mu)
+    return problem.row_weights * (problem.y - mu) * slope
+
+
+def score(problem: Problem, params: Params) -> np.ndarray:
+    """The gradient of the log-likelihood in `Problem.free`, (q, m), at dispersion 1."""
+    return problem.design.T @ row_scores(problem, params)
+
+
+def normaliser(problem: Problem, dispersion: float = 1.0) -> float:
+    """
+    The terms of the log-likelihood that are free of the parameters.
+
+    A prior weight divides the dispersion of its row; where the family has none, it counts the row that many times.
+    """
+    family, weights = problem.model.family, problem.row_weights / problem.trials
+    if family.has_dispersion:
+        there = weights[:, 0] > 0  # a row without weight says nothing
+        return float(family.normaliser(problem.y[there], dispersion / weights[there], problem.trials[there]).sum())
+    return float((weights * family.normaliser(problem.y, 1.0, problem.trials)).sum())
+
+
+def kernel(problem: Problem, params: Params) -> float:
+    """The log-likelihood at dispersion 1 without the terms that are free of the parameters."""
+    mu = problem.model.link.inverse(problem.eta(params))
+    return float((problem.row_weights * problem.model.family.kernel(problem.y, mu)).sum())
+
+
+def log_likelihood(problem: Problem, params: Params) -> float:
+    """Constants included, at dispersion 1."""
+    return kernel(problem, params) + normaliser(problem)
+
+
+def deviance(problem: Problem, mu: np.ndarray) -> float:
+    """Twice what the saturated model gains over mu (n, k), in units of the dispersion."""
+    return float((problem.row_weights * problem.model.family.unit_deviance(problem.y, mu)).sum())
+
+
+def dispersion(problem: Problem, mu: np.ndarray) -> float:
+    """Pearson's estimate, X^2 / (n - q); 1 for a problem that has none."""
+    if not problem.has_dispersion:
+        return 1.0
+    pearson = (problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum()
+    return float(pearson / max(problem.n - problem.q, 1))
+
+
+def in_domain(problem: Problem, params: Params) -> bool:
+    """Whether every eta has a mean and every mean is one the family admits."""
+    eta, link = problem.eta(params), problem.model.link
+    if not link.eta_domain.contains(eta).all():
+        return False
+    with np.errstate(over="ignore"):  # a mean too large for float64 is outside
+        return bool(problem.model.family.mu_domain.contains(link.inverse(eta)).all())
+
+
+def null_params(problem: Problem) -> Params:
+    """The null model: every mean the overall mean (or one half, where that has no eta), as nearly as the columns allow."""
+    weights, link = problem.row_weights, problem.model.link
+    mean = (weights * problem.y).sum(axis=0) / weights.sum()
+    if isinstance(problem.model.family, Multinomial):
+        mean = (mean + 1 / problem.n) / (1 + problem.k / problem.n)  # a class that never occurs has no logarithm
+    elif not (link.mu_domain.contains(mean) & problem.model.family.mu_domain.contains(mean)).all():
+        mean = np.full_like(mean, 0.5)
+    eta = link(mean)[problem.k - problem.free_outputs :] - problem.free_offset
+    free, *_ = np.linalg.lstsq(problem.design, eta, rcond=None)
+    return problem.params(free)

@@ -1,0 +1,143 @@
+"""What becomes of a claim: it holds, fails, lacks a precondition, is declined, is a known gap; or an engine broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from spec.plugin.options import DEFAULTS, ENGINES, GAPS, chapter
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """Skip a claim that makes a problem of another, where an engine declines the problem that it makes."""
+    from spec.engines.contract import Declined
+
+    try:
+        return (yield)
+    except Declined as declined:
+        if _case(pyfuncitem) is None:
+            raise
+        pytest.skip(str(declined))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if item.get_closest_marker("claim") is None:
+        return (yield)
+    from spec.evidence.judge import recording
+
+    with recording() as measurements:
+        try:
+            return (yield)
+        finally:
+            item.user_properties.append(("measurements", [vars(m) for m in measurements]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: Any = yield
+    if report.outcome == "failed":
+        _name_the_failure(item, call, report)
+    if (case := _case(item)) is not None:
+        _allow_for_a_gap(item, call, report, case)
+        engines = item.config.stash[ENGINES]
+        report.user_properties = [
+            *item.user_properties,
+            ("case", case),
+            ("engines", {option: asdict(engine.describe()) for option, engine in engines.items()}),
+            ("judged", _judged(item)),
+        ]
+    return report
+
+
+def _judged(item: Any) -> str:
+    """The name of the engine whose answers a test is about, the subject first; empty where it is mathematics alone."""
+    engines = item.config.stash[ENGINES]
+    asked = [o for o in ("--subject", "--reference") if o in engines and o[2:] in item.fixturenames]
+    return engines[asked[0]].describe().name if asked else ""
+
+
+def _case(item: pytest.Item) -> dict[str, Any] | None:
+    """The claim, or control of a claim, that this test is a case of; None for other tests."""
+    for kind in ("claim", "control"):
+        if (marker := item.get_closest_marker(kind)) is not None:
+            return {
+                "kind": kind,
+                "slug": marker.args[0],
+                "source": marker.kwargs.get("source", ""),
+                "sentence": (getattr(item, "function").__doc__ or "").strip().partition("\n")[0],  # noqa: B009
+                "place": [chapter(item.path), item.path.name, item.location[1]],
+                "id": item.callspec.id if hasattr(item, "callspec") else "",
+            }
+    return None
+
+
+def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Any) -> None:
+    """Tell apart a claim that fails, a precondition that fails, and an error, which says nothing about the claim."""
+    from spec.engines.contract import EngineError
+    from spec.evidence.preconditions import PreconditionFailed
+
+    assert call.excinfo is not None
+    error = call.excinfo.value
+    if isinstance(error, PreconditionFailed):
+        report.status, report.longrepr = "precondition failed", str(error)
+    elif isinstance(error, EngineError):
+        report.status, report.longrepr = "error", f"the engine broke, which is no verdict on the claim: {error}"
+    else:
+        report.status = "fails" if isinstance(error, (AssertionError, pytest.fail.Exception)) else "error"
+    item.user_properties.append(("why", (str(error).splitlines() or [type(error).__name__])[0]))
+    changed = [o for o, default in DEFAULTS.items() if item.config.getoption(o) != default]
+    again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {item.config.getoption(o)}" for o in changed)])
+    judged = [f"{o[2:]:9} {engine}" for o, engine in item.config.stash[ENGINES].items()]
+    report.sections.append(("to run this again", "\n".join([again, *judged])))
+
+
+def _allow_for_a_gap(item: pytest.Item, call: pytest.CallInfo[None], report: Any, case: dict[str, Any]) -> None:
+    """Expect a case in a known gap to depart as listed; fail it where it holds on the listed data."""
+    from spec.report import gaps
+
+    engines = [engine.describe() for engine in item.config.stash[ENGINES].values()]
+    listed: list[gaps.Gap] = item.config.stash[GAPS]
+    gap = gaps.find(listed, case["kind"], case["slug"], case["id"], engines)
+    if gap is None or item.config.option.runxfail:
+        return
+    if report.outcome == "failed" and report.status == gap.outcome:
+        report.outcome, report.wasxfail = "skipped", gap.cause
+    elif report.outcome == "passed" and call.when == "call" and item.config.getoption("--seed") == gaps.SEED:
+        report.outcome, report.status = "failed", "fails"
+        report.longrepr = f"the known gap {gap} is closed: this case holds. Narrow its entry in the list of gaps, or drop it."
+
+
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    status = getattr(report, "status", "")
+    if report.failed and status in ("precondition failed", "error"):
+        return status, status[0].upper(), status.upper()
+    if report.skipped and hasattr(report, "wasxfail"):
+        return "known gap", "g", "KNOWN GAP"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    from spec.report import table
+
+    for report in terminalreporter.stats.get("precondition failed", ()):  # pytest tells of failures and errors itself
+        terminalreporter.section(report.nodeid, sep="_")
+        terminalreporter.write_line(str(report.longrepr))
+        terminalreporter.write_line(dict(report.sections)["to run this again"])
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    claims = table.collect(reports)
+    if claims:
+        from spec.engines.contract import Description
+
+        engines = {o: config.getoption(o) for o in ("--subject", "--reference")}
+        for report in reports:
+            used = dict(getattr(report, "user_properties", ())).get("engines", {})
+            engines.update({option: Description(**described) for option, described in used.items()})
+        seed = config.getoption("--seed")
+        title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {seed}"
+        for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
+            terminalreporter.write_line(line)

@@ -1,0 +1,82 @@
+"""
+The fixtures that a claim asks for by naming them as arguments: two engines, points, and what some engines have beyond the contract.
+
+`rng`, random numbers of a test's own, is in the plug-in (`spec.plugin.options`), since other tests use it too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spec.engines.checked import Checked
+from spec.engines.contract import Fit, Likelihood, Network, Recipe
+from spec.model import Params
+from spec.plugin.options import engine
+from spec.problems import Problem
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> Checked:
+    """The engine under the claims: Keras, or what --subject names."""
+    return _willing(engine(request.config, "--subject"), request)
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest) -> Checked:
+    """The engine that the subject is compared with: statsmodels, or what --reference names."""
+    return _willing(engine(request.config, "--reference"), request)
+
+
+@pytest.fixture
+def params(request: pytest.FixtureRequest, _points: dict[Problem, Params]) -> Params:
+    """Parameters away from the optimum of the test's ``problem``, the same for all claims about it."""
+    from tests.claims.points import anywhere
+
+    problem = request.node.callspec.params["problem"]
+    if problem not in _points:
+        seed = [request.config.getoption("--seed"), zlib.crc32(str(problem).encode())]
+        _points[problem] = anywhere(problem, np.random.default_rng(seed))
+    return _points[problem]
+
+
+@pytest.fixture
+def network(subject: Checked) -> Callable[..., Network]:
+    """``network(problem, recipe)`` makes a network of the subject's, for claims about training."""
+    return _method(subject, "network", "it has no networks to train")
+
+
+@pytest.fixture
+def by_default(reference: Checked) -> Callable[[Problem], Fit]:
+    """``by_default(problem)`` is the fit that the reference gives a user who sets no option."""
+    return _method(reference, "fit_by_default", "it has no stopping rule of its own")
+
+
+@pytest.fixture
+def beyond(reference: Checked) -> Callable[[Problem, Recipe], Likelihood]:
+    """``beyond(problem, recipe)`` is the reference's model for a network that is no generalized linear model."""
+    return _method(reference, "beyond", "it has no models beyond the generalized linear ones")
+
+
+@pytest.fixture(scope="session")
+def _points() -> dict[Problem, Params]:
+    return {}
+
+
+def _willing(engine: Checked, request: pytest.FixtureRequest) -> Checked:
+    """The engine; the test is skipped as declined where the engine declines its problem."""
+    problem = getattr(request.node, "callspec", None) and request.node.callspec.params.get("problem")
+    if problem is not None and (why := engine.declines(problem)) is not None:
+        pytest.skip(f"declined by {engine.describe().name}: {why}")
+    return engine
+
+
+def _method(engine: Checked, name: str, what: str) -> Any:
+    """A method beyond the contract; the test is skipped as declined where the engine has none."""
+    if not callable(method := getattr(engine.engine, name, None)):
+        pytest.skip(f"declined by {engine.describe().name}: {what}")
+    return method
