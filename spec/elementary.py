@@ -46,6 +46,12 @@ class Elementary(Protocol):
     def xlog1py(self, x: Any, y: Any) -> Any:
         """x log(1 + y), and 0 where x is 0 whatever y is."""
 
+    def total(self, x: Any) -> Any:
+        """The sum over the last axis, which is kept: only a link that mixes its outputs needs it."""
+
+    def largest(self, x: Any) -> Any:
+        """The largest over the last axis, which is kept; any number near it will do."""
+
 
 class Float64:
     """The namespace of NumPy arrays."""
@@ -64,6 +70,14 @@ class Float64:
     ndtri = special.ndtri
     xlogy = special.xlogy
     xlog1py = special.xlog1py
+
+    @staticmethod
+    def total(x: np.ndarray) -> np.ndarray:
+        return x.sum(axis=-1, keepdims=True)
+
+    @staticmethod
+    def largest(x: np.ndarray) -> np.ndarray:
+        return x.max(axis=-1, keepdims=True)
 
 
 FLOAT64: Any = Float64()

@@ -20,7 +20,6 @@ import numpy as np
 from scipy import linalg, stats
 
 from spec import likelihood, scoring
-from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
 
@@ -74,23 +73,19 @@ def likelihood_dispersion(problem: Problem, mean: np.ndarray) -> float:
     """
     if problem.quasi:
         return 1.0
-    if str(problem.model) == "gaussian-identity":
+    if problem.model.is_least_squares:
         return likelihood.deviance(problem, mean) / problem.n
     return likelihood.dispersion(problem, mean)
 
 
 def null_model(problem: Problem) -> Problem:
     """The problem with the intercept alone (and its offset)."""
-    return replace(
-        problem,
-        name=f"{problem}, null",
-        load=lambda: replace(problem.data, X=np.empty((problem.n, 0)), columns=(), planted=None, exact=None),
-    )
+    return problem.with_data("null", X=lambda data: np.empty((len(data.X), 0)))
 
 
 def expecting(problem: Problem, mean: np.ndarray) -> Problem:
     """The problem with means for its response: its observed information is the expected information of the other."""
-    return replace(problem, name=f"{problem}, expected", quasi=True, load=lambda: replace(problem.data, y=mean))
+    return replace(problem.with_data("expected", y=mean), quasi=True)
 
 
 class Whitened:
@@ -98,9 +93,8 @@ class Whitened:
 
     def __init__(self, problem: Problem) -> None:
         white = scoring.White.of(problem)
-        data = replace(problem.data, X=white.design, columns=(), planted=None, exact=None)
         self.basis = white.basis
-        self.problem = replace(problem, name=f"{problem}, white", intercept=False, load=lambda: data)
+        self.problem = replace(problem.with_data("white", X=white.design), intercept=False)
 
     def params(self, free: np.ndarray) -> Params:
         """The white parameters at which eta is that of ``free`` (q, m)."""
@@ -191,7 +185,7 @@ def _against_null(
 
 
 def _by_row(problem: Problem, free: np.ndarray, mean: np.ndarray, phi: float, expected: np.ndarray, tail: Any) -> dict[str, Any]:
-    if isinstance(problem.model.family, Multinomial):
+    if problem.model.has_classes:
         return {}
     family, weights, residuals = problem.model.family, problem.row_weights, problem.y - mean
     link, eta = problem.model.link, problem.design @ free + problem.free_offset

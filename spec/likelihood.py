@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
 
@@ -27,12 +26,7 @@ def gram(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def expected_weights(problem: Problem, params: Params) -> np.ndarray:
     """Each row's expected information about its free eta, at dispersion 1: (n, m, m); h'^2 / V where m = 1."""
-    eta = problem.eta(params)
-    slope = problem.model.link.inverse_derivative(eta)
-    if isinstance(problem.model.family, Multinomial):
-        return problem.row_weights[:, :, None] * slope[:, 1:, 1:]
-    variance = problem.model.family.variance(problem.model.link.inverse(eta))
-    return (problem.row_weights * slope**2 / variance)[:, :, None]
+    return problem.model.row_information(problem.eta(params), problem.row_weights)
 
 
 def expected_information(problem: Problem, params: Params) -> np.ndarray:
@@ -42,12 +36,7 @@ def expected_information(problem: Problem, params: Params) -> np.ndarray:
 
 def row_scores(problem: Problem, params: Params) -> np.ndarray:
     """The gradient of each row's log-likelihood in its free eta, (n, m), at dispersion 1: a residual, in the link's units."""
-    eta = problem.eta(params)
-    mu = problem.model.link.inverse(eta)
-    if isinstance(problem.model.family, Multinomial):
-        return (problem.row_weights * (problem.y - mu))[:, 1:]
-    slope = problem.model.link.inverse_derivative(eta) / problem.model.family.variance(mu)
-    return problem.row_weights * (problem.y - mu) * slope
+    return problem.model.row_score(problem.y, problem.eta(params), problem.row_weights)
 
 
 def score(problem: Problem, params: Params) -> np.ndarray:
@@ -105,7 +94,7 @@ def null_params(problem: Problem) -> Params:
     """The null model: every mean the overall mean (or one half, where that has no eta), as nearly as the columns allow."""
     weights, link = problem.row_weights, problem.model.link
     mean = (weights * problem.y).sum(axis=0) / weights.sum()
-    if isinstance(problem.model.family, Multinomial):
+    if problem.model.has_classes:
         mean = (mean + 1 / problem.n) / (1 + problem.k / problem.n)  # a class that never occurs has no logarithm
     elif not (link.mu_domain.contains(mean) & problem.model.family.mu_domain.contains(mean)).all():
         mean = np.full_like(mean, 0.5)

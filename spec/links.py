@@ -5,7 +5,7 @@ In a network, h is the activation of the output layer. Each link says where it i
 last digits: small differences go through ``expm1`` and ``log1p``, tails through the function's own tail, and nothing is
 ever clipped. Every formula takes the namespace ``xp`` that shall evaluate it (see `spec.elementary`).
 
-Add a link by adding a class and an entry to `LINKS`: tests, problems and tables follow.
+Add a link by adding a class and an entry to `ELEMENTWISE`: tests, problems and tables follow.
 """
 
 from __future__ import annotations
@@ -305,14 +305,14 @@ class Softmax(Link):
         return eta - eta[..., :1]
 
     def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
-        odds = xp.exp(eta - eta.max(axis=-1, keepdims=True))
-        return odds / odds.sum(axis=-1, keepdims=True)
+        odds = xp.exp(eta - xp.largest(eta))
+        return odds / xp.total(odds)
 
     def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
         mu = self.inverse(eta, xp)
         diagonal = np.eye(mu.shape[-1])
         pairs = mu[..., :, None] * mu[..., None, :] * (1 - diagonal)
-        return diagonal * pairs.sum(axis=-1, keepdims=True) - pairs  # mu_a (1 - mu_a) would lose the digits of 1 - mu_a
+        return diagonal * xp.total(pairs) - pairs  # mu_a (1 - mu_a) would lose the digits of 1 - mu_a
 
 
 ELEMENTWISE: tuple[Link, ...] = (

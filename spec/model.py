@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.elementary import FLOAT64, Elementary
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import (
     Cauchit,
@@ -39,6 +40,42 @@ class Model:
             raise ValueError(
                 f"{self.family} with {self.link}: the multinomial family and the softmax link go with each other only."
             )
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the response is a choice of a class (softmax): then a row has several eta, and class 0 is the baseline."""
+        return isinstance(self.family, Multinomial)
+
+    @property
+    def is_least_squares(self) -> bool:
+        """Whether it is the Gaussian with the identity: then the log-likelihood is quadratic."""
+        return isinstance(self.family, Gaussian) and isinstance(self.link, Identity)
+
+    def row_score(self, y: Any, eta: Any, weight: Any = 1, xp: Elementary = FLOAT64) -> Any:
+        """
+        The derivative of ``weight`` times the kernel in each free eta: (..., m), for y and eta (..., k).
+
+        weight (y - mu) h' / V; of a softmax weight (y - mu) of each class but class 0.
+        """
+        mu = self.link.inverse(eta, xp)
+        if self.has_classes:
+            return (weight * (y - mu))[..., 1:]
+        return weight * (y - mu) * (self.link.inverse_derivative(eta, xp) / self.family.variance(mu, xp))
+
+    def working_weight(self, eta: Any, weight: Any = 1, xp: Elementary = FLOAT64) -> Any:
+        """weight h'^2 / V, the expected information about one eta, shaped like eta; not of a softmax, whose eta share theirs."""
+        slope = self.link.inverse_derivative(eta, xp)
+        return weight * (slope * slope) / self.family.variance(self.link.inverse(eta, xp), xp)
+
+    def row_information(self, eta: Any, weight: Any, xp: Elementary = FLOAT64) -> Any:
+        """
+        The expected information of a row about its free eta: (..., m, m), for eta (..., k) and weight (..., 1).
+
+        `working_weight`; of a softmax weight times the Jacobian of its means, without class 0.
+        """
+        if self.has_classes:
+            return weight[..., None] * self.link.inverse_derivative(eta, xp)[..., 1:, 1:]
+        return self.working_weight(eta, weight, xp)[..., None]
 
     @property
     def is_canonical(self) -> bool:

@@ -157,6 +157,9 @@ class Network(Protocol):
     def gradient(self) -> list[np.ndarray]:
         """Of the objective, shaped like the weights."""
 
+    def backpropagate(self) -> tuple[float, list[np.ndarray]]:
+        """The objective and its gradient, in one pass."""
+
     def hessian(self) -> np.ndarray:
         """Of the objective in all weights, in their order and each of them row after row: (size, size)."""
 

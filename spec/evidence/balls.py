@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import flint
+import numpy as np
 
 
 @contextmanager
@@ -28,20 +29,20 @@ def working_precision(bits: int) -> Iterator[None]:
 
 
 class Balls:
-    """`spec.elementary.Elementary` on balls and on series of balls alike."""
+    """`spec.elementary.Elementary` on balls and series of balls; `exp`, `log`, `total` and `largest` also on arrays of balls."""
 
     @property
     def pi(self) -> Any:
         return flint.arb.pi()  # at the precision of this moment
 
     def exp(self, x: Any) -> Any:
-        return x.exp()
+        return _EXP(x) if isinstance(x, np.ndarray) else x.exp()
 
     def expm1(self, x: Any) -> Any:
         return x.expm1() if isinstance(x, flint.arb) else x.exp() - 1
 
     def log(self, x: Any) -> Any:
-        return x.log()
+        return _LOG(x) if isinstance(x, np.ndarray) else x.log()
 
     def log1p(self, x: Any) -> Any:
         return x.log1p() if isinstance(x, flint.arb) else (1 + x).log()
@@ -74,5 +75,14 @@ class Balls:
     def xlog1py(self, x: Any, y: Any) -> Any:
         return 0 * y if x == 0 else x * self.log1p(y)
 
+    def total(self, x: np.ndarray) -> np.ndarray:
+        return x.sum(axis=-1, keepdims=True)
 
+    def largest(self, x: np.ndarray) -> np.ndarray:
+        """Midpoints, as exact numbers: a shift that is itself a ball would widen what it shifts."""
+        largest = np.vectorize(float, otypes=[float])(x).max(axis=-1, keepdims=True)
+        return np.vectorize(flint.arb, otypes=[object])(largest)
+
+
+_EXP, _LOG = np.frompyfunc(lambda ball: ball.exp(), 1, 1), np.frompyfunc(lambda ball: ball.log(), 1, 1)
 BALLS: Any = Balls()

@@ -40,7 +40,6 @@ from spec import likelihood, scoring
 from spec.compat import strict_zip
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.preconditions import PreconditionFailed, check, separation
-from spec.families import Multinomial
 from spec.model import Params
 from spec.problems import Problem
 
@@ -137,8 +136,8 @@ def exact_mean(problem: Problem, params: Params) -> list[list[arb]]:
     """The means at ``params`` as balls of 128 bits, n rows of k."""
     with working_precision(PRECISION):
         eta = _eta(problem, problem.free(params))
-        if isinstance(problem.model.family, Multinomial):
-            return [_softmax(row) for row in eta]
+        if problem.model.has_classes:
+            return _shares(problem, eta)
         return [[problem.model.link.inverse(value, BALLS)] for (value,) in eta]
 
 
@@ -154,7 +153,7 @@ def enclose(problem: Problem) -> Optimum:
     centre = problem.free(_polish(problem))
     with working_precision(PRECISION):
         eta = _eta(problem, centre)
-        rows = _softmax_rows(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise_rows(problem, eta)
+        rows = _softmax_rows(problem, eta) if problem.model.has_classes else _elementwise_rows(problem, eta)
         score_mid, score_rad = _score(problem, rows.scores)
         try:
             return _contract(problem, white, centre, rows, score_mid, score_rad)
@@ -178,7 +177,7 @@ def _polish(problem: Problem) -> Params:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _RowBalls:
     """
     What each row contributes: its scores as balls, (n * m) row after row, and its information over a box.
 
@@ -199,15 +198,14 @@ def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
     return [[value + o for value, o in strict_zip(row, offset)] for row, offset in strict_zip(rows, offsets)]
 
 
-def _softmax(eta: list[arb]) -> list[arb]:
-    """Class probabilities from the free eta; class 0 has eta = 0."""
-    odds = [arb(1), *(value.exp() for value in eta)]
-    inverse = 1 / sum(odds[1:], odds[0])
-    return [value * inverse for value in odds]
+def _shares(problem: Problem, eta: list[list[arb]]) -> list[list[arb]]:
+    """Class probabilities, n rows of k, from the free eta; class 0 has eta = 0."""
+    full = np.array([[arb(0), *row] for row in eta], dtype=object)
+    return problem.model.link.inverse(full, BALLS).tolist()
 
 
-def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
-    mu = [_softmax(row) for row in eta]
+def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
+    mu = _shares(problem, eta)
     c = problem.row_weights[:, 0]
     scores = [
         (y - total * value) * weight
@@ -228,10 +226,10 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
         with np.errstate(over="ignore", invalid="ignore"):
             return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
 
-    return _Rows(scores, weights)
+    return _RowBalls(scores, weights)
 
 
-def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
+def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
     model, y, c = problem.model, problem.y[:, 0].tolist(), problem.row_weights[:, 0].tolist()
 
     def row(centre: arb, response: float) -> arb_series:
@@ -252,7 +250,7 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _Rows:
             dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]
 
-    return _Rows(scores, weights)
+    return _RowBalls(scores, weights)
 
 
 def _score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]:
@@ -266,7 +264,7 @@ def _score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]
 
 
 def _contract(
-    problem: Problem, white: scoring.White, centre: np.ndarray, rows: _Rows, score: np.ndarray, score_radius: np.ndarray
+    problem: Problem, white: scoring.White, centre: np.ndarray, rows: _RowBalls, score: np.ndarray, score_radius: np.ndarray
 ) -> Optimum:
     """Try the boxes, from the widest; the first that contracts is the proof."""
     m, q = problem.free_outputs, problem.q
@@ -314,7 +312,7 @@ def _contract(
     )
 
 
-def _contraction(rows: _Rows, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
+def _contraction(rows: _RowBalls, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
     """An upper bound of |I - T'J T| in the infinity norm while each eta moves by at most ``move``; infinite if unbounded."""
     W, dW = rows.weights(move)
     if not (np.isfinite(W).all() and np.isfinite(dW).all()):

@@ -17,7 +17,6 @@ from flint import arb, arb_mat, arb_series
 from spec.compat import strict_zip
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION, Optimum
-from spec.families import Multinomial
 from spec.problems import Problem
 
 Row = list[arb]
@@ -37,7 +36,7 @@ def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
     """Of the enclosed optimum. Balls are NaN or wide where the enclosure of the optimum is too wide for them."""
     with working_precision(PRECISION):
         eta = _eta(problem, optimum)
-        rows = _softmax(problem, eta) if isinstance(problem.model.family, Multinomial) else _elementwise(problem, eta)
+        rows = _softmax(problem, eta) if problem.model.has_classes else _elementwise(problem, eta)
         phi = rows.pearson / (problem.n - problem.q) if problem.has_dispersion else arb(1)
         expected = _standard_errors(problem, optimum, rows.expected, phi)
         observed = expected if rows.observed is rows.expected else _standard_errors(problem, optimum, rows.observed, phi)
@@ -45,7 +44,7 @@ def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _RowSums:
     """Each row's information about its m free eta, (n, m, m); and what all rows add up to."""
 
     expected: list[list[Row]]
@@ -63,31 +62,29 @@ def _eta(problem: Problem, optimum: Optimum) -> list[Row]:
     return [[e + o for e, o in strict_zip(*both)] for both in strict_zip(product, problem.free_offset.tolist())]
 
 
-def _elementwise(problem: Problem, eta: list[Row]) -> _Rows:
+def _elementwise(problem: Problem, eta: list[Row]) -> _RowSums:
     family, link = problem.model.family, problem.model.link
     expected, observed, pearson, deviance = [], [], arb(0), arb(0)
     for (centre,), (y,), (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         mu = link.inverse(centre, BALLS)
-        slope, variance, response = link.inverse_derivative(centre, BALLS), family.variance(mu, BALLS), arb(y)
-        expected.append([[weight * slope * slope / variance]])
+        response = arb(y)
+        expected.append([[problem.model.working_weight(centre, weight, BALLS)]])
         if not problem.model.is_canonical:
             log_likelihood = family.kernel(response, link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
             observed.append([[-2 * weight * log_likelihood[2]]])
-        pearson += weight * (response - mu) * (response - mu) / variance  # a power of a ball about 0 is NaN
+        pearson += weight * (response - mu) * (response - mu) / family.variance(mu, BALLS)  # a power of a ball about 0 is NaN
         deviance += weight * family.unit_deviance(response, mu, BALLS)
-    return _Rows(expected, observed or expected, pearson, deviance)
+    return _RowSums(expected, observed or expected, pearson, deviance)
 
 
-def _softmax(problem: Problem, eta: list[Row]) -> _Rows:
-    information, deviance = [], arb(0)
-    for row, response, (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
-        odds = [arb(1), *(value.exp() for value in row)]
-        total = sum(odds[1:], odds[0])
-        mu = [value / total for value in odds]
-        information.append([[weight * a * ((i == j) - b) for j, b in enumerate(mu[1:])] for i, a in enumerate(mu[1:])])
-        for y, share in strict_zip(response, mu):
-            deviance += weight * problem.model.family.unit_deviance(arb(y), share, BALLS)
-    return _Rows(information, information, arb(0), deviance)
+def _softmax(problem: Problem, eta: list[Row]) -> _RowSums:
+    model, information, deviance = problem.model, [], arb(0)
+    for row, response, weight in strict_zip(eta, problem.y.tolist(), problem.row_weights.astype(object)):
+        full = np.array([arb(0), *row], dtype=object)
+        information.append(model.row_information(full, weight, BALLS).tolist())
+        for y, share in strict_zip(response, model.link.inverse(full, BALLS).tolist()):
+            deviance += weight[0] * model.family.unit_deviance(arb(y), share, BALLS)
+    return _RowSums(information, information, arb(0), deviance)
 
 
 def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]], phi: arb) -> list[Row]:

@@ -12,7 +12,7 @@ import numpy as np
 from spec.compat import strict_zip
 from spec.domains import REAL, UNIT
 from spec.engines.contract import Fit
-from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Log
 from spec.problems import Problem
 
@@ -97,7 +97,7 @@ def _comparisons(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
     family, link = problem.model.family, problem.model.link
     used = problem.row_weights[:, 0] > 0
     X, y = problem.design[used], problem.y[used]
-    if isinstance(family, Multinomial):  # each class that was seen against each that was not, and the seen with each other
+    if problem.model.has_classes:  # each class that was seen against each that was not, and the seen with each other
         decided, both = [], []
         for row, shares in strict_zip(X, y):
             seen, unseen = np.flatnonzero(shares > 0).tolist(), np.flatnonzero(shares == 0).tolist()

@@ -24,7 +24,6 @@ from spec.evidence.exact import exact_inference
 from spec.evidence.judge import assert_same_values, digits, judge, worst
 from spec.evidence.preconditions import PreconditionFailed, check_fit
 from spec.evidence.tolerances import UNIT
-from spec.families import Multinomial
 from spec.inference import Inference
 from spec.links import Probit
 from spec.model import Params
@@ -68,7 +67,7 @@ def mean_slack(problem: Problem, params: Params) -> np.ndarray:
     if problem.model.link == Probit():  # erfc takes eta / sqrt 2: a root and a quotient, each rounded
         moved = moved + 2 * UNIT * np.abs(eta)
     slope = problem.model.link.inverse_derivative(eta)
-    if isinstance(problem.model.family, Multinomial):
+    if problem.model.has_classes:
         return np.einsum("nab,nb->na", np.abs(slope), moved)
     return np.abs(slope) * moved
 
@@ -134,11 +133,11 @@ def row_contributions(problem: Problem, params: Params) -> np.ndarray:
     terms = np.abs(problem.design) @ np.abs(params.matrix[0 if problem.intercept else 1 :])
     if problem.offset is not None:
         terms = terms + np.abs(problem.offset)
-    if isinstance(problem.model.family, Multinomial):
+    if problem.model.has_classes:
         return problem.row_weights * (problem.y + mu + 2 * mu * terms.max(axis=1, keepdims=True))
     slope = np.abs(problem.model.link.inverse_derivative(eta))
     variance = problem.model.family.variance(mu)
-    return problem.row_weights * ((np.abs(problem.y) + np.abs(mu)) * slope / variance + slope**2 / variance * terms)
+    return problem.row_weights * ((np.abs(problem.y) + np.abs(mu)) * slope / variance + problem.model.working_weight(eta) * terms)
 
 
 def contributions(problem: Problem, params: Params) -> np.ndarray:

@@ -7,7 +7,8 @@ Bring a Keras model without a hidden layer to its optimum: exactly, in a handful
     fitted = fit(model, X, y)
     fitted.params.coef, fitted.standard_errors, fitted.distance
 
-Where the steps end is the network's own back-propagated gradient; Fisher's information makes them large (see `spec.fit.maximise`).
+The network's own back-propagated gradient decides where the steps end; Fisher's information makes them large
+(see `spec.fit.maximise`).
 Everything is computed in float64, whatever the model's own precision; its weights are set to the optimum, rounded to that.
 """
 

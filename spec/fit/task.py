@@ -16,11 +16,10 @@ from spec import likelihood
 from spec.compat import Recent
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import KerasNetwork
-from spec.families import Family, Gaussian, Multinomial
+from spec.families import Family
 from spec.fit.maximise import Kind
 from spec.fit.rows import NAMES, Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up, summed_information
-from spec.links import Identity
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
@@ -70,7 +69,7 @@ class Task:
     @property
     def kind(self) -> Kind:
         model = self.known.model
-        return Kind(model == Model(Gaussian(), Identity()), model.is_canonical, self.known.has_dispersion)
+        return Kind(model.is_least_squares, model.is_canonical, self.known.has_dispersion)
 
     def sums(
         self, free: np.ndarray, wanted: str, rows: Rows, pool: Executor | None, on_rows: Callable[[int], None] = lambda rows: None
@@ -166,7 +165,7 @@ def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
     if key not in _networks:
         network = KerasNetwork(problem)
         kernel, *bias = network.variables
-        link, family, scored = problem.model.link, problem.model.family, isinstance(problem.model.family, Multinomial)
+        link, family, scored = problem.model.link, problem.model.family, problem.model.has_classes
 
         def statistics(inputs: Any, y: Any, weights: Any) -> list[Any]:
             """Pearson's X^2, and what the information needs of each row: see `spec.fit.maximise.information`."""
@@ -175,10 +174,10 @@ def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
                 return [weights[0, 0] * 0, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
             X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
             eta = sum([*bias, *offset], X @ kernel)
-            mu, slope = link.inverse(eta, BACKEND), link.inverse_derivative(eta, BACKEND)
+            mu = link.inverse(eta, BACKEND)
             variance = family.variance(mu, BACKEND)
             pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / variance)[:, 0])
-            return [pearson, weights * slope**2 / variance]
+            return [pearson, problem.model.working_weight(eta, weights, BACKEND)]
 
         _networks[key] = network, network.derivatives.program(statistics)
     return _networks[key]

@@ -24,7 +24,7 @@ Numbers = tuple[int, ...]
 
 def responses(model: Model, values: Numbers, classes: int) -> np.ndarray:
     """y (n, 1) of the values, or for softmax (n, classes), the values being the classes' numbers."""
-    return np.eye(classes)[list(values)] if isinstance(model.family, Multinomial) else np.array(values, dtype=float)[:, None]
+    return np.eye(classes)[list(values)] if model.has_classes else np.array(values, dtype=float)[:, None]
 
 
 def intercept_only(model: Model, values: Numbers, classes: int = 1, weights: Numbers | None = None) -> Data:

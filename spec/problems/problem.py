@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
-from spec.families import Multinomial
 from spec.model import Model, Params
 
 
@@ -101,6 +100,21 @@ class Problem:
         """A problem from arrays at hand; the keywords are those of `Data`."""
         loaded = Data(X, y, **data)
         return cls(name, model, lambda: loaded, intercept=intercept)
+
+    def with_data(self, what: str = "", **parts: Any) -> Problem:
+        """
+        The problem with other ``parts`` of its data, each a value or a function of the data as they were; loaded when asked for.
+
+        ``what`` is added to the name. The planted and the exact answer are dropped unless they are named too, and so are the
+        names of the columns where X is another.
+        """
+
+        def load() -> Data:
+            other = {name: part(self.data) if callable(part) else part for name, part in parts.items()}
+            dropped: dict[str, Any] = {"planted": None, "exact": None, **({"columns": ()} if "X" in parts else {})}
+            return replace(self.data, **{**dropped, **other})
+
+        return replace(self, name=f"{self.name}, {what}" if what else self.name, load=load)
 
     @cached_property
     def data(self) -> Data:
@@ -221,11 +235,10 @@ def _check(problem: Problem, data: Data) -> None:
         raise ProblemError(f"{says}there is nothing to fit: {n} rows, {data.X.shape[1]} columns, intercept {problem.intercept}.")
     if len(data.columns) != data.X.shape[1]:
         raise ProblemError(f"{says}{len(data.columns)} column names for {data.X.shape[1]} columns.")
-    multinomial = isinstance(problem.model.family, Multinomial)
-    if multinomial != (k > 1):
+    if problem.model.has_classes != (k > 1):
         raise ProblemError(
             f"{says}the {problem.model.family} response has {k} columns; "
-            f"it takes {'one for each class, 2 or more' if multinomial else '1'}."
+            f"it takes {'one for each class, 2 or more' if problem.model.has_classes else '1'}."
         )
     for name in ("X", "y", "offset", "weights", "trials"):
         value = getattr(data, name)

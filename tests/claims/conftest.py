@@ -1,5 +1,5 @@
 """
-The fixtures that a claim asks for by naming them as arguments: two engines, points, and what some engines have beyond the contract.
+The fixtures that a claim asks for, by naming them as arguments.
 
 `rng`, random numbers of a test's own, is in the plug-in (`spec.plugin.options`), since other tests use it too.
 """

@@ -74,12 +74,20 @@ class Backend(abc.ABC):
     def xlog1py(self, x: Any, y: Any) -> Any:
         return x * self.log1p(self.where(x == 0, 0.0, y))
 
-    def enable_float64(self) -> None:
+    def enable_float64(self) -> None:  # noqa: B027 (nothing to do on TensorFlow)
         """Make the backend and Keras's operations on it compute in float64. Lasts for the process; nothing on TensorFlow."""
 
     @abc.abstractmethod
     def row_sums(self, x: Any) -> Any:
         """Over the last axis."""
+
+    @abc.abstractmethod
+    def total(self, x: Any) -> Any:
+        """The sum over the last axis, which is kept."""
+
+    @abc.abstractmethod
+    def largest(self, x: Any) -> Any:
+        """The largest over the last axis, which is kept."""
 
     @abc.abstractmethod
     def running_sums(self, x: Any) -> Any:
@@ -121,6 +129,12 @@ class TensorFlow(Backend):
     def row_sums(self, x: Any) -> Any:
         return self.tf.reduce_sum(x, axis=-1)
 
+    def total(self, x: Any) -> Any:
+        return self.tf.reduce_sum(x, axis=-1, keepdims=True)
+
+    def largest(self, x: Any) -> Any:
+        return self.tf.reduce_max(x, axis=-1, keepdims=True)
+
     def running_sums(self, x: Any) -> Any:
         return self.tf.cumsum(x)
 
@@ -159,6 +173,12 @@ class Jax(Backend):
     def row_sums(self, x: Any) -> Any:
         return x.sum(axis=-1)
 
+    def total(self, x: Any) -> Any:
+        return x.sum(axis=-1, keepdims=True)
+
+    def largest(self, x: Any) -> Any:
+        return x.max(axis=-1, keepdims=True)
+
     def running_sums(self, x: Any) -> Any:
         return x.cumsum(axis=0)
 
@@ -193,6 +213,12 @@ class Torch(Backend):
 
     def row_sums(self, x: Any) -> Any:
         return x.sum(dim=-1)
+
+    def total(self, x: Any) -> Any:
+        return x.sum(dim=-1, keepdim=True)
+
+    def largest(self, x: Any) -> Any:
+        return x.amax(dim=-1, keepdim=True)
 
     def running_sums(self, x: Any) -> Any:
         return x.cumsum(dim=0)

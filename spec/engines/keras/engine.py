@@ -12,6 +12,7 @@ import numpy as np
 
 from spec import likelihood, scoring
 from spec.compat import Recent
+from spec.engines import answers
 from spec.engines.contract import PLAIN, Description, Evaluation, Fit, Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import KerasNetwork, use_float64
@@ -51,17 +52,7 @@ class KerasEngine:
         return self._networks[problem]
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        network = self._network(problem)
-        network.params = params
-        objective, score = self._score(network)
-        return Evaluation(
-            mean=network.predict(),
-            loss=objective,
-            loss_scale=network.loss_scale,
-            log_likelihood=self._log_likelihood(network, objective),
-            score=score,
-            curvature=lambda: self._curvature(network, params),
-        )
+        return answers.evaluation(problem, self._network(problem), params)
 
     def fit(self, problem: Problem) -> Fit:
         """To the zero of the back-propagated gradient, by Fisher scoring."""
@@ -69,7 +60,8 @@ class KerasEngine:
 
         def value_and_score(params: Params) -> tuple[float, np.ndarray]:
             network.params = params
-            objective, score = self._score(network)
+            objective, gradient = network.backpropagate()
+            score = answers.score(problem, network, gradient)
             return -problem.n / network.loss_scale * objective, score[1 - problem.intercept :, problem.k - problem.free_outputs :]
 
         ascent = scoring.ascend(problem, value_and_score, likelihood.null_params(problem), self.max_iterations)
@@ -82,24 +74,5 @@ class KerasEngine:
             reason=ascent.reason,
             standard_errors=standard_errors,
             deviance=likelihood.deviance(problem, network.predict()),
-            log_likelihood=self._log_likelihood(network, network.objective()),
+            log_likelihood=answers.log_likelihood(problem, network, network.objective()),
         )
-
-    def _score(self, network: KerasNetwork) -> tuple[float, np.ndarray]:
-        """The loss and the score of the log-likelihood, (1 + p, k): minus n / c times the gradient of the loss."""
-        problem = network.problem
-        objective, (kernel, *bias) = network.backpropagate()
-        gradient = np.vstack([bias[0] if bias else np.zeros(problem.k), kernel])
-        return objective, -problem.n / network.loss_scale * gradient
-
-    def _curvature(self, network: KerasNetwork, params: Params) -> np.ndarray:
-        """Minus the Hessian of the log-likelihood in the free parameters."""
-        problem, network.params = network.problem, params
-        places = np.arange((problem.p + problem.intercept) * problem.k).reshape(-1, problem.k)  # kernel above bias
-        free = np.roll(places, problem.intercept, axis=0)[:, problem.k - problem.free_outputs :].ravel(order="F")
-        return problem.n / network.loss_scale * network.hessian()[np.ix_(free, free)]
-
-    @staticmethod
-    def _log_likelihood(network: KerasNetwork, objective: float) -> float:
-        """From the loss: undo its scale and its 1/n, and add the constants that it left out."""
-        return -network.problem.n / network.loss_scale * objective + likelihood.normaliser(network.problem)

@@ -69,7 +69,7 @@ class NegativeLogLikelihood(keras.losses.Loss):
 
 def is_cross_entropy(model: Model) -> bool:
     """Whether Keras has the likelihood as the cross-entropy of its own sigmoid or softmax."""
-    return isinstance(model.family, Multinomial) or (isinstance(model.family, Binomial) and model.link == Logit())
+    return model.has_classes or (isinstance(model.family, Binomial) and model.link == Logit())
 
 
 def loss(model: Model, built_in: bool = False, from_logits: bool = False) -> tuple[keras.losses.Loss, float]:

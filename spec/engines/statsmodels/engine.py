@@ -18,7 +18,7 @@ from spec.engines.contract import Declined, Description, Evaluation, Fit, Likeli
 from spec.engines.statsmodels import versions
 from spec.engines.statsmodels.beyond import Conditional, Ordered
 from spec.engines.statsmodels.inference import inference
-from spec.families import Binomial, Multinomial
+from spec.families import Binomial
 from spec.inference import Inference, null_model
 from spec.model import Model, Params
 from spec.problems import Problem
@@ -66,7 +66,7 @@ class StatsmodelsEngine:
         return Description("statsmodels", {"statsmodels": versions.VERSION}, "numpy", "float64", "https://www.statsmodels.org")
 
     def declines(self, problem: Problem) -> str | None:
-        if isinstance(problem.model.family, Multinomial):
+        if problem.model.has_classes:
             if problem.offset is not None or not (problem.row_weights == 1).all():
                 return "MNLogit has no offset, no weights and no trials"
             if not np.isin(problem.y, (0, 1)).all():
@@ -80,7 +80,7 @@ class StatsmodelsEngine:
         return None
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        if isinstance(problem.model.family, Multinomial):
+        if problem.model.has_classes:
             return self._evaluate_multinomial(problem, params)
         model = self._glm(problem)
         beta = problem.free(params)[:, 0]
@@ -96,10 +96,10 @@ class StatsmodelsEngine:
         )
 
     def fit(self, problem: Problem) -> Fit:
-        if isinstance(problem.model.family, Multinomial):
+        if problem.model.has_classes:
             return self._fit_multinomial(problem)
         model = self._glm(problem)
-        if str(problem.model) == "gaussian-identity" and problem.offset is None and (problem.row_weights == 1).all():
+        if problem.model.is_least_squares and problem.offset is None and (problem.row_weights == 1).all():
             results = OLS(problem.y[:, 0], problem.design).fit(method="qr")
             iterations, converged, deviance = 1, True, results.ssr
         else:
@@ -144,7 +144,7 @@ class StatsmodelsEngine:
         """As a user fits who sets nothing: the library's own start and stopping rule, and its own word on convergence."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if isinstance(problem.model.family, Multinomial):
+            if problem.model.has_classes:
                 results = self._mnlogit(problem).fit(disp=0)
                 converged, iterations = results.mle_retvals["converged"], results.mle_retvals["iterations"]
             else:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from spec.engines.statsmodels import versions
-from spec.families import Multinomial
 from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem
 
 
 def inference(problem: Problem, results: Any, null: Any) -> Inference:
     """From the results of GLM, OLS or MNLogit; ``null`` those of the model with the intercept alone, where there is one."""
-    if isinstance(problem.model.family, Multinomial):
+    if problem.model.has_classes:
         return _multinomial(problem, results, null)
     return _least_squares(problem, results) if hasattr(results, "ssr") else _glm(problem, results, null)
 
