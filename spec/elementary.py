@@ -52,6 +52,9 @@ class Elementary(Protocol):
     def largest(self, x: Any) -> Any:
         """The largest over the last axis, which is kept; any number near it will do."""
 
+    def spread(self, x: Any) -> Any:
+        """x (1 - x), accurately, of shares that sum to 1 over the last axis."""
+
 
 class Float64:
     """The namespace of NumPy arrays."""
@@ -78,6 +81,12 @@ class Float64:
     @staticmethod
     def largest(x: np.ndarray) -> np.ndarray:
         return x.max(axis=-1, keepdims=True)
+
+    @staticmethod
+    def spread(x: np.ndarray) -> np.ndarray:
+        """A share times the sum of the others: 1 - x would lose the digits of a small rest."""
+        pairs = x[..., :, None] * x[..., None, :] * (1 - np.eye(x.shape[-1]))
+        return pairs.sum(axis=-1)
 
 
 FLOAT64: Any = Float64()

@@ -312,7 +312,7 @@ class Softmax(Link):
         mu = self.inverse(eta, xp)
         diagonal = np.eye(mu.shape[-1])
         pairs = mu[..., :, None] * mu[..., None, :] * (1 - diagonal)
-        return diagonal * xp.total(pairs) - pairs  # mu_a (1 - mu_a) would lose the digits of 1 - mu_a
+        return diagonal * xp.spread(mu)[..., None] - pairs
 
 
 ELEMENTWISE: tuple[Link, ...] = (

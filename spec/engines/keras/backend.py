@@ -89,6 +89,10 @@ class Backend(abc.ABC):
     def largest(self, x: Any) -> Any:
         """The largest over the last axis, which is kept."""
 
+    def spread(self, x: Any) -> Any:
+        """x (1 - x) of shares that sum to 1 over the last axis, as a share times the others."""
+        return self.total(x[..., :, None] * x[..., None, :] * (1 - np.eye(x.shape[-1])))[..., 0]
+
     @abc.abstractmethod
     def running_sums(self, x: Any) -> Any:
         """Along the first axis."""
