@@ -103,7 +103,7 @@ class TestLoad:
             load("no_such.module:Engine")
 
     def test_a_name_that_is_not_there_is_named(self):
-        with pytest.raises(ValueError, match=r"^engine 'spec\.engines\.engine:Nothing': spec\.engines\.engine has no Nothing\.$"):
+        with pytest.raises(ValueError, match=r"^engine 'spec\.engines\.contract:Nothing': spec\.engines\.contract has no Nothing\.$"):
             load("spec.engines.contract:Nothing")
 
     def test_methods_that_are_missing_are_named(self):

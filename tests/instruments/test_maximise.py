@@ -120,7 +120,7 @@ class TestClimb:
             if state.number == 3:
                 raise KeyboardInterrupt
 
-        first = climbed(problem, told=impatient)
+        first = climbed(problem, on_pass=impatient)
         rest = climbed(problem, start=first.free)
 
         assert not first.converged
