@@ -1,6 +1,8 @@
 """A compiled Keras model is brought to its optimum, wherever its rows come from; and what is no GLM is refused."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -12,6 +14,7 @@ import tensorflow as tf
 from pyarrow import parquet
 
 from spec import families, likelihood, links, problems
+from spec.compat import Recent
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.rungs import proven_optimum
@@ -328,3 +331,30 @@ def test_the_examples_of_the_pages_run(page, capsys):
 
     assert names["optimum"].distance < 1e-6
     assert names["optimum"].standard_errors.shape == (33, 1)
+
+
+def test_importing_the_fit_and_fitting_leave_keras_in_float32():
+    """A user's layers made before and after a fit have the precision that Keras gives them: float32."""
+    code = """
+import numpy as np
+from spec.fit import fit
+import keras
+made = lambda: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model = made()
+model.compile(loss="mse")
+fitted = fit(model, np.arange(4.0)[:, None], np.array([1.0, 3.0, 5.0, 7.0]))
+after = made()
+print(keras.config.floatx(), *[str(m.weights[0].dtype) for m in (model, after)], fitted.params.coef.dtype)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["float32", "float32", "float32", "float64"]
+
+
+def test_programs_for_more_models_than_are_kept_drop_the_oldest():
+    """The compiled networks are kept for a few models only."""
+    recent = Recent(2)
+    for key in "abc":
+        recent[key] = key
+
+    assert list(recent) == ["b", "c"]

@@ -97,17 +97,14 @@ def use_float64() -> None:
 def precision(dtype: str) -> Iterator[None]:
     """Layers and losses that are made inside compute in ``dtype``, in the way that `Recipe.dtype` names."""
     floatx, wanted = ("float64", "float64") if dtype == "float64" else ("float32", dtype.partition(" ")[0])
-    before = keras.backend.floatx()
+    before, policy = keras.backend.floatx(), _policy()
     keras.backend.set_floatx(floatx)
-    policy = _policy()
-    if policy.name != wanted:  # unset it follows floatx, and is better left unset
-        _set_policy(wanted)
+    _set_policy(wanted)
     try:
         yield
     finally:
         keras.backend.set_floatx(before)
-        if policy.name != wanted:
-            _set_policy(policy)
+        _set_policy(policy)
 
 
 def _policy() -> Any:
