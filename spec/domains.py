@@ -1,4 +1,4 @@
-"""Domains of eta, of mu and of the response: sets that can be asked what they contain and say their own name."""
+"""The domains of eta, of mu and of the response: sets that know what they contain and how they are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ class Domain(abc.ABC):
 
     @abc.abstractmethod
     def contains(self, values: Any) -> np.ndarray:
-        """For each value whether it lies in the set. Never true of NaN."""
+        """
+        An array of bools, True for each value in the set. NaN is in no set.
+
+        >>> Interval(low=0, high=1).contains([0.0, 0.5, float("nan")]).tolist()
+        [False, True, False]
+        """
 
     @abc.abstractmethod
     def __str__(self) -> str: ...

@@ -14,45 +14,47 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import special
 
+Number = Any  # whatever a namespace computes with: an array, a ball, a series of balls, a tensor, a symbol
+
 
 class Elementary(Protocol):
-    """What a namespace must offer. ``x`` and ``y`` are whatever the namespace computes with: arrays, balls, symbols."""
+    """The functions that a namespace must offer."""
 
-    pi: Any
+    pi: Number
 
-    def exp(self, x: Any) -> Any: ...
-    def expm1(self, x: Any) -> Any: ...
-    def log(self, x: Any) -> Any: ...
-    def log1p(self, x: Any) -> Any: ...
-    def sqrt(self, x: Any) -> Any: ...
-    def sin(self, x: Any) -> Any: ...
-    def arctan2(self, y: Any, x: Any) -> Any: ...
+    def exp(self, x: Number) -> Number: ...
+    def expm1(self, x: Number) -> Number: ...
+    def log(self, x: Number) -> Number: ...
+    def log1p(self, x: Number) -> Number: ...
+    def sqrt(self, x: Number) -> Number: ...
+    def sin(self, x: Number) -> Number: ...
+    def arctan2(self, y: Number, x: Number) -> Number: ...
 
-    def sigmoid(self, x: Any) -> Any:
+    def sigmoid(self, x: Number) -> Number:
         """1 / (1 + exp(-x))."""
 
-    def logit(self, x: Any) -> Any:
+    def logit(self, x: Number) -> Number:
         """log(x / (1 - x)), accurate near one half."""
 
-    def ndtr(self, x: Any) -> Any:
+    def ndtr(self, x: Number) -> Number:
         """The standard normal distribution function, erfc(-x / sqrt 2) / 2."""
 
-    def ndtri(self, x: Any) -> Any:
+    def ndtri(self, x: Number) -> Number:
         """The standard normal quantile."""
 
-    def xlogy(self, x: Any, y: Any) -> Any:
+    def xlogy(self, x: Number, y: Number) -> Number:
         """x log(y), and 0 where x is 0 whatever y is."""
 
-    def xlog1py(self, x: Any, y: Any) -> Any:
+    def xlog1py(self, x: Number, y: Number) -> Number:
         """x log(1 + y), and 0 where x is 0 whatever y is."""
 
-    def total(self, x: Any) -> Any:
+    def total(self, x: Number) -> Number:
         """The sum over the last axis, which is kept: only a link that mixes its outputs needs it."""
 
-    def largest(self, x: Any) -> Any:
+    def largest(self, x: Number) -> Number:
         """The largest over the last axis, which is kept; any number near it will do."""
 
-    def spread(self, x: Any) -> Any:
+    def spread(self, x: Number) -> Number:
         """x (1 - x), accurately, of shares that sum to 1 over the last axis."""
 
 

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
 
 from spec.domains import CLOSED_UNIT, COUNTS, NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Simplex
-from spec.elementary import FLOAT64, Elementary
+from spec.elementary import FLOAT64, Elementary, Number
 from spec.links import Identity, Inverse, InverseSquared, Link, Log, Logit, NegativeBinomialLink, Power, Softmax
 
 
@@ -40,7 +39,7 @@ class Family(abc.ABC):
 
     @property
     def quasi_domain(self) -> Domain:
-        """Where the kernel is defined, and so the responses of quasi-likelihood: rates as well as counts, say."""
+        """The responses of quasi-likelihood: all numbers for which the kernel is defined, rates as well as counts for one."""
         return self.response_domain
 
     @property
@@ -53,23 +52,33 @@ class Family(abc.ABC):
         """The link for which eta is the natural parameter, up to a constant factor: h' is a constant times V(h)."""
 
     @abc.abstractmethod
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         """V(mu), the variance at dispersion 1 and one trial."""
 
     @abc.abstractmethod
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
-        """k(y, mu), the log-likelihood at dispersion 1 less every term free of mu."""
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
+        """
+        k(y, mu), the log-likelihood at dispersion 1 less every term free of mu.
+
+        >>> float(Poisson().kernel(2.0, 1.0))  # 2 log(1) - 1
+        -1.0
+        """
 
     @abc.abstractmethod
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         """d(y, mu) = 2 (k(y, y) - k(y, mu)), at least 0."""
 
     @abc.abstractmethod
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         """c(y, phi), the terms of the log-likelihood that are free of mu, one for each entry of y."""
 
-    def log_likelihood(self, y: Any, mu: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
-        """The log of the density (or mass) of y, constants included, one for each entry of y."""
+    def log_likelihood(self, y: Number, mu: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
+        """
+        The log of the density (or mass) of y, constants included, one for each entry of y.
+
+        >>> float(np.exp(Binomial().log_likelihood(0.5, 0.5, trials=2)).round(12))  # one success in two fair trials
+        0.5
+        """
         return trials * self.kernel(y, mu) / dispersion + self.normaliser(y, dispersion, trials)
 
     def __str__(self) -> str:
@@ -85,16 +94,16 @@ class Gaussian(Family):
     mu_domain = REAL
     canonical_link = Identity()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 0 * mu + 1
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -(y - mu) * (y - mu) / 2
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (y - mu) * (y - mu)  # the power of a ball about 0 is NaN
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         return 0 * y - np.log(2 * np.pi * dispersion) / 2
 
 
@@ -106,17 +115,17 @@ class Binomial(Family):
     mu_domain = UNIT
     canonical_link = Logit()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu * (1 - mu)
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu) + xp.xlog1py(1 - y, -mu)
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 - y) / (1 - mu) would lose the digits of a small y and mu
         return 2 * (xp.xlogy(y, y / mu) + xp.xlog1py(1 - y, -y) - xp.xlog1py(1 - y, -mu))
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         successes, failures = trials * y, trials * (1 - y)
         return special.gammaln(trials + 1) - special.gammaln(successes + 1) - special.gammaln(failures + 1)
 
@@ -130,16 +139,16 @@ class Poisson(Family):
     mu_domain = POSITIVE
     canonical_link = Log()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu) - mu
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 2 * (xp.xlogy(y, y / mu) - (y - mu))
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         return -special.gammaln(y + 1)
 
 
@@ -152,16 +161,16 @@ class Gamma(Family):
     mu_domain = POSITIVE
     canonical_link = Inverse()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu * mu
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -y / mu - xp.log(mu)
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 2 * ((y - mu) / mu - xp.log(y / mu))
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         shape = 1 / dispersion
         return shape * np.log(shape) + (shape - 1) * np.log(y) - special.gammaln(shape)
 
@@ -175,16 +184,16 @@ class InverseGaussian(Family):
     mu_domain = POSITIVE
     canonical_link = InverseSquared()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu**3
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (1 - y / (2 * mu)) / mu
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (y - mu) * (y - mu) / (mu**2 * y)
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         return -1 / (2 * dispersion * y) - np.log(2 * np.pi * dispersion * y**3) / 2
 
     def __str__(self) -> str:
@@ -210,18 +219,18 @@ class NegativeBinomial(Family):
     def canonical_link(self) -> Link:
         return NegativeBinomialLink(self.alpha)
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu * (1 + self.alpha * mu)
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu) - (1 + self.alpha * y) / self.alpha * xp.log1p(self.alpha * mu)
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 + alpha y) / (1 + alpha mu) would lose the digits of a small alpha y and alpha mu
         logs = xp.log1p(self.alpha * mu) - xp.log1p(self.alpha * y)
         return 2 * (xp.xlogy(y, y / mu) + (1 + self.alpha * y) / self.alpha * logs)
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         size = 1 / self.alpha
         return special.gammaln(y + size) - special.gammaln(size) - special.gammaln(y + 1) + y * np.log(self.alpha)
 
@@ -253,18 +262,18 @@ class Tweedie(Family):
     def canonical_link(self) -> Link:
         return Power(1 - self.power)
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu**self.power
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         p = self.power
         return y * (mu ** (1 - p) / (1 - p)) - mu ** (2 - p) / (2 - p)  # y last: python-flint 0.6 divides no series of zeros
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         p = self.power
         return 2 * (y ** (2 - p) / ((1 - p) * (2 - p)) - y * mu ** (1 - p) / (1 - p) + mu ** (2 - p) / (2 - p))
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         p, y = self.power, np.asarray(y, dtype=float)
         a = (2 - p) / (p - 1)
         positive = np.where(y > 0, y, 1.0)
@@ -293,17 +302,17 @@ class Multinomial(Family):
     mu_domain = Simplex(interior=True)
     canonical_link = Softmax()
 
-    def variance(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def variance(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         """The diagonal of the covariance diag(mu) - mu mu'."""
         return mu * (1 - mu)
 
-    def kernel(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu)
 
-    def unit_deviance(self, y: Any, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 2 * xp.xlogy(y, y / mu)
 
-    def normaliser(self, y: Any, dispersion: Any = 1.0, trials: Any = 1.0) -> np.ndarray:
+    def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         """log of the number of orders of the trials; its share log(trials!)/K is put on each of the K classes."""
         return special.gammaln(trials + 1) / y.shape[-1] - special.gammaln(trials * y + 1)
 

@@ -67,7 +67,7 @@ class Inference:
 
 def likelihood_dispersion(problem: Problem, mean: np.ndarray) -> float:
     """
-    The dispersion at which a log-likelihood is told: Pearson's, but for two cases.
+    The dispersion at which a log-likelihood is stated: Pearson's, except in two cases.
 
     Least squares profiles it out, RSS / n, which is the mean squared error; quasi-likelihood has no likelihood but at 1.
     """
@@ -89,7 +89,7 @@ def expecting(problem: Problem, mean: np.ndarray) -> Problem:
 
 
 class Whitened:
-    """A problem on white inputs, and what leads back: b = ``basis`` times the white parameters."""
+    """A problem on white inputs, and the way back: b = ``basis`` times the white parameters."""
 
     def __init__(self, problem: Problem) -> None:
         white = scoring.White.of(problem)
@@ -109,7 +109,11 @@ class Whitened:
 
 
 def infer(engine: Any, problem: Problem) -> Inference:
-    """From an engine's `fit` and `evaluate`; raises LinAlgError where the information at the fit is singular."""
+    """
+    The inference that an engine's `fit` and `evaluate` allow.
+
+    Raises LinAlgError where the information at the fit is singular.
+    """
     white = Whitened(problem)
     params = white.params(problem.free(engine.fit(problem).params))
     at = engine.evaluate(white.problem, params)
@@ -139,7 +143,7 @@ def derive(
     null: np.ndarray | None,
 ) -> Inference:
     """
-    Everything else by formula, from what a network gives: coefficients (q, m), means (n, k), the log-likelihood's kernel.
+    All of `Inference` by formula, from what a network gives: coefficients (q, m), means (n, k), the log-likelihood's kernel.
 
     ``expected`` and ``observed`` (q, m, s) are roots of the inverse information, ``null`` the means of the null model.
     Raises LinAlgError for a perfect fit where the dispersion is to be estimated.

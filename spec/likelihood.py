@@ -64,12 +64,12 @@ def kernel(problem: Problem, params: Params) -> float:
 
 
 def log_likelihood(problem: Problem, params: Params) -> float:
-    """Constants included, at dispersion 1."""
+    """The log-likelihood at dispersion 1, constants included."""
     return kernel(problem, params) + normaliser(problem)
 
 
 def deviance(problem: Problem, mu: np.ndarray) -> float:
-    """Twice what the saturated model gains over mu (n, k), in units of the dispersion."""
+    """The deviance of the means mu (n, k), in units of the dispersion: twice what the saturated model gains."""
     return float((problem.row_weights * problem.model.family.unit_deviance(problem.y, mu)).sum())
 
 
@@ -82,7 +82,7 @@ def dispersion(problem: Problem, mu: np.ndarray) -> float:
 
 
 def in_domain(problem: Problem, params: Params) -> bool:
-    """Whether every eta has a mean and every mean is one the family admits."""
+    """True where every eta has a mean and the family admits every mean."""
     eta, link = problem.eta(params), problem.model.link
     if not link.eta_domain.contains(eta).all():
         return False
@@ -91,7 +91,14 @@ def in_domain(problem: Problem, params: Params) -> bool:
 
 
 def null_params(problem: Problem) -> Params:
-    """The null model: every mean the overall mean (or one half, where that has no eta), as nearly as the columns allow."""
+    """
+    The parameters of the null model: each mean is the overall mean (or one half, where that has no eta), as nearly as the
+    columns allow.
+
+    >>> from spec import problems
+    >>> null_params(problems.get("by-hand-poisson-log-two-groups")).coef.round(12).tolist()
+    [[0.0]]
+    """
     weights, link = problem.row_weights, problem.model.link
     mean = (weights * problem.y).sum(axis=0) / weights.sum()
     if problem.model.has_classes:

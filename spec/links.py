@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT, Domain, Simplex
-from spec.elementary import FLOAT64, Elementary
+from spec.elementary import FLOAT64, Elementary, Number
 
 
 class Link(abc.ABC):
@@ -36,15 +35,15 @@ class Link(abc.ABC):
         return REAL
 
     @abc.abstractmethod
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         """eta = g(mu)."""
 
     @abc.abstractmethod
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         """mu = h(eta)."""
 
     @abc.abstractmethod
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         """d mu / d eta = h'(eta)."""
 
     def __str__(self) -> str:
@@ -55,13 +54,13 @@ class Link(abc.ABC):
 class Identity(Link):
     """g(mu) = mu."""
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return eta
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 0 * eta + 1
 
 
@@ -71,29 +70,34 @@ class Log(Link):
 
     mu_domain = POSITIVE
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.log(mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta)
 
 
 @dataclass(frozen=True)
 class Logit(Link):
-    """g(mu) = log(mu / (1 - mu)); h is the sigmoid."""
+    """
+    g(mu) = log(mu / (1 - mu)); h is the sigmoid.
+
+    >>> float(Logit()(0.5)), float(Logit().inverse(0.0)), float(Logit().inverse_derivative(0.0))
+    (0.0, 0.5, 0.25)
+    """
 
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.logit(mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.sigmoid(eta)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.sigmoid(eta) * xp.sigmoid(-eta)
 
 
@@ -103,13 +107,13 @@ class Probit(Link):
 
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.ndtri(mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.ndtr(eta)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(-eta * eta / 2) / xp.sqrt(2 * xp.pi)
 
 
@@ -119,15 +123,15 @@ class Cauchit(Link):
 
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # -cot(pi mu), as a quotient of sines whose arguments are exact differences near 0, 1/2 and 1 alike
         half = xp.pi / 2
         return xp.sin(half * (2 * mu - 1)) / (2 * xp.sin(half * mu) * xp.sin(half * (1 - mu)))
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.arctan2(1 + 0 * eta, -eta) / xp.pi  # 1/2 + arctan(eta)/pi would lose the lower tail
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / (xp.pi * (1 + eta * eta))
 
 
@@ -137,13 +141,13 @@ class CLogLog(Link):
 
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.log(-xp.log1p(-mu))
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.expm1(-xp.exp(eta))
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta - xp.exp(eta))
 
 
@@ -153,13 +157,13 @@ class LogLog(Link):
 
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.log(-xp.log(mu))
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(-xp.exp(-eta))
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(-eta - xp.exp(-eta))
 
 
@@ -170,13 +174,13 @@ class LogComplement(Link):
     eta_domain = NEGATIVE
     mu_domain = UNIT
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.log1p(-mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.expm1(eta)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.exp(eta)
 
     def __str__(self) -> str:
@@ -190,13 +194,13 @@ class Inverse(Link):
     eta_domain = POSITIVE
     mu_domain = POSITIVE
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / mu
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / eta
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -1 / (eta * eta)
 
 
@@ -207,13 +211,13 @@ class InverseSquared(Link):
     eta_domain = POSITIVE
     mu_domain = POSITIVE
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / (mu * mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / xp.sqrt(eta)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -1 / (2 * eta * xp.sqrt(eta))
 
     def __str__(self) -> str:
@@ -227,13 +231,13 @@ class Sqrt(Link):
     eta_domain = POSITIVE
     mu_domain = POSITIVE
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.sqrt(mu)
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return eta * eta
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 2 * eta
 
 
@@ -251,13 +255,13 @@ class Power(Link):
                 f"Power(exponent={self.exponent}): a power link needs a finite exponent other than 0; at 0 use Log()."
             )
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return mu**self.exponent
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return eta ** (1 / self.exponent)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return eta ** (1 / self.exponent - 1) / self.exponent
 
     def __str__(self) -> str:
@@ -276,13 +280,13 @@ class NegativeBinomialLink(Link):
         if not 0 < self.alpha < np.inf:
             raise ValueError(f"NegativeBinomialLink(alpha={self.alpha}): alpha must be positive and finite.")
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.log1p(1 / (self.alpha * mu))
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.exp(eta) / (self.alpha * xp.expm1(eta))
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta) / (self.alpha * xp.expm1(eta) ** 2)
 
     def __str__(self) -> str:
@@ -300,15 +304,15 @@ class Softmax(Link):
 
     mu_domain = Simplex(interior=True)
 
-    def __call__(self, mu: Any, xp: Elementary = FLOAT64) -> Any:
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         eta = xp.log(mu)
         return eta - eta[..., :1]
 
-    def inverse(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         odds = xp.exp(eta - xp.largest(eta))
         return odds / xp.total(odds)
 
-    def inverse_derivative(self, eta: Any, xp: Elementary = FLOAT64) -> Any:
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         mu = self.inverse(eta, xp)
         diagonal = np.eye(mu.shape[-1])
         pairs = mu[..., :, None] * mu[..., None, :] * (1 - diagonal)

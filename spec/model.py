@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.elementary import FLOAT64, Elementary
+from spec.elementary import FLOAT64, Elementary, Number
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import (
     Cauchit,
@@ -30,7 +30,13 @@ from spec.links import (
 
 @dataclass(frozen=True)
 class Model:
-    """What activation (the inverse link) and loss (minus the family's log-likelihood) make together."""
+    """
+    A family and a link: together they are what an activation (the inverse link) and a loss (minus the log-likelihood) make.
+
+    >>> model = Model(Poisson(), Log())
+    >>> str(model), model.is_canonical, model.is_log_concave
+    ('poisson-log', True, True)
+    """
 
     family: Family
     link: Link
@@ -43,15 +49,15 @@ class Model:
 
     @property
     def has_classes(self) -> bool:
-        """Whether the response is a choice of a class (softmax): then a row has several eta, and class 0 is the baseline."""
+        """True for softmax, where the response is one of several classes: a row has an eta for each, and class 0 is the baseline."""
         return isinstance(self.family, Multinomial)
 
     @property
     def is_least_squares(self) -> bool:
-        """Whether it is the Gaussian with the identity: then the log-likelihood is quadratic."""
+        """True for the Gaussian with the identity link: then the log-likelihood is quadratic."""
         return isinstance(self.family, Gaussian) and isinstance(self.link, Identity)
 
-    def row_score(self, y: Any, eta: Any, weight: Any = 1, xp: Elementary = FLOAT64) -> Any:
+    def row_score(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """
         The derivative of ``weight`` times the kernel in each free eta: (..., m), for y and eta (..., k).
 
@@ -62,12 +68,12 @@ class Model:
             return (weight * (y - mu))[..., 1:]
         return weight * (y - mu) * (self.link.inverse_derivative(eta, xp) / self.family.variance(mu, xp))
 
-    def working_weight(self, eta: Any, weight: Any = 1, xp: Elementary = FLOAT64) -> Any:
+    def working_weight(self, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """weight h'^2 / V, the expected information about one eta, shaped like eta; not of a softmax, whose eta share theirs."""
         slope = self.link.inverse_derivative(eta, xp)
         return weight * (slope * slope) / self.family.variance(self.link.inverse(eta, xp), xp)
 
-    def row_information(self, eta: Any, weight: Any, xp: Elementary = FLOAT64) -> Any:
+    def row_information(self, eta: Number, weight: Number, xp: Elementary = FLOAT64) -> Number:
         """
         The expected information of a row about its free eta: (..., m, m), for eta (..., k) and weight (..., 1).
 
@@ -83,7 +89,7 @@ class Model:
 
     @property
     def is_log_concave(self) -> bool:
-        """Whether the log-likelihood is concave in eta for every response: then an optimum is the global one."""
+        """True where the log-likelihood is concave in eta for every response: then an optimum is the global one."""
         return (type(self.family), type(self.link)) in LOG_CONCAVE or self.is_canonical
 
     def __str__(self) -> str:
@@ -96,6 +102,9 @@ class Params:
     The weights of a layer: ``intercept`` (k,) is its bias, ``coef`` (p, k) its kernel; a column is an output neuron.
 
     Units: eta per unit of the column of X. Raises ValueError where the shapes do not fit each other.
+
+    >>> Params([0.5], [[1.0], [2.0]]).linear_predictor(np.array([[1.0, 1.0]])).tolist()
+    [[3.5]]
     """
 
     intercept: np.ndarray
@@ -109,7 +118,7 @@ class Params:
 
     @classmethod
     def from_matrix(cls, matrix: Any) -> Params:
-        """From (1 + p, k), the intercepts in the first row."""
+        """Parameters from a matrix (1 + p, k) with the intercepts in the first row."""
         matrix = np.asarray(matrix, dtype=float)
         return cls(matrix[0], matrix[1:])
 

@@ -19,7 +19,7 @@ from spec.problems import Problem
 
 
 def at_rest(decrement: float, last: float) -> bool:
-    """Whether rounding is all that moves: under 1e-8 standard errors, and no nearer than a step ago (or exactly there)."""
+    """True where only rounding moves still: within 1e-8 standard errors, and no nearer than a step ago (or exactly there)."""
     return decrement < 1e-16 and (decrement >= 0.9 * last or decrement == 0)
 
 
@@ -44,7 +44,7 @@ class White:
         The decrement is twice the gain in log-likelihood that the step promises, at Pearson's dispersion; its square root
         is the distance to the optimum in standard errors. Raises LinAlgError where the information is singular.
         """
-        with np.errstate(all="ignore"):  # far out, weights are 0 / 0
+        with np.errstate(all="ignore"):  # far from the optimum weights may be 0 / 0
             information = gram(self.design, expected_weights(problem, params))
         if not np.isfinite(information).all():
             raise np.linalg.LinAlgError("the information is not finite")
@@ -57,7 +57,7 @@ class White:
         return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
-        """From the expected information and Pearson's dispersion, (q, m); infinite where the information is singular."""
+        """Standard errors (q, m), by expected information and Pearson's dispersion; infinite where the information is singular."""
         information = gram(self.design, expected_weights(problem, params))
         try:
             lower = linalg.cholesky(information, lower=True)
@@ -71,7 +71,7 @@ class White:
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """Where `ascend` ended, the log-likelihood there up to a constant, and why it stopped."""
+    """The result of `ascend`: where it ended, the log-likelihood there up to a constant, and why it stopped."""
 
     params: Params
     value: float

@@ -16,6 +16,8 @@ from typing import Any
 import flint
 import numpy as np
 
+from spec.elementary import Number
+
 
 @contextmanager
 def working_precision(bits: int) -> Iterator[None]:
@@ -32,47 +34,47 @@ class Balls:
     """`spec.elementary.Elementary` on balls and series of balls; `exp`, `log`, `total` and `largest` also on arrays of balls."""
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Number:
         return flint.arb.pi()  # at the precision of this moment
 
-    def exp(self, x: Any) -> Any:
+    def exp(self, x: Number) -> Number:
         return _EXP(x) if isinstance(x, np.ndarray) else x.exp()
 
-    def expm1(self, x: Any) -> Any:
+    def expm1(self, x: Number) -> Number:
         return x.expm1() if isinstance(x, flint.arb) else x.exp() - 1
 
-    def log(self, x: Any) -> Any:
+    def log(self, x: Number) -> Number:
         return _LOG(x) if isinstance(x, np.ndarray) else x.log()
 
-    def log1p(self, x: Any) -> Any:
+    def log1p(self, x: Number) -> Number:
         return x.log1p() if isinstance(x, flint.arb) else (1 + x).log()
 
-    def sqrt(self, x: Any) -> Any:
+    def sqrt(self, x: Number) -> Number:
         return x.sqrt()
 
-    def sin(self, x: Any) -> Any:
+    def sin(self, x: Number) -> Number:
         return x.sin()
 
-    def arctan2(self, y: Any, x: Any) -> Any:
-        """For y > 0 only, where it is pi/2 - atan(x / y)."""
+    def arctan2(self, y: Number, x: Number) -> Number:
+        """pi/2 - atan(x / y), which is the angle for y > 0, the only case that is needed."""
         return self.pi / 2 - (x / y).atan()
 
-    def sigmoid(self, x: Any) -> Any:
+    def sigmoid(self, x: Number) -> Number:
         return 1 / (1 + (-x).exp())
 
-    def logit(self, x: Any) -> Any:
+    def logit(self, x: Number) -> Number:
         return (x / (1 - x)).log()
 
-    def ndtr(self, x: Any) -> Any:
+    def ndtr(self, x: Number) -> Number:
         return (-x / flint.arb(2).sqrt()).erfc() / 2
 
-    def ndtri(self, x: Any) -> Any:
+    def ndtri(self, x: Number) -> Number:
         raise NotImplementedError("python-flint has no enclosure of the normal quantile; compare with ndtr instead")
 
-    def xlogy(self, x: Any, y: Any) -> Any:
+    def xlogy(self, x: Number, y: Number) -> Number:
         return 0 * y if x == 0 else x * y.log()
 
-    def xlog1py(self, x: Any, y: Any) -> Any:
+    def xlog1py(self, x: Number, y: Number) -> Number:
         return 0 * y if x == 0 else x * self.log1p(y)
 
     def total(self, x: np.ndarray) -> np.ndarray:
@@ -84,7 +86,7 @@ class Balls:
         return np.vectorize(flint.arb, otypes=[object])(largest)
 
     def spread(self, x: np.ndarray) -> np.ndarray:
-        """As it stands: the difference is exact, and narrower than a sum of the other balls."""
+        """x (1 - x) as written: in balls the difference loses nothing, and it is narrower than a sum of the others."""
         return x * (1 - x)
 
 

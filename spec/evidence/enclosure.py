@@ -102,7 +102,7 @@ class Optimum:
 
     @cached_property
     def unit_standard_errors(self) -> np.ndarray:
-        """From the observed information at dispersion 1, (q, m). Float64: for scale, not for proof."""
+        """Standard errors (q, m) from the observed information at dispersion 1. In float64: for scale, not for proof."""
         return np.linalg.norm(self._root, axis=1).reshape(self.centre.shape[::-1]).T
 
     @property
@@ -117,7 +117,7 @@ class Optimum:
 
     @cached_property
     def standard_errors(self) -> np.ndarray:
-        """The same at Pearson's dispersion."""
+        """`unit_standard_errors` at Pearson's dispersion."""
         mean = self.problem.model.link.inverse(self.problem.eta(self.params))
         return np.sqrt(likelihood.dispersion(self.problem, mean)) * self.unit_standard_errors
 
@@ -168,7 +168,7 @@ def enclose(problem: Problem) -> Optimum:
 
 
 def _polish(problem: Problem) -> Params:
-    """Fisher scoring in float64 from the best that is known, until rounding ends it."""
+    """Parameters near the optimum: Fisher scoring in float64, from the best point that is known, until only rounding moves."""
     known = problem.data.exact or problem.data.planted
     start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.null_params(problem)
     if not likelihood.in_domain(problem, start):

@@ -33,7 +33,7 @@ class Exact:
 
 
 def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
-    """Of the enclosed optimum. Balls are NaN or wide where the enclosure of the optimum is too wide for them."""
+    """The exact inference at an enclosed optimum. Balls are NaN or wide where that enclosure is too wide."""
     with working_precision(PRECISION):
         eta = _eta(problem, optimum)
         rows = _softmax(problem, eta) if problem.model.has_classes else _elementwise(problem, eta)

@@ -1,5 +1,5 @@
 """
-What must be so before a fit can be judged: full rank, no separation, a fit that converged.
+The preconditions of judging a fit: full rank, no separation, convergence.
 
 (The response's domain is a precondition too; `Problem` itself refuses data that break it.) A precondition that fails is
 an outcome of its own, "precondition failed: ...": neither a claim that holds nor one that is broken.
@@ -40,7 +40,7 @@ def check_fit(problem: Problem, fit: Fit) -> None:
 
 
 def rank_deficiency(problem: Problem) -> str | None:
-    """Which column is a combination of the others (with the intercept), judged on columns scaled to length 1; else None."""
+    """A sentence that names the linearly dependent columns, judged on columns scaled to length 1; None where there are none."""
     design = problem.design[problem.row_weights[:, 0] > 0]
     names = (["the intercept"] if problem.intercept else []) + list(problem.data.columns)
     lengths = np.linalg.norm(design, axis=0)

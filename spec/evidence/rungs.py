@@ -62,7 +62,7 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
 
 
 def mean_slack(problem: Problem, params: Params) -> np.ndarray:
-    """How far the rounding of eta may move the mean, (n, k): nothing where [1 X] and the parameters lie on dyadic grids."""
+    """A bound (n, k) on how far the rounding of eta moves the mean: 0 where [1 X] and the parameters lie on dyadic grids."""
     eta, moved = problem.eta(params), eta_error(problem, params)
     if problem.model.link == Probit():  # erfc takes eta / sqrt 2: a root and a quotient, each rounded
         moved = moved + 2 * UNIT * np.abs(eta)
@@ -124,7 +124,7 @@ def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, ot
 
 def row_contributions(problem: Problem, params: Params) -> np.ndarray:
     """
-    For each row, what its score is made of, without signs: (n, k).
+    The sum of absolute terms that each row's score is made of, (n, k).
 
     (|y| + |mu|) |h'| / V, and the curvature times the sum that eta is; each is known to a few u of itself.
     """
@@ -141,7 +141,7 @@ def row_contributions(problem: Problem, params: Params) -> np.ndarray:
 
 
 def contributions(problem: Problem, params: Params) -> np.ndarray:
-    """Summed over the rows for each parameter, (q, k)."""
+    """`row_contributions` summed over the rows for each parameter, (q, k)."""
     return np.abs(problem.design).T @ row_contributions(problem, params)
 
 
@@ -193,7 +193,7 @@ def standard_errors_away(optimum: Optimum, params: Params) -> float:
 
 def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:
     """
-    How well a backward stable float64 fit can know each free parameter, (q, m), in the parameter's units.
+    The error (q, m) that a backward stable float64 fit may leave in each free parameter, in the parameter's units.
 
     Such a fit solves a problem whose rows' scores are off by some u of what they are made of (`row_contributions`). Its
     distance from the optimum, in standard errors, is at most the length of those errors, each in units of the root of its
@@ -246,7 +246,7 @@ def assert_same_inference(problem: Problem, mine: Inference, other: Inference) -
 
 
 def inference_size(problem: Problem, entry: str, value: np.ndarray, other: Inference) -> np.ndarray:
-    """What an error is relative to: the number itself, but for those that are differences of larger ones."""
+    """The size that an error is relative to: the number itself, except for numbers that are differences of larger ones."""
     if entry.endswith("residuals"):
         mean = problem.y - other.response_residuals
         size = np.abs(problem.y) + np.abs(mean)

@@ -35,28 +35,28 @@ def mean_ulps(outputs: int) -> float:
 
 
 def mean() -> Tolerance:
-    """Of |mu - exact| over `mean_ulps` of mu plus what the rounding of eta makes: at most 1."""
+    """Bound on |mu - exact| over `mean_ulps` of mu plus what the rounding of eta makes: at most 1."""
     rounding = "plus h' times the rounding of eta (none on a dyadic grid, but for probit, which scales eta)"
     return Tolerance(1.0, f"{MEAN_ULPS} units in the last place of the mean, {rounding}")
 
 
 def loss(n: int) -> Tolerance:
-    """Of the difference, relative to the sizes of the two losses and log-likelihoods."""
+    """Bound on the difference, relative to the sizes of the two losses and log-likelihoods."""
     return Tolerance((n + 64) * UNIT, "(n + 64) u: a sum of n terms in any order, each good to 64 roundings")
 
 
 def gradient(n: int) -> Tolerance:
-    """Of the difference, relative to the sum of the rows' contributions without their signs."""
+    """Bound on the difference, relative to the sum of the rows' contributions without their signs."""
     return Tolerance((n + 64) * UNIT, "(n + 64) u, relative to the sum of the rows' contributions taken without sign")
 
 
 def curvature(n: int) -> Tolerance:
-    """As `gradient`."""
+    """Bound on the difference, relative to the sum of the rows' contributions without their signs, like `gradient`."""
     return Tolerance((n + 64) * UNIT, "(n + 64) u, relative to the sum of the rows' contributions taken without sign")
 
 
 def planted_optimum() -> Tolerance:
-    """Of the worst coefficient, or of its standard error where that is larger, on problems built to be well conditioned."""
+    """Bound on the worst coefficient, or of its standard error where that is larger, on problems built to be well conditioned."""
     reason = f"{FULL_DIGITS:g} digits in the worst coefficient of a planted problem, or in its standard error if that is larger"
     return Tolerance(10**-FULL_DIGITS, reason)
 
@@ -65,20 +65,20 @@ INFERENCE_DIGITS = 10.0  # asked of every number about a fit: formulas of the me
 
 
 def inference(attainable: float = INFERENCE_DIGITS) -> Tolerance:
-    """Of each number about a fit, relative to its size; ``attainable`` as for `optimum`, where that limits the number."""
+    """Bound on each number about a fit, relative to its size; ``attainable`` as for `optimum`, where that limits the number."""
     limit = ", or what float64 can know of the worst coefficient" if attainable < INFERENCE_DIGITS else ""
     return Tolerance(10 ** -min(attainable, INFERENCE_DIGITS), f"{INFERENCE_DIGITS:g} digits of each number{limit}")
 
 
 def optimum(attainable: float) -> Tolerance:
-    """Of the worst coefficient on data as they come; ``attainable`` in digits, see `agreement.attainable_errors`."""
+    """Bound on the worst coefficient on data as they come; ``attainable`` in digits, see `rungs.attainable_errors`."""
     return Tolerance(
         10 ** -min(attainable, FULL_DIGITS), "what a backward stable fit in float64 can know of the worst coefficient"
     )
 
 
 def standard_errors(n: int, condition: float) -> Tolerance:
-    """Of each standard error; ``condition`` is that of the information."""
+    """Bound on each standard error; ``condition`` is that of the information."""
     return Tolerance(
         (n + 64 + condition) * UNIT, "(n + 64) u for the sums over the rows, and u times the condition for the inverse of them"
     )
@@ -88,29 +88,29 @@ SINGLE = 2.0**-24  # float32's unit of rounding
 
 
 def single_mean() -> Tolerance:
-    """Of a mean computed in float32, relative to itself and (q + 1) / 8 of what eta is summed from."""
+    """Bound on a mean computed in float32, relative to itself and (q + 1) / 8 of what eta is summed from."""
     return Tolerance(2 * MEAN_ULPS * SINGLE, f"float32: {MEAN_ULPS} units in the last place, each of two u = 2^-24")
 
 
 def single_gradient(n: int) -> Tolerance:
-    """As `gradient`, for a loss that is computed in float32."""
+    """Bound like `gradient`, for a loss that is computed in float32."""
     return Tolerance((n + 64) * SINGLE, "float32: (n + 64) u, u = 2^-24, relative to the rows' contributions without sign")
 
 
 def normalised(n: int) -> Tolerance:
-    """Of eta, relative to the terms it is summed from with each column's mean among them."""
+    """Bound on eta, relative to the terms it is summed from with each column's mean among them."""
     return Tolerance((n + 64) * UNIT, "(n + 64) u: the mean and the scale of a column are sums over its rows")
 
 
 def descent(n: int, condition: float) -> Tolerance:
-    """Of the distance along an axis of the information, relative to the largest; ``condition`` is the design's."""
+    """Bound on the distance along an axis of the information, relative to the largest; ``condition`` is the design's."""
     return Tolerance(
         2 * (n + 64) * condition * UNIT, "2 (n + 64) kappa u: a gradient of y and mu, along axes that float64 knows to kappa u"
     )
 
 
 def second_order(distance: float, factor: float) -> Tolerance:
-    """Of an error to which a step leaves the share ``factor``, relative to that, ``distance`` standard errors off."""
+    """Bound on an error to which a step leaves the share ``factor``, relative to that, ``distance`` standard errors off."""
     return Tolerance(
         distance / factor, "the information changes by less than itself over a standard error: d of d, relative to the factor"
     )
@@ -121,7 +121,7 @@ STOPPING = 1e-8  # the change of the deviance at which iterations are commonly s
 
 def stopped(factor: float) -> Tolerance:
     """
-    Of the deviance left, where an iteration that keeps at most ``factor`` of an error changed it by `STOPPING` or less.
+    Bound on the deviance left, where an iteration that keeps at most ``factor`` of an error changed it by `STOPPING` or less.
 
     g' <= r^2 g and g - g' <= STOPPING give g' <= STOPPING r^2 / (1 - r^2). The root of `STOPPING` is added to the factor:
     that many standard errors off, the information is not quite that of the optimum.
@@ -131,17 +131,17 @@ def stopped(factor: float) -> Tolerance:
 
 
 def cut(q: int) -> Tolerance:
-    """Of a sum of probabilities, relative to itself times the terms that eta is summed from."""
+    """Bound on a sum of probabilities, relative to itself times the terms that eta is summed from."""
     return Tolerance((q + 64) * UNIT, "(q + 64) u of the terms of eta, whose error a log-probability takes over")
 
 
 def differenced(n: int, k: int) -> Tolerance:
-    """Of a singular value of log-probabilities less those of a row and of a class, relative to their largest entry."""
+    """Bound on a singular value of log-probabilities less those of a row and of a class, relative to their largest entry."""
     return Tolerance(32 * math.sqrt(n * k) * UNIT, "32 u for each of n k entries, in the Frobenius norm")
 
 
 def two_zeros(n: int, amplification: float) -> Tolerance:
-    """Of the worst weight; ``amplification``: what the inverse information makes of scores as large as the rows' without sign."""
+    """Bound on the worst weight; ``amplification`` is |inverse information| times the rows' absolute scores, at its largest."""
     return Tolerance(
         2 * (n + 64) * UNIT * amplification,
         "2 (n + 64) u of the rows' scores, one for either side, carried to the weights by the inverse information",
@@ -149,10 +149,10 @@ def two_zeros(n: int, amplification: float) -> Tolerance:
 
 
 def unchanged() -> Tolerance:
-    """Of two results of one computation on the same numbers."""
+    """Bound on two results of one computation on the same numbers."""
     return Tolerance(UNIT, "u: no two numbers of float64 are nearer, so the same to the last bit")
 
 
 def within_a_factor_of_two() -> Tolerance:
-    """Of the logarithm to base 2 of a mean of 100 squares of standard normal variables."""
+    """Bound on the logarithm to base 2 of a mean of 100 squares of standard normal variables."""
     return Tolerance(0.99, "a chi-squared of 100 degrees is off its mean by a factor of two once in 1e5 times")

@@ -97,7 +97,15 @@ class Problem:
 
     @classmethod
     def of(cls, name: str, model: Model, X: Any, y: Any, intercept: bool = True, **data: Any) -> Problem:
-        """A problem from arrays at hand; the keywords are those of `Data`."""
+        """
+        A problem made of arrays; the keywords are those of `Data`.
+
+        >>> from spec.families import Poisson
+        >>> from spec.links import Log
+        >>> problem = Problem.of("visits", Model(Poisson(), Log()), X=[[0.0], [1.0]], y=[[2.0], [3.0]])
+        >>> problem.n, problem.p, problem.q
+        (2, 1, 2)
+        """
         loaded = Data(X, y, **data)
         return cls(name, model, lambda: loaded, intercept=intercept)
 
@@ -156,7 +164,7 @@ class Problem:
 
     @property
     def has_dispersion(self) -> bool:
-        """Whether the variance has a factor phi to be estimated; where not, phi is 1."""
+        """True where the variance has a factor phi to be estimated; else phi is 1."""
         return self.quasi or self.model.family.has_dispersion
 
     @cached_property
