@@ -5,6 +5,7 @@ Claims, their evidence and the matrix as pages, out of tests/claims and evidence
 ``.. cited:: S3``                 the claims that make a sentence of the source executable
 ``.. symptoms::``                 what puzzles people, and the claims that say why
 ``.. environments::``             where the claims were verified
+``.. gaps::``                     where libraries depart from the claims, and why
 ``.. matrix::``                   claims x environments
 ``.. distances::``                how far from the truth each engine is
 ``.. picture:: training-path``    a picture of `spec.report.pictures`
@@ -274,6 +275,24 @@ class Environments(BookDirective):
         return self.rst(lines)
 
 
+class Gaps(BookDirective):
+    """``.. gaps::``"""
+
+    def run(self) -> list[nodes.Node]:
+        lines = [".. list-table::", "   :header-rows: 1", "   :class: wide", "   :widths: 3 2 2 5 4", ""]
+        lines += ["   * - claims", "     - where", "     - environments", "     - what departs, and why", "     - to see it"]
+        for cause, claims, where, versions, command in page.known_gaps(self.book.matrix):
+            why = cause.replace("|", r"\|")  # |w| would be a substitution
+            lines += [
+                f"   * - {', '.join(map(ref, claims))}",
+                f"     - {versions}",
+                f"     - {', '.join(f'``{e.name}``' for e in where)}",
+                f"     - {why}",
+                f"     - {f'``{command}``' if command else ''}",
+            ]
+        return self.rst(lines)
+
+
 class PictureDirective(BookDirective):
     """``.. picture:: training-path``: inline, so that its ink is the page's."""
 
@@ -396,6 +415,7 @@ def setup(app: Any) -> dict[str, Any]:
         "symptoms": Symptoms,
         "distances": Distances,
         "environments": Environments,
+        "gaps": Gaps,
         "matrix": MatrixDirective,
         "picture": PictureDirective,
     }.items():

@@ -4,7 +4,7 @@ What became of the claims, where: ``python -m spec.report``.
     python -m spec.report                      the claims x environments of evidence/*.json, in the terminal
     python -m spec.report table FILE ...       of other files
     python -m spec.report changed OLD NEW      what is different in another environment, given as two files
-    python -m spec.report write                docs/versions.md, the table in README.md, and a badge for each environment
+    python -m spec.report write                docs/claims.md: all claims, the known gaps and the environments
     python -m spec.report pictures [FOLDER]    the pictures of the book, in docs/pictures or elsewhere
     python -m spec.report measure              what the pictures show of engines, by fitting them: docs/pictures/measured.json
 """
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
     changed = commands.add_parser("changed", help="what is different in another environment")
     changed.add_argument("files", nargs=2, type=Path, metavar="FILE", help="the evidence of the old one, and of the new one")
-    commands.add_parser("write", help="write docs/versions.md, the table in README.md and the badges")
+    commands.add_parser("write", help="write docs/claims.md: all claims, the known gaps and the environments")
     drawn = commands.add_parser("pictures", help="write the pictures of the book")
     drawn.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "pictures", help="default: docs/pictures")
     commands.add_parser("measure", help="fit what the pictures show of engines")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             lines = list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]
         else:
             merged = matrix.load(getattr(options, "files", None) or page.evidence(ROOT))
-            lines = page.write(merged, ROOT) if options.command == "write" else list(terminal.render(merged))
+            lines = [page.write(merged, ROOT)] if options.command == "write" else list(terminal.render(merged))
     except ValueError as error:
         print(f"python -m spec.report: {error}", file=sys.stderr)
         return 2

@@ -1,167 +1,121 @@
-"""The matrix as pages: docs/versions.md, the table in README.md, and a badge for each environment."""
+"""The page for those who read on a forge, docs/claims.md: all claims, the known gaps and the environments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
-from spec.report import gaps
-from spec.report.matrix import MARKS, Environment, Matrix, span
-from spec.report.terminal import LEGEND, title, total
+from spec.report import gaps, source
+from spec.report.matrix import MARKS, Environment, Matrix
+from spec.report.record import replace
+from spec.report.terminal import title, total
 
-MARKERS = {
-    what: (f"<!-- {what}: python -m spec.report write -->", f"<!-- end of {what} -->") for what in ("the claims", "the matrix")
-}
-GREEN, AMBER, RED = "#2e7d32", "#8a6100", "#b3261e"
+PAGE = Path("docs", "claims.md")
+NEWEST = "newest"
+HEAD = """# All claims
+
+*`python -m spec.report write` makes this page from the claims and from `evidence/`. The book has the same with mathematics,
+code and every case: `tox -e serve`.*
+
+*Holds* counts the cases that hold in the environment `newest`, *refused* the answers that are wrong on purpose and were
+refused, *digits* the worst agreement of any case. *Environments* counts those in which the claim holds.
+"""
 
 
 def evidence(root: Path) -> list[Path]:
-    """The files of the repository."""
+    """The evidence files of the repository."""
     return sorted((root / "evidence").glob("*.json"))
 
 
-def write(matrix: Matrix, root: Path) -> list[str]:
-    """Write what `pages` says where it differs; a line for each file that was written."""
-    written = []
-    for path, content in pages(matrix, root).items():
-        if not path.exists() or path.read_text(encoding="utf-8") != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-            written.append(f"wrote {path.relative_to(root)}")
-    return written or ["all pages are up to date"]
+def write(matrix: Matrix, root: Path) -> str:
+    """Write the page if it has changed, and return a line that says so."""
+    path, content = root / PAGE, text(matrix, root)
+    if path.exists() and path.read_text(encoding="utf-8") == content:
+        return f"{PAGE} is up to date"
+    replace(path, content)
+    return f"wrote {PAGE}"
 
 
-def pages(matrix: Matrix, root: Path) -> dict[Path, str]:
-    """Each page and its content."""
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for what, table in {"the claims": _claims(matrix), "the matrix": _summary(matrix)}.items():
-        begin, end = MARKERS[what]
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise ValueError(f"{readme}: the lines {begin!r} and {end!r} are gone; the table of {what} stands between them.")
-        text = f"{before}{begin}\n{table}\n{end}{after}"
-    return {
-        root / "docs" / "versions.md": "\n".join(_page(matrix)),
-        readme: text,
-        **{root / "docs" / "badges" / f"{e.name}.svg": badge(e) for e in matrix.environments},
-    }
+def text(matrix: Matrix, root: Path) -> str:
+    """The page as Markdown."""
+    return "\n".join([HEAD, f"{total(matrix)}\n", *_claims(matrix, root), *_gaps(matrix), *_environments(matrix)])
 
 
-def _page(matrix: Matrix) -> Iterator[str]:
-    yield "# Versions, known gaps and environments\n"
-    yield "*Generated from the files in `evidence/` by `python -m spec.report write`; in a terminal, `python -m spec.report`.*\n"
-    yield f"{total(matrix)} {_everywhere(matrix)}\n"
-    yield "## Known gaps\n"
-    yield from _gaps(matrix)
-    yield "\n## Environments\n"
-    yield "`tox -e NAME` runs one. The numbers are those of the other tables.\n"
-    yield "| | environment | libraries | claims that hold | cases in a known gap | cases declined |"
-    yield "|--:|---|---|--:|--:|--:|"
-    for number, e in enumerate(matrix.environments, 1):
-        counts = [outcome for cases in e.cases.values() for outcome in cases.values()]
-        figures = f"{_held(e)} | {counts.count('known gap') or ''} | {counts.count('declined') or ''}"
-        yield f"| {number} | ![{e.name}](badges/{e.name}.svg) `{e.name}` | {e.libraries} | {figures} |"
-    yield "\n## Claims\n"
-    yield f"A column stands for environments that say the same. {LEGEND}.\n"
+def _claims(matrix: Matrix, root: Path) -> Iterator[str]:
+    newest = next((e for e in matrix.environments if e.name == NEWEST), matrix.environments[-1])
+    symptoms = {claim.slug: claim.symptom for chapter in source.chapters() for claim in chapter.claims}
     for chapter, claims in matrix.chapters:
-        yield f"### {title(chapter)}\n"
-        yield f"[`{chapter}`](../tests/claims/{chapter})\n"
-        yield f"| claim | {' | '.join(_heading(matrix, group) for group in matrix.groups)} |"
-        yield f"|---|{':-:|' * len(matrix.groups)}"
+        module = f"tests/claims/{chapter}.py"
+        yield f"## {title(chapter)}\n"
+        yield f"[{chapter}](../{module if (root / module).exists() else module.removesuffix('.py')})\n"
+        yield "| claim | source | you see | holds | refused | digits | environments |"
+        yield "|---|---|---|--:|--:|--:|--:|"
         for claim in claims:
-            marks = " | ".join(MARKS[group[0].verdict(claim["claim"])] for group in matrix.groups)
-            yield f"| `{claim['claim']}` | {marks} |"
+            slug, outcomes = claim["claim"], newest.outcomes(claim["claim"])
+            cells = (
+                f"{claim['sentence']} `{slug}`",
+                claim["source"],
+                symptoms.get(slug, ""),
+                f"{outcomes['holds']} of {sum(outcomes.values())}",
+                str(newest.controls[slug]["refused"]),
+                _worst_digits(newest, slug),
+                _environments_where(matrix, slug),
+            )
+            yield _row(*cells)
         yield ""
 
 
-def _everywhere(matrix: Matrix) -> str:
-    """How many claims hold in each case in each environment, declined ones aside."""
-    true = [all(e.verdict(claim["claim"]) in ("holds", "declined") for e in matrix.environments) for claim in matrix.claims]
-    return f"{sum(true)} of {len(true)} claims hold in all of them that can express them."
+def _worst_digits(environment: Environment, slug: str) -> str:
+    digits = [cell["digits"] for cell in environment.record["cells"] if cell["claim"] == slug and "digits" in cell]
+    return str(min(digits)) if digits else "exact"
+
+
+def _environments_where(matrix: Matrix, slug: str) -> str:
+    """In how many environments a claim holds, and the verdicts of the others: "36 of 40, 4 known gap"."""
+    verdicts = [e.verdict(slug) for e in matrix.environments]
+    others = [f", {verdicts.count(v)} {v}" for v in MARKS if v != "holds" and v in verdicts]
+    return f"{verdicts.count('holds')} of {len(verdicts)}{''.join(others)}"
 
 
 def _gaps(matrix: Matrix) -> Iterator[str]:
-    """A row for each departure and its cause; a sentence where there is none."""
+    yield "## Known gaps\n"
     if not matrix.gaps:
-        yield "None."
+        yield "None.\n"
         return
     yield (
-        "Where a library departs from a claim: expected, strictly, in the cases that `spec/known_gaps.toml` lists. To see one, "
-        "run its command with the pytest of such an environment, `.tox/oldest/bin/pytest` say.\n"
+        "Here a library departs from a claim, as `spec/known_gaps.toml` lists, case by case. To see a departure run its command\n"
+        "with the pytest of such an environment, `.tox/oldest/bin/pytest` for one. The numbers are those of the environments below.\n"
     )
     yield "| claims | where | environments | what departs, and why | to see it |"
     yield "|---|---|---|---|---|"
+    for cause, claims, where, versions, command in known_gaps(matrix):
+        named = ", ".join(f"`{claim}`" for claim in claims)
+        yield _row(named, versions, matrix.numbers(where), cause, f"`{command}`" if command else "")
+    yield ""
+
+
+def known_gaps(matrix: Matrix) -> Iterator[tuple[str, list[str], list[Environment], str, str]]:
+    """(cause, claims, environments, versions, command) for each cause of known gaps; the last two are "" if it is not listed."""
     listed = {(gap.slug, gap.cause): gap for gap in gaps.load() if gap.kind == "claim"}
     for cause, (claims, where) in matrix.gaps.items():
         gap = listed.get((claims[0], cause))
         versions = f"{gap.versions.replace(',', ', ')}{f' on {gap.backend}' if gap.backend else ''}" if gap else ""
-        named = ", ".join(f"`{claim}`" for claim in claims)
-        why, how = (text.replace("|", r"\|") for text in (cause, f"`{gap.shown_by}`" if gap else ""))  # a bar ends a cell
-        yield f"| {named} | {versions} | {matrix.numbers(where)} | {why} | {how} |"
+        yield cause, claims, where, versions, gap.shown_by if gap else ""
 
 
-def _heading(matrix: Matrix, group: list[Environment]) -> str:
-    """What tells a group from the others: Keras, its backend, statsmodels, and the numbers of its environments."""
-    backend = "" if group[0].backend in ("", "tensorflow") else f" on {group[0].backend}"
-    return f"Keras {span(group, 'keras')}{backend},<br>statsmodels {span(group, 'statsmodels')}<br>({matrix.numbers(group)})"
+def _environments(matrix: Matrix) -> Iterator[str]:
+    yield "## Environments\n"
+    yield "`tox -e NAME` runs one.\n"
+    yield "| | environment | libraries | claims that hold | cases in a known gap | cases declined |"
+    yield "|--:|---|---|--:|--:|--:|"
+    for number, e in enumerate(matrix.environments, 1):
+        held = sum(e.verdict(claim) == "holds" for claim in e.cases)
+        outcomes = [outcome for cases in e.cases.values() for outcome in cases.values()]
+        counts = (str(outcomes.count(outcome) or "") for outcome in ("known gap", "declined"))
+        yield _row(str(number), f"`{e.name}`", e.libraries, f"{held} of {len(e.cases)}", *counts)
+    yield ""
 
 
-def _claims(matrix: Matrix) -> str:
-    """A row for each claim, of the newest environment."""
-    newest = next((e for e in matrix.environments if e.name == "newest"), matrix.environments[-1])
-    worst: dict[str, float] = {}
-    for cell in newest.record["cells"]:
-        if "digits" in cell:
-            worst[cell["claim"]] = min(cell["digits"], worst.get(cell["claim"], 16.0))
-    lines = []
-    for chapter, claims in matrix.chapters:
-        lines += [
-            f"\n**[{title(chapter)}](tests/claims/{chapter})**\n",
-            "| claim | | holds in | refused | digits |",
-            "|---|---|--:|--:|--:|",
-        ]
-        for claim in claims:
-            slug, counts = claim["claim"], newest.outcomes(claim["claim"])
-            held, refused = f"{counts['holds']} of {sum(counts.values())}", newest.controls[slug]["refused"]
-            lines.append(f"| {claim['sentence']} | {claim['source']} | {held} | {refused} | {worst.get(slug, '')} |")
-    what = "in how many cases each holds, how many wrong answers it refused, and its worst digits"
-    return "\n".join([f"<details><summary>All {len(matrix.claims)} claims: {what}</summary>", *lines, "\n</details>"])
-
-
-def _held(e: Environment) -> str:
-    held = [e.verdict(claim) == "holds" for claim in e.cases]
-    return f"{sum(held)} of {len(held)}"
-
-
-def _summary(matrix: Matrix) -> str:
-    """A row for each group of environments that say the same."""
-    head = ("Keras", "on", "statsmodels", "NumPy", "Python", "environments", "claims that hold", "in a known gap", "declined")
-    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|---|--:|--:|--:|--:|"]
-    for group in matrix.groups:
-        first = group[0]
-        verdicts = [first.verdict(claim["claim"]) for claim in matrix.claims]
-        on = f"{first.backend} {span(group, first.backend)}"
-        versions = [span(group, "keras"), on, *(span(group, library) for library in ("statsmodels", "numpy", "Python"))]
-        rest = [str(verdicts.count(verdict) or "") for verdict in ("known gap", "declined")]
-        lines.append(f"| {' | '.join([*versions, str(len(group)), _held(first), *rest])} |")
-    return "\n".join([*lines, "", f"{total(matrix)} {_everywhere(matrix)}"])
-
-
-def badge(e: Environment) -> str:
-    """A picture: the environment's name, and how many claims hold there."""
-    verdicts = {e.verdict(claim) for claim in e.cases}
-    color = GREEN if verdicts <= {"holds", "declined"} else AMBER if verdicts <= {"holds", "declined", "known gap"} else RED
-    left, right = e.name, f"{_held(e)} claims"
-    a, b = (round(6.6 * len(text) + 12) for text in (left, right))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{a + b}" height="20" role="img" aria-label="{escape(left)}: {right}">'
-        f"<title>{escape(left)}: {right}</title>"
-        f'<clipPath id="r"><rect width="{a + b}" height="20" rx="3"/></clipPath>'
-        f'<g clip-path="url(#r)"><rect width="{a}" height="20" fill="#444"/>'
-        f'<rect x="{a}" width="{b}" height="20" fill="{color}"/></g>'
-        f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
-        f'<text x="{a / 2}" y="14">{escape(left)}</text><text x="{a + b / 2}" y="14">{right}</text></g></svg>\n'
-    )
+def _row(*cells: str) -> str:
+    """A row of a table. A bar inside a cell would end it, so it is escaped."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

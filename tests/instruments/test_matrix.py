@@ -141,47 +141,21 @@ def test_the_terminal_says_environments_marks_gaps_and_the_count_of_cells():
     assert lines[-1] == "1 claims in 3 cases and 2 environments make 6 cells: 3 holds, 1 known gap, 1 declined, 1 fails."
 
 
-def test_the_pages_say_the_same(tmp_path):
-    """docs/versions.md, the table between the two lines of README.md, and the badges; written where they differ."""
-    readme = tmp_path / "README.md"
-    places = [f"{begin}\nold\n{end}\n" for begin, end in page.MARKERS.values()]
-    readme.write_text(f"before\n{''.join(places)}after\n")
+def test_the_page_says_the_same(tmp_path):
+    """docs/claims.md has the claims, the known gaps and the environments; it is written where it differs."""
     merged = matrix.merge([NEW, OLD])
 
-    assert sorted(page.write(merged, tmp_path)) == [
-        "wrote README.md",
-        "wrote docs/badges/new.svg",
-        "wrote docs/badges/old.svg",
-        "wrote docs/versions.md",
-    ]
-    assert page.write(merged, tmp_path) == ["all pages are up to date"]
-    text = (tmp_path / "docs" / "versions.md").read_text()
-    assert "| claim | Keras 2.8,<br>statsmodels 0.15<br>(1) | Keras 3.15,<br>statsmodels 0.15<br>(2) |" in text
-    assert "| `a-claim` | g | ✗ |" in text
+    assert page.write(merged, tmp_path) == f"wrote {page.PAGE}"
+    assert page.write(merged, tmp_path) == f"{page.PAGE} is up to date"
+    text = (tmp_path / page.PAGE).read_text()
+    assert "`a-claim` | S1 |  | 2 of 3 | 9 | 15.1 | 0 of 2, 1 known gap, 1 fails |" in text
     assert r"| `a-claim` |  | 1 | It rounds \|w\|. |  |" in text
-    assert "0 of 1 claims hold in all of them that can express them" in text
-    assert re.search(r"\| 1 \| !\[old\]\(badges/old.svg\) `old` \| .* \| 0 of 1 \| 1 \| 1 \|", text)
-    assert re.fullmatch(r"before\n<.*>\n\| Keras .*\n\| 2.8 \| tensorflow 2.0 .*\nafter\n", readme.read_text(), re.DOTALL)
-    assert "old" not in readme.read_text().splitlines()
+    assert re.search(r"\| 1 \| `old` \| keras 2.8.0, .* \| 0 of 1 \| 1 \| 1 \|", text)
 
 
-def test_a_readme_without_the_two_lines_is_refused(tmp_path):
-    """What stands between them is replaced, so they must be there."""
-    (tmp_path / "README.md").write_text("nothing\n")
-    with pytest.raises(ValueError, match="are gone; the table of the claims stands between them"):
-        page.write(matrix.merge([OLD]), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "color"),
-    [({"x": "holds", "y": "declined"}, page.GREEN), ({"x": "known gap"}, page.AMBER), ({"x": "fails"}, page.RED)],
-)
-def test_a_badge_says_its_environment_and_how_many_claims_hold(outcomes, color):
-    """In words too: its colour is not all there is."""
-    drawn = page.badge(matrix.Environment(environment("e<1", **outcomes)))
-
-    assert color in drawn
-    assert f'aria-label="e&lt;1: {int(color == page.GREEN)} of 1 claims"' in drawn
+def test_a_page_without_known_gaps_says_so(tmp_path):
+    """In a word."""
+    assert "## Known gaps\n\nNone.\n" in page.text(matrix.merge([environment("e", x="holds")]), tmp_path)
 
 
 def test_the_command_says_its_faults_and_no_traceback(tmp_path, capsys):
@@ -230,11 +204,11 @@ def test_the_committed_evidence_has_every_case_that_there_is_now(committed):
     assert {e.record["expected"] for e in committed.environments} == {sum("::" in line for line in said.splitlines())}
 
 
-def test_the_pages_are_those_of_the_evidence(committed):
-    """`python -m spec.report write` writes them again."""
-    stale = [path.name for path, content in page.pages(committed, ROOT).items() if path.read_text(encoding="utf-8") != content]
+def test_the_page_of_the_claims_is_that_of_the_evidence(committed):
+    """`python -m spec.report write` writes it again."""
+    up_to_date = (ROOT / page.PAGE).read_text(encoding="utf-8") == page.text(committed, ROOT)
 
-    assert not stale, f"evidence/ has changed, and {', '.join(stale)} not: python -m spec.report write"
+    assert up_to_date, f"{page.PAGE} is not what the claims and evidence/ say: python -m spec.report write"
 
 
 def test_no_claim_fails_in_the_committed_evidence(committed):
