@@ -49,7 +49,7 @@ class Model:
 
     @property
     def has_classes(self) -> bool:
-        """True for softmax, where the response is one of several classes: a row has an eta for each, and class 0 is the baseline."""
+        """True for softmax, where the response is one of several classes: a row has an eta for each, class 0 is the baseline."""
         return isinstance(self.family, Multinomial)
 
     @property

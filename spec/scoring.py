@@ -57,7 +57,7 @@ class White:
         return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
-        """Standard errors (q, m), by expected information and Pearson's dispersion; infinite where the information is singular."""
+        """Standard errors (q, m) by expected information and Pearson's dispersion; infinite where the information is singular."""
         information = gram(self.design, expected_weights(problem, params))
         try:
             lower = linalg.cholesky(information, lower=True)

@@ -14,7 +14,7 @@ LIBRARIES = ("numpy", "scipy", "pandas", "python-flint", "pytest")  # beside tho
 
 
 def describe(name: str, seed: int, engines: dict[str, Description]) -> dict[str, Any]:
-    """What decides the figures of a run, and nothing that changes without them: no times, no paths."""
+    """The versions and settings that decide the figures of a run; no times and no paths."""
     return {
         "suite": __version__,
         "environment": name,

@@ -76,13 +76,13 @@ def find(gaps: Iterable[Gap], kind: str, slug: str, case: str, engines: Iterable
 
 
 def load(path: Path = FILE) -> list[Gap]:
-    """The list. Raises ValueError that names the file, the entry, and what is wrong with it."""
+    """The known gaps in a file. Raises ValueError that names the file, the entry, and what is wrong with it."""
     try:
         listed = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name} is no TOML: {error}.") from error
+        raise ValueError(f"{path.name} is not TOML: {error}.") from error
     if set(listed) - {"gap"}:
         raise ValueError(
             f"{path.name}: {', '.join(set(listed) - {'gap'})}: each entry starts with [[gap]], nothing else stands there."
@@ -96,7 +96,7 @@ def load(path: Path = FILE) -> list[Gap]:
 
 
 def _split(entry: dict[str, Any]) -> Iterator[Gap]:
-    """A gap for each claim, or its controls, and each pattern."""
+    """Yield one gap for each claim (or its controls) and each pattern of cases."""
     shared = {key: value for key, value in entry.items() if KEYS[key] is str}
     for kind in ("claim", "control"):
         for slug in entry.get(f"{kind}s", ()):
@@ -114,7 +114,7 @@ def _faults(entry: dict[str, Any]) -> Iterator[str]:
         value, kind = entry[key], KEYS[key]
         texts = value if kind is list else [value]
         if not (isinstance(texts, list) and texts and all(isinstance(text, str) and text for text in texts)):
-            yield f"{key}: {value!r} is no {'list of texts' if kind is list else 'text'}"
+            yield f"{key}: {value!r} is not {'a list of texts' if kind is list else 'a text'}"
     if (outcome := entry.get("outcome", DEPARTURES[0])) not in DEPARTURES:
         yield f"outcome: {outcome!r} is none of {', '.join(DEPARTURES)}"
     if isinstance(versions := entry.get("versions"), str):
@@ -122,4 +122,4 @@ def _faults(entry: dict[str, Any]) -> Iterator[str]:
             if not Requirement(versions).specifier:
                 yield f"versions: {versions!r} names no version; write, say, keras>=3"
         except InvalidRequirement:
-            yield f"versions: {versions!r} is no requirement such as keras>=3,<3.5"
+            yield f"versions: {versions!r} is not a requirement such as keras>=3,<3.5"

@@ -81,7 +81,7 @@ class Reporter(Listener):
         return made.from_string(template).render(self._said(exitstatus))
 
     def _said(self, exitstatus: int) -> dict[str, Any]:
-        """What the page shows: by the names in its template."""
+        """The values that the template shows, by name."""
         told = record.in_reading_order(self.reports.values())
         claims = table.collect(self.reports.values())
         ended = [report for report in self.reports.values() if report.when != "setup" or report.outcome != "passed"]
@@ -130,13 +130,13 @@ def _unfit(path: Path) -> str:
 
 
 def _count(what: str, found: Counter[str]) -> str:
-    """In words; empty if there were none."""
+    """Counts by outcome in words; empty where there are none."""
     said = ", ".join(f"{found[name]} {word}" for name, word in WORDS.items() if found[name])
     return f"{what}: {said}." if said else ""
 
 
-def _claim(claim: table.Claim, cells: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of the table, and what came of each case."""
+def _claim(claim: table.Tally, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table with its cases."""
     mine = [cell for cell in cells if cell["claim"] == claim.slug]
     head = {**record.COLUMNS, "why": "why"}
     used = [key for key in head if any(cell.get(key, "") != "" for cell in mine)]
@@ -155,7 +155,7 @@ def _claim(claim: table.Claim, cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _fault(report: Any) -> dict[str, Any]:
-    """What failed: its name, its claim, and all that was said of it."""
+    """A failure: the test's name, its claim, and the whole message."""
     properties = dict(report.user_properties)
     case, outcome = properties.get("case", {}), table.outcome(report)
     if case.get("kind") == "control":
@@ -172,7 +172,7 @@ def _fault(report: Any) -> dict[str, Any]:
 
 
 def _collection(report: Any) -> dict[str, Any]:
-    """A file that could not be read."""
+    """A file that pytest could not collect."""
     said = {"said": report.longreprtext, "sections": []}
     return {"name": report.nodeid, "outcome": "could not be collected", "claim": "", "sentence": "", "why": "", **said}
 
@@ -189,7 +189,7 @@ def _gaps(told: list[tuple[dict[str, Any], Any]]) -> Iterator[tuple[str, list[st
 
 
 def _cut_off(exitstatus: int, missing: set[str]) -> str:
-    """That the run did not come to its end, and what is missing of it; empty if it did."""
+    """A sentence that the run was broken off, with what is missing; empty for a run that ended."""
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not missing:
         return ""
     if not missing:

@@ -25,7 +25,7 @@ ADAM = Training(optimizer="adam", learning_rate=0.01, epochs=EPOCHS[-1])
 
 
 def measure() -> dict[str, Any]:
-    """By the engines, through their contract."""
+    """All that the pictures show of engines, fitted through the contract."""
     keras, statsmodels = load(SUBJECT), load(REFERENCE)
     colours, softmax = problems.get("logistic-4-colours"), problems.get("softmax-32-to-16")
     fit = keras.fit(colours)
@@ -52,7 +52,7 @@ def _agreement(problem: Problem, keras: Any, statsmodels: Any) -> list[dict[str,
 
 
 def _training(problem: Problem, keras: Any) -> dict[str, Any]:
-    """Distances from the proven optimum, of the worst coefficient, in standard errors."""
+    """The distance of the worst coefficient from the proven optimum, in standard errors, along each path of training."""
     from spec.fit import optimise
     from spec.fit.rows import of_arrays
 
@@ -76,7 +76,7 @@ def _training(problem: Problem, keras: Any) -> dict[str, Any]:
 
 
 def _enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
-    """Of a model with two parameters: the log-likelihood about its optimum, and the lengths of its proof, in standard errors."""
+    """The log-likelihood about the optimum of a model with two parameters, and the lengths of its proof, in standard errors."""
     optimum, fit = proven_optimum(problem), keras.fit(problem)
     steps = np.linspace(-3, 3, 25)
     best = likelihood.kernel(problem, optimum.params)

@@ -1,5 +1,5 @@
 """
-The evidence of a run as a file: which case of which claim came out how, by which engine, in how many digits.
+The evidence of a run as a file: the outcome of each case of each claim, the engine that answered, and the digits.
 
 ``evidence.schema.json`` describes the format. The order is the reading order and the figures are rounded, so that a file
 changes where the facts do. A file is written whole or not at all.
@@ -64,14 +64,14 @@ def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
 
 
 def in_reading_order(reports: Iterable[Any]) -> list[tuple[dict[str, Any], Any]]:
-    """Of each case and control that came to its call, or to grief before, its properties and its report."""
+    """Return (properties, report) for each case and control that ran, or failed in its set-up, in reading order."""
     told = [(dict(report.user_properties), report) for report in reports]
     told = [(p, report) for p, report in told if "case" in p and (report.when == "call" or report.outcome != "passed")]
     return sorted(told, key=lambda pair: (*pair[0]["case"]["place"], pair[0]["case"]["id"]))
 
 
 def cells(properties: dict[str, Any], report: Any) -> Iterator[dict[str, Any]]:
-    """Of a case of a claim a cell for each engine that was measured; one without figures where nothing was."""
+    """Yield the cells of one case of a claim: one for each engine that was measured, or one without figures."""
     case, subject = properties["case"], properties["judged"]
     if case["kind"] != "claim":
         return
@@ -91,7 +91,7 @@ def cells(properties: dict[str, Any], report: Any) -> Iterator[dict[str, Any]]:
 
 
 def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
-    """The fewest digits and the most that were required of them, the largest distance and radius; those that there are."""
+    """The fewest digits with the digits required there, the largest distance and the largest radius, where they exist."""
     if not found:
         return {}
     worst = min(found, key=lambda m: m["digits"])
@@ -105,7 +105,7 @@ def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _why(report: Any, properties: dict[str, Any]) -> str:
-    """The reason of what did not simply hold: a line."""
+    """One line that says why a case did not hold; empty where it held."""
     if hasattr(report, "wasxfail"):
         return str(report.wasxfail)
     if report.outcome == "skipped":
@@ -116,7 +116,7 @@ def _why(report: Any, properties: dict[str, Any]) -> str:
 
 
 def text(record: Record) -> str:
-    """As JSON, a line for each claim and each cell."""
+    """The record as JSON, one line for each claim and each cell."""
     head = {key: value for key, value in record.items() if key not in ("claims", "cells")}
     lines = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
     for key in ("claims", "cells"):
@@ -126,7 +126,7 @@ def text(record: Record) -> str:
 
 
 def write(path: Path, record: Record) -> None:
-    """Whole, or not at all: a run that is killed leaves the old file as it was."""
+    """Write the whole file or nothing: a run that is killed leaves the old file as it was."""
     replace(path, text(record))
 
 
@@ -145,19 +145,19 @@ def replace(path: Path, text: str) -> None:
 
 
 def read(path: Path) -> Record:
-    """A record from a file. Raises ValueError that names the file and says what is wrong with it."""
+    """The record in a file. Raises ValueError that names the file and says what is wrong with it."""
     import jsonschema
 
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path}: damaged, it is no JSON ({error}); make it again with pytest tests/claims --evidence {path}."
+            f"{path}: damaged, not JSON ({error}); make it again with pytest tests/claims --evidence {path}."
         ) from error
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}.") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ValueError(f"{path}: no evidence of this specification; its format is not {FORMAT!r}.")
+        raise ValueError(f"{path}: not evidence of this specification: its format is not {FORMAT!r}.")
     if fault := jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(record)):
         raise ValueError(f"{path}: damaged at {fault.json_path}: {fault.message}.")
     found = {(cell["claim"], cell["case"]) for cell in record["cells"]}

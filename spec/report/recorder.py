@@ -1,4 +1,4 @@
-"""pytest plugins that listen to a run; one of them writes the evidence at the end of a complete run of the claims."""
+"""pytest plug-ins that collect the reports of a run; `Recorder` writes the evidence of a complete run of the claims."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTIAL = {
 
 
 class Listener:
-    """Keeps what is collected and the last word on each test, in one process or in many."""
+    """Collects the tests of a run and the deciding report of each, from one process or many."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -38,14 +38,14 @@ class Listener:
         self.collected.update(ids)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """The first failure, in its set-up, its call or its tear-down, or what its call came to."""
+        """Keep a test's first failure (set-up, call or tear-down), else the report of its call."""
         before = self.reports.get(report.nodeid)
         if before is None or (before.outcome == "passed" and (report.when != "teardown" or report.failed)):
             self.reports[report.nodeid] = report
 
     @property
     def engines(self) -> dict[str, Description]:
-        """Those that were asked, by role, the subject first."""
+        """The engines that answered, by role, the subject first."""
         described = {o: e for report in self.cases for o, e in dict(report.user_properties)["engines"].items()}
         return {
             option.lstrip("-"): Description(**described[option]) for option in ("--subject", "--reference") if option in described
@@ -53,7 +53,7 @@ class Listener:
 
     @property
     def cases(self) -> list[Any]:
-        """What was reported of claims and controls; of a process that died no case is told."""
+        """The reports of claims and controls. A process that died reports none."""
         return [report for report in self.reports.values() if "case" in dict(report.user_properties)]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -75,7 +75,7 @@ class Recorder(Listener):
             raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
         if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:
             raise pytest.UsageError(
-                f"--evidence is of all claims, and {', '.join(options)} leaves some out: drop one of the two."
+                f"--evidence needs all claims, and {', '.join(options)} leaves some out: drop one of the two."
             )
 
     @pytest.hookimpl(trylast=True)

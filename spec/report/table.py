@@ -12,8 +12,8 @@ OUTCOMES = ("holds", "fails", "precondition failed", "error", "declined", "known
 
 
 @dataclass
-class Claim:
-    """What became of a claim: its cases by outcome, its controls, and its measurements."""
+class Tally:
+    """The result of a claim in one run: its cases by outcome, its controls, and its measurements."""
 
     slug: str
     source: str = ""
@@ -44,14 +44,14 @@ def outcome(report: Any) -> str:
     return "holds"
 
 
-def collect(reports: Iterable[Any]) -> dict[str, Claim]:
+def collect(reports: Iterable[Any]) -> dict[str, Tally]:
     """The claims in reading order, from pytest's reports; a case that never came to its call counts once."""
     told = [(properties["case"], properties, report) for report in reports if "case" in (properties := _properties(report))]
-    claims: dict[str, Claim] = {}
+    claims: dict[str, Tally] = {}
     for case, properties, report in sorted(told, key=lambda t: t[0]["place"]):
         if report.when != "call" and report.outcome == "passed":
             continue
-        claim = claims.setdefault(case["slug"], Claim(case["slug"]))
+        claim = claims.setdefault(case["slug"], Tally(case["slug"]))
         if case["kind"] == "control":
             if report.outcome == "passed":
                 claim.refused += 1
@@ -68,19 +68,19 @@ def _properties(report: Any) -> dict[str, Any]:
     return dict(getattr(report, "user_properties", ()))
 
 
-def held(claim: Claim) -> str:
+def held(claim: Tally) -> str:
     """How many cases held of those that ran, and what became of the others."""
     ran = sum(claim.outcomes[o] for o in OUTCOMES if o != "declined")
     others = [f"{count} {name}" for name, count in claim.outcomes.items() if count and name != "holds"]
     return "\n".join([f"{claim.outcomes['holds']}/{ran}", *others])
 
 
-def refused(claim: Claim) -> str:
+def refused(claim: Tally) -> str:
     """How many answers that are wrong on purpose were refused."""
     return f"{claim.refused}/{claim.refused + claim.accepted}" if claim.refused + claim.accepted else "-"
 
 
-def evidence(claim: Claim) -> tuple[str, str]:
+def evidence(claim: Tally) -> tuple[str, str]:
     """The worst measurement: its digits, with those required where it is digits that are required, and its problem."""
     worst = claim.worst
     if worst is None:
@@ -89,14 +89,14 @@ def evidence(claim: Claim) -> tuple[str, str]:
     return f"{worst['digits']:.1f}{required}", worst["problem"]
 
 
-def mark(claim: Claim) -> str:
+def mark(claim: Tally) -> str:
     """Holds, fails, or could not be judged."""
     if claim.holds:
         return "✓"
     return "✗" if claim.outcomes["fails"] or claim.accepted else "?"
 
 
-def render(claims: dict[str, Claim], title: str, color: bool, width: int) -> Iterator[str]:
+def render(claims: dict[str, Tally], title: str, color: bool, width: int) -> Iterator[str]:
     """The lines of the table, and a closing sentence."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

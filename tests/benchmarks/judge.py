@@ -21,7 +21,7 @@ STATUS, PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Of one case: data, the optimum refined to rounding, and standard errors there."""
+    """The data of one case, its optimum refined to rounding, and the standard errors there."""
 
     case: Case
     problem: Problem

@@ -161,7 +161,7 @@ class ScikitLearn:
 
 
 class NewtonCholesky(ScikitLearn):
-    """Of a softmax it makes the information of all classes at once."""
+    """For a softmax it makes the information of all classes at once."""
 
     def __init__(self) -> None:
         super().__init__("newton-cholesky")

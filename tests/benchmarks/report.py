@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[list[Fit], str]:
 
 
 def by_case(fits: list[Fit], *groups: str) -> dict[str, list[Fit]]:
-    """Of some groups the fits of each case, the fastest first."""
+    """The fits of each case in some groups, the fastest first."""
     cases: dict[str, list[Fit]] = {}
     for fit in sorted(fits, key=lambda fit: fit["seconds"]):
         if fit["group"] in groups:
@@ -60,7 +60,7 @@ def by_case(fits: list[Fit], *groups: str) -> dict[str, list[Fit]]:
 
 
 def ratios(fits: list[Fit]) -> dict[str, float | None]:
-    """Of one case: our time by that of the fastest other that found the optimum, of statsmodels, and of the floor."""
+    """Our time divided by that of the fastest other that found the optimum, of statsmodels, and of the floor, for one case."""
     ours = next(fit for fit in fits if fit["peer"] == OURS)
     others = [fit for fit in fits if not fit["peer"].startswith("Keras")]
 
@@ -88,7 +88,7 @@ def memory(fit: Fit) -> str:
 
 
 def table(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
-    """Of one case: a header, and a row for each peer."""
+    """The table of one case: a header, and a row for each peer."""
     yield "engine", "time", "times ours", "from optimum", "standard errors", "passes", "times the floor", "memory"
     ours = next(fit["seconds"] for fit in fits if fit["peer"] == OURS)
     for fit in fits:
@@ -115,7 +115,7 @@ def summary(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
 
 
 def profile(fits: list[Fit]) -> Iterator[tuple[str, ...]]:
-    """Of each case, where our time goes."""
+    """Lines that say where our time goes in each case."""
     yield "case", "gradient alone", "with information", "the rest: sample, start, threads"
     for case, of_case in by_case(fits, "cases").items():
         ours = next(fit for fit in of_case if fit["peer"] == OURS)

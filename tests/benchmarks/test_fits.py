@@ -22,7 +22,7 @@ TOO_LONG = 10**10  # products in one information: a tenth of the rows will do fo
 
 
 def share(case, peer):
-    """Of the rows, those that a peer is timed on."""
+    """The rows that a peer is timed on."""
     minutes = isinstance(case.model.family, Multinomial) and isinstance(peer, SLOW) and case.work > TOO_LONG
     return 0.1 if minutes else 1.0
 

@@ -69,7 +69,7 @@ def test_every_case_has_peers(case):
 
 
 def test_memory_that_is_touched_is_seen():
-    """Of a block that is freed again, the peak."""
+    """The peak counts a block that is freed again."""
     memory = Memory()
     memory.start()
     block = generator("memory").random(4_000_000)

@@ -9,7 +9,7 @@ EITHER = pytest.mark.parametrize("zipped", [strict_zip, zip_or_raise], ids=["her
 
 @EITHER
 def test_rows_are_those_of_zip(zipped):
-    """Of no column, of one, of several."""
+    """No column, one, and several."""
     assert list(zipped()) == []
     assert list(zipped([1, 2])) == [(1,), (2,)]
     assert list(zipped([1, 2], "ab", iter([None, ...]))) == [(1, "a", None), (2, "b", ...)]

@@ -137,7 +137,7 @@ def test_simplex_forgives_rounding_only(classes):
 
 
 def test_simplex_judges_each_row_by_itself():
-    """Of many rows each is in or out by itself, along the last axis, in the shape that was asked."""
+    """Each of many rows is in or out by itself, along the last axis, and the answer has the shape of the question."""
     rows = np.array([[[0.5, 0.5], [0.5, 0.6]], [[0.0, 1.0], [np.nan, 1.0]]])
 
     assert Simplex().contains(rows).tolist() == [[[True] * 2, [False] * 2], [[True] * 2, [False] * 2]]

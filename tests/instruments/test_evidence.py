@@ -135,8 +135,8 @@ def test_a_faulty_list_is_a_usage_error(project):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["-k", "fits"], "--evidence is of all claims, and -k leaves some out"),
-        (["-m", "claim"], "--evidence is of all claims, and -m leaves some out"),
+        (["-k", "fits"], "--evidence needs all claims, and -k leaves some out"),
+        (["-m", "claim"], "--evidence needs all claims, and -m leaves some out"),
         (["--deselect", "tests/claims/test_01_a.py::test_refused"], "--deselect leaves some out"),
     ],
 )
@@ -228,10 +228,10 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("{", "damaged, it is no JSON"),
-        ("\x00\x01", "damaged, it is no JSON"),
-        ("[]", "no evidence of this specification"),
-        ('{"format": "coverage"}', "no evidence of this specification; its format is not"),
+        ("{", "damaged, not JSON"),
+        ("\x00\x01", "damaged, not JSON"),
+        ("[]", "not evidence of this specification"),
+        ('{"format": "coverage"}', "not evidence of this specification: its format is not"),
         (json.dumps(sample(expected=2)), "has 1 cases, and 2 were expected"),
         (json.dumps(sample(seed="zero")), r"damaged at \$.seed"),
         (json.dumps(sample(cells=[{**CELL, "outcome": "shrugs"}])), r"damaged at \$.cells\[0\].outcome"),

@@ -74,7 +74,7 @@ def test_get_prediction_refuses_as_many_rows_as_columns():
 
 
 def test_an_interval_may_leave_the_domain():
-    """Of a Gamma model with the inverse link, an end of eta below zero comes out as a negative mean."""
+    """In a Gamma model with the inverse link an end of eta below zero comes out as a negative mean."""
     problem = problems.get("by-hand-gamma-inverse-two-groups")
     assert problem.model == Model(Gamma(), Inverse())
     fit = GLM(problem.y[:, 0], problem.design, family=engine.family(problem.model)).fit(use_t=True)

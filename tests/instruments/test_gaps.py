@@ -77,7 +77,7 @@ def test_a_pre_release_counts():
 
 
 def test_a_gap_covers_the_cases_of_its_patterns():
-    """Of its claim, and not of another, nor of a control."""
+    """A gap covers the cases of its claim, and neither another claim nor a control."""
     gap = gaps.Gap("claim", "a-claim", "binomial-*", "Keras", "keras>=3", "It rounds.", "pytest")
     covered = [("claim", "a-claim", "binomial-probit"), ("claim", "a-claim", "binomial-")]
     others = [("claim", "a-claim", "poisson-log"), ("claim", "other", "binomial-log"), ("control", "a-claim", "binomial-log")]
@@ -91,7 +91,7 @@ def test_a_gap_covers_the_cases_of_its_patterns():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("[[gap", "list.toml is no TOML"),
+        ("[[gap", "list.toml is not TOML"),
         ("[other]\nx = 1", "list.toml: other: each entry starts with"),
         (
             "[[gap]]\ncause = 'It rounds.'",
@@ -100,12 +100,12 @@ def test_a_gap_covers_the_cases_of_its_patterns():
         (ENTRY.replace("claims", "slugs"), "slugs: unknown; there are claims, controls, cases, engine"),
         (ENTRY + "colour = 'red'", "colour: unknown; there are claims, controls, cases, engine"),
         (ENTRY + "outcome = 'shrugs'", "outcome: 'shrugs' is none of fails, precondition failed, error"),
-        (ENTRY + "cases = 'all'", "cases: 'all' is no list of texts"),
-        (ENTRY + "cases = []", r"cases: \[\] is no list of texts"),
-        (ENTRY + "controls = [3]", r"controls: \[3\] is no list of texts"),
-        (ENTRY + "backend = 3", "backend: 3 is no text"),
+        (ENTRY + "cases = 'all'", "cases: 'all' is not a list of texts"),
+        (ENTRY + "cases = []", r"cases: \[\] is not a list of texts"),
+        (ENTRY + "controls = [3]", r"controls: \[3\] is not a list of texts"),
+        (ENTRY + "backend = 3", "backend: 3 is not a text"),
         (ENTRY.replace("keras>=3,<3.5", "keras"), "versions: 'keras' names no version"),
-        (ENTRY.replace("keras>=3,<3.5", "since 2021"), "versions: 'since 2021' is no requirement"),
+        (ENTRY.replace("keras>=3,<3.5", "since 2021"), "versions: 'since 2021' is not a requirement"),
     ],
 )
 def test_a_faulty_entry_is_refused_by_number_and_slug(tmp_path, text, fault):

@@ -103,7 +103,7 @@ def test_two_processes_write_what_one_writes(project, tmp_path):
 
 
 def test_a_part_is_a_report(project, tmp_path):
-    """Of what ran, and of no more."""
+    """The page has pictures of what ran, and no others."""
     path = tmp_path / "report.html"
     status, _ = project("--report", str(path), "-k", "fits or mathematics", "-m", "claim")
 

@@ -57,7 +57,7 @@ def test_a_control_that_is_accepted_breaks_its_claim():
 
 
 def test_the_worst_evidence_is_the_one_with_the_fewest_digits():
-    """Of all measurements of a claim the one with the fewest digits is told, with what was required and on which problem."""
+    """The table shows the measurement with the fewest digits, the digits required there, and its problem."""
     (claim,) = table.collect(
         [report(measured=[(15.0, 13.0, "one")]), report(measured=[(14.25, 12.0, "two"), (16.0, 13.0, "three")])]
     ).values()

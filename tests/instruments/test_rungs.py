@@ -938,7 +938,7 @@ class TestPrinted:
 
     @pytest.mark.parametrize(("attainable", "relative"), [(10.0, 1e-10), (15.0, (32 + 64) * UNIT)])
     def test_inference_in_print_is_held_to_what_float64_knows(self, attainable, relative, monkeypatch):
-        """Of the worst coefficient, or of a sum over the rows, whichever is known less well."""
+        """The slack is that of the worst coefficient or of a sum over the rows, whichever is known less well."""
         problem, seen = problems.get("spector-logit"), []
         monkeypatch.setattr(published, "judge_printed", lambda problem, *seen_: seen.append(seen_))
         monkeypatch.setattr(published, "attainable_digits", lambda *_: attainable)
