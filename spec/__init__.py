@@ -10,13 +10,21 @@ speak of. Notation: a row of data has inputs :math:`x` (p numbers), an optional 
 A network calls b its bias, w its kernel, h its activation and minus the kernel k its loss. A statistician calls b the
 intercept, w the coefficients, g the link, and k what a family's log-likelihood knows of the mean.
 
-Reading order, each stage knowing only those before it:
+The layout follows. A room imports only those above it; `likelihood`, `scoring` and `inference` know of `problems`, too::
 
-* `spec.links`, `spec.families`, `spec.model`, `spec.scoring`: the vocabulary, each formula written once.
-* `spec.problems`: about what. Data and a model, with answers by hand, by construction, or in print.
-* `spec.engines`: by whom. One file for each library, all behind the contract in `spec.engines.contract`.
-* `spec.evidence`: judged how. A proof of where the optimum is, and assertions in digits.
-* `spec.report`: told where. The table that ends a run, its evidence as a file, and the known gaps.
+    spec/                links families domains elementary model likelihood scoring inference compat: the vocabulary
+        problems/        data and a model, with an answer by hand, by construction or in print
+        engines/         the contract of an engine, keras/, statsmodels/, and engines that are wrong on purpose
+        evidence/        the proof of where an optimum is, the rungs of the ladder, the tolerances
+        fit/             a reader's own Keras model, brought to its optimum
+        report/          the closing table, the evidence files, the pages and pictures
+        plugin/          the plug-in of pytest: options, engines, outcomes
+    tests/claims/        the specification, chapters 1 to 16
+    tests/instruments/   tests of the ruler: links, proof, engines, reports
+    tests/benchmarks/    the fit's time and distance beside other libraries
+    tests/book/          tests of the book, in a browser too
+    docs/                the book, its decisions, and an example to try for each chapter
+    evidence/            the outcome of each case in each environment
 """
 
 __version__ = "0.2.0"  # of the claims: evidence of different versions is not compared

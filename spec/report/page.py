@@ -83,8 +83,8 @@ def _gaps(matrix: Matrix) -> Iterator[str]:
         yield "None.\n"
         return
     yield (
-        "Here a library departs from a claim, as `spec/known_gaps.toml` lists, case by case. To see a departure run its command\n"
-        "with the pytest of such an environment, `.tox/oldest/bin/pytest` for one. The numbers are those of the environments below.\n"
+        "Here a library departs from a claim, as `spec/known_gaps.toml` lists, case by case. To see a departure run its\n"
+        "command with the pytest of such an environment, `.tox/oldest/bin/pytest` for one. Environments are numbered below.\n"
     )
     yield "| claims | where | environments | what departs, and why | to see it |"
     yield "|---|---|---|---|---|"

@@ -146,3 +146,36 @@ def test_every_sentence_of_the_source_is_claimed():
     cited = {source for *_, text in marked("claim") for source in re.findall(r"S[1-9]", text.partition("source=")[2])}
 
     assert cited == {f"S{number}" for number in range(1, 10)}
+
+
+def layout(text):
+    """The folders of a drawn layout, which begins with spec/, and what is said of each."""
+    drawn = re.search(r"^( *)spec/ .*\n(?:\1 *\S+/ .*\n)+", text, re.MULTILINE)
+    folders, outer = {}, ""
+    for line in drawn[0].splitlines():
+        indent, folder, said = re.fullmatch(r"( *)(\S+/) +(\S.*)", line.removeprefix(drawn[1])).groups()
+        outer = outer if indent else folder
+        folders[outer + folder if indent else folder] = said
+    return folders
+
+
+def test_the_readme_and_the_package_show_the_layout_of_the_repository():
+    """The same lines, a line for each folder of packages, and the modules of the vocabulary by name."""
+    drawn = layout((ROOT / "README.md").read_text())
+    packages = {
+        f"{path.parent.relative_to(ROOT)}/" for path in [*ROOT.glob("spec/*/__init__.py"), *ROOT.glob("tests/*/__init__.py")]
+    }
+    vocabulary = {path.stem for path in ROOT.glob("spec/*.py")} - {"__init__"}
+
+    assert drawn == layout((ROOT / "spec" / "__init__.py").read_text())
+    assert packages - set(drawn) == set()
+    assert [folder for folder in drawn if not (ROOT / folder).is_dir()] == []
+    assert set(drawn["spec/"].partition(":")[0].split()) == vocabulary
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "tests/README.md", "docs/claims.md"])
+def test_the_links_of_a_page_lead_to_files(page):
+    """Those to files and folders of the repository, that is."""
+    links = re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text())
+
+    assert [link for link in links if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()] == []
