@@ -135,7 +135,7 @@ class Optimum:
 def exact_mean(problem: Problem, params: Params) -> list[list[arb]]:
     """The means at ``params`` as balls of 128 bits, n rows of k."""
     with working_precision(PRECISION):
-        eta = _eta(problem, problem.free(params))
+        eta = exact_eta(problem, problem.free(params))
         if problem.model.has_classes:
             return _shares(problem, eta)
         return [[problem.model.link.inverse(value, BALLS)] for (value,) in eta]
@@ -150,11 +150,11 @@ def enclose(problem: Problem) -> Optimum:
     """
     check(problem)
     white = scoring.White.of(problem)
-    centre = problem.free(_polish(problem))
+    centre = problem.free(polish(problem))
     with working_precision(PRECISION):
-        eta = _eta(problem, centre)
-        rows = _softmax_rows(problem, eta) if problem.model.has_classes else _elementwise_rows(problem, eta)
-        score_mid, score_rad = _score(problem, rows.scores)
+        eta = exact_eta(problem, centre)
+        rows = softmax_rows(problem, eta) if problem.model.has_classes else elementwise_rows(problem, eta)
+        score_mid, score_rad = enclosed_score(problem, rows.scores)
         try:
             return _contract(problem, white, centre, rows, score_mid, score_rad)
         except (NotProven, np.linalg.LinAlgError) as error:
@@ -167,7 +167,7 @@ def enclose(problem: Problem) -> Optimum:
             ) from error
 
 
-def _polish(problem: Problem) -> Params:
+def polish(problem: Problem) -> Params:
     """Parameters near the optimum: Fisher scoring in float64, from the best point that is known, until only rounding moves."""
     known = problem.data.exact or problem.data.planted
     start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.null_params(problem)
@@ -177,7 +177,7 @@ def _polish(problem: Problem) -> Params:
 
 
 @dataclass(frozen=True, eq=False)
-class _RowBalls:
+class RowBalls:
     """
     What each row contributes: its scores as balls, (n * m) row after row, and its information over a box.
 
@@ -189,7 +189,7 @@ class _RowBalls:
     weights: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def _eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
+def exact_eta(problem: Problem, free: np.ndarray) -> list[list[arb]]:
     """The linear predictors at float64 parameters as balls; the data are exact as they stand."""
     product = (arb_mat(problem.design.tolist()) * arb_mat(free.tolist())).entries()
     m = free.shape[1]
@@ -204,7 +204,7 @@ def _shares(problem: Problem, eta: list[list[arb]]) -> list[list[arb]]:
     return problem.model.link.inverse(full, BALLS).tolist()
 
 
-def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
+def softmax_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     mu = _shares(problem, eta)
     c = problem.row_weights[:, 0]
     scores = [
@@ -226,10 +226,10 @@ def _softmax_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
         with np.errstate(over="ignore", invalid="ignore"):
             return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
 
-    return _RowBalls(scores, weights)
+    return RowBalls(scores, weights)
 
 
-def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
+def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     model, y, c = problem.model, problem.y[:, 0].tolist(), problem.row_weights[:, 0].tolist()
 
     def row(centre: arb, response: float) -> arb_series:
@@ -250,10 +250,10 @@ def _elementwise_rows(problem: Problem, eta: list[list[arb]]) -> _RowBalls:
             dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]
 
-    return _RowBalls(scores, weights)
+    return RowBalls(scores, weights)
 
 
-def _score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]:
+def enclosed_score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]:
     """X'S from balls, as float64 midpoints and radii, (q, m)."""
     m = problem.free_outputs
     rows = arb_mat(problem.n, m, scores)
@@ -264,7 +264,7 @@ def _score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]
 
 
 def _contract(
-    problem: Problem, white: scoring.White, centre: np.ndarray, rows: _RowBalls, score: np.ndarray, score_radius: np.ndarray
+    problem: Problem, white: scoring.White, centre: np.ndarray, rows: RowBalls, score: np.ndarray, score_radius: np.ndarray
 ) -> Optimum:
     """Try the boxes, from the widest; the first that contracts is the proof."""
     m, q = problem.free_outputs, problem.q
@@ -288,7 +288,7 @@ def _contract(
 
     reach = up((design_bound @ extent.sum(axis=1).reshape(m, q).T).max(axis=1))  # how far eta moves for |u| <= 1
     near = max(4 * first, 2.0**-60)
-    contraction = _contraction(rows, up(reach * near), design, design_bound, whiten)
+    contraction = contraction_over(rows, up(reach * near), design, design_bound, whiten)
     if not (contraction < 1 and first + contraction * near < near):
         raise NotProven(
             "not proven",
@@ -296,7 +296,7 @@ def _contract(
             f"four times that does not contract (kappa = {contraction:.2g}).",
         )
     # a wider box says more of uniqueness; there only the contraction is asked for, the zero is already known to be inside
-    wide = next((b for b in BOXES if b > near and _contraction(rows, up(reach * b), design, design_bound, whiten) < 1), near)
+    wide = next((b for b in BOXES if b > near and contraction_over(rows, up(reach * b), design, design_bound, whiten) < 1), near)
 
     rest = newton_error + contraction * first / (1 - contraction) + gamma(q + size + 2) * np.abs(newton)
     return Optimum(
@@ -312,7 +312,7 @@ def _contract(
     )
 
 
-def _contraction(rows: _RowBalls, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
+def contraction_over(rows: RowBalls, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
     """An upper bound of |I - T'J T| in the infinity norm while each eta moves by at most ``move``; infinite if unbounded."""
     W, dW = rows.weights(move)
     if not (np.isfinite(W).all() and np.isfinite(dW).all()):

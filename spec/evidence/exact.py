@@ -79,11 +79,11 @@ def _elementwise(problem: Problem, eta: list[Row]) -> _RowSums:
 
 def _softmax(problem: Problem, eta: list[Row]) -> _RowSums:
     model, information, deviance = problem.model, [], arb(0)
-    for row, response, weight in strict_zip(eta, problem.y.tolist(), problem.row_weights.astype(object)):
+    for row, response, (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         full = np.array([arb(0), *row], dtype=object)
-        information.append(model.row_information(full, weight, BALLS).tolist())
+        information.append(model.row_information(full, np.array([weight], dtype=object), BALLS).tolist())
         for y, share in strict_zip(response, model.link.inverse(full, BALLS).tolist()):
-            deviance += weight[0] * model.family.unit_deviance(arb(y), share, BALLS)
+            deviance += weight * model.family.unit_deviance(arb(y), share, BALLS)
     return _RowSums(information, information, arb(0), deviance)
 
 

@@ -27,17 +27,17 @@ ADAM = Training(optimizer="adam", learning_rate=0.01, epochs=EPOCHS[-1])
 def measure() -> dict[str, Any]:
     """All that the pictures show of engines, fitted through the contract."""
     keras, statsmodels = load(SUBJECT), load(REFERENCE)
-    colours, softmax = problems.get("logistic-4-colours"), problems.get("softmax-32-to-16")
+    colours, classes = problems.get("logistic-4-colours"), problems.get("softmax-32-to-16")
     fit = keras.fit(colours)
     values = np.hstack([colours.free(fit.params), fit.standard_errors])
     return {
         "command": "python -m spec.report measure",
         "engines": [str(keras), str(statsmodels)],
         "four-colours": {"intercept": _rounded(values[0], 6), "coefficients": [_rounded(row, 6) for row in values[1:]]},
-        "agreement": [row for pair in PAIRS for row in _agreement(problems.get(str(pair)), keras, statsmodels)],
-        "training": _training(colours, keras),
-        "enclosure": _enclosure(problems.get("logistic-1-column"), keras),
-        "softmax": _softmax(softmax, keras.fit(softmax).params, statsmodels.fit(softmax).params),
+        "agreement": [row for pair in PAIRS for row in agreement(problems.get(str(pair)), keras, statsmodels)],
+        "training": training(colours, keras),
+        "enclosure": enclosure(problems.get("logistic-1-column"), keras),
+        "softmax": softmax(classes, keras.fit(classes).params, statsmodels.fit(classes).params),
     }
 
 
@@ -45,13 +45,13 @@ def _rounded(values: Any, digits: int = 17) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-def _agreement(problem: Problem, keras: Any, statsmodels: Any) -> list[dict[str, float]]:
+def agreement(problem: Problem, keras: Any, statsmodels: Any) -> list[dict[str, float]]:
     mine, theirs = keras.fit(problem), statsmodels.fit(problem)
     rows = zip(*(values[:, 0] for values in (problem.free(mine.params), problem.free(theirs.params), mine.standard_errors)))
     return [dict(zip(("network", "model", "error"), _rounded(row))) for row in rows]
 
 
-def _training(problem: Problem, keras: Any) -> dict[str, Any]:
+def training(problem: Problem, keras: Any) -> dict[str, Any]:
     """The distance of the worst coefficient from the proven optimum, in standard errors, along each path of training."""
     from spec.fit import optimise
     from spec.fit.rows import of_arrays
@@ -75,7 +75,7 @@ def _training(problem: Problem, keras: Any) -> dict[str, Any]:
     return {"paths": paths, "radius": float(f"{(optimum.radius / optimum.standard_errors).max():.1g}")}
 
 
-def _enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
+def enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
     """The log-likelihood about the optimum of a model with two parameters, and the lengths of its proof, in standard errors."""
     optimum, fit = proven_optimum(problem), keras.fit(problem)
     steps = np.linspace(-3, 3, 25)
@@ -99,7 +99,7 @@ def _enclosure(problem: Problem, keras: Any) -> dict[str, Any]:
     }
 
 
-def _softmax(problem: Problem, mine: Params, theirs: Params) -> dict[str, Any]:
+def softmax(problem: Problem, mine: Params, theirs: Params) -> dict[str, Any]:
     coefficients = mine.coef - mine.coef.mean(axis=1, keepdims=True)  # where gradient descent from zero ends
     return {
         "network, trained from zero": [_rounded(row, 15) for row in coefficients],

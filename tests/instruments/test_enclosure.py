@@ -244,7 +244,7 @@ class TestTruth:
 
         for known in ({"exact": exact, "planted": planted}, {"planted": planted}, {}):
             problem = tiny(COUNTS, **known)
-            enclosure._polish(problem)
+            enclosure.polish(problem)
 
         assert starts[:2] == [exact, planted]
         assert np.array_equal(starts[2].matrix, likelihood.null_params(tiny(COUNTS)).matrix)
@@ -403,7 +403,7 @@ class TestOptimum:
 
     def test_an_optimum_does_not_change_and_is_equal_to_itself_only(self):
         optimum = self.optimum()
-        rows = enclosure._Rows([], lambda move: (move, move))
+        rows = enclosure.RowBalls([], lambda move: (move, move))
 
         for record, name in ((optimum, "box"), (rows, "scores")):
             with pytest.raises(FrozenInstanceError):
@@ -510,7 +510,7 @@ class TestBounds:
         params = Params([1.5], [[0.25], [-0.375]])
         eta = problem.eta(params)[:, 0]
         with flint.ctx.workprec(enclosure.PRECISION):
-            rows = enclosure._elementwise_rows(problem, [[arb(value)] for value in eta.tolist()])
+            rows = enclosure.elementwise_rows(problem, [[arb(value)] for value in eta.tolist()])
         y, weights = problem.y[:, 0].tolist(), [arb(w) for w in WEIGHTS]
 
         for reach in (0.0, 1e-9, 0.25):
@@ -527,9 +527,9 @@ class TestBounds:
         for problem in TINY:
             free = np.where(np.arange(problem.q)[:, None] == 0, 1.5, 0.25) + np.zeros(problem.free_outputs)
             with flint.ctx.workprec(enclosure.PRECISION):
-                eta = enclosure._eta(problem, free)
-                make = enclosure._softmax_rows if problem.k > 1 else enclosure._elementwise_rows
-                mid, rad = enclosure._score(problem, make(problem, eta).scores)
+                eta = enclosure.exact_eta(problem, free)
+                make = enclosure.softmax_rows if problem.k > 1 else enclosure.elementwise_rows
+                mid, rad = enclosure.enclosed_score(problem, make(problem, eta).scores)
             exact = textbook_score(problem, [arb(value) for value in free.T.ravel().tolist()])
             assert mid.shape == rad.shape == (problem.q, problem.free_outputs)
             for value, centre, radius in zip(exact, mid.T.ravel().tolist(), rad.T.ravel().tolist(), strict=True):
@@ -541,7 +541,7 @@ class TestBounds:
     def test_curvature_of_a_row_of_classes_lies_within_its_bound_wherever_eta_moves(self, problem, rng, precise):
         k, m = problem.k, problem.free_outputs
         eta = rng.normal(size=(problem.n, m))
-        rows = enclosure._softmax_rows(problem, [[arb(value) for value in row] for row in eta.tolist()])
+        rows = enclosure.softmax_rows(problem, [[arb(value) for value in row] for row in eta.tolist()])
 
         for reach in (0.0, 1e-9, 0.125):
             move = reach * np.linspace(1, 0.5, problem.n)
@@ -558,7 +558,7 @@ class TestBounds:
         assert k == m + 1
 
     def test_curvature_of_classes_keeps_the_digits_of_a_share_near_one(self, precise):
-        rows = enclosure._softmax_rows(Problem.of("sure", SOFTMAX, [[0.0]], [[0.0, 1.0]]), [[arb(60)]])
+        rows = enclosure.softmax_rows(Problem.of("sure", SOFTMAX, [[0.0]], [[0.0, 1.0]]), [[arb(60)]])
         W, _ = rows.weights(np.zeros(1))
         odds = arb(60).exp()
 
@@ -572,19 +572,19 @@ class TestBounds:
             classes(),
         ):
             with flint.ctx.workprec(enclosure.PRECISION):
-                make = enclosure._softmax_rows if problem.k > 1 else enclosure._elementwise_rows
+                make = enclosure.softmax_rows if problem.k > 1 else enclosure.elementwise_rows
                 rows = make(problem, [[arb(1)] * problem.free_outputs] * 8)
             white = scoring.White.of(problem)
             whiten = np.eye(problem.q * problem.free_outputs)
-            bound = enclosure._contraction(rows, np.full(8, 1e4), white.design, np.abs(white.design), whiten)
+            bound = enclosure.contraction_over(rows, np.full(8, 1e4), white.design, np.abs(white.design), whiten)
             assert not bound < 1
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_contraction_is_infinite_where_either_bound_is_not_finite(self, bad):
         one, broken = np.ones((2, 1, 1)), np.array([1.0, bad])[:, None, None]
         for W, dW in ((one, broken), (broken, one)):
-            rows = enclosure._Rows([], lambda move, W=W, dW=dW: (W, dW))
-            assert enclosure._contraction(rows, np.zeros(2), np.ones((2, 1)), np.ones((2, 1)), np.ones((1, 1))) == np.inf
+            rows = enclosure.RowBalls([], lambda move, W=W, dW=dW: (W, dW))
+            assert enclosure.contraction_over(rows, np.zeros(2), np.ones((2, 1)), np.ones((2, 1)), np.ones((1, 1))) == np.inf
 
     @pytest.mark.parametrize("size", [2.0**-20, 2.0**-4])
     def test_contraction_of_one_parameter_is_what_the_exponential_makes_of_the_box(self, size):
@@ -592,7 +592,7 @@ class TestBounds:
         rows, white, whiten, reach = parts(problem, np.array([[np.log(3)]]))
         move = size * reach
 
-        bound = enclosure._contraction(rows, move, white.design, np.abs(white.design), whiten)
+        bound = enclosure.contraction_over(rows, move, white.design, np.abs(white.design), whiten)
 
         assert type(bound) is float
         assert np.expm1(move[0]) <= bound <= 6 * move[0] + 1e-8
@@ -606,7 +606,7 @@ class TestBounds:
     def test_contraction_bounds_the_distance_from_the_identity_at_points_of_the_box(self, problem, size, rng, precise):
         centre = enclose(problem).centre
         rows, white, whiten, reach = parts(problem, centre)
-        bound = enclosure._contraction(rows, size * reach, white.design, np.abs(white.design) * (1 + 1e-13), whiten)
+        bound = enclosure.contraction_over(rows, size * reach, white.design, np.abs(white.design) * (1 + 1e-13), whiten)
         m, q = problem.free_outputs, problem.q
         T = arb_mat(np.kron(np.eye(m), white.basis).tolist()) * arb_mat(whiten.tolist())
 
@@ -634,8 +634,8 @@ class TestBounds:
 def parts(problem: Problem, centre: np.ndarray):
     """The rows, the white design, T's second factor and how far each eta moves for |u| <= 1."""
     with flint.ctx.workprec(enclosure.PRECISION):
-        eta = enclosure._eta(problem, centre)
-        rows = enclosure._softmax_rows(problem, eta) if problem.k > 1 else enclosure._elementwise_rows(problem, eta)
+        eta = enclosure.exact_eta(problem, centre)
+        rows = enclosure.softmax_rows(problem, eta) if problem.k > 1 else enclosure.elementwise_rows(problem, eta)
     white, m = scoring.White.of(problem), problem.free_outputs
     lower = linalg.cholesky(likelihood.gram(white.design, rows.weights(np.zeros(problem.n))[0]), lower=True)
     whiten = np.linalg.inv(lower).T
@@ -669,23 +669,23 @@ class TestSoundness:
 
     @pytest.fixture
     def spoil_score(self, monkeypatch):
-        original = enclosure._score
+        original = enclosure.enclosed_score
 
         def spoil(change):
-            monkeypatch.setattr(enclosure, "_score", lambda problem, scores: change(*original(problem, scores)))
+            monkeypatch.setattr(enclosure, "enclosed_score", lambda problem, scores: change(*original(problem, scores)))
 
         return spoil
 
     @pytest.fixture
     def spoil_weights(self, monkeypatch):
-        original = enclosure._elementwise_rows
+        original = enclosure.elementwise_rows
 
         def spoil(change):
             def rows(problem, eta):
                 right = original(problem, eta)
                 return replace(right, weights=lambda move: change(*right.weights(move)))
 
-            monkeypatch.setattr(enclosure, "_elementwise_rows", rows)
+            monkeypatch.setattr(enclosure, "elementwise_rows", rows)
 
         return spoil
 
@@ -738,7 +738,7 @@ class TestSoundness:
 
     def test_a_box_is_proven_where_it_is_mapped_into_its_interior(self, monkeypatch):
         for contraction, proven in ((0.0, True), (0.74, True), (0.76, False), (0.99, False), (1.0, False), (np.nan, False)):
-            monkeypatch.setattr(enclosure, "_contraction", lambda *args, contraction=contraction: contraction)
+            monkeypatch.setattr(enclosure, "contraction_over", lambda *args, contraction=contraction: contraction)
             if proven:
                 assert enclose(tiny(COUNTS)).contraction == contraction
             else:
@@ -748,7 +748,7 @@ class TestSoundness:
     def test_every_rounding_is_counted_in_the_radius(self, monkeypatch, spoil_score):
         asked = []
         monkeypatch.setattr(enclosure, "gamma", lambda n: n * 1e-3)
-        monkeypatch.setattr(enclosure, "_contraction", lambda *args: asked.append(args) or 0.125)
+        monkeypatch.setattr(enclosure, "contraction_over", lambda *args: asked.append(args) or 0.125)
         score, radius = np.array([[3e-5], [-2e-5], [1e-5]]), np.array([[1e-6], [2e-6], [4e-6]])
         spoil_score(lambda mid, rad: (score, radius))
         problem = tiny(COUNTS)
@@ -778,7 +778,7 @@ class TestSoundness:
         W, dW = rng.normal(size=(5, 1, 1)), rng.uniform(0.1, 0.2, size=(5, 1, 1))
         bound = np.abs(design) + 0.25
 
-        found = enclosure._contraction(enclosure._Rows([], lambda move: (W, dW)), np.zeros(5), design, bound, whiten)
+        found = enclosure.contraction_over(enclosure.RowBalls([], lambda move: (W, dW)), np.zeros(5), design, bound, whiten)
 
         def gram(X, weights):
             return np.einsum("ni,n,nj->ij", X, weights[:, 0, 0], X)
@@ -790,7 +790,7 @@ class TestSoundness:
         assert found > total.sum(axis=1).max()
 
     def test_a_curvature_that_is_off_after_the_first_look_is_in_the_contraction(self, monkeypatch):
-        original = enclosure._elementwise_rows
+        original = enclosure.elementwise_rows
 
         def rows(problem, eta):
             right = original(problem, eta)
@@ -798,7 +798,7 @@ class TestSoundness:
                 right, weights=lambda move: tuple(part * (1.0 if (move == 0).all() else 1.25) for part in right.weights(move))
             )
 
-        monkeypatch.setattr(enclosure, "_elementwise_rows", rows)
+        monkeypatch.setattr(enclosure, "elementwise_rows", rows)
 
         assert enclose(tiny(COUNTS)).contraction == pytest.approx(0.25, rel=1e-3)
 
@@ -811,7 +811,7 @@ class TestSoundness:
 
     @pytest.mark.parametrize("limit", [2.0**-9, 2.0**-15, 2.0**-25, 2.0**-35])
     def test_the_box_is_the_widest_that_contracts(self, monkeypatch, limit):
-        original = enclosure._elementwise_rows
+        original = enclosure.elementwise_rows
         problem = Problem.of("intercept", COUNTS, np.empty((4, 0)), [[1.0], [2.0], [4.0], [5.0]])
         reach = parts(problem, np.array([[np.log(3)]]))[3].max()
 
@@ -824,7 +824,7 @@ class TestSoundness:
                 ),
             )
 
-        monkeypatch.setattr(enclosure, "_elementwise_rows", rows)
+        monkeypatch.setattr(enclosure, "elementwise_rows", rows)
 
         box = enclose(problem).box
 
@@ -846,7 +846,7 @@ class TestSoundness:
 
         assert optimum.centre.tolist() == [[2]]
         assert (optimum.shift, optimum.radius) == (0, 0)
-        monkeypatch.setattr(enclosure, "_contraction", lambda rows, move, *more: 0.0 if move.max() < 2.0**-50 else 1.0)
+        monkeypatch.setattr(enclosure, "contraction_over", lambda rows, move, *more: 0.0 if move.max() < 2.0**-50 else 1.0)
         assert enclose(problem).box == 2.0**-60
 
 

@@ -74,7 +74,7 @@ def test_what_is_shown_of_engines_is_what_they_say():
     keras, statsmodels = load(measure.SUBJECT), load(measure.REFERENCE)
     fit = keras.fit(problems.get("logistic-4-colours"))
     shown = [SAID["four-colours"]["intercept"], *SAID["four-colours"]["coefficients"]]
-    agreed = [row for pair in PAIRS for row in measure._agreement(problems.get(str(pair)), keras, statsmodels)]
+    agreed = [row for pair in PAIRS for row in measure.agreement(problems.get(str(pair)), keras, statsmodels)]
 
     assert np.array(shown)[:, 0] == pytest.approx(problems.get("logistic-4-colours").free(fit.params)[:, 0], rel=1e-5)
     assert np.array(shown)[:, 1] == pytest.approx(fit.standard_errors[:, 0], rel=1e-5)
@@ -86,7 +86,7 @@ def test_what_is_shown_of_engines_is_what_they_say():
 def test_the_softmax_weights_shown_are_those_of_both():
     """Less class 0 they are MNLogit's."""
     problem = problems.get("softmax-32-to-16")
-    found = measure._softmax(problem, load(measure.SUBJECT).fit(problem).params, load(measure.REFERENCE).fit(problem).params)
+    found = measure.softmax(problem, load(measure.SUBJECT).fit(problem).params, load(measure.REFERENCE).fit(problem).params)
 
     for name, values in found.items():
         assert np.array(SAID["softmax"][name]) == pytest.approx(np.array(values), abs=1e-9)
@@ -94,7 +94,7 @@ def test_the_softmax_weights_shown_are_those_of_both():
 
 def test_the_lengths_of_the_proof_are_those_shown():
     """But for the network's own distance, which hangs on the processor."""
-    found = measure._enclosure(problems.get("logistic-1-column"), load(measure.SUBJECT))
+    found = measure.enclosure(problems.get("logistic-1-column"), load(measure.SUBJECT))
 
     assert np.array(SAID["enclosure"]["lost"]) == pytest.approx(np.array(found["lost"]), rel=1e-3, abs=1e-9)
     assert found["lengths"].pop("answer") < 1e-12
@@ -106,7 +106,7 @@ def test_training_falls_as_it_is_shown(monkeypatch):
     """The first epochs of Adam, and every pass of the fit."""
     monkeypatch.setattr(measure, "EPOCHS", (1, 2, 5))
     monkeypatch.setattr(measure, "ADAM", replace(measure.ADAM, epochs=5))
-    found = measure._training(problems.get("logistic-4-colours"), load(measure.SUBJECT))
+    found = measure.training(problems.get("logistic-4-colours"), load(measure.SUBJECT))
 
     for name in ("Adam, float32", "Adam, float64"):
         assert np.array(SAID["training"]["paths"][name][:3]) == pytest.approx(np.array(found["paths"][name]), rel=0.02)
