@@ -2,9 +2,12 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from spec.report.source import chapters
 
 ROOT = Path(__file__).parents[2]
 # Each room imports itself and the rooms before it
@@ -76,6 +79,34 @@ def test_a_room_imports_only_rooms_before_it(path):
         found = room(module)
         assert not module.startswith("tests"), f"{name(path)} imports {module}"
         assert found is None or ORDER.index(found) <= ORDER.index(own), f"{name(path)} imports {module}"
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """The modules of spec can be put in an order in which each imports only earlier ones, within the rooms too."""
+    modules = {module_of(path): path for path in SOURCES}
+    graph = {}
+    for module, path in modules.items():
+        named = {name for name in imports(path) if name.startswith("spec")}
+        found = {max((m for m in modules if name == m or name.startswith(f"{m}.")), key=len) for name in named}
+        graph[module] = {other for other in found if other != module and not module.startswith(f"{other}.")}
+
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(modules)
+
+
+def docstrings():
+    """(place, first line) of every docstring of the package, the tests and the book's extension."""
+    for path in [*SOURCES, *sorted(ROOT.glob("tests/**/*.py")), *sorted(ROOT.glob("docs/_ext/*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
+                yield f"{name(path)}:{getattr(node, 'lineno', 1)}", text.partition("\n")[0]
+
+
+def test_a_docstring_says_what_it_is_about_first():
+    """No docstring begins with "Of ..." or "That of ...": the reader would wait for the noun."""
+    claimed = {claim.sentence for chapter in chapters() for claim in chapter.claims}
+    found = [f"{place}: {text}" for place, text in docstrings() if re.match(r"(Of|That of|In which)\b", text)]
+
+    assert not [line for line in found if line.partition(": ")[2] not in claimed]
 
 
 @pytest.mark.parametrize("path", CLAIMS, ids=name)
