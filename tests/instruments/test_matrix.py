@@ -211,6 +211,16 @@ def test_the_page_of_the_claims_is_that_of_the_evidence(committed):
     assert up_to_date, f"{page.PAGE} is not what the claims and evidence/ say: python -m spec.report write"
 
 
+def test_the_readme_says_which_versions_the_evidence_spans(committed):
+    """From the oldest to the newest of each library."""
+    keras, statsmodels, numpy, python = (
+        matrix.span(committed.environments, library) for library in ("keras", "statsmodels", "numpy", "Python")
+    )
+    on = ", ".join(f"{name} {matrix.span(committed.environments, name)}" for name in ("tensorflow", "jax", "torch"))
+
+    assert f"| {keras} | {on} | {statsmodels} | {numpy} | {python} |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_no_claim_fails_in_the_committed_evidence(committed):
     """What departs is a known gap, and stands in the list."""
     found = {(e.name, claim, e.verdict(claim)) for e in committed.environments for claim in e.cases}
