@@ -1,7 +1,7 @@
 """
 Claims, their evidence and the matrix as pages, out of tests/claims and evidence/.
 
-``.. chapter:: test_03_....py``   every claim of a file: sentence, mathematics, code, controls, evidence
+``.. chapter:: test_03_...``      every claim of a chapter: sentence, mathematics, code, controls, evidence
 ``.. cited:: S3``                 the claims that make a sentence of the source executable
 ``.. symptoms::``                 what puzzles people, and the claims that say why
 ``.. environments::``             where the claims were verified
@@ -40,12 +40,12 @@ class Book:
         self.root = root
         try:
             self.matrix: Matrix = matrix.load(page.evidence(root))
-            self.chapters = {chapter.path.name: chapter for chapter in source.chapters(root / "tests" / "claims")}
+            self.chapters = {chapter.name: chapter for chapter in source.chapters(root / "tests" / "claims")}
             self.claims: dict[str, Claim] = {}
             for chapter in self.chapters.values():
                 for claim in chapter.claims:
                     if claim.slug in self.claims:
-                        raise ValueError(f"{chapter.path.name}: the claim {claim.slug} is there twice.")
+                        raise ValueError(f"{chapter.name}: the claim {claim.slug} is there twice.")
                     self.claims[claim.slug] = claim
         except (OSError, ValueError) as error:
             raise ExtensionError(f"the book: {error}") from error
@@ -133,7 +133,7 @@ class ChapterDirective(BookDirective):
         return self.rst([*lines, *self._try_it(chapter)])
 
     def _try_it(self, chapter: Chapter) -> Iterator[str]:
-        name = f"{chapter.path.stem.removeprefix('test_')}.py"
+        name = f"{chapter.name.removeprefix('test_')}.py"
         if not (Path(self.env.srcdir) / "try_it" / name).exists():
             raise ExtensionError(f"{self.env.docname}: the chapter has no example: docs/try_it/{name}.")
         yield from ("Try it", "=" * 130, "")
@@ -150,14 +150,13 @@ class ChapterDirective(BookDirective):
         )
 
     def _claim(self, chapter: Chapter, claim: Claim) -> Iterator[str]:
-        path = f"/../tests/claims/{chapter.path.name}"
         yield from (f".. _{claim.slug}:", "", claim.sentence, "=" * 130, "")
         cited = ", ".join(ref(s.lower(), s) for s in claim.source)
         yield from (".. rst-class:: claim", "", f"``{claim.slug}`` · makes {cited} executable", "")
         if claim.symptom:
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")
-        yield from _code(path, claim.test)
+        yield from _code(self.book.root, claim.test)
         yield from (
             ".. raw:: html",
             "",
@@ -171,7 +170,7 @@ class ChapterDirective(BookDirective):
                 "controls", f"What is wrong is refused: {len(claim.controls)} control{'s' * (len(claim.controls) != 1)}"
             )
             for control in claim.controls:
-                yield from (control.sentence, "", *_code(path, control))
+                yield from (control.sentence, "", *_code(self.book.root, control))
             yield from (".. raw:: html", "", "   </details>", "")
         yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
 
@@ -180,8 +179,13 @@ def _folded(kind: str, summary: str) -> Iterator[str]:
     yield from (".. raw:: html", "", f"   <details class='{kind}'><summary>{escape(summary)}</summary>", "")
 
 
-def _code(path: str, test: Test) -> Iterator[str]:
-    yield from (f".. literalinclude:: {path}", f"   :lines: {test.lines}", "   :language: python", "")
+def _code(root: Path, test: Test) -> Iterator[str]:
+    yield from (
+        f".. literalinclude:: /../{test.path.relative_to(root).as_posix()}",
+        f"   :lines: {test.lines}",
+        "   :language: python",
+        "",
+    )
 
 
 def _evidence(cells: list[dict[str, Any]]) -> str:

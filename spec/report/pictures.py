@@ -240,7 +240,7 @@ def _pairs(cells: list[dict[str, Any]]) -> tuple[list[str], np.ndarray]:
 
 def _versions() -> tuple[list[str], list[str], np.ndarray]:
     merged = _evidence()
-    files = [chapter.path.name for chapter in chapters()]
+    files = [chapter.name for chapter in chapters()]
     where = {claim["claim"]: claim["chapter"] for claim in merged.claims}
     worst = np.full((len(files), len(merged.environments)), np.nan)
     for column, environment in enumerate(merged.environments):
@@ -249,7 +249,7 @@ def _versions() -> tuple[list[str], list[str], np.ndarray]:
                 row = files.index(where[cell["claim"]])
                 worst[row, column] = np.nanmin([worst[row, column], cell["digits"]])
     return (
-        [f"{c.number} {c.path.stem[8:].replace('_', ' ')}"[:42] for c in chapters()],
+        [f"{c.number} {c.name[8:].replace('_', ' ')}"[:42] for c in chapters()],
         [e.name for e in merged.environments],
         worst,
     )

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,21 @@ CLAIMS = ROOT / "tests" / "claims"
 
 @dataclass(frozen=True)
 class Test:
-    """A test function: its docstring's first line and the rest; its lines in the file, decorators included, docstring not."""
+    """A test function: its docstring's first line and the rest; its lines in its file, decorators included, docstring not."""
 
+    path: Path
     name: str
     sentence: str
     body: str
     lines: str
 
     @classmethod
-    def of(cls, function: ast.FunctionDef) -> Test:
+    def of(cls, function: ast.FunctionDef, path: Path) -> Test:
         sentence, _, body = (ast.get_docstring(function) or "").partition("\n")
         first, last = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)]), function.end_lineno
         prose = function.body[0]
         lines = f"{first}-{prose.lineno - 1},{(prose.end_lineno or 0) + 1}-{last}" if sentence else f"{first}-{last}"
-        return cls(function.name, sentence.strip(), body.strip(), lines)
+        return cls(path, function.name, sentence.strip(), body.strip(), lines)
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,29 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A file of claims: its title and introduction, which are empty where the file is the whole chapter."""
+
+    title: str
+    text: str
+    path: Path
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
 class Chapter:
-    """A file of claims."""
+    """A chapter of claims: one file, or a folder whose files ``test_*.py`` are its sections and whose other modules help them."""
 
     path: Path
 
-    @cached_property
-    def _tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text(encoding="utf-8"), str(self.path))
+    @property
+    def name(self) -> str:
+        """The name of its file or folder, without a suffix: the evidence calls it so."""
+        return self.path.stem
 
     @property
     def number(self) -> int:
-        return int(self.path.name[5:7])
+        return int(self.name[5:7])
 
     @property
     def title(self) -> str:
@@ -71,32 +83,75 @@ class Chapter:
         """The rest of its docstring."""
         return self._docstring[1]
 
-    @property
+    @cached_property
     def _docstring(self) -> tuple[str, str]:
-        first, _, rest = (ast.get_docstring(self._tree) or "").partition("\n")
-        if not first:
-            raise ValueError(f"{self.path.name} has no docstring: its first line is the title of the chapter.")
-        return first.strip(), rest.strip()
+        return _docstring(self.path / "__init__.py" if self.path.is_dir() else self.path)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """In the order of the file. Raises ValueError for a docstring whose first line is no sentence."""
-        functions = [node for node in self._tree.body if isinstance(node, ast.FunctionDef)]
-        controls = [(slug, Test.of(function)) for function in functions for slug in _controls(function)]
+        """All claims in reading order."""
+        return tuple(claim for section in self.sections for claim in section.claims)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Its files of claims, in reading order. Raises ValueError for a docstring whose first line is no sentence."""
+        files = sorted(self.path.glob("test_*.py"), key=_order) if self.path.is_dir() else [self.path]
+        controls = {path: tuple(_file_controls(path)) for path in files}
         found = []
-        for function in functions:
-            for marks in _marks(function, "pytest.mark.claim"):
-                slug, test = marks["slug"], Test.of(function)
-                if not re.fullmatch(r"[A-Z].{20,125}\.", test.sentence):
-                    raise ValueError(f"{self.path.name}: the docstring of {function.name} does not begin with a sentence.")
-                beside = tuple(dict.fromkeys(control for about, control in controls if _about(about, slug)))
-                found.append(Claim(slug, tuple(marks["source"].split()), marks.get("symptom", ""), test, beside))
+        for path in files:
+            nearest_first = [*controls[path], *(c for other in files if other != path for c in controls[other])]
+            title, text = _docstring(path) if self.path.is_dir() else ("", "")
+            found.append(Section(title.removesuffix("."), text, path, tuple(_file_claims(path, nearest_first))))
         return tuple(found)
 
 
 def chapters(folder: Path = CLAIMS) -> list[Chapter]:
-    """In reading order."""
-    return [Chapter(path) for path in sorted(folder.glob("test_*.py"))]
+    """All chapters in reading order."""
+    files, folders = folder.glob("test_*.py"), (path.parent for path in folder.glob("test_*/__init__.py"))
+    return [Chapter(path) for path in sorted([*files, *folders], key=_order)]
+
+
+def _order(path: Path) -> tuple[int, str]:
+    """The number that follows ``test_`` in a name, then the name: section 10 comes after section 9."""
+    number = re.match(r"test_(\d+)", path.name)
+    return (int(number[1]) if number else 0), path.name
+
+
+@cache
+def _parsed(text: str, path: Path) -> ast.Module:
+    return ast.parse(text, str(path))
+
+
+def tree(path: Path) -> ast.Module:
+    """The syntax tree of a file, parsed once for each content of the file."""
+    return _parsed(path.read_text(encoding="utf-8"), path)
+
+
+def _docstring(path: Path) -> tuple[str, str]:
+    first, _, rest = (ast.get_docstring(tree(path)) or "").partition("\n")
+    if not first:
+        raise ValueError(f"{path.parent.name}/{path.name} has no docstring: its first line is a title.")
+    return first.strip(), rest.strip()
+
+
+def _functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in tree(path).body if isinstance(node, ast.FunctionDef)]
+
+
+def _file_controls(path: Path) -> Iterator[tuple[str, Test]]:
+    """(slug, control) for each mark of a control in a file."""
+    for function in _functions(path):
+        yield from ((slug, Test.of(function, path)) for slug in _controls(function))
+
+
+def _file_claims(path: Path, controls: list[tuple[str, Test]]) -> Iterator[Claim]:
+    for function in _functions(path):
+        for marks in _marks(function, "pytest.mark.claim"):
+            slug, test = marks["slug"], Test.of(function, path)
+            if not re.fullmatch(r"[A-Z].{20,125}\.", test.sentence):
+                raise ValueError(f"{path.name}: the docstring of {function.name} does not begin with a sentence.")
+            beside = tuple(dict.fromkeys(control for about, control in controls if _about(about, slug)))
+            yield Claim(slug, tuple(marks["source"].split()), marks.get("symptom", ""), test, beside)
 
 
 def _marks(function: ast.FunctionDef, name: str) -> Iterator[dict[str, Any]]:
