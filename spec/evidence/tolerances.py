@@ -156,3 +156,13 @@ def unchanged() -> Tolerance:
 def within_a_factor_of_two() -> Tolerance:
     """Bound on the logarithm to base 2 of a mean of 100 squares of standard normal variables."""
     return Tolerance(0.99, "a chi-squared of 100 degrees is off its mean by a factor of two once in 1e5 times")
+
+
+def mean_of_zero(outputs: int) -> Tolerance:
+    """Bound on a mean where eta is zero, relative to itself: `mean_ulps`, and nothing for an eta that has no rounding."""
+    return Tolerance(mean_ulps(outputs) * 2 * UNIT, "units in the last place of the mean")
+
+
+def rounded_step() -> Tolerance:
+    """Bound on what rounding adds to a sum of weights in a step of training, relative to the sum of their sizes."""
+    return Tolerance(2 * UNIT, "2 u: the step rounds each weight by u of itself, and the sum adds them with u of itself")

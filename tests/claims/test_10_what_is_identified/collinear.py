@@ -1,0 +1,43 @@
+"""Problems whose columns depend on each other: one column more, which is a combination of those that are there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from spec import problems
+from spec.problems import Problem
+from spec.problems.by_construction import elementwise
+from tests.claims.test_10_what_is_identified.factors import factor
+
+
+def with_a_column_more(problem: Problem, what: str, combination: np.ndarray) -> Problem:
+    """The problem with one more column, a combination of those of [1 X]; ``what`` names the problem and the column."""
+    return problem.with_data(
+        what,
+        X=lambda data: np.hstack([data.X, problem.design @ combination[:, None]]),
+        columns=lambda data: (*data.columns, what),
+    )
+
+
+def of_128_rows(name: str) -> Problem:
+    """The planted problem of that name made of 128 rows: three columns of like size, orthogonal to each other."""
+    pair = problems.get(name)
+    load = partial(elementwise, f"10 {name}", pair.model, 128, 3, 1.0)
+    return replace(pair, name=f"{name}, 128 rows", kind="given", load=load)
+
+
+LOGISTIC, LINEAR = of_128_rows("binomial-logit"), of_128_rows("gaussian-identity")
+ONE_WAY = factor("gaussian-identity", 0.25, covariate=False)
+COLLINEAR = [  # a problem, its extra column in words, and of what columns of [1 X] it is made
+    pytest.param(problem, what, np.array(combination, dtype=float), id=f"{problem}, {what}")
+    for problem, what, combination in (
+        (LINEAR, "a column twice", (0, 1, 0, 0)),
+        (LOGISTIC, "a sum of two columns", (0, 1, 1, 0)),
+        (LINEAR, "ones beside the bias", (1, 0, 0, 0)),
+        (ONE_WAY, "a column for every level", (1, -1, -1, -1)),
+    )
+]
