@@ -14,7 +14,7 @@ Claims, their evidence and the matrix as pages, out of tests/claims and evidence
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -27,7 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 from spec.report import matrix, page, pictures, source
 from spec.report.matrix import MARKS, Environment, Matrix
 from spec.report.record import COLUMNS
-from spec.report.source import Chapter, Claim, Test
+from spec.report.source import Chapter, Claim, Helper, Test
 
 NEWEST = "newest"
 SIGNS = {"holds": "✓", "known gap": "g", "declined": "–", "precondition failed": "P", "error": "E", "fails": "✗"}
@@ -96,7 +96,7 @@ class BookDirective(SphinxDirective):
     @property
     def book(self) -> Book:
         made = self.env.app.config.book_root
-        for path in [*Path(made, "evidence").glob("*.json"), *Path(made, "tests", "claims").glob("*.py")]:
+        for path in [*Path(made, "evidence").glob("*.json"), *Path(made, "tests", "claims").rglob("*.py")]:
             self.env.note_dependency(str(path))
         return book(str(made))
 
@@ -128,8 +128,11 @@ class ChapterDirective(BookDirective):
             told = self.env.book_chapters = {}
         told.setdefault(name, set()).add(self.env.docname)
         lines = [chapter.text, ""]
-        for claim in chapter.claims:
-            lines += self._claim(chapter, claim)
+        for section in chapter.sections:
+            if section.title:
+                lines += [section.title, "=" * 130, "", section.text, ""]
+            for claim in section.claims:
+                lines += self._claim(claim, "-" if section.title else "=")
         return self.rst([*lines, *self._try_it(chapter)])
 
     def _try_it(self, chapter: Chapter) -> Iterator[str]:
@@ -149,14 +152,16 @@ class ChapterDirective(BookDirective):
             "",
         )
 
-    def _claim(self, chapter: Chapter, claim: Claim) -> Iterator[str]:
-        yield from (f".. _{claim.slug}:", "", claim.sentence, "=" * 130, "")
+    def _claim(self, claim: Claim, underline: str) -> Iterator[str]:
+        yield from (f".. _{claim.slug}:", "", claim.sentence, underline * 130, "")
         cited = ", ".join(ref(s.lower(), s) for s in claim.source)
         yield from (".. rst-class:: claim", "", f"``{claim.slug}`` · makes {cited} executable", "")
         if claim.symptom:
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")
         yield from _code(self.book.root, claim.test)
+        used = source.helpers(claim.test, self.book.root)
+        yield from self._helpers(claim.test, used)
         yield from (
             ".. raw:: html",
             "",
@@ -171,8 +176,39 @@ class ChapterDirective(BookDirective):
             )
             for control in claim.controls:
                 yield from (control.sentence, "", *_code(self.book.root, control))
+                more = [helper for helper in source.helpers(control, self.book.root) if helper not in used]
+                yield from self._helpers(control, more)
             yield from (".. raw:: html", "", "   </details>", "")
         yield from (f"Elsewhere: :ref:`{self.book.everywhere(claim.slug)} <matrix>`.", "")
+
+    def _helpers(self, test: Test, helpers: Sequence[Helper]) -> Iterator[str]:
+        """The definitions that a test uses, folded; a caption names the file of those that stand in another file."""
+        if not helpers:
+            return
+        for helper in helpers:
+            self.env.note_dependency(str(helper.path))
+        calls, data = (", ".join(h.name for h in helpers if h.is_data is kind) for kind in (False, True))
+        says = "; ".join([f"what it calls: {calls}"] * bool(calls) + [f"its data: {data}"] * bool(data))
+        yield from _folded("helpers", says[0].upper() + says[1:])
+        for path in dict.fromkeys(helper.path for helper in helpers):
+            yield ".. code-block:: python"
+            if path != test.path:
+                yield f"   :caption: {path.relative_to(self.book.root).as_posix()}"
+            here = [helper for helper in helpers if helper.path == path]
+            yield from ("", *indented("\n".join(_definitions(path, here))), "")
+        yield from (".. raw:: html", "", "   </details>", "")
+
+
+def _definitions(path: Path, helpers: Iterable[Helper]) -> Iterator[str]:
+    """The lines of helpers from one file: functions first, then data, with an empty line around each that has several lines."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    long_before = None
+    in_order = sorted(helpers, key=lambda helper: (helper.is_data, helper.lines if helper.is_data else ()))
+    for first, last in dict.fromkeys(helper.lines for helper in in_order):
+        if long_before is not None and (long_before or first != last):
+            yield ""
+        yield from lines[first - 1 : last]
+        long_before = first != last
 
 
 def _folded(kind: str, summary: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Test:
     @classmethod
     def of(cls, function: ast.FunctionDef, path: Path) -> Test:
         sentence, _, body = (ast.get_docstring(function) or "").partition("\n")
-        first, last = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)]), function.end_lineno
+        first, last = _lines(function)
         prose = function.body[0]
         lines = f"{first}-{prose.lineno - 1},{(prose.end_lineno or 0) + 1}-{last}" if sentence else f"{first}-{last}"
         return cls(path, function.name, sentence.strip(), body.strip(), lines)
@@ -125,6 +125,108 @@ def _parsed(text: str, path: Path) -> ast.Module:
 def tree(path: Path) -> ast.Module:
     """The syntax tree of a file, parsed once for each content of the file."""
     return _parsed(path.read_text(encoding="utf-8"), path)
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A function, class or constant that tests use: the file that defines it, its name, its first and last line there."""
+
+    path: Path
+    name: str
+    lines: tuple[int, int]
+    is_data: bool
+
+
+def helpers(test: Test, root: Path = ROOT) -> tuple[Helper, ...]:
+    """
+    What a test uses, each helper once: what it names itself first, then what those helpers name.
+
+    Looked for are the module-level definitions of the test's own file and, through imports, of all modules in tests/claims
+    and of those in `JUDGES`; what the latter use in turn is left out.
+    """
+    found: dict[tuple[Path, str], ast.stmt] = {}
+    reached: list[tuple[Path, ast.stmt]] = [(test.path, _definitions(test.path)[test.name])]
+    for _ in range(2):
+        places = [place for path, node in reached for name in _names(node) if (place := _place(path, name, root))]
+        new = {place: _definitions(place[0])[place[1]] for place in places if place not in found and place[1] != test.name}
+        found |= new
+        reached = [(path, node) for (path, _), node in new.items() if (root / "tests" / "claims") in path.parents]
+    return tuple(Helper(path, name, _lines(node), isinstance(node, _DATA)) for (path, name), node in found.items())
+
+
+JUDGES = ("spec.evidence.rungs", "spec.evidence.judge", "spec.evidence.published")
+_DATA = (ast.Assign, ast.AnnAssign)
+_FUNCTIONS = (ast.FunctionDef, ast.ClassDef)
+
+
+def _lines(node: ast.stmt) -> tuple[int, int]:
+    """The first and the last line of a definition, decorators included."""
+    decorators = node.decorator_list if isinstance(node, _FUNCTIONS) else []
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)]), node.end_lineno or node.lineno
+
+
+def _names(node: ast.stmt) -> list[str]:
+    """The names, dotted ones too, that a definition takes from around it, in the order of the text."""
+    own: set[str] = set()
+    if isinstance(node, _FUNCTIONS):
+        inside = [part for statement in node.body for part in ast.walk(statement)]
+        own = {part.id for part in inside if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)}
+        own |= {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+        around = [part for decorator in node.decorator_list for part in ast.walk(decorator)]
+        parts = [(part, own) for part in inside] + [(part, set()) for part in around]
+    else:
+        parts = [(part, own) for part in ast.walk(node)]
+    parts.sort(key=lambda part: (getattr(part[0], "lineno", 0), getattr(part[0], "col_offset", 0)))
+    found = []
+    for part, bound in parts:
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id not in bound:
+            found.append(part.id)
+        elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id not in bound:
+            found.append(f"{part.value.id}.{part.attr}")
+    return list(dict.fromkeys(found))
+
+
+def _place(path: Path, name: str, root: Path) -> tuple[Path, str] | None:
+    """(file, name) of a helper's definition, followed through imports from a file that uses the name; None for other names."""
+    imported, _, attribute = name.partition(".")
+    if not attribute and name in _definitions(path):
+        return path, name
+    if imported not in _imported(tree(path)):
+        return None
+    level, module, original = _imported(tree(path))[imported]
+    if level:
+        module = ".".join([*path.relative_to(root).parts[:-level], *filter(None, [module])])
+    if attribute:
+        module, original = f"{module}.{original}", attribute
+    if not module.startswith("tests.claims") and module not in JUDGES:
+        return None
+    file = root.joinpath(*module.split("."))
+    file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    return _place(file, original, root) if file.exists() and file != path else None
+
+
+def _definitions(path: Path) -> dict[str, ast.stmt]:
+    return _defined(tree(path))
+
+
+@cache
+def _defined(module: ast.Module) -> dict[str, ast.stmt]:
+    """The functions, classes and constants of a module, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in module.body:
+        if isinstance(node, _FUNCTIONS):
+            found[node.name] = node
+        elif isinstance(node, _DATA):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id: node for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
+
+
+@cache
+def _imported(module: ast.Module) -> dict[str, tuple[int, str, str]]:
+    """(dots in front, module, name there) of each name that a module imports from another."""
+    nodes = [node for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
+    return {name.asname or name.name: (node.level, node.module or "", name.name) for node in nodes for name in node.names}
 
 
 def _docstring(path: Path) -> tuple[str, str]:

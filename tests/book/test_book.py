@@ -1,6 +1,7 @@
 """The book says what the claims and the evidence say, leads nowhere that is not there, and is not built of what is malformed."""
 
 import json
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -73,6 +74,22 @@ def test_every_claim_is_in_the_book_once_with_its_mathematics_and_its_evidence(b
             cells = [cell for cell in EVIDENCE["cells"] if cell["claim"] == claim.slug]
             assert section.count("<tr>") == len(cells) + 1, claim.slug
             assert section.count("<math ") >= claim.test.body.count(".. math::"), claim.slug
+
+
+def test_what_a_claim_calls_is_beside_it(book):
+    """The definition of each helper of a claim stands, folded, in the claim's own part of the page."""
+    for chapter in source.chapters():
+        text = (book / "chapters" / f"{chapter.number:02d}.html").read_text(encoding="utf-8")
+        for claim in chapter.claims:
+            helpers = source.helpers(claim.test)
+            part = text.partition(f'id="{claim.slug}"')[2].partition("<details class='evidence'>")[0]
+            says = part.partition("<details class='helpers'><summary>")[2].partition("</summary>")[0]
+            assert {helper.name for helper in helpers} == set(re.findall(r"\w+", says)) - WORDS, claim.slug
+            for helper in helpers:
+                assert re.search(rf'<span class="n[a-z]?">{helper.name}</span>', part), f"{claim.slug}: {helper.name}"
+
+
+WORDS = {"What", "Its", "its", "it", "calls", "data"}
 
 
 def test_a_changed_evidence_file_changes_the_page(book, copy, tmp_path):

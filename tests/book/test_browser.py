@@ -87,6 +87,25 @@ def test_every_page_is_whole(opened, book, screen, scheme):
         page.context.close()
 
 
+@pytest.mark.parametrize("width", [1400, 1280])
+def test_code_and_tables_fit_into_their_boxes(opened, book, width):
+    """No line of code is cut or scrolled, opened details included, and no column of the fit page's table; formulas neither."""
+    for name in pages(book):
+        page, _ = opened(name, viewport={"width": width, "height": 900})
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        boxes = "pre, div.math, .table-wrapper" if name == "fit.html" else "pre, div.math"
+
+        wider = page.evaluate(
+            "boxes => [...document.querySelectorAll(boxes)]"
+            ".filter(box => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)"
+            ".map(box => box.textContent.trim().slice(0, 80))",
+            boxes,
+        )
+
+        assert not wider, name
+        page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "name",

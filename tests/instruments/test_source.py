@@ -124,3 +124,89 @@ def test_a_changed_file_is_read_again(folder):
     write(folder / "test_12_last.py", "The last.", CLAIM.format(slug="newer", name="newer"))
 
     assert [claim.slug for claim in before + source.chapters(folder)[2].claims] == ["last", "newer"]
+
+
+USER = '''
+    import numpy as np
+    import pytest
+    from spec.evidence.rungs import assert_same
+    from tests.claims import points as places
+    from tests.claims.test_11_middle.data import CASES, unused
+    from .data import compare
+
+    LEFT, RIGHT = (name for name in ("left", "right"))
+    FURTHEST = 3
+
+
+    @pytest.mark.claim("used", source="S1")
+    @pytest.mark.parametrize("case", CASES)
+    def test_used(case, unused):
+        """The sentence of the claim that uses others."""
+        LATER = places.anywhere(case)
+        assert_far(LATER, LEFT, RIGHT, np.array)
+        assert_same(case)
+
+
+    @wraps(None)
+    def assert_far(compared, *names):
+        return compare(compared) and assert_far
+
+
+    def compared():
+        return None
+
+
+    def test_another():
+        return FURTHEST
+'''
+
+
+POINTS = """
+    FURTHEST = 8
+
+
+    def anywhere(case):
+        return within(FURTHEST)
+
+
+    def within(far):
+        return further(far)
+
+
+    def further(far):
+        return far
+"""
+
+
+def test_what_a_claim_uses_is_found_where_it_is_defined(folder):
+    """In its file, its folder, the modules of all chapters and the judges; two steps far, but one step into a judge."""
+    root = folder / "root"
+    claims = root / "tests" / "claims"
+    claims.mkdir(parents=True)
+    write(claims / "points.py", "Points.", POINTS)
+    write(claims / "test_11_middle" / "__init__.py", "The middle.")
+    write(claims / "test_11_middle" / "data.py", "Data.", "SIZE = 3", "CASES = [SIZE, *range(SIZE)]", "def compare(x): return x")
+    write(claims / "test_11_middle" / "test_1_part.py", "Section 1.", USER)
+    (root / "spec" / "evidence").mkdir(parents=True)
+    write(root / "spec" / "evidence" / "rungs.py", "Rungs.", "def assert_same(case): return judge(case)", "def judge(case): ...")
+    (claim,) = source.chapters(claims)[0].claims
+
+    found = source.helpers(claim.test, root)
+
+    assert [(helper.path.name, helper.name) for helper in found] == [
+        ("data.py", "CASES"),
+        ("points.py", "anywhere"),
+        ("test_1_part.py", "assert_far"),
+        ("test_1_part.py", "LEFT"),
+        ("test_1_part.py", "RIGHT"),
+        ("rungs.py", "assert_same"),
+        ("data.py", "SIZE"),
+        ("points.py", "within"),
+        ("points.py", "FURTHEST"),
+        ("data.py", "compare"),
+    ]
+    assert [helper.name for helper in found if helper.is_data] == ["CASES", "LEFT", "RIGHT", "SIZE", "FURTHEST"]
+    lines = (claims / "test_11_middle" / "test_1_part.py").read_text().splitlines()
+    first, last = next(helper.lines for helper in found if helper.name == "assert_far")
+    assert lines[first - 1] == "@wraps(None)"
+    assert lines[last - 1] == "    return compare(compared) and assert_far"
