@@ -166,3 +166,18 @@ def mean_of_zero(outputs: int) -> Tolerance:
 def rounded_step() -> Tolerance:
     """Bound on what rounding adds to a sum of weights in a step of training, relative to the sum of their sizes."""
     return Tolerance(2 * UNIT, "2 u: the step rounds each weight by u of itself, and the sum adds them with u of itself")
+
+
+def vanishing_residual(a: float) -> Tolerance:
+    """Bound on numbers made of the residual 1 - sigma(a), relative to themselves: float64 knows it to u of 1, not of itself."""
+    return Tolerance(64 * (1 + math.exp(a)) * UNIT, "64 u over the residual e^-a that is left")
+
+
+def balanced_slope() -> Tolerance:
+    """Bound on the slope of a loss where a penalty balances the residuals, relative to the input that multiplies them."""
+    return Tolerance(64 * UNIT, "64 u of the input: sigma - y is good to 64 roundings of 1, and the penalty's pull is no larger")
+
+
+def step_length() -> Tolerance:
+    """Bound on what rounding takes from the length of a step between two weights, relative to 1, which neither exceeds."""
+    return Tolerance(8 * UNIT, "8 u of 1: the two weights, the slope and the step are each rounded by u at most")
