@@ -1,4 +1,4 @@
-"""What the standard library lacks: `zip` with strict lengths on Python 3.9, and a dictionary that stays small."""
+"""What some Python lacks: `zip` with strict lengths, `tomllib`, and a dictionary that stays small."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import zip_longest
 from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Recent", "strict_zip", "tomllib"]
 
 
 def zip_or_raise(*columns: Any) -> Iterator[tuple[Any, ...]]:

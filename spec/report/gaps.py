@@ -6,7 +6,6 @@ A gap is a strict expectation: a case that departs as listed is "known gap", and
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,12 +14,8 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from spec.compat import tomllib
 from spec.engines.contract import Description
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FILE = Path(__file__).parents[1] / "known_gaps.toml"
 SEED = 0  # of the data on which cases are listed: another seed's may escape a gap

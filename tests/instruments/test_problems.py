@@ -24,7 +24,10 @@ from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import PAIRS, Model, Params
 from spec.problems import Data, Problem, ProblemError, Published, by_construction
 from spec.problems.by_construction import DISPERSION, ETA_RANGE, GRID, PARAMETER_GRID
-from spec.problems.published import DELTA, answer
+from spec.problems.published import FOLDER
+from spec.problems.published.data import DELTA
+from spec.problems.published.loader import answer
+from spec.problems.published.loader import read as read_published
 
 EPS = np.finfo(float).eps
 BY_HAND = problems.where(kind="by-hand")
@@ -647,7 +650,22 @@ class TestPublished:
         }
 
     def test_an_answer_is_read_row_by_row(self):
-        read = answer({"const": "1.0 2.0 .5 .25", "x": "-3 4 6e-1 7 | -3.1 = = 7.2"}, "somewhere", "a reason")
+        read = answer(
+            {
+                "source": "somewhere",
+                "cause": "a reason",
+                "parameter": [
+                    {"name": "const", "coefficient": ["1.0", "2.0"], "standard_error": [".5", ".25"]},
+                    {
+                        "name": "x",
+                        "coefficient": ["-3", "4"],
+                        "standard_error": ["6e-1", "7"],
+                        "optimum_coefficient": ["-3.1", "="],
+                        "optimum_standard_error": ["=", "7.2"],
+                    },
+                ],
+            }
+        )
 
         assert read == Published(
             coefficients=(("1.0", "2.0"), ("-3", "4")),
@@ -660,14 +678,37 @@ class TestPublished:
             true_coefficients=(("1.0", "2.0"), ("-3.1", "4")),
             true_standard_errors=((".5", ".25"), ("6e-1", "7.2")),
         )
-        assert answer({"x": "1.5 2.5 | 1.4 2.6"}, "", "why").departures == (
+        single = {"name": "x", "coefficient": "1.5", "standard_error": "2.5"}
+        both = {**single, "optimum_coefficient": "1.4", "optimum_standard_error": "2.6"}
+        assert answer({"source": "", "cause": "why", "parameter": [both]}).departures == (
             "coefficient of x: printed 1.5, the optimum has 1.4; why",
             "standard error of x: printed 2.5, the optimum has 2.6; why",
         )
-        more = answer({"x": "1.5 2.5"}, "", "why", deviance="3.5", aic="7.2 | 7.25")
+        statistics = {"deviance": "3.5", "aic": {"printed": "7.2", "optimum": "7.25"}}
+        more = answer({"source": "", "cause": "why", "parameter": [single], "statistics": statistics})
         assert more.true_statistics == {"deviance": "3.5", "aic": "7.25"}
         assert more.departures == ("aic: printed 7.2, the optimum has 7.25; why",)
         assert (more.true_coefficients, more.true_standard_errors) == ((("1.5",),), (("2.5",),))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("source =", "sauce =", "scotland.toml: source: missing."),
+            ('name = "scotland"', 'name = "scotland"\nyear = 1997', "scotland.toml: year: unknown; there are about,"),
+            ('model = "gamma-inverse"', 'model = "gamma"', "scotland.toml: model: 'gamma' is none of gaussian-identity,"),
+            ('data = "plain"', 'data = "votes"', "spec.problems.published.data has no function 'votes'."),
+            ('coefficient = "-1.776527e-02", ', "", "scotland.toml: parameter const: coefficient missing."),
+            ('"-1.776527e-02"', '["1", "2"]', "scotland.toml: parameter const: its lists have different lengths."),
+            ('data = "plain"', "data = plain", "scotland.toml is not TOML: "),
+        ],
+    )
+    def test_a_file_that_is_wrong_is_named_with_its_fault(self, tmp_path, old, new, message):
+        right = (FOLDER / "scotland.toml").read_text()
+        assert old in right
+        (tmp_path / "scotland.toml").write_text(right.replace(old, new, 1))
+
+        with pytest.raises(ValueError, match=re.escape(message)):
+            read_published(tmp_path / "scotland.toml")
 
     def test_wampler_s_disturbance_is_orthogonal_to_the_columns(self):
         assert len(DELTA) == 21
