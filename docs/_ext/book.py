@@ -24,13 +24,11 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from spec.report import matrix, page, pictures, source
-from spec.report.matrix import MARKS, Environment, Matrix
-from spec.report.record import COLUMNS
+from spec import __version__
+from spec.report import matrix, page, pictures, source, terminal
+from spec.report.matrix import MARKS, NOT_RUN, Environment, Matrix
+from spec.report.record import COLUMNS, PERFECT, fits_perfectly, shown
 from spec.report.source import Chapter, Claim, Helper, Test
-
-NEWEST = "newest"
-SIGNS = {"holds": "✓", "known gap": "g", "declined": "–", "precondition failed": "P", "error": "E", "fails": "✗"}
 
 
 class Book:
@@ -49,12 +47,9 @@ class Book:
                     self.claims[claim.slug] = claim
         except (OSError, ValueError) as error:
             raise ExtensionError(f"the book: {error}") from error
-        self.newest = next((e for e in self.matrix.environments if e.name == NEWEST), self.matrix.environments[-1])
-        known = {claim["claim"] for claim in self.matrix.claims}
-        if lacking := sorted(set(self.claims) ^ known):
-            raise ExtensionError(
-                f"the book: claims and evidence differ in {', '.join(lacking)}. Run tox -m matrix, or at least tox -e newest."
-            )
+        if said := self.matrix.outdated(__version__, self.claims):
+            raise ExtensionError(f"the book: {said}.")
+        self.newest = self.matrix.newest
 
     def chapter_of(self, slug: str) -> Chapter:
         return next(chapter for chapter in self.chapters.values() if any(claim.slug == slug for claim in chapter.claims))
@@ -79,7 +74,7 @@ class Book:
         return f"{text}; {self.newest.controls[slug]['refused']} of {refused} wrong answers refused"
 
     def everywhere(self, slug: str) -> str:
-        """In how many environments."""
+        """The number of environments with each verdict on a claim, "not run yet" among them."""
         verdicts = [e.verdict(slug) for e in self.matrix.environments]
         said = [f"{verdicts.count(v)} {v}" for v in MARKS if verdicts.count(v)]
         return f"{len(verdicts)} environments: {', '.join(said)}"
@@ -227,7 +222,7 @@ def _code(root: Path, test: Test) -> Iterator[str]:
 def _evidence(cells: list[dict[str, Any]]) -> str:
     """A table of the cases."""
     used = [key for key in COLUMNS if any(key in cell for cell in cells)]
-    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell.get(key, '')))}</td>" for key in used) + "</tr>" for cell in cells)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(str(shown(cell, key)))}</td>" for key in used) + "</tr>" for cell in cells)
     heads = "".join(f"<th scope='col'>{COLUMNS[key]}</th>" for key in used)
     table = f"<table class='docutils'><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>"
     return f"<div class='wide' tabindex='0'>{table}</div>"
@@ -276,7 +271,7 @@ class Symptoms(BookDirective):
 
 
 class Distances(BookDirective):
-    """``.. distances::``: of the claims about the optimum, the worst of each engine."""
+    """``.. distances::``: the worst of each engine, for each claim about the optimum. Perfect fits have no distance."""
 
     def run(self) -> list[nodes.Node]:
         rows = [row for slug in self.book.claims if slug.endswith("optimum") for row in self._rows(slug)]
@@ -291,7 +286,9 @@ class Distances(BookDirective):
         for engine in dict.fromkeys(cell["engine"] for cell in cells):
             found = [cell for cell in cells if cell["engine"] == engine]
             worst = min(found, key=lambda cell: cell["digits"])
-            far = f"{max(cell['standard_errors'] for cell in found):.0e}"
+            distances = [cell["standard_errors"] for cell in found if not fits_perfectly(cell)]
+            perfect = [cell["case"] or "its one case" for cell in found if fits_perfectly(cell)]
+            far = [f"{max(distances):.0e}"] * bool(distances) + [f"{', '.join(perfect)}: {PERFECT}"] * bool(perfect)
             radii = [cell["radius"] for cell in found if "radius" in cell]
             yield (
                 ref(slug),
@@ -299,20 +296,21 @@ class Distances(BookDirective):
                 str(len(found)),
                 str(worst["digits"]),
                 worst["case"],
-                far,
+                "; ".join(far),
                 f"{max(radii):.0e}" if radii else "",
             )
 
 
 class Environments(BookDirective):
-    """``.. environments::``"""
+    """``.. environments::``: each with the version of the claims that it ran, and below them which are stale."""
 
     def run(self) -> list[nodes.Node]:
-        lines = [".. list-table::", "   :header-rows: 1", "", "   * - environment", "     - libraries", "     - claims that hold"]
-        for e in self.book.matrix.environments:
-            held = sum(e.verdict(claim) == "holds" for claim in e.cases)
-            lines += [f"   * - ``{e.name}``", f"     - {e.libraries}", f"     - {held} of {len(e.cases)}"]
-        return self.rst(lines)
+        found = self.book.matrix
+        lines = [".. list-table::", "   :header-rows: 1", "", "   * - environment", "     - version of the claims"]
+        lines += ["     - libraries", "     - claims that hold"]
+        for e in found.environments:
+            lines += [f"   * - ``{e.name}``", f"     - {e.suite}", f"     - {e.libraries}", f"     - {found.held(e)}"]
+        return self.rst([*lines, "", *(f"* {said}." for said in found.stale.values())])
 
 
 class Gaps(BookDirective):
@@ -353,7 +351,8 @@ class MatrixDirective(BookDirective):
     def run(self) -> list[nodes.Node]:
         book = self.book
         heads = "".join(
-            f"<th scope='col' data-backend='{e.backend or 'tensorflow'}' title='{escape(e.libraries)}'>"
+            f"<th scope='col' data-backend='{e.backend or 'tensorflow'}' "
+            f"title='{escape(e.libraries)}; claims {e.suite}'>"
             f"<span>{escape(e.name)}</span></th>"
             for e in book.matrix.environments
         )
@@ -379,7 +378,9 @@ class MatrixDirective(BookDirective):
             f"<label>Outcome <select name='outcome'><option value=''>any</option>{outcomes}</select></label>"
             "<output aria-live='polite'></output></form>"
         )
-        caption = f"{len(book.claims)} claims in {len(book.matrix.environments)} environments, the oldest first."
+        caption = f"{len(book.claims)} claims in {len(found)} environments, the oldest first.{terminal.versions(book.matrix)}"
+        if NOT_RUN in met:
+            caption += f" {MARKS[NOT_RUN]} {NOT_RUN}: the environment ran an earlier version of the claims."
         table = (
             "<div class='wide matrix' tabindex='0' role='region' aria-label='Claims and environments'><table id='the-matrix'>"
             f"<caption>{caption}</caption><thead><tr><th scope='col'>claim</th>{heads}</tr></thead>\n"
@@ -395,11 +396,15 @@ class MatrixDirective(BookDirective):
 
 def _cell(e: Environment, slug: str) -> str:
     verdict = e.verdict(slug)
-    return f"<td class='{verdict.replace(' ', '-')}'><abbr title='{verdict}'>{SIGNS[verdict]}</abbr></td>"
+    return f"<td class='{verdict.replace(' ', '-')}'><abbr title='{verdict}'>{MARKS[verdict]}</abbr></td>"
 
 
 def _details(book: Book) -> str:
-    """Of each claim and environment the counts of outcomes and the worst case; reasons once, by number."""
+    """
+    JSON with the counts of outcomes and the worst case of each claim in each environment; reasons once, by number.
+
+    A claim that is not run yet has no outcome there, and a reason that says so.
+    """
     reasons: dict[str, int] = {}
     found: dict[str, list[Any]] = {}
     by_claim = [{slug: [] for slug in book.claims} for _ in book.matrix.environments]
@@ -409,12 +414,16 @@ def _details(book: Book) -> str:
     for slug in book.claims:
         found[slug] = []
         for place, e in enumerate(book.matrix.environments):
+            if e.verdict(slug) == NOT_RUN:
+                why = f"{NOT_RUN[0].upper()}{NOT_RUN[1:]}: {e.name} ran version {e.suite} of the claims. Refresh: {e.command}."
+                found[slug].append([[0] * len(MARKS), [], [reasons.setdefault(why, len(reasons))], 0])
+                continue
             cells = by_claim[place][slug]
             digits = min((c for c in cells if "digits" in c), key=lambda c: c["digits"], default=None)
-            why = [reasons.setdefault(c["why"], len(reasons)) for c in cells if "why" in c]
+            reason = [reasons.setdefault(c["why"], len(reasons)) for c in cells if "why" in c]
             outcomes = [e.outcomes(slug).get(o, 0) for o in MARKS]
             worst = [digits["digits"], digits["case"]] if digits else []
-            found[slug].append([outcomes, worst, sorted(set(why)), e.controls[slug]["refused"]])
+            found[slug].append([outcomes, worst, sorted(set(reason)), e.controls[slug]["refused"]])
     said = {"outcomes": list(MARKS), "reasons": list(reasons), "cells": found}
     return json.dumps(said, separators=(",", ":")).replace("</", "<\\/")
 
@@ -428,7 +437,7 @@ def _answers(app: Any, exception: Exception | None) -> None:
     for e in book(str(app.config.book_root)).matrix.environments:
         rows: dict[str, list[list[Any]]] = {}
         for cell in e.record["cells"]:
-            rows.setdefault(cell["claim"], []).append([cell.get(column, "") for column in COLUMNS])
+            rows.setdefault(cell["claim"], []).append([shown(cell, column) for column in COLUMNS])
         said = json.dumps({"columns": list(COLUMNS.values()), "claims": rows}, separators=(",", ":"))
         text = f"(window.answers ??= {{}})[{json.dumps(e.name)}] = {said};\n"
         (folder / f"{e.name}.js").write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
   form.hidden = false;
 
   // -- sorting: a button in each heading; by outcome, worst first, then back to reading order
-  const worstFirst = ["fails", "error", "precondition failed", "known gap", "declined", "holds"];
+  const worstFirst = ["fails", "error", "precondition failed", "known gap", "not run yet", "declined", "holds"];
   const value = (row, column) =>
     column === 0 ? row.cells[0].textContent : worstFirst.indexOf(row.cells[column].querySelector("abbr").title);
   const sort = (column) => {
@@ -102,17 +102,20 @@ document.addEventListener("DOMContentLoaded", () => {
     add(dialog, "h2", cell.parentElement.cells[0].querySelector("a").textContent).id = "the-cell-title";
     add(dialog, "p", `${names[column]}: ${heads[column].title}`);
     const said = evidence.outcomes.map((name, place) => [name, outcomes[place]]).filter(([, count]) => count);
-    add(dialog, "p", said.map(([name, count]) => `${count} case${count === 1 ? "" : "s"}: ${name}`).join("; ") + ".");
+    const ran = said.length > 0; // otherwise its one reason says that it is not run yet
+    if (ran) add(dialog, "p", said.map(([name, count]) => `${count} case${count === 1 ? "" : "s"}: ${name}`).join("; ") + ".");
     if (worst.length) add(dialog, "p", `Fewest digits: ${worst[0]}${worst[1] ? `, on ${worst[1]}` : ""}.`);
     for (const reason of reasons) add(dialog, "p", evidence.reasons[reason]);
-    add(dialog, "p", `${refused} wrong answer${refused === 1 ? "" : "s"} refused.`);
-    const wide = dialog.appendChild(document.createElement("div"));
-    wide.className = "wide answers";
-    wide.tabIndex = 0;
-    answers(names[column]).then(
-      (said) => tabulate(wide, said, slug(cell.parentElement)),
-      () => add(wide, "p", "The answers of this environment could not be loaded."),
-    );
+    if (ran) {
+      add(dialog, "p", `${refused} wrong answer${refused === 1 ? "" : "s"} refused.`);
+      const wide = dialog.appendChild(document.createElement("div"));
+      wide.className = "wide answers";
+      wide.tabIndex = 0;
+      answers(names[column]).then(
+        (said) => tabulate(wide, said, slug(cell.parentElement)),
+        () => add(wide, "p", "The answers of this environment could not be loaded."),
+      );
+    }
     const close = add(dialog, "button", "Close");
     close.autofocus = true;
     close.addEventListener("click", () => dialog.close());

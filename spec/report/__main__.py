@@ -3,6 +3,7 @@ What became of the claims, where: ``python -m spec.report``.
 
     python -m spec.report                      the claims x environments of evidence/*.json, in the terminal
     python -m spec.report table FILE ...       of other files
+    python -m spec.report stale                which evidence is older than the claims, and the command that refreshes it
     python -m spec.report changed OLD NEW      what is different in another environment, given as two files
     python -m spec.report write                docs/claims.md: all claims, the known gaps and the environments
     python -m spec.report pictures [FOLDER]    the pictures of the book, in docs/pictures or elsewhere
@@ -15,7 +16,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from spec.report import matrix, page, record, terminal
+from spec import __version__
+from spec.report import matrix, page, record, source, terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,9 +25,10 @@ ROOT = Path(__file__).parents[2]
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 2 for evidence that cannot be read or compared."""
     parser = argparse.ArgumentParser(prog="python -m spec.report", description="What became of the claims, where.")
-    commands = parser.add_subparsers(dest="command", metavar="table | changed | write | pictures | measure")
+    commands = parser.add_subparsers(dest="command", metavar="table | stale | changed | write | pictures | measure")
     table = commands.add_parser("table", help="claims x environments, in the terminal (the default)")
     table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
+    commands.add_parser("stale", help="which evidence is older than the claims, and the command that refreshes it")
     changed = commands.add_parser("changed", help="what is different in another environment")
     changed.add_argument("files", nargs=2, type=Path, metavar="FILE", help="the evidence of the old one, and of the new one")
     commands.add_parser("write", help="write docs/claims.md: all claims, the known gaps and the environments")
@@ -49,12 +52,25 @@ def main(arguments: list[str] | None = None) -> int:
             lines = list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]
         else:
             merged = matrix.load(getattr(options, "files", None) or page.evidence(ROOT))
-            lines = [page.write(merged, ROOT)] if options.command == "write" else list(terminal.render(merged))
+            if options.command == "write":
+                lines = [page.write(merged, ROOT)]
+            elif options.command == "stale":
+                lines = [*_outdated(merged), *terminal.stale(merged)] or ["nothing is stale"]
+            else:
+                lines = list(terminal.render(merged))
+                if not getattr(options, "files", None):
+                    lines += _outdated(merged)
     except ValueError as error:
         print(f"python -m spec.report: {error}", file=sys.stderr)
         return 2
     print("\n".join(lines))
     return 0
+
+
+def _outdated(merged: matrix.Matrix) -> list[str]:
+    """A line if the evidence of `newest` is not that of the claims as they stand in tests/claims."""
+    slugs = {claim.slug for chapter in source.chapters() for claim in chapter.claims}
+    return [f"stale: {said}"] if (said := merged.outdated(__version__, slugs)) else []
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def _claim(claim: table.Tally, cells: list[dict[str, Any]]) -> dict[str, Any]:
         "digits": digits,
         "problem": problem,
         "head": [head[key] for key in used],
-        "cases": [[cell.get(key, "") for key in used] for cell in mine],
+        "cases": [[record.shown(cell, key) for key in used] for cell in mine],
         "worst": "fails" if claim.accepted else next((o for o in WORST_FIRST if claim.outcomes[o]), "declined"),
     }
 

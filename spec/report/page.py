@@ -11,7 +11,6 @@ from spec.report.record import replace
 from spec.report.terminal import title, total
 
 PAGE = Path("docs", "claims.md")
-NEWEST = "newest"
 HEAD = """# All claims
 
 *`python -m spec.report write` makes this page from the claims and from `evidence/`. The book has the same with mathematics,
@@ -42,7 +41,7 @@ def text(matrix: Matrix, root: Path) -> str:
 
 
 def _claims(matrix: Matrix, root: Path) -> Iterator[str]:
-    newest = next((e for e in matrix.environments if e.name == NEWEST), matrix.environments[-1])
+    newest = matrix.newest
     symptoms = {claim.slug: claim.symptom for chapter in source.chapters() for claim in chapter.claims}
     for chapter, claims in matrix.chapters:
         module = f"tests/claims/{chapter}.py"
@@ -106,14 +105,15 @@ def known_gaps(matrix: Matrix) -> Iterator[tuple[str, list[str], list[Environmen
 def _environments(matrix: Matrix) -> Iterator[str]:
     yield "## Environments\n"
     yield "`tox -e NAME` runs one.\n"
-    yield "| | environment | libraries | claims that hold | cases in a known gap | cases declined |"
-    yield "|--:|---|---|--:|--:|--:|"
+    yield "| | environment | libraries | version of the claims | claims that hold | cases in a known gap | cases declined |"
+    yield "|--:|---|---|---|--:|--:|--:|"
     for number, e in enumerate(matrix.environments, 1):
-        held = sum(e.verdict(claim) == "holds" for claim in e.cases)
         outcomes = [outcome for cases in e.cases.values() for outcome in cases.values()]
         counts = (str(outcomes.count(outcome) or "") for outcome in ("known gap", "declined"))
-        yield _row(str(number), f"`{e.name}`", e.libraries, f"{held} of {len(e.cases)}", *counts)
+        yield _row(str(number), f"`{e.name}`", e.libraries, e.suite, matrix.held(e), *counts)
     yield ""
+    if stale := matrix.stale:
+        yield from (*(f"- {said}." for said in stale.values()), "")
 
 
 def _row(*cells: str) -> str:

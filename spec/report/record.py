@@ -29,7 +29,24 @@ COLUMNS = {  # of a cell, where cells are shown: its key, and its heading
     "standard_errors": "from the optimum (SE)",
     "radius": "radius of the proof (SE)",
 }
+PERFECT = "no standard error: the fit is perfect"
 Record = dict[str, Any]
+
+
+def fits_perfectly(cell: dict[str, Any]) -> bool:
+    """
+    Whether a cell's distance in standard errors means nothing, since the model fits its data perfectly.
+
+    Such a fit has no standard error: it is zero, and the distance was divided by the smallest float instead. It shows in a
+    distance above 1e100 of an answer that has the digits it needs. A wrong answer that far away keeps its distance.
+    """
+    meets = "digits" in cell and "required" in cell and cell["digits"] >= cell["required"]
+    return meets and cell.get("standard_errors", 0.0) > 1e100
+
+
+def shown(cell: dict[str, Any], key: str) -> Any:
+    """What a table shows of a cell in the column ``key`` of COLUMNS, or why; empty if the cell has nothing there."""
+    return PERFECT if key == "standard_errors" and fits_perfectly(cell) else cell.get(key, "")
 
 
 def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:

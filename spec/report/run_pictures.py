@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spec.report.pictures import HUES, INK, Picture, has_pairs, over_pairs
+from spec.report.record import PERFECT, fits_perfectly
 
 Cells = list[dict[str, Any]]
 SCALE = (1e-30, 1e3)  # of the distances: what is beyond stands at its end
@@ -17,8 +18,9 @@ def of(cells: Cells, chapters: dict[str, str]) -> Iterator[Picture]:
     """Those for which the run has something to show; ``chapters`` has of each claim the name of its chapter."""
     if measured := [cell for cell in cells if "digits" in cell]:
         yield _digits(measured, chapters)
-    if fitted := [cell for cell in cells if "standard_errors" in cell and "radius" in cell]:
-        yield _distances(fitted)
+    fitted = [cell for cell in cells if "standard_errors" in cell and "radius" in cell]
+    if imperfect := [cell for cell in fitted if not fits_perfectly(cell)]:
+        yield _distances(imperfect, len(fitted) - len(imperfect))
     if has_pairs(cells):
         yield over_pairs(lambda: cells)
 
@@ -51,7 +53,7 @@ def _digits(cells: Cells, chapters: dict[str, str]) -> Picture:
     return Picture("run-digits", "Digits of every case, by chapter", alt, (8.6, height), draw)
 
 
-def _distances(cells: Cells) -> Picture:
+def _distances(cells: Cells, left_out: int) -> Picture:
     engines = list(dict.fromkeys(cell["engine"] for cell in cells))
     hues = dict(zip(engines, ("blue", "purple", "red", "grey")))
 
@@ -73,7 +75,7 @@ def _distances(cells: Cells) -> Picture:
             f"The distance of {len(cells)} fits from the proven optimum, in standard errors, on a logarithmic scale; the "
             f"furthest is {furthest['standard_errors']:.0e} ({furthest['engine']}, {furthest['case'] or furthest['claim']}). "
             f"Below each the radius of the ball that encloses the optimum, {max(cell['radius'] for cell in cells):.0e} at most. "
-            "What is beyond the scale stands at its end."
+            f"What is beyond the scale stands at its end.{f' Left out, {PERFECT}: {left_out} answers.' if left_out else ''}"
         )
 
     return Picture("run-distances", "How far from the proven optimum", alt, (8.6, 4.4), draw)

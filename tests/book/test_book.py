@@ -13,6 +13,7 @@ from tests.book.conftest import ROOT, build
 
 NEWEST = ROOT / "evidence" / "newest.json"
 EVIDENCE = json.loads(NEWEST.read_text())
+VERSION = EVIDENCE["suite"]
 
 
 class Page(HTMLParser):
@@ -107,14 +108,61 @@ def test_a_changed_evidence_file_changes_the_page(book, copy, tmp_path):
 
 
 def test_a_cell_of_the_matrix_opens_with_the_evidence(book):
-    """The answers that it loads are the cells of the file, each of them."""
+    """The answers that it loads are the cells of the file, each of them; a perfect fit has no distance."""
     said = (book / "_static" / "evidence" / "newest.js").read_text(encoding="utf-8")
     answers = json.loads(said[said.index("= {", said.index("] ")) + 2 : said.rindex(";")])
 
     assert answers["columns"] == list(COLUMNS.values())
     assert [(claim, *row) for claim, rows in answers["claims"].items() for row in rows] == [
-        (cell["claim"], *(cell.get(column, "") for column in COLUMNS)) for cell in EVIDENCE["cells"]
+        (cell["claim"], *(_shown(cell, column) for column in COLUMNS)) for cell in EVIDENCE["cells"]
     ]
+
+
+def _shown(cell, column):
+    perfect = column in cell and (column, cell["case"]) == ("standard_errors", "wampler1")
+    return PERFECT if perfect else cell.get(column, "")
+
+
+PERFECT = "no standard error: the fit is perfect"
+
+
+def test_a_perfect_fit_has_no_distance(book):
+    """The page of distances and the chapter say so of Wampler1, and no page shows what was divided by the smallest float."""
+    distances, chapter = ((book / name).read_text(encoding="utf-8") for name in ("distances.html", "chapters/07.html"))
+
+    assert distances.count(f"wampler1: {PERFECT}") == 2
+    assert chapter.count(f"<td>{PERFECT}</td>") == 2
+    for page in (distances, chapter):
+        assert not re.search(r"\de\+\d{3}", page)
+
+
+def test_an_environment_may_lag(copy, tmp_path):
+    """Where an earlier version of the claims ran, a claim is shown as not run yet, and each environment says its version."""
+    lacking = 0
+    for path in (copy / "evidence").glob("*.json"):
+        evidence = json.loads(path.read_text())
+        if path.name == "newest.json":
+            evidence["suite"] = "99.0"
+        else:
+            gone = next(claim for claim in evidence["claims"] if claim["claim"] == "softmax-mean")
+            evidence["claims"].remove(gone)
+            evidence["cells"] = [cell for cell in evidence["cells"] if cell["claim"] != "softmax-mean"]
+            evidence["expected"] -= gone["cases"]
+            lacking += 1
+        path.write_text(json.dumps(evidence))
+    spoil(copy, "spec/__init__.py", f'__version__ = "{VERSION}"', '__version__ = "99.0"')
+
+    made = build(copy, tmp_path / "out")
+
+    assert made.returncode == 0, made.stderr
+    matrix = (tmp_path / "out" / "matrix.html").read_text(encoding="utf-8")
+    assert matrix.count("<td class='not-run-yet'><abbr title='not run yet'>·</abbr></td>") == lacking > 30
+    assert f"Versions of the claims: 99.0 in 1 environment, {VERSION} in {lacking} environments." in matrix
+    assert matrix.count(f"; claims {VERSION}'>") == lacking
+    assert f"oldest ran version {VERSION} of the claims, and newest 99.0; 1 not run yet: softmax-mean" in matrix
+    assert f"Not run yet: oldest ran version {VERSION} of the claims. Refresh: tox -e oldest." in matrix
+    chapter = (tmp_path / "out" / "chapters" / "03.html").read_text(encoding="utf-8")
+    assert f"{lacking + 1} environments: 1 holds, {lacking} not run yet" in chapter
 
 
 def spoil(copy, name, old, new):
@@ -129,7 +177,18 @@ CHAPTER = "tests/claims/test_03_softmax_is_multinomial_logistic_regression.py"
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        (CHAPTER, '"softmax-mean"', '"softmax-means"', "claims and evidence differ in softmax-mean, softmax-means"),
+        (
+            CHAPTER,
+            '"softmax-mean"',
+            '"softmax-means"',
+            "claims and evidence differ in softmax-mean, softmax-means. Refresh: tox -e newest",
+        ),
+        (
+            "spec/__init__.py",
+            f'__version__ = "{VERSION}"',
+            '__version__ = "99.0"',
+            f"newest ran version {VERSION} of the claims, and they are of version 99.0. Refresh: tox -e newest",
+        ),
         (
             CHAPTER,
             "Softmax outputs are the class probabilities of the multinomial logit.",
