@@ -181,3 +181,19 @@ def balanced_slope() -> Tolerance:
 def step_length() -> Tolerance:
     """Bound on what rounding takes from the length of a step between two weights, relative to 1, which neither exceeds."""
     return Tolerance(8 * UNIT, "8 u of 1: the two weights, the slope and the step are each rounded by u at most")
+
+
+def log_odds() -> Tolerance:
+    """Bound on log-odds of a mean p, or on the difference of two, relative to 1 / (1 - p) + |eta| + 1."""
+    reason = f"16 u: two means, each good to {MEAN_ULPS} units in the last place of two u, and log(p / (1 - p)) divides by 1 - p"
+    return Tolerance(2 * MEAN_ULPS * 2 * UNIT, reason)
+
+
+def orthogonality(q: int) -> Tolerance:
+    """Bound on the sum of inputs times residuals, relative to the sum of |x| (|y| + |x| |w|) over the rows."""
+    return Tolerance(64 * q * UNIT, "64 q u: 32 q u of a backward stable least-squares fit, and as much of these sums")
+
+
+def likelihood_ratio(n: int, lost: float) -> Tolerance:
+    """Bound on a likelihood ratio made of two losses, relative to itself; ``lost`` is the size of the losses relative to it."""
+    return Tolerance(10**-INFERENCE_DIGITS + loss(n).value * lost, "10 digits, and (n + 64) u of the losses subtracted")

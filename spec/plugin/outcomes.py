@@ -67,13 +67,19 @@ def _case(item: pytest.Item) -> dict[str, Any] | None:
         if (marker := item.get_closest_marker(kind)) is not None:
             return {
                 "kind": kind,
-                "slug": marker.args[0],
+                "slug": _slug(item, marker),
                 "source": marker.kwargs.get("source", ""),
                 "sentence": (getattr(item, "function").__doc__ or "").strip().partition("\n")[0],  # noqa: B009
                 "place": [chapter(item.path), item.path.name, item.location[1]],
                 "id": item.callspec.id if hasattr(item, "callspec") else "",
             }
     return None
+
+
+def _slug(item: Any, marker: pytest.Mark) -> str:
+    """The slug that a mark names; "*" in it stands for the rung of the case."""
+    slug: str = marker.args[0]
+    return slug.replace("*", item.callspec.params["rung"]) if "*" in slug else slug
 
 
 def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Any) -> None:

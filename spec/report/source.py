@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -241,9 +242,10 @@ def _functions(path: Path) -> list[ast.FunctionDef]:
 
 
 def _file_controls(path: Path) -> Iterator[tuple[str, Test]]:
-    """(slug, control) for each mark of a control in a file."""
+    """(slug, control) for each mark of a control in a file; "*" in such a slug stands for the rung of a case."""
     for function in _functions(path):
-        yield from ((slug, Test.of(function, path)) for slug in _controls(function))
+        for marks in _marks(function, "pytest.mark.control"):
+            yield marks["slug"], Test.of(function, path)
 
 
 def _file_claims(path: Path, controls: list[tuple[str, Test]]) -> Iterator[Claim]:
@@ -252,7 +254,7 @@ def _file_claims(path: Path, controls: list[tuple[str, Test]]) -> Iterator[Claim
             slug, test = marks["slug"], Test.of(function, path)
             if not re.fullmatch(r"[A-Z].{20,125}\.", test.sentence):
                 raise ValueError(f"{path.name}: the docstring of {function.name} does not begin with a sentence.")
-            beside = tuple(dict.fromkeys(control for about, control in controls if _about(about, slug)))
+            beside = tuple(dict.fromkeys(control for about, control in controls if fnmatchcase(slug, about)))
             yield Claim(slug, tuple(marks["source"].split()), marks.get("symptom", ""), test, beside)
 
 
@@ -262,14 +264,3 @@ def _marks(function: ast.FunctionDef, name: str) -> Iterator[dict[str, Any]]:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == name:
             words = {str(word.arg): ast.literal_eval(word.value) for word in decorator.keywords}
             yield {"slug": ast.literal_eval(decorator.args[0]), **words}
-
-
-def _controls(function: ast.FunctionDef) -> Iterator[str]:
-    """The slugs, or what slugs begin with, of the claims that a test is a control of."""
-    yield from (marks["slug"] for marks in _marks(function, "pytest.mark.control"))
-    for decorator in function.decorator_list:
-        yield from re.findall(r"refusals\('([^']+)'", ast.unparse(decorator))
-
-
-def _about(control: str, slug: str) -> bool:
-    return control == slug or re.fullmatch(rf"{re.escape(control)}-(mean|objective|gradient|curvature|optimum)", slug) is not None

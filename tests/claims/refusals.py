@@ -5,16 +5,10 @@ import pytest
 from spec.engines.wrong import RUNGS, controls
 
 
-def refusals(chapter, problems, slugs="{chapter}-{rung}", rungs=RUNGS):
+def refusals(problems, rungs=RUNGS):
     """A case for each problem, each rung, and each control that spoils the rung for that problem."""
     return [
-        pytest.param(
-            rung,
-            wrong,
-            problem,
-            marks=pytest.mark.control(slugs.format(chapter=chapter, rung=rung)),
-            id=f"{rung}-{wrong.__name__}-{problem}",
-        )
+        pytest.param(rung, wrong, problem, id=f"{rung}-{wrong.__name__}-{problem}")
         for problem in problems
         for rung in rungs
         for wrong in controls(rung, problem)

@@ -33,10 +33,8 @@ def test_the_prediction_is_the_activation_of_the_linear_predictor(problem, param
     assert_same_mean(problem, params, subject.evaluate(problem, params))
 
 
-@pytest.mark.parametrize(
-    ("rung", "wrong", "problem"),
-    refusals("prediction-is-activation-of-linear-predictor", ONE + MANY, slugs="{chapter}", rungs=["mean"]),
-)
+@pytest.mark.control("prediction-is-activation-of-linear-predictor")
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals(ONE + MANY, rungs=["mean"]))
 def test_another_function_is_refused(rung, wrong, problem, params, reference):
     """Another link, no bias, classes exchanged, single precision, zeros."""
     with pytest.raises(AssertionError, match="not the same mean"):

@@ -8,15 +8,8 @@ rung: same function, same objective, same gradient, same curvature, and therefor
 
 import pytest
 
-from spec import likelihood, problems
-from spec.evidence.rungs import (
-    assert_same,
-    assert_same_curvature,
-    assert_same_gradient,
-    assert_same_mean,
-    assert_same_objective,
-    assert_same_optimum,
-)
+from spec import problems
+from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optimum
 from spec.links import Softmax
 from tests.claims.refusals import refusals
 
@@ -43,11 +36,7 @@ def test_categorical_cross_entropy_is_minus_the_log_likelihood(problem, params, 
 
     .. math:: L = -\frac{1}{n} \sum_i \sum_k y_{ik} \log \mu_{ik} = -\frac{1}{n}\,\ell
     """
-    null = likelihood.null_params(problem)
-    network = subject.evaluate(problem, params), subject.evaluate(problem, null)
-    model = reference.evaluate(problem, params), reference.evaluate(problem, null)
-
-    assert_same_objective(problem, network, model)
+    assert_same("objective", problem, params, subject, reference)
 
 
 @pytest.mark.claim("softmax-gradient", source="S1")
@@ -58,7 +47,7 @@ def test_the_back_propagated_gradient_of_softmax_is_the_score(problem, params, s
 
     .. math:: -n\,\frac{\partial L}{\partial w_{jk}} = \sum_i x_{ij}\,(y_{ik} - \mu_{ik}) = \frac{\partial \ell}{\partial w_{jk}}
     """
-    assert_same_gradient(problem, params, subject.evaluate(problem, params), reference.evaluate(problem, params))
+    assert_same("gradient", problem, params, subject, reference)
 
 
 @pytest.mark.claim("softmax-curvature", source="S1")
@@ -71,7 +60,7 @@ def test_the_hessian_of_a_softmax_network_is_the_information(problem, params, su
 
     No y stands in it: observed and expected information are one, and the loss is convex.
     """
-    assert_same_curvature(problem, params, subject.evaluate(problem, params), reference.evaluate(problem, params))
+    assert_same("curvature", problem, params, subject, reference)
 
 
 @pytest.mark.claim("softmax-optimum", source="S1")
@@ -88,9 +77,8 @@ def test_the_trained_softmax_network_is_the_maximum_likelihood_estimate(problem,
     assert_same_optimum(problem, reference.fit(problem))
 
 
-@pytest.mark.parametrize(
-    ("rung", "wrong", "problem"), refusals("softmax", [problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")])
-)
+@pytest.mark.control("softmax-*")
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals([problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")]))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

@@ -26,7 +26,8 @@ def test_network_and_logistic_regression_agree_at_any_width(problem, rung, param
     assert_same(rung, problem, params, subject, reference)
 
 
-@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals("any-width", WIDTHS[:-1], slugs="{chapter}"))
+@pytest.mark.control("any-width")
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals(WIDTHS[:-1]))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

@@ -231,9 +231,7 @@ def test_wald_is_another_statistic(problem, reference):
 def assert_tested(problem, statistic, right):
     """The statistic and its p-value; differences of two losses lose the digits that these have in common."""
     lost = 2 * abs(right.log_likelihood) / right.likelihood_ratio
-    tolerance = tolerances.Tolerance(
-        1e-10 + tolerances.loss(problem.n).value * lost, "10 digits, and (n + 64) u of the losses subtracted"
-    )
+    tolerance = tolerances.likelihood_ratio(problem.n, lost)
     assert_same_values("likelihood ratio", problem, statistic, right.likelihood_ratio, tolerance)
 
 

@@ -48,6 +48,37 @@ def test_a_run_writes_what_came_of_each_case(project, tmp_path):
     assert {cell["why"] for cell in read["cells"] if cell["outcome"] == "declined"} == {"declined by Formulas: it cannot"}
 
 
+LADDER = '''
+"""A chapter (S1)."""
+import pytest
+
+
+@pytest.mark.claim("model-mean", source="S1")
+def test_mean(subject, reference):
+    """The mean is the mean."""
+
+
+@pytest.mark.claim("model-optimum", source="S1")
+def test_optimum(subject):
+    """The optimum is the optimum."""
+
+
+@pytest.mark.control("model-*")
+@pytest.mark.parametrize(("rung", "wrong"), [("mean", 1), ("optimum", 2), ("optimum", 3)])
+def test_refused(rung, wrong):
+    """Whatever is wrong."""
+'''
+
+
+def test_a_case_of_a_control_counts_for_the_claim_of_its_rung(project, tmp_path):
+    """The star in the mark's slug stands for the rung."""
+    path = tmp_path / "here.json"
+    status, said = project("--evidence", str(path), chapter=LADDER)
+
+    assert status == 0, said
+    assert {c["claim"]: c["controls"]["refused"] for c in record.read(path)["claims"]} == {"model-mean": 1, "model-optimum": 2}
+
+
 def test_the_same_run_writes_the_same_file(project, tmp_path):
     """To the last byte, in one process or in two."""
     one, two = tmp_path / "one" / "e.json", tmp_path / "two" / "e.json"

@@ -101,6 +101,15 @@ def test_a_control_counts_for_every_claim_of_its_chapter(folder):
     assert [[control.name for control in claim.controls] for claim in others] == [[f"test_wrong_{n}"] for n in range(2, 12)]
 
 
+def test_a_control_whose_slug_has_a_star_counts_for_each_claim_that_fits(folder):
+    """The star stands for the rung of a case."""
+    claims = [CLAIM.format(slug=slug, name=slug.replace("-", "_")) for slug in ("model-mean", "model-optimum", "other-mean")]
+    write(folder / "test_12_last.py", "The last.", *claims, CONTROL.format(slug="model-*", name="wrong"))
+
+    controls = {claim.slug: [control.name for control in claim.controls] for claim in source.chapters(folder)[2].claims}
+    assert controls == {"model-mean": ["test_wrong"], "model-optimum": ["test_wrong"], "other-mean": []}
+
+
 @pytest.mark.parametrize("name", ["__init__.py", "test_3_part.py"])
 def test_a_chapter_or_section_without_a_title_is_refused(folder, name):
     """The message names the file."""
