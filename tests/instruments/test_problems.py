@@ -24,7 +24,7 @@ from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import PAIRS, Model, Params
 from spec.problems import Data, Problem, ProblemError, Published, by_construction
 from spec.problems.by_construction import DISPERSION, ETA_RANGE, GRID, PARAMETER_GRID
-from spec.problems.published import FOLDER
+from spec.problems.published import FOLDER, MODECHOICE
 from spec.problems.published.data import DELTA
 from spec.problems.published.loader import answer
 from spec.problems.published.loader import read as read_published
@@ -649,6 +649,9 @@ class TestPublished:
             "wampler2": 7,
         }
 
+    def test_each_file_is_a_problem_of_its_name(self):
+        assert {path.stem for path in FOLDER.glob("*.toml")} == {problem.name for problem in (*PUBLISHED, MODECHOICE)}
+
     def test_an_answer_is_read_row_by_row(self):
         read = answer(
             {
@@ -696,9 +699,30 @@ class TestPublished:
             ("source =", "sauce =", "scotland.toml: source: missing."),
             ('name = "scotland"', 'name = "scotland"\nyear = 1997', "scotland.toml: year: unknown; there are about,"),
             ('model = "gamma-inverse"', 'model = "gamma"', "scotland.toml: model: 'gamma' is none of gaussian-identity,"),
-            ('data = "plain"', 'data = "votes"', "spec.problems.published.data has no function 'votes'."),
+            (
+                'data = "plain"',
+                'data = "votes"',
+                "spec.problems.published.data has no function 'votes'; there are plain, star98,",
+            ),
+            ('data = "plain"', "data = 3", "scotland.toml: data: 3 is not a text."),
+            ('data = "plain"', 'data = "dataset"', "has no function 'dataset'"),
+            (
+                "arguments = { name",
+                "arguments = { title",
+                "scotland.toml: arguments: missing a required argument: 'name' of plain.",
+            ),
+            ('name = "const", ', "", "scotland.toml: parameter 1: name missing."),
             ('coefficient = "-1.776527e-02", ', "", "scotland.toml: parameter const: coefficient missing."),
-            ('"-1.776527e-02"', '["1", "2"]', "scotland.toml: parameter const: its lists have different lengths."),
+            (
+                '"-1.776527e-02"',
+                '["1", "2"]',
+                "scotland.toml: parameter const: standard_error: its lists have different lengths.",
+            ),
+            ('"-1.776527e-02"', "-1.776527e-02", "parameter const: coefficient: -0.01776527 is not a number in quotes."),
+            ('"-1.776527e-02"', '"="', "parameter const: coefficient: '=' is not a number in quotes."),
+            ('name = "MOR"', 'name = "MOR", optimum = "1"', "parameter MOR: optimum: unknown; there are name, coefficient,"),
+            ('name = "MOR"', 'name = "MOR", optimum_coefficient = "1"', "scotland.toml: cause: missing, though what is printed"),
+            ('"0.536072"', '{ printed = "1" }', "scotland.toml: statistics null_deviance: {'printed': '1'} is neither a number"),
             ('data = "plain"', "data = plain", "scotland.toml is not TOML: "),
         ],
     )

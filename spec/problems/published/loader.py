@@ -11,7 +11,9 @@ them where there are several free outputs. Where a printed number is not the opt
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,12 @@ MODELS = {
         Model(Tweedie(1.5), Log()),
     )
 }
+LOADERS = {name: found for name, found in vars(data).items() if getattr(found, "__annotations__", {}).get("return") == "Data"}
 NEEDED = {"name", "about", "model", "data", "source", "parameter"}
-ALLOWED = NEEDED | {"arguments", "tags", "cause", "statistics"}
+TEXTS = ("name", "about", "model", "data", "source", "cause")
+KINDS = {**dict.fromkeys(TEXTS, str), "arguments": dict, "tags": list, "parameter": list, "statistics": dict}
+WORDS = {str: "a text", dict: "a table", list: "a list"}
+PARAMETER = ("name", "coefficient", "standard_error", "optimum_coefficient", "optimum_standard_error")
 Row = tuple[str, ...]
 
 
@@ -53,7 +59,7 @@ def read(path: Path) -> Problem:
     return Problem(
         entry["name"],
         MODELS[entry["model"]],
-        partial(getattr(data, entry["data"]), **arguments),
+        partial(LOADERS[entry["data"]], **arguments),
         kind="published",
         intercept="no-intercept" not in tags,
         quasi="quasi" in tags,
@@ -67,18 +73,51 @@ def _fault(entry: dict[str, Any]) -> str:
     """A sentence that says what is wrong with an entry; empty where nothing is."""
     if missing := sorted(NEEDED - set(entry)):
         return f"{', '.join(missing)}: missing"
-    if unknown := sorted(set(entry) - ALLOWED):
-        return f"{', '.join(unknown)}: unknown; there are {', '.join(sorted(ALLOWED))}"
+    if unknown := sorted(set(entry) - set(KINDS)):
+        return f"{', '.join(unknown)}: unknown; there are {', '.join(sorted(KINDS))}"
+    for key, value in entry.items():
+        if not isinstance(value, KINDS[key]):
+            return f"{key}: {value!r} is not {WORDS[KINDS[key]]}"
     if entry["model"] not in MODELS:
         return f"model: {entry['model']!r} is none of {', '.join(MODELS)}"
-    if not callable(getattr(data, entry["data"], None)):
-        return f"data: spec.problems.published.data has no function {entry['data']!r}"
-    for parameter in entry["parameter"]:
-        if absent := [key for key in ("name", "coefficient", "standard_error") if key not in parameter]:
-            return f"parameter {parameter.get('name', '?')}: {', '.join(absent)} missing"
-        if len({len(_row(parameter[key])) for key in parameter if key != "name"}) > 1:
-            return f"parameter {parameter['name']}: its lists have different lengths"
+    if entry["data"] not in LOADERS:
+        return f"data: spec.problems.published.data has no function {entry['data']!r}; there are {', '.join(LOADERS)}"
+    try:
+        signature(LOADERS[entry["data"]]).bind(**entry.get("arguments", {}))
+    except TypeError as error:
+        return f"arguments: {error} of {entry['data']}"
+    for number, parameter in enumerate(entry["parameter"], 1):
+        if not isinstance(parameter, dict) or "name" not in parameter:
+            return f"parameter {number}: name missing"
+        if fault := _parameter_fault(parameter, len(_row(entry["parameter"][0].get("coefficient", "")))):
+            return f"parameter {parameter['name']}: {fault}"
+    for name, value in entry.get("statistics", {}).items():
+        both = value if isinstance(value, dict) else {"printed": value, "optimum": value}
+        if sorted(both) != ["optimum", "printed"] or not all(_is_number(number) for number in both.values()):
+            return f"statistics {name}: {value!r} is neither a number in quotes nor two of them, printed and optimum"
+    departs = [p for p in entry["parameter"] if any(key.startswith("optimum") for key in p)]
+    if "cause" not in entry and (departs or any(isinstance(value, dict) for value in entry.get("statistics", {}).values())):
+        return "cause: missing, though what is printed is not the optimum's"
     return ""
+
+
+def _parameter_fault(parameter: dict[str, Any], outputs: int) -> str:
+    """What is wrong with one parameter, which has a number for each of so many outputs; empty where nothing is."""
+    if absent := [key for key in ("coefficient", "standard_error") if key not in parameter]:
+        return f"{', '.join(absent)} missing"
+    for key, value in parameter.items():
+        if key not in PARAMETER:
+            return f"{key}: unknown; there are {', '.join(PARAMETER)}"
+        row = () if key == "name" else _row(value)
+        if not all(_is_number(number) or (number == "=" and key.startswith("optimum")) for number in row):
+            return f"{key}: {value!r} is not a number in quotes"
+        if key != "name" and len(row) != outputs:
+            return f"{key}: its lists have different lengths"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value) is not None
 
 
 def answer(entry: dict[str, Any]) -> Published:
@@ -118,4 +157,4 @@ def answer(entry: dict[str, Any]) -> Published:
 
 
 def _row(value: str | list[str]) -> Row:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return tuple(value) if isinstance(value, list) else (value,)
