@@ -1,0 +1,182 @@
+"""
+Balance.
+
+With a canonical link and a bias the fitted means sum to the responses.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from spec import problems
+from spec.evidence import tolerances
+from spec.evidence.judge import assert_same_values
+from tests.claims.test_12_offsets_weights_and_counts.rows import (
+    CANONICAL,
+    CLOGLOG,
+    COUNTS,
+    LINE,
+    LOGISTIC,
+    PROBIT,
+    ROOTS,
+    SIZES,
+    SOFTMAX,
+    copies,
+    descent,
+    variant,
+    weighted,
+)
+
+
+def groups(problem):
+    """Every other row, and the rest."""
+    odd = np.arange(problem.n) % 2
+    return odd, 1 - odd
+
+
+@cache
+def with_groups(problem):
+    """A column more that tells the groups apart, and weights."""
+    X = np.hstack([problem.X, groups(problem)[0][:, None]])
+    return variant(problem, "two groups", X=X, weights=copies(problem))
+
+
+@pytest.mark.claim(
+    "balance",
+    source="S6",
+    symptom="The predictions of one model add up to the observed total, those of another do not.",
+)
+@pytest.mark.parametrize("problem", CANONICAL + SOFTMAX, ids=str)
+def test_with_a_canonical_link_the_means_sum_to_the_responses(problem, subject):
+    r"""
+    With a canonical link and a bias, fitted means sum to the responses: over all rows, and in each group with a column.
+
+    .. math:: h' \propto V \implies \sum_i w_i\, x_{ij}\, (y_i - \hat\mu_i) = 0, \qquad x_{ij} = 1 \text{ in the group, else } 0
+    """
+    grouped = with_groups(problem)
+    mean = subject.evaluate(grouped, subject.fit(grouped).params).mean
+
+    assert_balanced(grouped, mean, groups(problem))
+
+
+@pytest.mark.control("balance")
+@pytest.mark.parametrize("problem", [PROBIT, SIZES, problems.get("poisson-identity")], ids=str)
+def test_other_links_are_not_balanced(problem, reference):
+    """Links that are not canonical (the identity balances counts over all rows, and not in the groups)."""
+    grouped = with_groups(problem)
+    fitted = reference.evaluate(grouped, reference.fit(grouped).params)
+
+    with pytest.raises(AssertionError, match="not the same balance"):
+        assert_balanced(grouped, fitted.mean, groups(problem))
+
+
+@pytest.mark.control("balance")
+@pytest.mark.parametrize("problem", [LOGISTIC, COUNTS], ids=str)
+def test_without_a_bias_the_means_are_not_balanced(problem, reference):
+    """A canonical link without a bias: only the group that has a column is in balance."""
+    grouped = replace(with_groups(problem), intercept=False)
+    fitted = reference.evaluate(grouped, reference.fit(grouped).params)
+
+    with pytest.raises(AssertionError, match="not the same balance"):
+        assert_balanced(grouped, fitted.mean, groups(problem))
+
+
+def assert_balanced(problem, mean, groups):
+    """Weighted sums of means and responses agree, over all rows and in the groups; n terms, each good to 64 roundings."""
+    __tracebackhide__ = True
+    member = np.stack([np.ones(problem.n), *groups])
+    mine, other, size = (member @ (problem.row_weights * v) for v in (mean, problem.y, np.abs(problem.y) + np.abs(mean)))
+    assert_same_values("balance", problem, mine, other, tolerances.gradient(problem.n), size=size)
+
+
+@pytest.mark.claim(
+    "balance-of-any-link",
+    source="S6",
+    symptom="My gamma model with a log link does not reproduce the total claim amount.",
+)
+@pytest.mark.parametrize("problem", [PROBIT, CLOGLOG, SIZES, ROOTS], ids=str)
+def test_with_any_link_some_weighted_residuals_are_balanced(problem, subject):
+    r"""
+    With any link it is residuals times h' / V that sum to zero, and the same times eta: for a log-gamma, y / mu sum to n.
+
+    .. math:: \sum_i w_i\, (y_i - \hat\mu_i)\, \frac{h'(\hat\eta_i)}{V(\hat\mu_i)} = 0, \qquad
+              \sum_i w_i\, (y_i - \hat\mu_i)\, \frac{h'(\hat\eta_i)}{V(\hat\mu_i)}\, \hat\eta_i = 0
+
+    The first is the bias's score, the second the score along the fit itself. Counts with a power link are balanced after
+    all: eta h' / V is constant there, with or without a bias.
+    """
+    params = subject.fit(problem).params
+    eta, mean = problem.eta(params), subject.evaluate(problem, params).mean
+    factor = problem.model.link.inverse_derivative(eta) / problem.model.family.variance(mean)
+
+    assert_balance_out(problem, mean, factor)
+    assert_balance_out(problem, mean, factor * eta)
+
+
+@pytest.mark.control("balance-of-any-link")
+@pytest.mark.parametrize("problem", [PROBIT, CLOGLOG, SIZES], ids=str)
+def test_plain_residuals_are_refused(problem, reference):
+    """The residuals, with no factor."""
+    with pytest.raises(AssertionError, match="not the same balance"):
+        assert_balance_out(problem, reference.evaluate(problem, reference.fit(problem).params).mean, np.ones((problem.n, 1)))
+
+
+def assert_balance_out(problem, mean, factor):
+    """The residuals times the factor sum to zero; n terms, each good to 64 roundings."""
+    __tracebackhide__ = True
+    terms = problem.row_weights * factor * np.stack([problem.y, mean])
+    found, expected = terms.sum(axis=1)
+    assert_same_values("balance", problem, found, expected, tolerances.gradient(problem.n), size=np.abs(terms).sum())
+
+
+@pytest.mark.claim(
+    "early-stopping-unbalances",
+    source="S6",
+    symptom="After early stopping the average prediction is off, though the loss is almost the best.",
+)
+@pytest.mark.parametrize("problem", [LINE], ids=str)
+def test_stopped_early_the_means_miss_by_the_gradient_of_the_bias(problem, network):
+    r"""
+    Stopped early, the means miss the responses by the gradient of the bias, times n / c, after every epoch.
+
+    .. math:: \sum_i w_i\, (\mu_i - y_i) = \frac{n}{c}\, \frac{\partial L}{\partial b}, \qquad h' = V
+
+    The balance is what the bias is trained for. (As ever, c is 2 for squared error and else 1.)
+    """
+    stopped = network(weighted(problem))
+
+    for weights in descent(network, problem):
+        stopped.weights = weights
+        assert_misses_by_gradient(weighted(problem), stopped, problem.n / stopped.loss_scale)
+
+
+@pytest.mark.control("early-stopping-unbalances")
+@pytest.mark.parametrize("problem", [LINE], ids=str)
+def test_the_sum_of_the_weights_in_place_of_the_rows_is_refused(problem, network):
+    """The gradient times what the weights sum to, as if the loss were a weighted mean."""
+    stopped = network(weighted(problem))
+    stopped.weights = descent(network, problem)[-1]
+
+    with pytest.raises(AssertionError, match="not the same balance"):
+        assert_misses_by_gradient(weighted(problem), stopped, copies(problem).sum() / stopped.loss_scale)
+
+
+@pytest.mark.control("balance")
+@pytest.mark.parametrize("problem", [LINE], ids=str)
+def test_stopped_early_the_means_are_not_balanced(problem, network):
+    """A canonical link and a bias, after eight epochs."""
+    stopped = network(weighted(problem))
+    stopped.weights = descent(network, problem)[-1]
+
+    with pytest.raises(AssertionError, match="not the same balance"):
+        assert_balanced(weighted(problem), stopped.predict(), groups=[])
+
+
+def assert_misses_by_gradient(problem, network, factor):
+    """Weighted sums of means and of responses differ by the bias's gradient times this; n terms, each good to 64 roundings."""
+    __tracebackhide__ = True
+    terms = problem.row_weights * np.stack([network.predict(), -problem.y])
+    missing, (_, bias) = terms.sum(), network.gradient()
+    assert_same_values("balance", problem, missing, factor * bias, tolerances.gradient(problem.n), size=np.abs(terms).sum())

@@ -1,0 +1,58 @@
+"""
+Mirror images.
+
+Failures are fitted by the mirrored link.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from spec.evidence.rungs import (
+    assert_same,
+)
+from spec.model import Params
+from tests.claims.test_13_which_model_it_is.models import (
+    MIRROR,
+    RUNGS,
+    SHARES,
+    Instead,
+    as_model,
+)
+
+
+def failures(problem, link):
+    """The failures of a problem in place of its successes, under another link; what was planted changes its sign."""
+
+    def load():
+        return replace(problem.data, y=1 - problem.y, planted=Params.from_matrix(-problem.data.planted.matrix))
+
+    return replace(as_model(problem, link=link), name=f"failures of {problem} as {link}", load=load)
+
+
+MIRRORED = [pytest.param(problem, failures(problem, MIRROR[problem.model.link]), id=str(problem)) for problem in SHARES]
+KEPT = [pytest.param(problem, failures(problem, problem.model.link), id=str(problem)) for problem in SHARES[-2:]]
+
+
+@pytest.mark.claim(
+    "failures-mirror-successes", source="S6", symptom="I swapped my zeros and ones, and cloglog fits another model."
+)
+@pytest.mark.parametrize("rung", RUNGS[1:])
+@pytest.mark.parametrize(("problem", "mirrored"), MIRRORED)
+def test_the_failures_are_fitted_by_the_mirrored_link(problem, mirrored, rung, params, subject, reference):
+    r"""
+    The failures have the successes' fit with weights negated: logit, probit and cauchit as they are, cloglog as loglog.
+
+    .. math:: 1 - h(\eta) = h(-\eta) \quad \text{for logit, probit and cauchit}, \qquad
+              1 - h_{\text{cloglog}}(\eta) = h_{\text{loglog}}(-\eta)
+    """
+    assert_same(rung, problem, params, Instead(subject, mirrored, sign=-1), reference)
+
+
+@pytest.mark.control("failures-mirror-successes")
+@pytest.mark.parametrize("rung", RUNGS[1:])
+@pytest.mark.parametrize(("problem", "kept"), KEPT)
+def test_a_skewed_link_does_not_mirror_itself(problem, kept, rung, params, reference):
+    """Complementary log-log of the failures for complementary log-log of the successes, and log-log likewise."""
+    with pytest.raises(AssertionError, match=f"not the same {rung}"):
+        assert_same(rung, problem, params, Instead(reference, kept, sign=-1), reference)

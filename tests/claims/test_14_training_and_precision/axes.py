@@ -1,0 +1,77 @@
+"""The axes of the information, and how far gradient descent is from the optimum along each."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from spec import likelihood, problems
+from spec.evidence import tolerances
+from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import (
+    proven_optimum,
+)
+from spec.model import Params
+
+PAIRS = problems.where(tag="pair")
+CANONICAL = [p for p in PAIRS if p.model.is_canonical]
+OTHERS = [p for p in PAIRS if not p.model.is_canonical]
+ONE_EACH = list({type(p.model.family): p for p in OTHERS}.values())  # of each family a link that is not canonical
+LINE, LONGLEY, SPECTOR = (problems.get(name) for name in ("gaussian-identity", "longley", "spector-probit"))
+
+
+def variant(problem, what, intercept=None, **data):
+    """The problem with other data; they are made from a function when they are asked for."""
+    load = cache(lambda: replace(problem.data, planted=None, columns=(), **{name: make() for name, make in data.items()}))
+    kept = problem.intercept if intercept is None else intercept
+    return replace(problem, name=f"{problem}, {what}", intercept=kept, load=load)
+
+
+def spectrum(problem, scale):
+    """Eigenvalues and axes (columns) of the Hessian of scale / (2 n) |y - design w|^2."""
+    _, singular, axes = np.linalg.svd(problem.design, full_matrices=False)
+    return scale / problem.n * singular**2, axes.T
+
+
+def descend(network, rate, epochs):
+    """Gradient descent along the network's own gradient: the weights at the start and after each epoch."""
+    path = [network.weights]
+    for _ in range(epochs):
+        network.weights = [w - rate * g for w, g in zip(network.weights, network.gradient())]
+        path.append(network.weights)
+    return path
+
+
+def free(weights):
+    """The bias above the kernel, as in the design."""
+    return np.concatenate([part.ravel() for part in reversed(weights)])
+
+
+def optimum_of(problem):
+    """The proven one, as float64."""
+    return problem.free(proven_optimum(problem).params).ravel()
+
+
+def assert_contracts(problem, scale, rate, path):
+    """Along each axis of the Hessian the distance to the optimum is (1 - rate lambda)^t of what it was, at each epoch t."""
+    __tracebackhide__ = True
+    rates, axes = spectrum(problem, scale)
+    distance = np.array([axes.T @ (free(weights) - optimum_of(problem)) for weights in path])
+    law = (1 - rate * rates) ** np.arange(len(path))[:, None] * distance[0]
+    tolerance = tolerances.descent(problem.n, np.sqrt(rates.max() / rates.min()))
+
+    assert_same_values("distance", problem, distance, law, tolerance, np.abs(distance[0]).max())
+
+
+AWAY = 1e-4  # standard errors at dispersion 1
+
+
+def steps(problem, engine, axis, count, information):
+    """So many steps by the engine's own score, from `AWAY` along the axis."""
+    at = optimum_of(problem) + AWAY * axis
+    for _ in range(count):
+        params = problem.params(at[:, None])
+        answer = engine.evaluate(problem, params)
+        matrix = likelihood.expected_information(problem, params) if information == "expected" else answer.information
+        at = at + np.linalg.solve(matrix, problem.free(Params.from_matrix(answer.score)).ravel())
+    return at
