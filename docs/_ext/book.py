@@ -128,7 +128,20 @@ class ChapterDirective(BookDirective):
                 lines += [section.title, "=" * 130, "", section.text, ""]
             for claim in section.claims:
                 lines += self._claim(claim, "-" if section.title else "=")
-        return self.rst([*lines, *self._try_it(chapter)])
+        found = self.rst([*lines, *self._try_it(chapter)])
+        self._give_anchors(chapter)
+        return found
+
+    def _give_anchors(self, chapter: Chapter) -> None:
+        """Make each claim's slug its anchor, also where the title of a section has the same words and came first."""
+        document = self.state.document
+        for slug in (claim.slug for claim in chapter.claims):
+            given = document.nameids.get(slug)
+            if given and given != slug and slug in document.ids:
+                heading, target = document.ids[slug], document.ids[given]
+                heading["ids"], target["ids"] = [given], [slug]
+                document.ids.update({given: heading, slug: target})
+                document.nameids.update({**dict.fromkeys(heading["names"], given), slug: slug})
 
     def _try_it(self, chapter: Chapter) -> Iterator[str]:
         name = f"{chapter.name.removeprefix('test_')}.py"
