@@ -197,3 +197,24 @@ def orthogonality(q: int) -> Tolerance:
 def likelihood_ratio(n: int, lost: float) -> Tolerance:
     """Bound on a likelihood ratio made of two losses, relative to itself; ``lost`` is the size of the losses relative to it."""
     return Tolerance(10**-INFERENCE_DIGITS + loss(n).value * lost, "10 digits, and (n + 64) u of the losses subtracted")
+
+
+def integrated_mean() -> Tolerance:
+    """Bound on a mean that is held to an integral rounded to float64, relative to itself."""
+    return Tolerance((2 * MEAN_ULPS + 1) * UNIT, "4 units in the last place, and u for the integral")
+
+
+ANOTHER_OPTIMUM = 0.1  # standard errors: further from the optimum than any rounding, and more than a reader would overlook
+
+
+def ridge_ratio() -> Tolerance:
+    """Bound on a weight over the ridge weight along an axis, beyond the interval from 1 to 2 in which it lies."""
+    return Tolerance(1e-9, "1e-9: at condition 4 rounding moves rates, axes and weights by some 1e-14; the ends are limits")
+
+
+def quoted() -> Tolerance:
+    """Bound on a figure that is quoted with two digits, relative to itself: half a unit of the second digit of 1.4 is 0.036."""
+    return Tolerance(0.04, "half a unit in the second digit of the smallest figure that is quoted so, 1.4e4: 0.036")
+
+
+QUOTED_NEAR_ONE = 0.1  # of a figure quoted as 1: an epoch is whole, and "1" says that a tenth of one more is not meant

@@ -29,6 +29,7 @@ from spec.evidence.enclosure import PRECISION
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_mean
 from spec.families import Binomial, Gaussian, Multinomial
+from spec.links import Softmax
 from spec.model import PAIRS, Params
 from spec.problems import Problem
 from spec.problems.by_construction import ETA_RANGE, SOFTMAX, draw
@@ -410,8 +411,7 @@ def elementwise_row(model, eta, y):
 
 def softmax_row(model, eta, y):
     """The same of the classes; the information of all but the first."""
-    odds = [(value - eta[0]).exp() for value in eta]
-    mu = [value / sum(odds, arb(0)) for value in odds]
+    mu = Softmax().inverse(np.array(eta, dtype=object), BALLS).tolist()
     kernel = sum((share * value.log() for share, value in strict_zip(y, mu) if share), arb(0))
     total = sum((arb(share) for share in y), arb(0))
     score = [share - total * value for share, value in strict_zip(y, mu)]
@@ -459,10 +459,10 @@ def assert_rescaled(case, engine, base):
     rng = np.random.default_rng(case.seed)
     units, weight = base ** rng.integers(-9, 10, size=problem.p), base ** rng.integers(-9, 10)
     weights = weight * (np.ones(problem.n) if problem.data.weights is None else problem.data.weights)
-    other = replace(problem, load=lambda: replace(problem.data, X=problem.X * units, weights=weights))
+    other = problem.with_data(X=problem.X * units, weights=weights)
     here = engine.evaluate(problem, params)
     there = engine.evaluate(other, Params(params.intercept, params.coef / units[:, None]))
-    exactly = tolerances.Tolerance(tolerances.UNIT, "bit for bit: the last one is more than u of any number")
+    exactly = tolerances.unchanged()
     assert_same_values("mean", problem, there.mean, here.mean, exactly)
     assert_same_values("loss", problem, there.loss, weight * here.loss, exactly)
     assert_same_values("score", problem, there.score, weight * np.append(1, units)[:, None] * here.score, exactly)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from spec.engines import answers
 from spec.evidence.rungs import (
     assert_same_curvature,
     assert_same_gradient,
@@ -23,10 +24,10 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     LOGISTIC,
     SIZES,
     SOFTMAX,
-    answers,
     assert_likelihoods_differ_by,
     assert_same_standard_errors,
     copies,
+    named_as,
     variant,
     weighted,
 )
@@ -88,7 +89,7 @@ def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
     masked, removed = without(problem, 0.0), removed_from(problem)
     planted = problem.data.planted
     model = reference.evaluate(removed, params), reference.evaluate(removed, planted)
-    mine = tuple(answers(network(masked), masked, at, model[0]) for at in (params, planted))
+    mine = tuple(named_as(model[0], answers.evaluation(masked, network(masked), at)) for at in (params, planted))
 
     assert_same_objective(masked, mine, model)
     assert_same_gradient(removed, params, mine[0], model[0])
@@ -102,7 +103,7 @@ def test_a_weight_of_a_millionth_is_refused(problem, params, network, reference)
     model = reference.evaluate(removed, params)
 
     with pytest.raises(AssertionError, match="not the same gradient"):
-        assert_same_gradient(removed, params, answers(network(masked), masked, params, model), model)
+        assert_same_gradient(removed, params, answers.evaluation(masked, network(masked), params), model)
 
 
 @pytest.mark.claim(

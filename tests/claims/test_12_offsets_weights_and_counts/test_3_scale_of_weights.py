@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spec import problems
+from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
@@ -17,6 +18,7 @@ from spec.evidence.rungs import (
     assert_same_gradient,
     assert_same_optimum,
 )
+from tests.claims.descent import descend
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     COUNTS,
     EACH,
@@ -25,10 +27,10 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     LOGISTIC,
     RATE,
     SOFTMAX,
-    answers,
     assert_same_standard_errors,
     copies,
     descent,
+    named_as,
     weighted,
 )
 
@@ -52,7 +54,8 @@ def test_the_scale_of_the_weights_moves_no_coefficient(problem, params, network,
     model = reference.evaluate(once, params)
     ratio = 1.0 if problem.has_dispersion else 1000**-0.5
 
-    assert_same_gradient(scaled, params, answers(network(scaled), scaled, params, model), times(1000, model))
+    mine = named_as(model, answers.evaluation(scaled, network(scaled), params))
+    assert_same_gradient(scaled, params, mine, times(1000, model))
     for engine in (subject, reference):
         assert_same_optimum(once, engine.fit(scaled))
         assert_same_standard_errors(once, engine.fit(scaled), engine.fit(once), ratio)
@@ -63,8 +66,7 @@ def test_the_scale_of_the_weights_moves_no_coefficient(problem, params, network,
 def test_beside_a_penalty_the_scale_of_the_weights_matters(problem, params, network, reference):
     """Beside a ridge penalty, weights a thousand times as large are a penalty of a thousandth."""
     once, scaled = weighted(problem), weighted(problem, 1000)
-    like = reference.evaluate(once, params)
-    few, many = (answers(network(p, Recipe(l2=2.0**-10)), p, params, like) for p in (once, scaled))
+    few, many = (answers.evaluation(p, network(p, Recipe(l2=2.0**-10)), params) for p in (once, scaled))
 
     with pytest.raises(AssertionError, match="not the same gradient"):
         assert_same_gradient(scaled, params, many, times(1000, few))
@@ -115,14 +117,6 @@ def assert_is_loss_over(divisor, problem, params, network):
     assert_same_values("loss", problem, network.objective(), terms.sum(), tolerances.loss(problem.n), size=size)
 
 
-def steps(network, problem, rate):
-    """The weights after each step down the gradient."""
-    walking = network(problem)
-    for _ in range(EPOCHS):
-        walking.weights = [weight - rate * slope for weight, slope in zip(walking.weights, walking.gradient())]
-        yield walking.weights
-
-
 @pytest.mark.claim(
     "mean-weight-is-a-learning-rate",
     source="S6",
@@ -138,7 +132,7 @@ def test_the_mean_weight_multiplies_the_learning_rate(problem, network):
     """
     normalised, mean = weighted(problem, 1 / copies(problem).mean()), copies(problem).mean()
 
-    assert_same_descent(problem, descent(network, problem), steps(network, normalised, mean * RATE))
+    assert_same_descent(problem, descent(network, problem), descend(network(normalised), mean * RATE, EPOCHS))
 
 
 @pytest.mark.control("mean-weight-is-a-learning-rate")
@@ -148,7 +142,7 @@ def test_the_same_learning_rate_is_refused(problem, network):
     normalised = weighted(problem, 1 / copies(problem).mean())
 
     with pytest.raises(AssertionError, match="not the same descent"):
-        assert_same_descent(problem, descent(network, problem), steps(network, normalised, RATE))
+        assert_same_descent(problem, descent(network, problem), descend(network(normalised), RATE, EPOCHS))
 
 
 def assert_same_descent(problem, mine, other):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spec import problems
+from spec.evidence import tolerances
 from spec.evidence.rungs import (
     assert_same_gradient,
     assert_same_mean,
@@ -81,7 +82,7 @@ def test_a_multiple_of_a_loss_is_the_same_loss(reference):
 def assert_another_optimum(problem, fit):
     """In some coefficient more than a tenth of its standard error from the proven optimum."""
     away = standard_errors_away(proven_optimum(problem), fit.params)
-    assert away > 0.1, f"the same optimum of {problem}, but for {away:.2g} standard errors"
+    assert away > tolerances.ANOTHER_OPTIMUM, f"the same optimum of {problem}, but for {away:.2g} standard errors"
 
 
 SIGMOIDS = [problems.get("spector-logit"), problems.get("logistic-4-colours")]

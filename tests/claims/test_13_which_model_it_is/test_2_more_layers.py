@@ -11,6 +11,7 @@ import pytest
 
 from spec import problems
 from spec.compat import strict_zip
+from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
@@ -28,7 +29,7 @@ LINEAR = Recipe(hidden=(5, 4))
 
 def affine(weights):
     """Each layer as one matrix on [1 x]: the bias above the kernel; but for the last with a column that keeps the 1."""
-    layers = [np.vstack([bias, kernel]) for kernel, bias in strict_zip(weights[::2], weights[1::2])]
+    layers = [answers.stacked([kernel, bias]) for kernel, bias in strict_zip(weights[::2], weights[1::2])]
     return [*(np.hstack([np.eye(len(layer))[:, :1], layer]) for layer in layers[:-1]), layers[-1]]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spec.compat import strict_zip
+from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence.rungs import (
     assert_same_gradient,
@@ -57,8 +58,7 @@ def test_the_inputs_are_not_what_the_last_layer_sees(problem, network, reference
 
 def as_answered(deep, answer):
     """The answer, with the means of a network and the score that its last layer is taught."""
-    *_, kernel, bias = deep.gradient()
-    score = -len(answer.mean) / deep.loss_scale * np.vstack([bias, kernel])
+    score = -len(answer.mean) / deep.loss_scale * answers.stacked(deep.gradient()[-2:])
     return replace(answer, mean=deep.predict(), score=score)
 
 
@@ -67,8 +67,7 @@ def with_features(problem, network, rng):
     deep = network(problem, Recipe(hidden=(problem.p,), activation="relu"))
     deep.weights = on_a_grid(deep.weights, rng)
     U, a, w, b = deep.weights
-    data = replace(problem.data, X=np.maximum(0, a + problem.X @ U), columns=(), planted=None)
-    return deep, replace(problem, name=f"{problem}, last layer", load=lambda: data), Params(b, w)
+    return deep, problem.with_data("last layer", X=np.maximum(0, a + problem.X @ U)), Params(b, w)
 
 
 @pytest.mark.claim(

@@ -53,10 +53,7 @@ def assert_threshold(problem, params, engine, link, rows=16):
     """The means of some rows are the integrals, to 4 units in the last place (2 u each); eta is exact on the grid."""
     thresholds = -problem.eta(params)[:rows]
     chance = np.array([[chance_above(threshold, link) for (threshold,) in thresholds.tolist()]]).T
-    units = tolerances.Tolerance(
-        (2 * tolerances.MEAN_ULPS + 1) * tolerances.UNIT, "4 units in the last place, and u for the integral"
-    )
-    assert_same_values("mean", problem, engine.evaluate(problem, params).mean[:rows], chance, units)
+    assert_same_values("mean", problem, engine.evaluate(problem, params).mean[:rows], chance, tolerances.integrated_mean())
 
 
 def chance_above(threshold, link):

@@ -1,8 +1,5 @@
 """The axes of the information, and how far gradient descent is from the optimum along each."""
 
-from dataclasses import replace
-from functools import cache
-
 import numpy as np
 
 from spec import likelihood, problems
@@ -20,26 +17,10 @@ ONE_EACH = list({type(p.model.family): p for p in OTHERS}.values())  # of each f
 LINE, LONGLEY, SPECTOR = (problems.get(name) for name in ("gaussian-identity", "longley", "spector-probit"))
 
 
-def variant(problem, what, intercept=None, **data):
-    """The problem with other data; they are made from a function when they are asked for."""
-    load = cache(lambda: replace(problem.data, planted=None, columns=(), **{name: make() for name, make in data.items()}))
-    kept = problem.intercept if intercept is None else intercept
-    return replace(problem, name=f"{problem}, {what}", intercept=kept, load=load)
-
-
 def spectrum(problem, scale):
     """Eigenvalues and axes (columns) of the Hessian of scale / (2 n) |y - design w|^2."""
     _, singular, axes = np.linalg.svd(problem.design, full_matrices=False)
     return scale / problem.n * singular**2, axes.T
-
-
-def descend(network, rate, epochs):
-    """Gradient descent along the network's own gradient: the weights at the start and after each epoch."""
-    path = [network.weights]
-    for _ in range(epochs):
-        network.weights = [w - rate * g for w, g in zip(network.weights, network.gradient())]
-        path.append(network.weights)
-    return path
 
 
 def free(weights):
@@ -48,7 +29,7 @@ def free(weights):
 
 
 def optimum_of(problem):
-    """The proven one, as float64."""
+    """The proven optimum as float64, (q,)."""
     return problem.free(proven_optimum(problem).params).ravel()
 
 
@@ -66,8 +47,8 @@ def assert_contracts(problem, scale, rate, path):
 AWAY = 1e-4  # standard errors at dispersion 1
 
 
-def steps(problem, engine, axis, count, information):
-    """So many steps by the engine's own score, from `AWAY` along the axis."""
+def stepped(problem, engine, axis, count, information):
+    """The parameters after ``count`` steps by the engine's own score, from `AWAY` along the axis."""
     at = optimum_of(problem) + AWAY * axis
     for _ in range(count):
         params = problem.params(at[:, None])

@@ -25,8 +25,7 @@ from tests.claims.test_14_training_and_precision.axes import (
     OTHERS,
     SPECTOR,
     optimum_of,
-    steps,
-    variant,
+    stepped,
 )
 
 
@@ -44,7 +43,7 @@ def test_the_expected_information_is_the_hessian_for_a_response_at_its_mean(prob
     because the log-likelihood is linear in the response, but for terms free of the weights.
     """
     mean = subject.evaluate(problem, params).mean
-    at_its_mean = subject.evaluate(replace(variant(problem, "at its mean", y=lambda: mean), quasi=True), params)
+    at_its_mean = subject.evaluate(replace(problem.with_data("at its mean", y=lambda data: mean), quasi=True), params)
 
     assert_expected(problem, params, at_its_mean)
 
@@ -79,7 +78,8 @@ def test_the_hessian_at_a_response_of_twice_the_mean_is_refused(problem, params,
     """With another link the two informations part as soon as one response leaves its mean, here by an eighth of it."""
     mean = problem.model.link.inverse(problem.eta(params))
     moved = replace(
-        variant(problem, "off its mean", y=lambda: np.where(np.arange(problem.n)[:, None] == 0, 0.875, 1) * mean), quasi=True
+        problem.with_data("off its mean", y=lambda data: np.where(np.arange(problem.n)[:, None] == 0, 0.875, 1) * mean),
+        quasi=True,
     )
 
     with pytest.raises(AssertionError, match="not the same curvature"):
@@ -127,7 +127,7 @@ def printed():
 def by_hessian(subject, response="it is"):
     """The information of Spector's probit at the optimum, with the response as it is or at its mean."""
     params = proven_optimum(SPECTOR).params
-    at = SPECTOR if response == "it is" else variant(SPECTOR, "its mean", y=lambda: subject.evaluate(SPECTOR, params).mean)
+    at = SPECTOR if response == "it is" else SPECTOR.with_data("its mean", y=lambda data: subject.evaluate(SPECTOR, params).mean)
     return subject.evaluate(at, params).information
 
 
@@ -154,8 +154,8 @@ def test_scoring_leaves_a_share_of_the_error_and_newton_its_square(problem, subj
     """
     axis, share = slowest(problem, subject)
 
-    assert_leaves(problem, axis, share**2, steps(problem, subject, axis, 2, "expected"))
-    assert abs(along(problem, axis, steps(problem, subject, axis, 1, "observed"))) <= AWAY**2
+    assert_leaves(problem, axis, share**2, stepped(problem, subject, axis, 2, "expected"))
+    assert abs(along(problem, axis, stepped(problem, subject, axis, 1, "observed"))) <= AWAY**2
 
 
 @pytest.mark.control("scoring-is-linear-newton-quadratic")
@@ -165,7 +165,7 @@ def test_the_steps_of_newton_are_refused_as_scoring(problem, reference):
     axis, share = slowest(problem, reference)
 
     with pytest.raises(AssertionError, match="not the same error left"):
-        assert_leaves(problem, axis, share**2, steps(problem, reference, axis, 2, "observed"))
+        assert_leaves(problem, axis, share**2, stepped(problem, reference, axis, 2, "observed"))
 
 
 def slowest(problem, engine):

@@ -4,6 +4,7 @@ An optimum is not a training run.
 Early stopping, batches and momentum each leave a distance from the optimum.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,8 @@ from spec.evidence.rungs import (
 )
 from spec.problems import Problem
 from spec.problems.by_construction import design, generator
-from tests.claims.test_14_training_and_precision.axes import LINE, assert_contracts, descend, free, optimum_of, spectrum, variant
+from tests.claims.descent import descend
+from tests.claims.test_14_training_and_precision.axes import LINE, assert_contracts, free, optimum_of, spectrum
 
 #
 # Least squares, the response centred and no intercept, and four ways to train it.
@@ -31,7 +33,7 @@ ADAM_REACH = (1 - 0.9) / np.sqrt((1 - 0.999) * (1 - 0.9**2 / 0.999))  # in learn
 
 @cache
 def centred():
-    return variant(LINE, "centred", False, y=lambda: LINE.y - LINE.y.mean())
+    return replace(LINE.with_data("centred", y=lambda data: LINE.y - LINE.y.mean()), intercept=False)
 
 
 @cache
@@ -49,7 +51,7 @@ def run(network, how):
         "full batches": lambda: (centred(), Training("sgd", 0.25, EPOCHS)),
         "rows held out": lambda: (centred(), Training("sgd", 0.25, 8, held_out=0.25, patience=3)),
         "minibatches": lambda: (noise(), Training("sgd", 0.1, 3, batch_size=128)),
-        "adam": lambda: (variant(centred(), "small units", X=lambda: LINE.X * SMALL_UNITS), Training("adam", 0.01, 8)),
+        "adam": lambda: (centred().with_data("small units", X=lambda data: LINE.X * SMALL_UNITS), Training("adam", 0.01, 8)),
     }[how]()
     trained = network(problem)
     if how == "minibatches":  # from the optimum itself
@@ -83,7 +85,7 @@ def test_rows_held_out_for_early_stopping_are_lost_to_the_fit(network):
     """
     problem, trained, training, path = run(network, "rows held out")
     m = int(problem.n * (1 - training.held_out))
-    kept = variant(problem, f"the first {m} rows", X=lambda: problem.X[:m], y=lambda: problem.y[:m])
+    kept = problem.with_data(f"the first {m} rows", X=lambda data: problem.X[:m], y=lambda data: problem.y[:m])
 
     assert_contracts(kept, trained.loss_scale, training.learning_rate, path)
 
@@ -143,7 +145,8 @@ def assert_shrinks_like_ridge(problem, network, path, penalty):
     rates, axes = spectrum(problem, penalised.loss_scale)
     ridge = rates / (rates + penalty[:, None]) * (axes.T @ optimum_of(problem))
     ratio = np.array([axes.T @ free(weights) for weights in path]) / ridge
-    assert ((ratio >= 1 - 1e-9) & (ratio <= 2 + 1e-9)).all(), f"{ratio.min():.3g} to {ratio.max():.3g} times ridge"
+    rounding = tolerances.ridge_ratio().value
+    assert ((ratio >= 1 - rounding) & (ratio <= 2 + rounding)).all(), f"{ratio.min():.3g} to {ratio.max():.3g} times ridge"
 
     penalised.weights = [(axes @ ridge[-1])[:, None]]
     (gradient,) = penalised.gradient()
@@ -177,7 +180,7 @@ def test_full_batches_from_the_optimum_are_refused_as_wandering(network):
     still.weights = path[0]
 
     with pytest.raises(AssertionError, match="not the same floor"):
-        assert_wanders(problem, trained.loss_scale, training, descend(still, training.learning_rate, 3))
+        assert_wanders(problem, trained.loss_scale, training, [still.weights, *descend(still, training.learning_rate, 3)])
 
 
 def assert_wanders(problem, scale, training, path):
@@ -215,10 +218,10 @@ def test_adam_moves_no_weight_faster_than_its_rate_allows(network):
 def test_plain_descent_knows_no_limit(network):
     """Descent moves in proportion to the slope: a response in other units moves it as much further."""
     _, _, training, _ = run(network, "adam")
-    larger = network(variant(centred(), "larger units", y=lambda: 1024 * centred().y))
+    larger = network(centred().with_data("larger units", y=lambda data: 1024 * centred().y))
 
     with pytest.raises(AssertionError, match="rates in a step"):
-        assert_keeps_to_limit(training, descend(larger, 0.25, 2))
+        assert_keeps_to_limit(training, [larger.weights, *descend(larger, 0.25, 2)])
 
 
 def assert_keeps_to_limit(training, path):
@@ -263,4 +266,4 @@ def assert_misses(problem, params):
     """A tenth of a standard error or more from the proven optimum."""
     __tracebackhide__ = True
     away = standard_errors_away(proven_optimum(problem), params)
-    assert away > 0.1, f"only {away:.2g} standard errors away"
+    assert away > tolerances.ANOTHER_OPTIMUM, f"only {away:.2g} standard errors away"

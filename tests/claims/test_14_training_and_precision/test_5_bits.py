@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spec import problems
+from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
@@ -25,7 +26,6 @@ from tests.claims.test_14_training_and_precision.axes import (
     ONE_EACH,
     PAIRS,
     free,
-    variant,
 )
 
 
@@ -99,8 +99,7 @@ def assert_at_rest(problem, trained, tolerance):
     __tracebackhide__ = True
     params = proven_optimum(problem).params
     trained.weights = [params.coef, params.intercept]
-    kernel, bias = trained.gradient()
-    score = problem.n / trained.loss_scale * np.vstack([bias, kernel])
+    score = answers.score(problem, trained, trained.gradient())
     assert_same_values("score", problem, score, 0 * score, tolerance, contributions(problem, params))
 
 
@@ -138,7 +137,7 @@ def test_the_inputs_as_they_are_are_refused(problem, params, network, reference)
 
 @cache
 def in_float32(problem):
-    return variant(problem, "in float32", X=lambda: problem.X.astype("float32"))
+    return problem.with_data("in float32", X=lambda data: problem.X.astype("float32"))
 
 
 def by_policy(problem, params, network, evaluation):
@@ -208,7 +207,7 @@ def test_a_poisson_loss_with_a_constant_in_its_logarithm_shrinks_the_counts(prob
               = \mu - y\,\frac{\mu}{\mu + \varepsilon}, \qquad \varepsilon = 10^{-7}
     """
     mean = POISSON.model.link.inverse(problem.eta(params))
-    shrunk = replace(variant(problem, "shrunk", y=lambda: problem.y * mean / (mean + ADDED)), quasi=True)
+    shrunk = replace(problem.with_data("shrunk", y=lambda data: problem.y * mean / (mean + ADDED)), quasi=True)
 
     assert_same_gradient(problem, params, built_in(problem, params, network, subject), subject.evaluate(shrunk, params))
 
@@ -225,8 +224,7 @@ def built_in(problem, params, network, engine):
     """The evaluation, with the score of the built-in loss."""
     trained = network(problem, Recipe(built_in_loss=True))
     trained.weights = [params.coef, params.intercept]
-    kernel, bias = trained.gradient()
-    return replace(engine.evaluate(problem, params), score=-problem.n * np.vstack([bias, kernel]))
+    return replace(engine.evaluate(problem, params), score=-problem.n * answers.stacked(trained.gradient()))
 
 
 RARE = [
