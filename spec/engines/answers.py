@@ -1,4 +1,4 @@
-"""What a network of one layer answers, in the words of a generalized linear model: its score, its information, its likelihood."""
+"""The score, information and log-likelihood of a generalized linear model, from a one-layer network's loss."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def score(problem: Problem, network: Network, gradient: list[np.ndarray]) -> np.
 
 
 def log_likelihood(problem: Problem, network: Network, objective: float) -> float:
-    """The log-likelihood, from the loss: undo its scale and its 1/n, and add the constants that it left out."""
+    """The log-likelihood, from the loss: undo its scale and its 1/n, and add the constants that it leaves out."""
     return -problem.n / network.loss_scale * objective + likelihood.normaliser(problem)
 
 
 def evaluation(problem: Problem, network: Network, params: Params | None = None) -> Evaluation:
-    """The answer of a network at ``params``, or at the weights that it has. Penalties count as a part of its loss."""
+    """The evaluation of a network at ``params``, or at its present weights. Penalties are a part of its loss."""
     if params is not None:
         network.weights = [params.coef, params.intercept][: 1 + problem.intercept]
     weights = network.weights
@@ -48,7 +48,7 @@ def evaluation(problem: Problem, network: Network, params: Params | None = None)
 
 
 def information(problem: Problem, network: Network) -> np.ndarray:
-    """Minus the Hessian of the log-likelihood in the free parameters, ordered column after column."""
+    """The observed information: minus the Hessian of the log-likelihood in the free parameters, column after column."""
     places = np.arange((problem.p + problem.intercept) * problem.k).reshape(-1, problem.k)  # kernel above bias
     free = np.roll(places, problem.intercept, axis=0)[:, problem.k - problem.free_outputs :].ravel(order="F")
     return problem.n / network.loss_scale * network.hessian()[np.ix_(free, free)]

@@ -1,11 +1,11 @@
-"""An engine loaded by name, and each of its answers held against the contract."""
+"""Load an engine by its name, and check each of its answers against the contract."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,12 +16,14 @@ from spec.inference import Inference
 from spec.model import Params
 from spec.problems import Problem
 
+Answer = TypeVar("Answer")
+
 
 class Checked:
     """
-    An engine whose every answer is held against the contract: shapes, and no NaN or infinity.
+    An engine whose answers are checked against the contract: their types and shapes, and that nothing is NaN or infinite.
 
-    Keeps its answers: each problem is fitted once, and evaluated once at the same parameters object.
+    Answers are kept: each problem is fitted once, and evaluated once at the same parameters object.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -54,7 +56,7 @@ class Checked:
 
     def infer(self, problem: Problem) -> Inference:
         """
-        The engine's own inference, if it has a method ``infer(problem)``; else what its fit and evaluations make of it.
+        The engine's own inference if it has a method ``infer(problem)``, else the one made of its fit and evaluations.
 
         Raises LinAlgError where the information at the fit is singular.
         """
@@ -66,7 +68,7 @@ class Checked:
         return self._inferences[problem]
 
     def _scope(self, problem: Problem) -> None:
-        """A problem that a claim derives from another is asked about only if the engine can express it."""
+        """Raise `Declined` if the engine declines the problem: a claim may have derived it from one that the engine accepts."""
         if (why := self.engine.declines(problem)) is not None:
             raise Declined(f"declined by {self.describe().name}: {why}")
 
@@ -92,16 +94,17 @@ class Checked:
         self._is_a(Fit, problem, "fit", answer)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
         self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
-        errors = answer.standard_errors if answer.converged else np.nan_to_num(answer.standard_errors)  # else: not needed
+        errors = answer.standard_errors if answer.converged else np.nan_to_num(answer.standard_errors)  # else anything
         self._shape(problem, "fit", "standard_errors", errors, (problem.q, problem.free_outputs))
         for name in ("deviance", "log_likelihood"):
             self._shape(problem, "fit", name, getattr(answer, name), ())
         return replace(answer, engine=self.describe().name)
 
-    def _guard(self, method: str, problem: Problem, call: Callable[..., Any], *args: object) -> Any:
+    def _guard(self, method: str, problem: Problem, call: Callable[..., Answer], *args: object) -> Answer:
+        """The answer of a call to the engine. Raises EngineError if the call raises."""
         try:
             return call(*args)
-        except Declined:  # by an engine inside this one
+        except Declined:  # an engine inside this one declines
             raise
         except Exception as error:
             raise EngineError(f"{self.describe().name}.{method}({problem}) raised {type(error).__name__}: {error}") from error
@@ -128,7 +131,19 @@ class Checked:
 
 
 def load(path: str) -> Checked:
-    """The engine at ``package.module:Engine``, made without arguments. Raises ValueError that says what is missing."""
+    """
+    The engine at ``package.module:Engine``, made without arguments. Raises ValueError that says what is missing.
+
+    >>> from spec import problems
+    >>> engine = load("spec.engines.statsmodels:StatsmodelsEngine")
+    >>> fit = engine.fit(problems.get("by-hand-gaussian-identity-two-groups"))  # least squares: the groups' means are 2 and 6
+    >>> fit.params.intercept.round(6), fit.params.coef.round(6)
+    (array([2.]), array([[4.]]))
+
+    >>> load("spec.engines.statsmodels:Engine")
+    Traceback (most recent call last):
+    ValueError: engine 'spec.engines.statsmodels:Engine': spec.engines.statsmodels has no Engine.
+    """
     module, colon, name = path.partition(":")
     if not colon or not module or not name:
         raise ValueError(f"engine {path!r}: write package.module:Engine, as in spec.engines.keras:KerasEngine.")

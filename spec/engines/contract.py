@@ -15,7 +15,7 @@ from spec.problems import Problem
 
 @dataclass(frozen=True)
 class Description:
-    """What an engine is: shown beside every verdict."""
+    """The name, versions and precision of an engine, as shown beside every verdict."""
 
     name: str
     versions: dict[str, str]
@@ -31,13 +31,13 @@ class Description:
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """
-    A model at given parameters, nothing fitted. The dispersion is taken as 1.
+    The answer of an engine at given parameters, without a fit. The dispersion is taken as 1.
 
     ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale`` the factor in
     loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
     first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`. ``engine`` is the
-    name of who answered, which `Checked` fills in.
+    name of the engine that answered, which `Checked` fills in.
     """
 
     mean: np.ndarray
@@ -61,7 +61,7 @@ class Evaluation:
 @dataclass(frozen=True, eq=False)
 class Fit:
     """
-    Where an engine ended. ``reason`` says in words why it stopped.
+    The result of a fit. ``reason`` says in words why it stopped.
 
     ``standard_errors`` are shaped like `Problem.free`, from the expected information and, where the family has a
     dispersion, Pearson's estimate of it. ``deviance`` and ``log_likelihood`` are at the fitted means and dispersion 1.
@@ -74,37 +74,40 @@ class Fit:
     standard_errors: np.ndarray
     deviance: float
     log_likelihood: float
-    engine: str = ""  # the name of who answered, which `Checked` fills in
+    engine: str = ""  # the name of the engine that answered, which `Checked` fills in
 
 
 class Engine(Protocol):
-    """Anything that can express a model and fit it. Make one, and `pytest --subject package.module:Engine` judges it."""
+    """Anything that can evaluate and fit a model. Write one, and `pytest --subject package.module:Engine` judges it."""
 
-    def describe(self) -> Description: ...
+    def describe(self) -> Description:
+        """The name, versions and precision of the engine."""
 
     def declines(self, problem: Problem) -> str | None:
-        """Why it cannot express the problem; None when it can. Never for what it merely gets wrong."""
+        """The reason why the engine cannot express the problem; None when it can. A wrong answer is no reason to decline."""
 
-    def evaluate(self, problem: Problem, params: Params) -> Evaluation: ...
+    def evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        """The mean, loss, log-likelihood and their derivatives at the parameters."""
 
-    def fit(self, problem: Problem) -> Fit: ...
+    def fit(self, problem: Problem) -> Fit:
+        """The maximum-likelihood estimate that the engine finds, and its standard errors."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """
-    What the author of a network adds to the bare layer, as data; the default adds nothing.
+    The additions of a network's author to the bare layer, as data; the default adds nothing.
 
-    ``hidden`` are the widths of layers before the output layer, ``activation`` theirs, ``dropout`` the rate after each.
-    ``normalised`` puts a layer before them that centres and scales the inputs. With ``embedding`` the one column of X holds
-    codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. With ``alternatives`` X holds
-    the columns of so many alternatives one after another: a layer of one output is shared by them, and the softmax is over
-    them. A ``head`` replaces the link: under "cumulative-logit" and "cumulative-probit" one output without a bias meets
-    ordered thresholds, whose weights are the first and the logs of the increments; under "location-scale" the outputs are
-    the mean of a normal response and the log of its dispersion. ``l1`` and ``l2`` are the factors of sum |w| and sum w^2 of
-    the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's own loss of the family, also where
-    it departs from the likelihood. ``dtype`` is "float64", "float32", or "float64 by policy": layers in float64 while the
-    library's default stays float32.
+    ``hidden`` are the widths of the layers before the output layer, ``activation`` is their activation, ``dropout`` the rate
+    after each. ``normalised`` puts a layer before them that centres and scales the inputs. With ``embedding`` the one column
+    of X holds codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. ``alternatives`` is
+    a number: X holds the columns of that many alternatives, one alternative after another; they share a layer of one output,
+    and the softmax is over them. A ``head`` replaces the link: under "cumulative-logit" and "cumulative-probit" one output
+    without a bias is compared with ordered thresholds, whose weights are the first threshold and the logs of the
+    increments; under "location-scale" the outputs are the mean of a normal response and the log of its dispersion. ``l1``
+    and ``l2`` are the factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss``
+    takes the library's own loss of the family, also where it departs from the likelihood. ``dtype`` is "float64",
+    "float32", or "float64 by policy": layers in float64 while the library's default stays float32.
     """
 
     hidden: tuple[int, ...] = ()
@@ -129,8 +132,8 @@ class Training:
     """
     How a user trains: ``optimizer`` is "sgd" or "adam"; full batches unless ``batch_size`` says otherwise.
 
-    With ``patience``, training stops after so many epochs without gain on the last ``held_out`` share of the rows, and
-    goes back to the best weights.
+    With ``patience``, training stops after that many epochs without gain on the last ``held_out`` share of the rows, and
+    the best weights are restored.
     """
 
     optimizer: str = "adam"
@@ -143,34 +146,35 @@ class Training:
 
 
 class Network(Protocol):
-    """A network that its library trains: what claims about recipes and training need beyond an `Engine`'s contract."""
+    """A network that its library trains. Claims about recipes and training need it; the contract of an `Engine` does not."""
 
     loss_scale: float
-    weights: list[np.ndarray]  # of each layer the kernel (in, out), then the bias (out,) if it has one
+    weights: list[np.ndarray]  # layer after layer: the kernel (in, out), then the bias (out,) if there is one
 
     def predict(self) -> np.ndarray:
         """The means of the problem's rows, (n, k)."""
 
     def objective(self) -> float:
-        """What the library minimises, penalties included."""
+        """The loss that the library minimises, penalties included."""
 
     def gradient(self) -> list[np.ndarray]:
-        """Of the objective, shaped like the weights."""
+        """The gradient of the objective, shaped like the weights."""
 
     def backpropagate(self) -> tuple[float, list[np.ndarray]]:
         """The objective and its gradient, in one pass."""
 
     def hessian(self) -> np.ndarray:
-        """Of the objective in all weights, in their order and each of them row after row: (size, size)."""
+        """The Hessian of the objective in all weights, in their order and each of them row after row: (size, size)."""
 
     def train(self, training: Training) -> list[list[np.ndarray]]:
-        """The library's own training from the weights as they are; the weights after each epoch that was run."""
+        """Train as the library does, from the present weights. Returns the weights after each epoch that was run."""
 
 
 class Likelihood(Protocol):
-    """A model that is no `Problem`'s. Its weights are those of the `Network` of the same recipe, flat and in their order."""
+    """A model that no `Problem` can express. Its weights are those of the same recipe's `Network`, flat and in its order."""
 
-    def log_likelihood(self, weights: np.ndarray) -> float: ...
+    def log_likelihood(self, weights: np.ndarray) -> float:
+        """The log-likelihood at the weights."""
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
         """The gradient of each row's log-likelihood, (rows, weights)."""
@@ -180,7 +184,7 @@ class Likelihood(Protocol):
 
 
 class EngineError(RuntimeError):
-    """An engine broke: it raised, or returned what the contract forbids. Not a verdict on any claim."""
+    """An engine raised an error, or returned what the contract forbids. This is no verdict on a claim."""
 
 
 class Declined(Exception):

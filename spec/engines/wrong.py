@@ -1,8 +1,8 @@
 """
-Engines that are wrong on purpose. Every claim must refuse those that spoil what it claims.
+Controls: engines that are wrong on purpose. A claim must fail on each control that spoils what it claims.
 
-Each wraps an engine that is right (statsmodels', unless told otherwise) and spoils its answers in one way. ``spoils``
-names the rungs of the ladder on which the answer is wrong; on the others it is right, and a claim may accept it.
+A control wraps a right engine (by default statsmodels') and spoils its answers in one way. ``spoils`` names the rungs of
+the ladder on which the answers are wrong; on the other rungs they are right, and a claim may hold.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from spec.model import Model, Params
 from spec.problems import Problem
 
 RUNGS = ("mean", "objective", "gradient", "curvature", "optimum")
-INFERENCE = ("inference",)  # the sixth rung stands on the other five, and has a chapter of its own
+INFERENCE = ("inference",)  # the sixth rung, which follows from the other five; it has a chapter of its own
 
 
 class Control:
-    """An engine that answers what the engine inside answers."""
+    """The base of all controls: it passes on the answers of the engine inside, and spoils nothing."""
 
     spoils: tuple[str, ...] = ()
 
@@ -34,7 +34,7 @@ class Control:
 
     @classmethod
     def applies(cls, problem: Problem) -> str | None:
-        """Why it cannot be wrong about the problem; None when it can."""
+        """The reason why the control cannot be wrong about the problem; None when it can."""
         return None
 
     def describe(self) -> Description:
@@ -51,8 +51,8 @@ class Control:
         return self.inside.fit(problem)
 
 
-def steps(problem: Problem, params: Params, count: int, damping: float = 1.0, penalty: float = 0.0) -> Params:
-    """So many scoring steps from ``params``, each shortened by ``damping`` and until it is in the domain."""
+def scoring_steps(problem: Problem, params: Params, count: int, damping: float = 1.0, penalty: float = 0.0) -> Params:
+    """The parameters after ``count`` scoring steps; each is scaled by ``damping``, then halved until it is in the domain."""
     for _ in range(count):
         free = problem.free(params)
         gradient = likelihood.score(problem, params) - penalty * free
@@ -97,7 +97,7 @@ class WrongLink(Control):
         return self.inside.evaluate(replace(problem, model=self._wrong(problem.model)), params)
 
     def fit(self, problem: Problem) -> Fit:
-        """The right means, seen through the wrong link."""
+        """Fit the wrong link to the right means, by least squares."""
         fit = self.inside.fit(problem)
         mu = np.abs(problem.model.link.inverse(problem.eta(fit.params)))
         free, *_ = np.linalg.lstsq(problem.design, self._wrong(problem.model).link(mu), rcond=None)
@@ -111,7 +111,7 @@ class WrongLink(Control):
 
 
 class WrongLoss(Control):
-    """Keeps the activation, and takes squared error for the loss."""
+    """Keeps the activation, but its loss is the squared error."""
 
     spoils = ("objective", "gradient", "curvature", "optimum", "inference")
 
@@ -126,7 +126,7 @@ class WrongLoss(Control):
 
     def fit(self, problem: Problem) -> Fit:
         fit = self.inside.fit(problem)
-        return replace(fit, params=steps(self._wrong(problem), fit.params, 3))
+        return replace(fit, params=scoring_steps(self._wrong(problem), fit.params, 3))
 
     @staticmethod
     def _wrong(problem: Problem) -> Problem:
@@ -157,7 +157,7 @@ class NoBias(Control):
     def fit(self, problem: Problem) -> Fit:
         fit = self.inside.fit(problem)
         without = replace(problem, intercept=False)
-        return replace(fit, params=steps(without, Params(0 * fit.params.intercept, fit.params.coef), 5))
+        return replace(fit, params=scoring_steps(without, Params(0 * fit.params.intercept, fit.params.coef), 5))
 
 
 class Ridge(Control):
@@ -168,11 +168,11 @@ class Ridge(Control):
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         right = self.inside.evaluate(problem, params)
-        lost = self.penalty * float((params.matrix**2).sum()) / 2
+        penalty = self.penalty * float((params.matrix**2).sum()) / 2
         return replace(
             right,
-            loss=right.loss + right.loss_scale * lost / problem.n,
-            log_likelihood=right.log_likelihood - lost,
+            loss=right.loss + right.loss_scale * penalty / problem.n,
+            log_likelihood=right.log_likelihood - penalty,
             score=right.score
             - self.penalty * params.matrix * (1 if problem.intercept else np.arange(1 + problem.p)[:, None] > 0),
             curvature=lambda: right.information + self.penalty * np.eye(len(right.information)),
@@ -180,7 +180,7 @@ class Ridge(Control):
 
     def fit(self, problem: Problem) -> Fit:
         fit = self.inside.fit(problem)
-        return replace(fit, params=steps(problem, fit.params, 5, penalty=self.penalty))
+        return replace(fit, params=scoring_steps(problem, fit.params, 5, penalty=self.penalty))
 
 
 class StoppedEarly(Control):
@@ -191,7 +191,7 @@ class StoppedEarly(Control):
     def fit(self, problem: Problem) -> Fit:
         return replace(
             self.inside.fit(problem),
-            params=steps(problem, likelihood.null_params(problem), 2, damping=0.5),
+            params=scoring_steps(problem, likelihood.null_params(problem), 2, damping=0.5),
             reason="two steps seemed enough",
         )
 
@@ -209,7 +209,7 @@ class Nudged(Control):
 
 
 class ClassesPermuted(Control):
-    """Takes the last two classes for each other."""
+    """Swaps the last two classes."""
 
     spoils = RUNGS + INFERENCE
 
@@ -233,7 +233,7 @@ class ClassesPermuted(Control):
 
 
 class Float32(Control):
-    """Keeps its weights in single precision, as Keras does unless told otherwise."""
+    """Rounds its answers to single precision, which is Keras's default."""
 
     spoils = RUNGS + INFERENCE
 
@@ -254,6 +254,7 @@ class Float32(Control):
 
 
 def _single(values: np.ndarray) -> np.ndarray:
+    """The values rounded to float32, as float64."""
     return values.astype(np.float32).astype(float)
 
 

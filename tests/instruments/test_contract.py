@@ -15,7 +15,7 @@ from spec import inference, likelihood, problems
 from spec.engines import wrong
 from spec.engines.checked import Checked, load
 from spec.engines.contract import Declined, Description, EngineError, Evaluation, Fit
-from spec.engines.wrong import CONTROLS, RUNGS, Control, controls, steps
+from spec.engines.wrong import CONTROLS, RUNGS, Control, controls, scoring_steps
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
 from spec.links import Identity, Inverse, Log, Logit, NegativeBinomialLink, Probit, Softmax, Sqrt
 from spec.model import Model, Params
@@ -103,7 +103,9 @@ class TestLoad:
             load("no_such.module:Engine")
 
     def test_a_name_that_is_not_there_is_named(self):
-        with pytest.raises(ValueError, match=r"^engine 'spec\.engines\.contract:Nothing': spec\.engines\.contract has no Nothing\.$"):
+        with pytest.raises(
+            ValueError, match=r"^engine 'spec\.engines\.contract:Nothing': spec\.engines\.contract has no Nothing\.$"
+        ):
             load("spec.engines.contract:Nothing")
 
     def test_methods_that_are_missing_are_named(self):
@@ -502,7 +504,7 @@ class TestControls:
 
     def test_a_wrong_loss_is_fitted_by_three_steps(self):
         squared = replace(POISSON, model=Model(Gaussian(), Log()))
-        expected = steps(squared, INSIDE.fit(POISSON).params, 3)
+        expected = scoring_steps(squared, INSIDE.fit(POISSON).params, 3)
 
         assert np.array_equal(wrong.WrongLoss(INSIDE).fit(POISSON).params.matrix, expected.matrix)
 
@@ -549,7 +551,7 @@ class TestControls:
         fit = wrong.StoppedEarly(INSIDE).fit(POISSON)
 
         assert (fit.converged, fit.reason) == (True, "two steps seemed enough")
-        assert np.array_equal(fit.params.matrix, steps(POISSON, likelihood.null_params(POISSON), 2, 0.5).matrix)
+        assert np.array_equal(fit.params.matrix, scoring_steps(POISSON, likelihood.null_params(POISSON), 2, 0.5).matrix)
 
     def test_a_nudge_is_a_millionth_of_a_standard_error_of_the_last_coefficient(self):
         for problem in (POISSON, GROUPS):
@@ -592,19 +594,19 @@ class TestSteps:
             free = problem.free(params)
             step = np.linalg.solve(likelihood.expected_information(problem, params), likelihood.score(problem, params).T.ravel())
             step = step.reshape(problem.free_outputs, problem.q).T
-            assert np.allclose(problem.free(steps(problem, params, 1)), free + step, rtol=1e-12, atol=0)
-            assert np.allclose(problem.free(steps(problem, params, 1, 0.25)), free + step / 4, rtol=1e-12, atol=0)
-            assert steps(problem, params, 0) is params
+            assert np.allclose(problem.free(scoring_steps(problem, params, 1)), free + step, rtol=1e-12, atol=0)
+            assert np.allclose(problem.free(scoring_steps(problem, params, 1, 0.25)), free + step / 4, rtol=1e-12, atol=0)
+            assert scoring_steps(problem, params, 0) is params
 
     def test_a_penalty_is_in_the_score_and_in_the_information(self):
         free = POISSON.free(ONE)
         information = likelihood.expected_information(POISSON, ONE) + 3 * np.eye(3)
         step = np.linalg.solve(information, (likelihood.score(POISSON, ONE) - 3 * free).ravel())[:, None]
 
-        assert np.allclose(POISSON.free(steps(POISSON, ONE, 1, penalty=3.0)), free + step, rtol=1e-12, atol=0)
+        assert np.allclose(POISSON.free(scoring_steps(POISSON, ONE, 1, penalty=3.0)), free + step, rtol=1e-12, atol=0)
 
     def test_steps_end_at_the_optimum_by_default(self):
-        params = steps(POISSON, ONE, 20)
+        params = scoring_steps(POISSON, ONE, 20)
 
         assert np.abs(likelihood.score(POISSON, params)).max() < 1e-12
 
@@ -617,7 +619,7 @@ class TestSteps:
         ]
         assert not likelihood.in_domain(problem, problem.params(free + step))
 
-        halved = problem.free(steps(problem, params, 1)) - free
+        halved = problem.free(scoring_steps(problem, params, 1)) - free
         ratio = math.log2(step[1, 0] / halved[1, 0])
 
         assert ratio == pytest.approx(round(ratio))

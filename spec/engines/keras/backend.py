@@ -1,28 +1,31 @@
 """
-What lies beneath Keras: TensorFlow, JAX or torch, each difference between them once.
+The backends of Keras: TensorFlow, JAX and torch, each difference between them in one place.
 
 The environment variable ``KERAS_BACKEND`` chooses one; TensorFlow if it is not set. Keras layers, losses and optimisers are the
-same on each. What is not: the elementary functions of a tensor, how a loss is differentiated, and whether a cross-entropy
-finds the logits behind the probabilities that it is given.
+same on each. Three things differ: the elementary functions of a tensor, how a loss is differentiated, and whether a
+cross-entropy finds the logits behind the probabilities that it is given.
 """
 
 from __future__ import annotations
 
 import abc
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from spec.engines.keras.derivatives import Compiled, Derivatives, Loss, Recorded, Taped
+from spec.engines.keras.derivatives import Compiled, Data, Derivatives, Loss, Recorded, Taped, Tensor, Variable
 from spec.engines.keras.versions import keras
+
+Function = Callable[..., Tensor]  # of tensors
 
 
 def restore_float64() -> None:
     """
-    Undo that Keras computes in float32 wherever an operation promotes its arguments, whatever its ``floatx``.
+    Make Keras's operations keep float64 where they promote their arguments. Lasts for the process.
 
-    On JAX and torch its table of promotions has float32 for float64, and no setting says otherwise: see docs/findings.md.
+    On JAX and torch Keras's table of promotions has float32 for float64, whatever its ``floatx``, and no setting changes it:
+    see docs/findings.md.
     """
     from keras.src.backend.common import dtypes
 
@@ -35,8 +38,8 @@ class Backend(abc.ABC):
     """
     A namespace `spec.elementary.Elementary` of tensors, and the derivatives of a loss in Keras's variables.
 
-    ``finds_logits``: given the output of Keras's own sigmoid or softmax, its cross-entropies compute from the logits; where
-    they do not, they clip the probabilities to within 1e-7 of 0 and 1.
+    ``finds_logits`` says whether Keras's cross-entropies, given the output of its own sigmoid or softmax, compute from the
+    logits; where they do not, they clip the probabilities to [1e-7, 1 - 1e-7].
     """
 
     pi = math.pi
@@ -46,73 +49,76 @@ class Backend(abc.ABC):
     compiles_training = False  # whether compiling Keras's training step gains more than it costs
     dtype = "float64 restored"  # from Keras's float32: see `restore_float64`
 
-    # elementary functions, and those of more than one element that heads are made of
-    exp: Any
-    expm1: Any
-    log: Any
-    log1p: Any
-    sin: Any
-    arctan2: Any
-    sigmoid: Any
-    erfc: Any
-    ndtri: Any
-    where: Any
-    _sqrt: Any
+    # the elementary functions of tensors
+    exp: Function
+    expm1: Function
+    log: Function
+    log1p: Function
+    sin: Function
+    arctan2: Function
+    sigmoid: Function
+    erfc: Function
+    ndtri: Function
+    where: Function
+    _sqrt: Function
 
-    def sqrt(self, x: Any) -> Any:
-        return math.sqrt(x) if isinstance(x, float) else self._sqrt(x)  # of a tensor, or of 2 pi
+    def sqrt(self, x: Tensor) -> Tensor:
+        return math.sqrt(x) if isinstance(x, float) else self._sqrt(x)  # x is a tensor, or the number 2 pi
 
-    def logit(self, x: Any) -> Any:
+    def logit(self, x: Tensor) -> Tensor:
         return self.log(x) - self.log1p(-x)
 
-    def ndtr(self, x: Any) -> Any:
+    def ndtr(self, x: Tensor) -> Tensor:
         return self.erfc(-x / math.sqrt(2)) / 2
 
-    def xlogy(self, x: Any, y: Any) -> Any:
-        return x * self.log(self.where(x == 0, 1.0, y))  # where x is 0 the slope is 0 too: JAX and torch have 0 / 0 for it
+    def xlogy(self, x: Tensor, y: Tensor) -> Tensor:
+        return x * self.log(self.where(x == 0, 1.0, y))  # the slope is 0 too where x is 0: on JAX and torch it would be 0 / 0
 
-    def xlog1py(self, x: Any, y: Any) -> Any:
+    def xlog1py(self, x: Tensor, y: Tensor) -> Tensor:
         return x * self.log1p(self.where(x == 0, 0.0, y))
 
     def enable_float64(self) -> None:  # noqa: B027 (nothing to do on TensorFlow)
-        """Make the backend and Keras's operations on it compute in float64. Lasts for the process; nothing on TensorFlow."""
+        """Make the backend and Keras's operations on it compute in float64. Lasts for the process; TensorFlow needs nothing."""
 
     @abc.abstractmethod
-    def row_sums(self, x: Any) -> Any:
-        """Over the last axis."""
+    def row_sums(self, x: Tensor) -> Tensor:
+        """The sum over the last axis, which is dropped."""
 
     @abc.abstractmethod
-    def total(self, x: Any) -> Any:
+    def total(self, x: Tensor) -> Tensor:
         """The sum over the last axis, which is kept."""
 
     @abc.abstractmethod
-    def largest(self, x: Any) -> Any:
+    def largest(self, x: Tensor) -> Tensor:
         """The largest over the last axis, which is kept."""
 
-    def spread(self, x: Any) -> Any:
-        """x (1 - x) of shares that sum to 1 over the last axis, as a share times the others."""
+    def spread(self, x: Tensor) -> Tensor:
+        """x (1 - x) for shares x that sum to 1 over the last axis, as each share times the sum of the others."""
         return self.total(x[..., :, None] * x[..., None, :] * (1 - np.eye(x.shape[-1])))[..., 0]
 
     @abc.abstractmethod
-    def running_sums(self, x: Any) -> Any:
-        """Along the first axis."""
+    def running_sums(self, x: Tensor) -> Tensor:
+        """The cumulative sums along the first axis."""
 
     @abc.abstractmethod
-    def concatenate(self, parts: list[Any], axis: int) -> Any: ...
+    def concatenate(self, parts: list[Tensor], axis: int) -> Tensor:
+        """The tensors joined along an axis."""
 
     @abc.abstractmethod
-    def tensor(self, array: np.ndarray, dtype: str) -> Any: ...
+    def tensor(self, array: np.ndarray, dtype: str) -> Tensor:
+        """The array as a tensor of the dtype."""
 
     @abc.abstractmethod
-    def numpy(self, x: Any) -> np.ndarray:
-        """Of a tensor, or of a variable of Keras's."""
+    def numpy(self, x: Tensor) -> np.ndarray:
+        """The value of a tensor or of a Keras variable."""
 
     @abc.abstractmethod
-    def derivatives(self, loss: Loss, variables: list[Any], data: list[Any]) -> Derivatives: ...
+    def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
+        """The derivatives of a loss of the data in Keras's variables."""
 
 
 class TensorFlow(Backend):
-    """Also beneath Keras 2."""
+    """TensorFlow, which is the backend of Keras 2 as well."""
 
     name, dtype, finds_logits = "tensorflow", "float64", True
 
@@ -124,39 +130,39 @@ class TensorFlow(Backend):
         self.sin, self.arctan2, self.sigmoid, self.erfc = tf.sin, tf.math.atan2, tf.sigmoid, tf.math.erfc
         self.ndtri, self.where = tf.math.ndtri, tf.where
 
-    def xlogy(self, x: Any, y: Any) -> Any:
+    def xlogy(self, x: Tensor, y: Tensor) -> Tensor:
         return self.tf.math.xlogy(x, y)
 
-    def xlog1py(self, x: Any, y: Any) -> Any:
+    def xlog1py(self, x: Tensor, y: Tensor) -> Tensor:
         return self.tf.math.xlog1py(x, y)
 
-    def row_sums(self, x: Any) -> Any:
+    def row_sums(self, x: Tensor) -> Tensor:
         return self.tf.reduce_sum(x, axis=-1)
 
-    def total(self, x: Any) -> Any:
+    def total(self, x: Tensor) -> Tensor:
         return self.tf.reduce_sum(x, axis=-1, keepdims=True)
 
-    def largest(self, x: Any) -> Any:
+    def largest(self, x: Tensor) -> Tensor:
         return self.tf.reduce_max(x, axis=-1, keepdims=True)
 
-    def running_sums(self, x: Any) -> Any:
+    def running_sums(self, x: Tensor) -> Tensor:
         return self.tf.cumsum(x)
 
-    def concatenate(self, parts: list[Any], axis: int) -> Any:
+    def concatenate(self, parts: list[Tensor], axis: int) -> Tensor:
         return self.tf.concat(parts, axis)
 
-    def tensor(self, array: np.ndarray, dtype: str) -> Any:
+    def tensor(self, array: np.ndarray, dtype: str) -> Tensor:
         return self.tf.constant(array, dtype)
 
-    def numpy(self, x: Any) -> np.ndarray:
+    def numpy(self, x: Tensor) -> np.ndarray:
         return x.numpy()
 
-    def derivatives(self, loss: Loss, variables: list[Any], data: list[Any]) -> Derivatives:
+    def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         return Taped(loss, variables, data, self.tf)
 
 
 class Jax(Backend):
-    """JAX computes in float32 until float64 is switched on: `enable_float64`, before the arrays that need it."""
+    """JAX. It computes in float32 until `enable_float64` is called, which must happen before arrays are made."""
 
     name, compiles_training = "jax", True
 
@@ -174,33 +180,33 @@ class Jax(Backend):
         self.jax.config.update("jax_enable_x64", True)
         restore_float64()
 
-    def row_sums(self, x: Any) -> Any:
+    def row_sums(self, x: Tensor) -> Tensor:
         return x.sum(axis=-1)
 
-    def total(self, x: Any) -> Any:
+    def total(self, x: Tensor) -> Tensor:
         return x.sum(axis=-1, keepdims=True)
 
-    def largest(self, x: Any) -> Any:
+    def largest(self, x: Tensor) -> Tensor:
         return x.max(axis=-1, keepdims=True)
 
-    def running_sums(self, x: Any) -> Any:
+    def running_sums(self, x: Tensor) -> Tensor:
         return x.cumsum(axis=0)
 
-    def concatenate(self, parts: list[Any], axis: int) -> Any:
+    def concatenate(self, parts: list[Tensor], axis: int) -> Tensor:
         return self.jax.numpy.concatenate(parts, axis)
 
-    def tensor(self, array: np.ndarray, dtype: str) -> Any:
+    def tensor(self, array: np.ndarray, dtype: str) -> Tensor:
         return self.jax.numpy.asarray(array, dtype)
 
-    def numpy(self, x: Any) -> np.ndarray:
+    def numpy(self, x: Tensor) -> np.ndarray:
         return np.asarray(getattr(x, "value", x))
 
-    def derivatives(self, loss: Loss, variables: list[Any], data: list[Any]) -> Derivatives:
+    def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         return Compiled(loss, variables, data, self)
 
 
 class Torch(Backend):
-    """Its own ndtr is one plus erf, which has no digits left in the lower tail: here as elsewhere it comes from erfc."""
+    """torch. Its own ndtr is 1 + erf, which loses all digits in the lower tail: ndtr comes from erfc, as on each backend."""
 
     name = "torch"
 
@@ -215,34 +221,33 @@ class Torch(Backend):
     def enable_float64(self) -> None:
         restore_float64()
 
-    def row_sums(self, x: Any) -> Any:
+    def row_sums(self, x: Tensor) -> Tensor:
         return x.sum(dim=-1)
 
-    def total(self, x: Any) -> Any:
+    def total(self, x: Tensor) -> Tensor:
         return x.sum(dim=-1, keepdim=True)
 
-    def largest(self, x: Any) -> Any:
+    def largest(self, x: Tensor) -> Tensor:
         return x.amax(dim=-1, keepdim=True)
 
-    def running_sums(self, x: Any) -> Any:
+    def running_sums(self, x: Tensor) -> Tensor:
         return x.cumsum(dim=0)
 
-    def concatenate(self, parts: list[Any], axis: int) -> Any:
+    def concatenate(self, parts: list[Tensor], axis: int) -> Tensor:
         return self.torch.cat(parts, axis)
 
-    def tensor(self, array: np.ndarray, dtype: str) -> Any:
+    def tensor(self, array: np.ndarray, dtype: str) -> Tensor:
         return self.torch.tensor(array, dtype=getattr(self.torch, dtype))
 
-    def numpy(self, x: Any) -> np.ndarray:
-        return getattr(x, "value", x).detach().numpy().copy()
+    def numpy(self, x: Tensor) -> np.ndarray:
+        tensor: Tensor = getattr(x, "value", x)
+        return tensor.detach().numpy().copy()
 
-    def derivatives(self, loss: Loss, variables: list[Any], data: list[Any]) -> Derivatives:
+    def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         return Recorded(loss, variables, data, self.torch)
 
 
 BACKENDS: dict[str, type[Backend]] = {backend.name: backend for backend in (TensorFlow, Jax, Torch)}
 if keras.backend.backend() not in BACKENDS:
-    raise ImportError(
-        f"no derivatives on Keras's backend {keras.backend.backend()!r}: set KERAS_BACKEND to {', '.join(BACKENDS)}"
-    )
+    raise ImportError(f"unsupported Keras backend {keras.backend.backend()!r}: set KERAS_BACKEND to one of {', '.join(BACKENDS)}")
 BACKEND = BACKENDS[keras.backend.backend()]()

@@ -1,4 +1,4 @@
-"""The derivatives of a loss in Keras's variables: by TensorFlow's tapes, by JAX's transformations, by the graph of torch."""
+"""The derivatives of a loss in Keras's variables: by TensorFlow's tapes, JAX's transformations, or torch's graph."""
 
 from __future__ import annotations
 
@@ -13,49 +13,58 @@ import numpy as np
 from spec.compat import Recent, strict_zip
 from spec.engines.keras.versions import keras
 
-Loss = Callable[..., Any]  # of the data, and of the variables as they are
+Tensor = Any  # a tensor of the backend: TensorFlow's, JAX's or torch's
+Variable = Any  # a variable of Keras
+Data = Any  # a list of tensors or arrays, the first of which may be a list itself: inputs, y and weights
+Loss = Callable[..., Tensor]  # a function of the data, at the present values of the variables
+Statistics = Callable[..., "list[Tensor]"]  # of the data, too
+Program = Callable[..., "tuple[float, list[np.ndarray], list[np.ndarray]]"]  # of the data: their loss, gradient and statistics
 
 
 class Derivatives(abc.ABC):
-    """Of a loss of some data in Keras's variables, at their values when it is asked."""
+    """
+    The derivatives of a loss of some data in Keras's variables, at the values of the variables at the time of the call.
 
-    def __init__(self, loss: Loss, variables: list[Any], data: list[Any], backend: Any) -> None:
+    ``backend`` is the module `tensorflow` or `torch`, or for JAX the `spec.engines.keras.backend.Backend`.
+    """
+
+    def __init__(self, loss: Loss, variables: list[Variable], data: Data, backend: Any) -> None:
         self.loss, self.variables, self.data, self.backend = loss, variables, data, backend
 
-    def on(self, data: list[Any]) -> Derivatives:
-        """The same loss on other data with as many columns."""
+    def on(self, data: Data) -> Derivatives:
+        """The derivatives of the same loss on other data with as many columns."""
         return type(self)(self.loss, self.variables, data, self.backend)
 
     @abc.abstractmethod
     def gradient(self) -> tuple[float, list[np.ndarray]]:
-        """The loss and its gradient by back-propagation, shaped like the variables."""
+        """The loss, and its gradient by back-propagation, shaped like the variables."""
 
     @abc.abstractmethod
     def hessian(self) -> np.ndarray:
-        """The gradient differentiated again; all variables in their order and each row after row, (size, size)."""
+        """The Hessian, by differentiating the gradient: all variables in their order, each row after row, (size, size)."""
 
     @abc.abstractmethod
-    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+    def program(self, statistics: Statistics) -> Program:
         """
-        Of any data their loss, its gradient, and the tensors that ``statistics`` makes; compiled where the backend compiles.
+        A function of data that returns their loss, its gradient, and the tensors of ``statistics``.
 
-        For data of one shape: for each other shape it is compiled anew.
+        TensorFlow and JAX compile it, once for each shape of the data.
         """
 
 
 class Taped(Derivatives):
-    """By TensorFlow's tapes."""
+    """Derivatives by TensorFlow's tapes."""
 
-    def __init__(self, loss: Loss, variables: list[Any], data: list[Any], backend: Any) -> None:
+    def __init__(self, loss: Loss, variables: list[Variable], data: Data, backend: Any) -> None:
         super().__init__(loss, variables, data, backend)
         self._often = Traced(backend, self._gradient)
 
-    def on(self, data: list[Any]) -> Derivatives:
+    def on(self, data: Data) -> Derivatives:
         other = type(self)(self.loss, self.variables, data, self.backend)
         other._often = self._often
         return other
 
-    def _gradient(self, data: Any) -> tuple[Any, list[Any]]:
+    def _gradient(self, data: Data) -> tuple[Tensor, list[Tensor]]:
         with self.backend.GradientTape() as tape:
             loss = self.loss(*data)
         return loss, [self.backend.convert_to_tensor(part) for part in tape.gradient(loss, self.variables)]
@@ -72,37 +81,42 @@ class Taped(Derivatives):
         rows = tape.jacobian(gradient, self.variables, experimental_use_pfor=size > 64)  # tracing costs more than 64 passes
         return tf.concat([tf.reshape(part, (size, -1)) for part in rows], axis=1).numpy()
 
-    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
+    def program(self, statistics: Statistics) -> Program:
         @self.backend.function(jit_compile=True, autograph=False)
-        def compiled(*data: Any) -> Any:
+        def compiled(*data: Data) -> tuple[Tensor, list[Tensor], list[Tensor]]:
             return *self._gradient(data), statistics(*data)
 
         staged = Staging(self.backend)
 
-        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            loss, gradient, found = compiled(*staged(data))
-            return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in found]
+        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            loss, gradient, more = compiled(*staged(data))
+            return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in more]
 
         return run
 
 
 class Traced:
     """
-    A function of data that is traced, for any number of rows, once it has been called often: tracing costs about ten calls.
+    A function of data that becomes a TensorFlow graph at its seventh call, for any number of rows.
 
-    The graph is executed as it is written, so that it has the very bits of the function: rewritten by TensorFlow it may not.
+    Tracing costs as much as about ten calls, so a function that is called a few times is never traced.
+
+    The graph must give the same bits as the function, and TensorFlow's graph optimiser (grappler) may reorder sums. TensorFlow
+    has no public setting for a single graph, so each call of the graph **switches grappler off for the whole process**
+    (`tf.config.optimizer.set_experimental_options`), and restores the options when it returns. Graphs that other threads run
+    in the meantime are not optimised either: they are slower, and may differ in the last bits.
     """
 
     AFTER = 6
 
-    def __init__(self, tf: Any, function: Callable[[Any], Any]) -> None:
+    def __init__(self, tf: Any, function: Callable[[Data], tuple[Tensor, list[Tensor]]]) -> None:
         self.tf, self.function, self.calls = tf, function, 0
 
     @cached_property
-    def _graph(self) -> Any:
+    def _graph(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
         return self.tf.function(lambda *data: self.function(data), autograph=False, input_signature=self._rows)
 
-    def __call__(self, data: list[Any]) -> Any:
+    def __call__(self, data: Data) -> tuple[Tensor, list[Tensor]]:
         self.calls += 1
         if self.calls <= self.AFTER:
             return self.function(data)
@@ -118,26 +132,26 @@ class Traced:
 
 class Staging(threading.local):
     """
-    Arrays as tensors, copied to where the last ones of their shapes were: in each thread its own.
+    Copies arrays into reusable 64-byte-aligned tensors, one for each shape and thread.
 
-    A tensor starts at a multiple of 64 bytes, where an array rarely does, so that some copy must be; and new memory for each
-    batch costs more than the copy.
+    TensorFlow needs this alignment, and NumPy rarely has it, so a copy cannot be avoided; new memory for each batch would cost
+    more than the copy.
     """
 
     def __init__(self, tf: Any) -> None:
         self.tf = tf
-        self.places: dict[tuple[int, tuple[int, ...]], tuple[np.ndarray, Any]] = {}
+        self.places: dict[tuple[int, tuple[int, ...]], tuple[np.ndarray, Tensor]] = {}
 
-    def __call__(self, data: Any) -> Any:
+    def __call__(self, data: Data) -> Data:
         if not hasattr(np.ndarray, "__dlpack__"):  # before NumPy 1.22
             return self.tf.nest.map_structure(self.tf.constant, data)
         numbered = iter(range(8))
         return self.tf.nest.map_structure(lambda array: self._copied(next(numbered), array), data)
 
-    def _copied(self, number: int, array: np.ndarray) -> Any:
+    def _copied(self, number: int, array: np.ndarray) -> Tensor:
         key = number, array.shape
         if key not in self.places:
-            if len(self.places) >= 16:  # shapes come and go
+            if len(self.places) >= 16:  # few shapes are in use at a time: forget the old ones
                 self.places.clear()
             memory = np.empty(array.nbytes + 64, np.uint8)
             start = -memory.ctypes.data % 64
@@ -150,14 +164,14 @@ class Staging(threading.local):
 
 class Compiled(Derivatives):
     """
-    By JAX's transformations of a function, compiled: operation after operation would be a compilation each.
+    Derivatives by JAX's transformations of one compiled function: uncompiled, JAX would compile each operation apart.
 
-    The data are arguments: programs for problems of the same model and shape are the same, and compiled once.
+    The data are arguments of the function, so that problems of the same model and shape share one program.
     """
 
     programs: ClassVar[Recent] = Recent(256)
 
-    def _compiled(self, function: Callable[..., Any]) -> Any:
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         lowered = self.backend.jax.jit(function).lower(self._values, self.data)
         program = lowered.as_text()
         if program not in self.programs:
@@ -165,33 +179,34 @@ class Compiled(Derivatives):
         return self.programs[program]
 
     @cached_property
-    def _value_and_gradient(self) -> Any:
+    def _value_and_gradient(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
         return self._compiled(self.backend.jax.value_and_grad(self._of))
 
     @cached_property
-    def _hessian(self) -> Any:
+    def _hessian(self) -> Callable[..., Tensor]:
         return self._compiled(self._differentiated_again)
 
     @property
-    def _values(self) -> list[Any]:
+    def _values(self) -> list[Tensor]:
         return [variable.value for variable in self.variables]
 
-    def _of(self, values: list[Any], data: list[Any]) -> Any:
-        """The loss as a function."""
+    def _of(self, values: list[Tensor], data: Data) -> Tensor:
+        """The loss as a function of the variables' values and the data."""
         with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
             return self.loss(*data)
 
-    def _differentiated_again(self, values: list[Any], data: list[Any]) -> Any:
+    def _differentiated_again(self, values: list[Tensor], data: Data) -> Tensor:
         jax, ravel = self.backend.jax, self.backend.ravel
         flat, back = ravel(values)
 
-        def gradient(flat: Any) -> Any:
+        def gradient(flat: Tensor) -> Tensor:
             return ravel(jax.grad(self._of)(back(flat), data))[0]
 
-        def row(direction: Any) -> Any:
+        def row(direction: Tensor) -> Tensor:
             return jax.jvp(gradient, (flat,), (direction,))[1]
 
-        return jax.lax.map(row, jax.numpy.eye(flat.size, dtype=flat.dtype), batch_size=16)  # all at once would not fit the cache
+        # all rows at once would not fit in cache
+        return jax.lax.map(row, jax.numpy.eye(flat.size, dtype=flat.dtype), batch_size=16)
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
         loss, gradient = self._value_and_gradient(self._values, self.data)
@@ -200,30 +215,30 @@ class Compiled(Derivatives):
     def hessian(self) -> np.ndarray:
         return np.asarray(self._hessian(self._values, self.data))
 
-    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
-        def at(values: list[Any], data: list[Any]) -> Any:
+    def program(self, statistics: Statistics) -> Program:
+        def at(values: list[Tensor], data: Data) -> list[Tensor]:
             with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
                 return statistics(*data)
 
-        gradient = self.backend.jax.value_and_grad(self._of)
-        compiled = self.backend.jax.jit(lambda values, data: (gradient(values, data), at(values, data)))
+        loss_and_gradient = self.backend.jax.value_and_grad(self._of)
+        compiled = self.backend.jax.jit(lambda values, data: (loss_and_gradient(values, data), at(values, data)))
 
-        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            (loss, found), more = compiled(self._values, list(data))
-            return float(loss), [np.asarray(part) for part in found], [np.asarray(part) for part in more]
+        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            (loss, gradient), more = compiled(self._values, list(data))
+            return float(loss), [np.asarray(part) for part in gradient], [np.asarray(part) for part in more]
 
         return run
 
 
 class Recorded(Derivatives):
-    """By the graph that torch records."""
+    """Derivatives by the graph that torch records."""
 
-    def _gradient(self, data: Any, again: bool) -> tuple[Any, tuple[Any, ...]]:
+    def _gradient(self, data: Data, again: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         loss = self.loss(*data)
         return loss, self.backend.autograd.grad(loss, self._values, create_graph=again)
 
     @property
-    def _values(self) -> list[Any]:
+    def _values(self) -> list[Tensor]:
         return [variable.value for variable in self.variables]
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
@@ -236,8 +251,8 @@ class Recorded(Derivatives):
         rows = [torch.autograd.grad(entry, values, retain_graph=True, materialize_grads=True) for entry in gradient]
         return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).numpy()
 
-    def program(self, statistics: Callable[..., Any]) -> Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]:
-        def run(*data: Any) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+    def program(self, statistics: Statistics) -> Program:
+        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
             loss, gradient = self._gradient(data, again=False)
             return loss.item(), [part.numpy() for part in gradient], [part.detach().numpy() for part in statistics(*data)]
 

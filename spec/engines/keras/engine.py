@@ -1,7 +1,7 @@
 """
 Keras behind the contract: one Dense layer, brought to the zero of its own back-propagated gradient.
 
-The network is `spec.engines.keras.network`; only this folder knows Keras, only `backend` and `derivatives` what is beneath it.
+The network is in `spec.engines.keras.network`. Only this folder imports Keras; only `backend` and `derivatives` its backends.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class KerasEngine:
         return None
 
     def network(self, problem: Problem, recipe: Recipe = PLAIN) -> KerasNetwork:
-        """A network of the problem's own, with what the recipe adds; weights of zero but in hidden layers."""
+        """A new network for the problem, with the recipe's additions. Its weights are zero, but in hidden layers."""
         return KerasNetwork(problem, recipe)
 
     def _network(self, problem: Problem) -> KerasNetwork:
-        """The plain one, whose weights each method sets; its layers are built once for all problems of a model and a shape."""
+        """The network without additions; each method sets its weights. Problems of the same model and shape share its layers."""
         if problem not in self._networks:
             shape = problem.model, problem.p, problem.k, problem.intercept, problem.offset is None
             if shape not in self._layers:
@@ -55,7 +55,7 @@ class KerasEngine:
         return answers.evaluation(problem, self._network(problem), params)
 
     def fit(self, problem: Problem) -> Fit:
-        """To the zero of the back-propagated gradient, by Fisher scoring."""
+        """The zero of the back-propagated gradient, found by Fisher scoring."""
         network = self._network(problem)
 
         def value_and_score(params: Params) -> tuple[float, np.ndarray]:

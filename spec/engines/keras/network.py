@@ -1,12 +1,12 @@
 """
-Networks in Keras, as their author writes them: ``Input(p) -> Dense(k, activation) -> Model``, and a loss.
+Networks in Keras, as a user writes them: ``Input(p) -> Dense(k, activation) -> Model``, and a loss.
 
 The activation is the inverse link and the loss is minus the log-likelihood: Keras's own where it has them, the formulas
 of `spec.links` and `spec.families` over the backend's functions where it has none. (Keras has a Poisson loss, but it adds
-1e-7 inside the logarithm, which moves the optimum by 1e-7 / mu; so the Poisson loss here is the formula's, unless the
-recipe asks for the built-in one. Its cross-entropies clip probabilities, except on TensorFlow, where they find the logits
-behind them; elsewhere the loss here is given the logits, and the last activation is for predictions only.) What an author
-adds to the bare layer is a `Recipe`, and each addition stands here once.
+1e-7 inside the logarithm, which moves the optimum by 1e-7 / mu; so the Poisson loss here is the formula, unless the
+recipe asks for Keras's own. Its cross-entropies clip probabilities, except on TensorFlow, where they find the logits behind
+them; on JAX and torch the loss takes the logits, and the last activation is for predictions only.) A `Recipe` says what is
+added to the bare layer, and this module makes each addition.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from spec.compat import strict_zip
 from spec.engines.contract import PLAIN, Recipe, Training
 from spec.engines.keras import heads
 from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Data, Tensor, Variable
 from spec.engines.keras.versions import Normalization, compiled, keras, set_random_seed, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
 from spec.links import Identity, Link, Log, Logit, Softmax
@@ -31,7 +32,7 @@ from spec.problems import Problem
 
 ACTIVATIONS: dict[Link, str] = {Identity(): "linear", Logit(): "sigmoid", Log(): "exponential", Softmax(): "softmax"}
 BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c: loss = -c * log-likelihood / n + ...
-    Gaussian: (keras.losses.MeanSquaredError, 2.0),  # the whole unit deviance, not half of it
+    Gaussian: (keras.losses.MeanSquaredError, 2.0),  # the unit deviance, which is twice the kernel
     Binomial: (keras.losses.BinaryCrossentropy, 1.0),
     Poisson: (keras.losses.Poisson, 1.0),
     Multinomial: (keras.losses.CategoricalCrossentropy, 1.0),
@@ -40,35 +41,35 @@ OPTIMIZERS = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
 
 
 class InverseLink:
-    """An activation that Keras has no name for: the inverse of a link, over the backend's functions."""
+    """The inverse of a link as an activation, for links whose inverse Keras does not have."""
 
     def __init__(self, link: Link) -> None:
         self.link, self.__name__ = link, str(link)
 
-    def __call__(self, eta: Any) -> Any:
+    def __call__(self, eta: Tensor) -> Tensor:
         return self.link.inverse(eta, BACKEND)
 
 
-def activation(link: Link) -> Any:
-    """Keras's own name of the inverse link, or the inverse link itself."""
+def activation(link: Link) -> str | InverseLink:
+    """Keras's name of the inverse link where it has one, else the inverse link itself."""
     return ACTIVATIONS.get(link) or InverseLink(link)
 
 
 @keras.utils.register_keras_serializable("spec")
 @unrounded
 class NegativeLogLikelihood(keras.losses.Loss):
-    """Minus the kernel of a family: a loss for every family that Keras has none for."""
+    """Minus the kernel of a family: the loss for families that Keras has no loss for."""
 
     def __init__(self, family: Family, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.family = family
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return -BACKEND.row_sums(self.family.kernel(y_true, y_pred, BACKEND))
 
 
 def is_cross_entropy(model: Model) -> bool:
-    """Whether Keras has the likelihood as the cross-entropy of its own sigmoid or softmax."""
+    """Whether minus the log-likelihood is a cross-entropy of Keras's own sigmoid or softmax."""
     return model.has_classes or (isinstance(model.family, Binomial) and model.link == Logit())
 
 
@@ -87,7 +88,8 @@ def use_float64() -> None:
     """
     Make Keras compute in float64 from now on, for the rest of the process.
 
-    To be called before any layer is made: set later, or by a dtype policy alone, it leaves the kernel or the loss in float32.
+    Call it before any layer is made: called later, or replaced by a dtype policy, it leaves the kernel or the loss in
+    float32.
     """
     BACKEND.enable_float64()
     keras.backend.set_floatx("float64")
@@ -95,7 +97,11 @@ def use_float64() -> None:
 
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Layers and losses that are made inside compute in ``dtype``, in the way that `Recipe.dtype` names."""
+    """
+    A context in which new layers and losses compute in ``dtype``, one of those of `Recipe.dtype`.
+
+    At its end Keras's floatx and dtype policy are what they were before.
+    """
     floatx, wanted = ("float64", "float64") if dtype == "float64" else ("float32", dtype.partition(" ")[0])
     before, policy = keras.backend.floatx(), _policy()
     keras.backend.set_floatx(floatx)
@@ -117,12 +123,12 @@ def _set_policy(policy: Any) -> None:
 
 
 class KerasNetwork:
-    """A problem as Keras sees it: the model, its loss, and the data as tensors."""
+    """A problem in Keras: the model, its loss, and the data as tensors."""
 
     def __init__(self, problem: Problem, recipe: Recipe = PLAIN) -> None:
         self.problem, self.recipe = problem, recipe
-        hidden = is_cross_entropy(problem.model) and not BACKEND.finds_logits  # the logits, from the loss
-        self.from_logits = hidden and not (recipe.head or recipe.built_in_loss)
+        needs_logits = is_cross_entropy(problem.model) and not BACKEND.finds_logits
+        self.from_logits = needs_logits and not (recipe.head or recipe.built_in_loss)
         with precision(recipe.dtype):
             self.trained, self.model = self._build()
             self.loss, self.loss_scale = self._loss()
@@ -136,7 +142,7 @@ class KerasNetwork:
         self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (problem.y, problem.row_weights[:, 0]))]
 
     def on(self, problem: Problem) -> KerasNetwork:
-        """The same layers and weights on the data of another problem, of the same model and as many columns."""
+        """The same layers and weights with the data of another problem, which has the same model and as many columns."""
         other = copy(self)
         other.problem = problem
         other._load()
@@ -144,14 +150,14 @@ class KerasNetwork:
         return other
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
-        """From the inputs to what the loss takes, and to the means: one and the same unless the loss takes logits."""
+        """Return (trained, model). Both end in the means and are one; if the loss takes logits, ``trained`` ends in these."""
         link = activation(self.problem.model.link)
         inputs, outputs = self._layers(None if self.from_logits else link)
         trained = keras.Model(inputs, outputs)
         return trained, keras.Model(inputs, keras.layers.Activation(link)(outputs)) if self.from_logits else trained
 
-    def _layers(self, last: Any) -> tuple[list[Any], Any]:
-        """Inputs and outputs, the last activation as told."""
+    def _layers(self, last: heads.Activation) -> tuple[list[Tensor], Tensor]:
+        """Return (inputs, outputs); ``last`` is the activation of the last layer."""
         problem, recipe = self.problem, self.recipe
         x = inputs = keras.Input((problem.p,))  # not in a list: Keras 3.6 warns of a list of one
         if recipe.normalised:
@@ -182,14 +188,15 @@ class KerasNetwork:
         return inputs, outputs
 
     def _loss(self) -> tuple[keras.losses.Loss, float]:
+        """Return (loss, scale): see `loss`."""
         if self.recipe.head == "location-scale":
             return heads.LocationScale(), 1.0
-        if self.recipe.head:  # Keras's own clips what is no softmax
+        if self.recipe.head:  # Keras's cross-entropy clips probabilities that come from no softmax
             return NegativeLogLikelihood(self.problem.model.family), 1.0
         return loss(self.problem.model, self.recipe.built_in_loss, self.from_logits)
 
-    def _embedded(self, codes: Any, last: Any, penalty: Any) -> Any:
-        """A row of weights for each level, (n, 1, k) until it is flat."""
+    def _embedded(self, codes: Tensor, last: heads.Activation, penalty: keras.regularizers.Regularizer | None) -> Tensor:
+        """The outputs of an embedding: each level has a row of weights. (Keras makes them (n, 1, k), and Flatten (n, k).)"""
         levels = int(self.problem.X.max()) + 1
         layer = keras.layers.Embedding(levels, self.problem.k, "zeros", embeddings_regularizer=penalty)
         return keras.layers.Activation(last)(keras.layers.Flatten()(layer(codes)))
@@ -197,13 +204,13 @@ class KerasNetwork:
     # -- the weights ------------------------------------------------------------------------------------------------------
 
     @property
-    def variables(self) -> list[Any]:
-        """Of each layer the kernel first, then the bias if there is one."""
+    def variables(self) -> list[Variable]:
+        """Keras's variables, layer after layer: the kernel first, then the bias if there is one."""
         return self.model.trainable_variables
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """As NumPy arrays, layer after layer; may be set."""
+        """The variables as NumPy arrays, layer after layer. Can be set."""
         return [BACKEND.numpy(variable) for variable in self.variables]
 
     @weights.setter
@@ -213,7 +220,7 @@ class KerasNetwork:
 
     @property
     def params(self) -> Params:
-        """Those of the output layer."""
+        """The parameters of the output layer. Can be set."""
         kernel, *bias = (BACKEND.numpy(variable) for variable in self.dense.trainable_variables)
         return Params(bias[0] if bias else np.zeros(self.problem.k), kernel)
 
@@ -226,12 +233,12 @@ class KerasNetwork:
     def predict(self) -> np.ndarray:
         return BACKEND.numpy(self.model(self.inputs))
 
-    def _objective(self, inputs: Any, y: Any, sample_weight: Any) -> Any:
+    def _objective(self, inputs: Data, y: Tensor, sample_weight: Tensor) -> Tensor:
         # Keras divides the weighted sum by the number of rows, whatever the weights sum to; penalties come on top
         return sum(self.trained.losses, self.loss(y, self.trained(inputs), sample_weight=sample_weight))
 
     def objective(self) -> float:
-        """The loss, penalties included, as Keras minimises it."""
+        """The loss that Keras minimises, penalties included."""
         return float(BACKEND.numpy(self._objective(*self.data)))
 
     def backpropagate(self) -> tuple[float, list[np.ndarray]]:
@@ -239,17 +246,17 @@ class KerasNetwork:
         return self.derivatives.gradient()
 
     def gradient(self) -> list[np.ndarray]:
-        """Of the objective, shaped like `weights`."""
+        """The gradient of the objective, shaped like `weights`."""
         return self.backpropagate()[1]
 
     def hessian(self) -> np.ndarray:
-        """Of the objective in all weights, in their order and each of them row after row: (size, size)."""
+        """The Hessian of the objective in all weights, in their order and each of them row after row: (size, size)."""
         return self.derivatives.hessian()
 
-    # -- training as its user would -----------------------------------------------------------------------------------------
+    # -- training as a user would -------------------------------------------------------------------------------------------
 
     def train(self, training: Training) -> list[list[np.ndarray]]:
-        """Keras's own ``compile`` and ``fit`` from the weights as they are; the `weights` after each epoch that was run."""
+        """Train by Keras's ``compile`` and ``fit`` from the present weights. Returns the `weights` after each epoch."""
         path: list[list[np.ndarray]] = []
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: path.append(self.weights))]
         if training.patience is not None:
@@ -257,7 +264,7 @@ class KerasNetwork:
         set_random_seed(training.seed)
         optimizer = OPTIMIZERS[training.optimizer](training.learning_rate)
         self.trained.compile(optimizer=optimizer, loss=self.loss, **compiled(BACKEND.compiles_training))
-        with warnings.catch_warnings():  # NumPy's of Keras: its variables know no `copy`, which EarlyStopping trips over
+        with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
             self.trained.fit(
                 *self.data[:2],

@@ -1,4 +1,4 @@
-"""Keras from 2.5 to 3: what differs between its versions, each difference once."""
+"""The differences between versions of Keras, from 2.5 to 3, each in one place."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ except ImportError as error:
     chosen = os.environ["KERAS_BACKEND"]
     raise ImportError(f"{error}; KERAS_BACKEND is {chosen!r}: install that, or set it to tensorflow, jax or torch") from error
 
+Tensor = Any  # a tensor of TensorFlow, where Keras rounds
 VERSION: str = keras.__version__
 RELEASE = Version(VERSION).release
 
-if RELEASE < (3,):  # before 2.13 the module of this name lacks some of the public API, which is TensorFlow's
+if RELEASE < (3,):  # before 2.13 the module keras lacks some of the public API that tensorflow.keras has
     import tensorflow as tf
     from tensorflow import keras
 
@@ -32,7 +33,7 @@ except AttributeError:  # before 2.6
 
 
 def set_random_seed(seed: int) -> None:
-    """Of Python, NumPy and the backend: `keras.utils` has it from 2.7 on."""
+    """Seed Python, NumPy and the backend, as `keras.utils.set_random_seed` does from 2.7 on."""
     if hasattr(keras.utils, "set_random_seed"):
         keras.utils.set_random_seed(seed)
     else:
@@ -42,18 +43,18 @@ def set_random_seed(seed: int) -> None:
 
 
 def compiled(by_xla: bool) -> dict[str, bool]:
-    """What `compile` is told: Keras 3 has XLA compile the training unless it is told not to, Keras 2 if it is told to."""
+    """The argument of `compile` that decides on XLA: Keras 3 compiles training unless told not to, Keras 2 only if told to."""
     return {"jit_compile": by_xla} if RELEASE >= (3,) else {}
 
 
 class Unrounded(keras.losses.Loss):
-    """The mean over the rows in their own precision. Before 2.10 Keras rounds each row's loss to float32, in float64 too."""
+    """A loss that is averaged in the precision of its rows: before 2.10 Keras rounds the rows' losses to float32."""
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         rows = self.call(y_true, y_pred)
         return tf.reduce_mean(rows if sample_weight is None else rows * tf.reshape(sample_weight, tf.shape(rows)))
 
 
 def unrounded(loss: type) -> type:
-    """The class of a loss, with `Unrounded` for its reduction where Keras rounds."""
+    """The class of a loss itself, or in versions that round a class of it that is `Unrounded`."""
     return type(loss.__name__, (Unrounded, loss), {}) if RELEASE < (2, 10) else loss

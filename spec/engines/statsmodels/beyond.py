@@ -1,7 +1,7 @@
 """
-statsmodels' models beyond the generalized linear ones, as the `spec.engines.contract.Likelihood` of a network's weights.
+statsmodels' models beyond the generalized linear ones, each as a `spec.engines.contract.Likelihood` of a network's weights.
 
-Their own fits stop at a gradient of 1e-5 or so; the optimum here is the zero of the scores that is reached from there.
+Their own fits stop at a gradient of about 1e-5; `optimum` goes on from there to the zero of the scores.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from spec.engines.contract import Likelihood
+
 
 class Ordered:
-    """OrderedModel: it has the weights of the network's head, the first threshold and the logs of the increments."""
+    """OrderedModel. Its weights are those of the network's head: the first threshold and the logs of the increments."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -22,14 +24,14 @@ class Ordered:
         return float(self.model.loglike(weights))
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
-        """Of its own densities: its method ``score`` takes differences, and ``score_obs_`` leaves the thresholds out."""
+        """The scores, from its densities: its ``score`` takes differences, and ``score_obs_`` leaves the thresholds out."""
         model, y, inner = self.model, self.model.endog, self.model.k_levels - 1
         low, high = model._bounds(weights)
         probability = model.prob(low, high)
         above, below = model.pdf(high) / probability, model.pdf(low) / probability
-        ends = np.arange(inner)  # of its interval a class moves the upper end, and the lower one the other way
+        ends = np.arange(inner)  # a threshold is the upper end of its class's interval, and the lower end of the next one's
         moved = above[:, None] * (y[:, None] == ends) - below[:, None] * (y[:, None] == ends + 1)
-        carried = np.cumsum(moved[:, ::-1], axis=1)[:, ::-1]  # an increment moves every threshold above it
+        carried = np.cumsum(moved[:, ::-1], axis=1)[:, ::-1]  # an increment moves all thresholds above it
         carried[:, 1:] *= np.exp(weights[1 - inner :]) if inner > 1 else 1
         return np.hstack([(below - above)[:, None] * model.exog, carried])
 
@@ -39,7 +41,7 @@ class Ordered:
 
 
 class Conditional:
-    """ConditionalLogit: a row for each alternative, and a group for each row of the problem."""
+    """ConditionalLogit. It has a row for each alternative, and a group for each row of the problem."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -54,5 +56,6 @@ class Conditional:
         return _zero(self, self.model.fit(method="bfgs", maxiter=1000).params)  # before 0.15 skip_hessian=True raises
 
 
-def _zero(model: Ordered | Conditional, start: np.ndarray) -> np.ndarray:
+def _zero(model: Likelihood, start: np.ndarray) -> np.ndarray:
+    """The weights near ``start`` at which the scores sum to zero."""
     return optimize.root(lambda weights: model.scores(weights).sum(axis=0), start, tol=1e-15).x

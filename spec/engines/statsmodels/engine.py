@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,13 +18,13 @@ from spec import likelihood
 from spec.engines.contract import Declined, Description, Evaluation, Fit, Likelihood, Recipe
 from spec.engines.statsmodels import versions
 from spec.engines.statsmodels.beyond import Conditional, Ordered
-from spec.engines.statsmodels.inference import inference
+from spec.engines.statsmodels.inference import Results, inference
 from spec.families import Binomial
 from spec.inference import Inference, null_model
 from spec.model import Model, Params
 from spec.problems import Problem
 
-PARAMETERS: dict[str, Any] = {
+PARAMETERS: dict[str, Callable[[Any], dict[str, float]]] = {  # a family's own parameters, as statsmodels names them
     "Gaussian": lambda family: {},
     "Binomial": lambda family: {},
     "Poisson": lambda family: {},
@@ -32,7 +33,7 @@ PARAMETERS: dict[str, Any] = {
     "NegativeBinomial": lambda family: {"alpha": family.alpha},
     "Tweedie": lambda family: {"var_power": family.power},
 }
-LINKS: dict[str, tuple[str, Any]] = {
+LINKS: dict[str, tuple[str, Callable[[Any], dict[str, float]]]] = {  # statsmodels' name of a link, and its parameters
     "Identity": ("Identity", lambda link: {}),
     "Log": ("Log", lambda link: {}),
     "Logit": ("Logit", lambda link: {}),
@@ -52,15 +53,16 @@ LINKS: dict[str, tuple[str, Any]] = {
 def family(model: Model) -> Any:
     """statsmodels' family object with its link."""
     name, (link, parameters) = type(model.family).__name__, LINKS[type(model.link).__name__]
-    link = versions.link_class(link)(**parameters(model.link))
-    return versions.family(name, link, **PARAMETERS[name](model.family))
+    link_class = versions.link_class(link)
+    assert link_class is not None  # `StatsmodelsEngine.declines`
+    return versions.family(name, link_class(**parameters(model.link)), **PARAMETERS[name](model.family))
 
 
 class StatsmodelsEngine:
     """The reference of the specification."""
 
     def __init__(self) -> None:
-        self._results: WeakKeyDictionary[Problem, Any] = WeakKeyDictionary()
+        self._results: WeakKeyDictionary[Problem, Results] = WeakKeyDictionary()
 
     def describe(self) -> Description:
         return Description("statsmodels", {"statsmodels": versions.VERSION}, "numpy", "float64", "https://www.statsmodels.org")
@@ -103,7 +105,7 @@ class StatsmodelsEngine:
             results = OLS(problem.y[:, 0], problem.design).fit(method="qr")
             iterations, converged, deviance = 1, True, results.ssr
         else:
-            # a canonical link makes IRLS Newton's method, whose next step is the square; else steps shrink by a factor
+            # with a canonical link IRLS is Newton's method, and a step is the square of the last; else steps shrink by a factor
             enough = 1e-8 if problem.model.is_canonical else 1e-13
             null = problem.free(likelihood.null_params(problem))[:, 0]
             for start, iterations in ((None, 8), (None, 100), (null, 100)):
@@ -116,7 +118,7 @@ class StatsmodelsEngine:
             converged = step < 1e-8
         self._results[problem] = results
         beta = np.asarray(results.params)
-        with np.errstate(all="ignore"):  # at the fitted means of separated data, and before 0.15 even 0 log 0
+        with np.errstate(all="ignore"):  # the fitted means of separated data; before 0.15 even 0 log 0
             log_likelihood = float(model.loglike(beta, scale=1.0))
         return Fit(
             params=problem.params(beta[:, None]),
@@ -131,7 +133,7 @@ class StatsmodelsEngine:
         )
 
     def infer(self, problem: Problem) -> Inference:
-        """As the library's own results say it, of the fits of the problem and of its null model."""
+        """The inference that the library reports, from the fits of the problem and of its null model."""
         null = null_model(problem) if problem.intercept else None
         for each in (problem, null):
             if each is not None and each not in self._results:
@@ -141,7 +143,7 @@ class StatsmodelsEngine:
             return inference(problem, self._results[problem], null and self._results[null])
 
     def fit_by_default(self, problem: Problem) -> Fit:
-        """As a user fits who sets nothing: the library's own start and stopping rule, and its own word on convergence."""
+        """The fit of a user who sets no options: the library's own start, stopping rule and verdict on convergence."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if problem.model.has_classes:
@@ -171,13 +173,13 @@ class StatsmodelsEngine:
         return Ordered(versions.OrderedModel(problem.y.argmax(axis=1), problem.X, distr=recipe.head.removeprefix("cumulative-")))
 
     @staticmethod
-    def _irls(problem: Problem, model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Any, float]:
-        """The fit, and its last step in standard errors; None and infinity where a step left the domain (IRLS halves none)."""
+    def _irls(problem: Problem, model: GLM, start: np.ndarray | None, iterations: int) -> tuple[Results, float]:
+        """Return (results, last step in standard errors), or (None, inf) if a step left the domain: IRLS does not halve steps."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            # of a saturated table it says perfect separation, since the deviance is zero, and divides by no degrees of freedom
+            # for a saturated table GLM warns of perfect separation, its deviance being zero, and divides by zero degrees
             warnings.simplefilter("ignore", versions.PerfectSeparationWarning)
             try:
-                # the default stops on the deviance's absolute change of 1e-8, which can leave as few as four digits
+                # by default GLM stops when the deviance changes by less than 1e-8, which can leave as few as four digits
                 results = model.fit(
                     start_params=start,
                     maxiter=iterations,
@@ -201,7 +203,7 @@ class StatsmodelsEngine:
             endog = np.hstack([successes, problem.trials - successes])
         offset = None if problem.offset is None else problem.offset[:, 0]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DomainWarning)  # said of each link whose mean can leave the family's domain: known
+            warnings.simplefilter("ignore", DomainWarning)  # given for each link whose mean can leave the family's domain
             chosen = family(problem.model)
             return GLM(endog, problem.design, family=chosen, offset=offset, var_weights=problem.data.weights)
 
@@ -226,8 +228,8 @@ class StatsmodelsEngine:
     def _fit_multinomial(self, problem: Problem) -> Fit:
         model = self._mnlogit(problem)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # reported in the answer
-            # Newton is quadratic: a last step of 1e-10 leaves rounding alone. Its ridge of 1e-10 would slow the end
+            warnings.simplefilter("ignore", ConvergenceWarning)  # `Fit.converged` says it
+            # Newton converges quadratically: after a step of 1e-10 only rounding is left. A ridge of 1e-10 would slow the end
             results = model.fit(method="newton", tol=1e-10, maxiter=100, disp=0, **versions.NEWTON)
         self._results[problem] = results
         free = np.asarray(results.params)

@@ -1,7 +1,7 @@
 """
-What statsmodels' results objects say beyond the coefficients, in the words of `spec.inference.Inference`.
+The inference that statsmodels' results objects report, as a `spec.inference.Inference`.
 
-Nothing is computed here that statsmodels computes: an entry is looked up, and translated where the conventions differ.
+Nothing is computed here that statsmodels computes: each entry is looked up, and converted where the conventions differ.
 """
 
 from __future__ import annotations
@@ -9,39 +9,43 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spec.engines.statsmodels import versions
 from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem
 
+Results = Any  # a results object of statsmodels, or None
 
-def inference(problem: Problem, results: Any, null: Any) -> Inference:
-    """From the results of GLM, OLS or MNLogit; ``null`` those of the model with the intercept alone, where there is one."""
+
+def inference(problem: Problem, results: Results, null: Results) -> Inference:
+    """The inference from the results of GLM, OLS or MNLogit; ``null`` are those of the intercept-only model, if there is one."""
     if problem.model.has_classes:
         return _multinomial(problem, results, null)
     return _least_squares(problem, results) if hasattr(results, "ssr") else _glm(problem, results, null)
 
 
-def _column(values: Any) -> np.ndarray:
+def _column(values: ArrayLike) -> np.ndarray:
+    """The values as a column, (n, 1)."""
     return np.asarray(values, dtype=float)[:, None]
 
 
 def _slopes(problem: Problem, outputs: int = 1) -> np.ndarray:
-    """The contrasts of a Wald test of all coefficients but the intercepts."""
+    """The contrasts of a Wald test that all coefficients but the intercepts are zero."""
     return np.eye(problem.q * outputs)[np.tile(np.arange(problem.q) > 0, outputs)]
 
 
-def wald(results: Any, contrasts: np.ndarray) -> float:
-    """The statistic of a test that each of some contrasts is zero."""
+def wald(results: Results, contrasts: np.ndarray) -> float:
+    """The Wald statistic of the hypothesis that all contrasts are zero."""
     return float(np.squeeze(results.wald_test(contrasts, use_f=False, **versions.SCALAR).statistic))
 
 
-def _log_likelihood(results: Any, scale: float) -> float:
-    """Of GLM, at another dispersion than its own."""
+def _log_likelihood(results: Results, scale: float) -> float:
+    """GLM's log-likelihood at the dispersion ``scale`` instead of its own."""
     return results.model.loglike(results.params, scale=scale)
 
 
-def _glm(problem: Problem, results: Any, null: Any) -> Inference:
+def _glm(problem: Problem, results: Results, null: Results) -> Inference:
     model, phi = results.model, results.scale
     offset = None if problem.offset is None else problem.offset[:, 0]
     observed = np.linalg.inv(-model.hessian(results.params, scale=phi, observed=True))
@@ -56,7 +60,7 @@ def _glm(problem: Problem, results: Any, null: Any) -> Inference:
         log_likelihood=_log_likelihood(results, 1.0) if problem.quasi else results.llf,  # at `likelihood_dispersion`
         aic=None if problem.quasi else results.aic,
         bic=None if problem.quasi else results.bic_llf,
-        response_residuals=_column(results.resid_response) / problem.trials,  # of counts, not of shares
+        response_residuals=_column(results.resid_response) / problem.trials,  # statsmodels' are of counts, these of shares
         null_deviance=null.deviance if tested else None,
         likelihood_ratio=2 * (_log_likelihood(results, phi) - _log_likelihood(null, phi)) if tested else None,
         wald=wald(results, _slopes(problem)) if tested else None,
@@ -69,13 +73,13 @@ def _glm(problem: Problem, results: Any, null: Any) -> Inference:
 
 
 def _interval(problem: Problem, prediction: Any) -> np.ndarray:
-    """An end of eta that leaves the link's domain has no mean; statsmodels puts it through the formula all the same."""
+    """The interval of the mean; NaN where an end of eta's leaves the link's domain, which statsmodels does not check."""
     ends = np.asarray(prediction.conf_int(alpha=1 - CONFIDENCE))
     return np.where(problem.model.family.mu_domain.contains(ends), ends, np.nan)
 
 
-def _least_squares(problem: Problem, results: Any) -> Inference:
-    results = results.model.fit()  # by the pseudo-inverse: method="qr" inverts R'R, which squares the condition number
+def _least_squares(problem: Problem, results: Results) -> Inference:
+    results = results.model.fit()  # this uses the pseudo-inverse; method="qr" inverts R'R, which squares the condition number
     residuals, errors = _column(results.resid), _column(results.bse)
     tested = problem.intercept and problem.p > 0
     return Inference(
@@ -99,7 +103,7 @@ def _least_squares(problem: Problem, results: Any) -> Inference:
     )
 
 
-def _multinomial(problem: Problem, results: Any, null: Any) -> Inference:
+def _multinomial(problem: Problem, results: Results, null: Results) -> Inference:
     errors = np.asarray(results.bse)
     tested = null is not None and problem.p > 0
     return Inference(
@@ -113,7 +117,7 @@ def _multinomial(problem: Problem, results: Any, null: Any) -> Inference:
         aic=results.aic,
         bic=results.bic,
         response_residuals=problem.y - results.predict(),
-        null_deviance=-2 * null.llf if tested else None,  # results.llnull is of a fit that stops early, right to 9 digits
+        null_deviance=-2 * null.llf if tested else None,  # results.llnull is from a fit that stops early: 9 digits
         likelihood_ratio=2 * (results.llf - null.llf) if tested else None,
         wald=wald(results, _slopes(problem, problem.free_outputs)) if tested else None,
     )
