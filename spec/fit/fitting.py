@@ -82,7 +82,7 @@ def fit(
 
 
 def source(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
-    """The rows, of whatever kind: see `fit`."""
+    """The rows of data of any kind that `fit` takes."""
     if isinstance(y, str):
         return of_arrow(X, y, weights, offset)
     if y is None:
@@ -93,14 +93,14 @@ def source(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
 
 
 def _sliced(column: Any) -> Any:
-    """As it is if it is sliced like an array; a frame, a series or a list as an array."""
+    """The column itself if it is sliced like an array; else (a frame, a series, a list) an array of it."""
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
     return column if column is None or hasattr(column, "shape") else np.asarray(column)
 
 
 def _indicators(codes: np.ndarray, k: int) -> np.ndarray:
-    """A column for each class, of one column of codes."""
+    """Indicators (n, k), one column for each class, from one column of codes."""
     known = np.isin(codes, np.arange(k))
     if codes.shape[1] != 1 or not known.all():
         found = f"{codes.shape[1]} columns" if codes.shape[1] != 1 else f"the code {codes[~known][0]}"
@@ -123,7 +123,7 @@ def optimise(
     """
     The optimum of a model on rows: see `fit`.
 
-    ``shape`` (p, k) is what the data must have. ``on_pass`` hears of each pass, ``on_rows`` how many of its rows are done.
+    ``shape`` (p, k) is what the data must have. ``on_pass`` hears each pass, ``on_rows`` the number of its rows that are done.
     """
     BACKEND.enable_float64()
     with precision("float64"):

@@ -1,5 +1,5 @@
 """
-Scoring when the rows are many: as few passes over them as will do, each a sum of what its batches contribute.
+Fisher scoring for many rows: few passes over them, each a sum of the contributions of its batches.
 
 The score of a pass decides where the steps end; the information steers, and costs more than the score. So it is summed anew
 only where it pays: at the start, when steps no longer contract, and at the end, for the standard errors. Between, the step
@@ -94,7 +94,7 @@ class Steer:
 @dataclass(frozen=True)
 class Pass:
     """
-    What is known after a pass: its number, and how far from the optimum its parameters were, in standard errors.
+    The state after a pass: its number, and how far from the optimum its parameters were, in standard errors.
 
     That is the Newton decrement, over the root of the dispersion where there is one.
     """
@@ -232,7 +232,7 @@ def maximise(
 
 class Convergence:
     """
-    What the distances so far promise of the next.
+    An estimate of the next distance from the optimum, made from the distances so far.
 
     A step with the information of its own place is Newton's where the link is canonical: it leaves the square of the distance
     times a constant. Where it is not, the expected information is not the Hessian, and a step leaves a share of the distance,
@@ -257,7 +257,7 @@ class Convergence:
             self.constant /= np.sqrt(factor)
 
     def share(self, distance: float) -> float:
-        """Of a distance, what an exact step from there leaves."""
+        """The share of a distance that an exact step from there leaves."""
         if distance <= REST:
             return 0.0
         return self.constant * distance if self.canonical else self.constant
@@ -277,7 +277,7 @@ class Convergence:
 
     @property
     def stale(self) -> float:
-        """Of a distance, what a step leaves that is made with an old information."""
+        """The share of a distance that a step leaves when it is made with an old information."""
         return 2 * self.share(self.place) if self.drift is None else self.drift
 
     @property
@@ -286,7 +286,7 @@ class Convergence:
         return self.last * (self.share(self.last) if self.exact else self.stale)
 
     def wanted(self, tolerance: float) -> str:
-        """Of the next pass the information: at first, while steps without contract badly, and where the pass will be the last."""
+        """The information that the next pass sums: exact in the last, rough at first or while steps contract badly, or none."""
         if self.halved or (self.last == np.inf and not self.sampled):
             return "exact" if self.quadratic else "rough"
         if self.last == np.inf:
@@ -298,7 +298,7 @@ class Convergence:
         return "none" if self.stale <= self.good else "rough"
 
     def learn(self, distance: float, exact: bool, halved: bool) -> None:
-        """What a pass has shown: the distance of its parameters, with or without an information of their own."""
+        """Take in a pass: the distance of its parameters, with or without an information of their own."""
         if self.exact and not (halved or self.quadratic) and self.last > REST:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
         if exact:
@@ -308,7 +308,7 @@ class Convergence:
         self.last, self.exact, self.halved = distance, exact, halved
 
     def passes_left(self, tolerance: float, most: int = 50) -> int | None:
-        """How many passes will be needed still, if all goes as expected; None where nothing is known yet."""
+        """The number of passes still needed, if all goes as expected; None where nothing is known yet."""
         if self.exact and self.enough(tolerance):
             return 0
         if (self.constant == np.inf and self.last > REST) or self.halved or self.last == np.inf:

@@ -1,4 +1,4 @@
-"""A fit as it goes on, in the terminal: passes, how far the optimum is, rows, and when it will be there."""
+"""The progress of a fit in the terminal: passes, the distance from the optimum, rows, and the time left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spec.fit.maximise import Pass
 
 @contextmanager
 def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[Callable[[Pass], None], Callable[[int], None]]]:
-    """What to tell of each pass, and of the rows done in it: of ``total``, where known. On stderr, if not elsewhere."""
+    """Yield (on_pass, on_rows), which show each pass and the rows done in it, of ``total`` where known; on stderr by default."""
     columns = (TextColumn("pass {task.fields[number]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[says]}"))
     with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total, number=1, says="")
@@ -26,7 +26,7 @@ def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[C
 
 
 def line(state: Pass) -> str:
-    """Of a pass that is done."""
+    """The line printed after a pass."""
     found = (
         f"{state.distance:.2g} standard errors from the optimum"
         if state.distance < float("inf")
@@ -36,7 +36,7 @@ def line(state: Pass) -> str:
 
 
 def ending(state: Pass) -> str:
-    """When it will be there, if that is known."""
+    """The passes and seconds still needed, in words, if they are known."""
     if state.left is None:
         return ""
     return (

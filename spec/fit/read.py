@@ -25,7 +25,7 @@ FAMILIES: dict[str, Family] = {
 # -- what a compiled model is -----------------------------------------------------------------------------------------------
 def read(model: Any) -> tuple[Model, Any, bool]:
     """
-    Of a compiled Keras model its family and link, its Dense layer, and whether the labels are codes of classes.
+    Return (model, dense, codes): the family and link of a compiled Keras model, its Dense layer, and whether labels are codes.
 
     Raises ValueError that says what makes it no generalized linear model.
     """
@@ -35,7 +35,9 @@ def read(model: Any) -> tuple[Model, Any, bool]:
         raise ValueError(f"a generalized linear model has one layer with weights, a Dense; this model has: {found}.")
     (dense,) = layers
     if dense.kernel_regularizer or dense.bias_regularizer or dense.activity_regularizer:
-        raise ValueError(f"{dense.name} has a penalty: the optimum of a penalised loss is no maximum-likelihood estimate.")
+        raise ValueError(
+            f"{dense.name} has a penalty: its optimum is not the maximum-likelihood estimate. Leave the penalty out."
+        )
     others = [layer for layer in model.layers if layer is not dense]
     plain = (keras.layers.InputLayer, keras.layers.Activation, keras.layers.Add)
     if odd := [layer.name for layer in others if not isinstance(layer, plain)]:
@@ -61,8 +63,8 @@ def _link(activation: Any) -> Link:
     if (name := getattr(activation, "__name__", str(activation))) in LINKS:
         return LINKS[name]
     raise ValueError(
-        f"the activation {name} is no inverse link that is known: those are {', '.join(LINKS)}, "
-        "and spec.engines.keras.network.InverseLink of any link in spec.links."
+        f"unknown activation {name!r}: expected {', '.join(LINKS)}, or spec.engines.keras.network.InverseLink(link) "
+        "of a link in spec.links."
     )
 
 
@@ -77,9 +79,9 @@ def _family(model: Any) -> tuple[Family, bool]:
         name = "".join(word.capitalize() for word in keras.losses.get(loss).__name__.split("_"))
     if name not in FAMILIES:
         raise ValueError(
-            f"the loss {name} is no likelihood that is known: those are {', '.join(FAMILIES)}, "
-            "and spec.engines.keras.network.NegativeLogLikelihood of any family in spec.families."
+            f"unknown loss {name!r}: expected {', '.join(FAMILIES)}, or spec.engines.keras.network.NegativeLogLikelihood(family) "
+            "of a family in spec.families."
         )
     if getattr(loss, "label_smoothing", 0):
-        raise ValueError("label smoothing makes the loss of other labels: leave it out.")
+        raise ValueError("label_smoothing changes the targets: compile the loss without it.")
     return FAMILIES[name], name.startswith("Sparse")

@@ -15,12 +15,12 @@ from spec.model import Model, Params
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """
-    Where a fit ended.
+    The result of a fit.
 
     ``params``, and ``standard_errors`` (q, m) shaped like `Problem.free`: a row for the intercept, where there is one, and for
     each column of X; a column for each output but class 0 of a softmax. From the expected information and, where the family
-    has a dispersion, Pearson's estimate of it. ``distance`` is how far the parameters are from the optimum, in standard errors,
-    as the last steps let expect; ``passes`` is how it got there. Where not ``converged`` the ``reason`` says why.
+    has a dispersion, Pearson's estimate of it. ``distance`` is the estimated distance from the optimum, in standard errors,
+    extrapolated from the last steps; ``passes`` is how it got there. Where not ``converged`` the ``reason`` says why.
     """
 
     model: Model
@@ -37,7 +37,7 @@ class Fitted:
 
     @cached_property
     def _constants(self) -> tuple[float, float]:
-        """Of the log-likelihood: the terms free of the parameters, and what the saturated model's kernel is. One pass over y."""
+        """The log-likelihood's terms free of the parameters, and the saturated model's kernel; in one pass over y."""
         family = self.model.family
         normaliser = saturated = 0.0
         for batch in self._rows.read(2**14):

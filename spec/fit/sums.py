@@ -20,7 +20,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 @dataclass(frozen=True, eq=False)
 class Sums:
     """
-    What rows add up to: their number, the log-likelihood without the terms that are free of the parameters, its ``score`` (q, m),
+    The sums over some rows: their number, the log-likelihood without the terms free of the parameters, its ``score`` (q, m),
     the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2.
     """
 
@@ -48,10 +48,10 @@ def add_up(
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Sums:
     """
-    The sum over the batches: one after another, or as many at work as the pool has threads for, and a few in store.
+    The sum of the contributions of all batches, computed one after another, or by the threads of the pool.
 
-    Added in their order, so that the same rows have the same sum whichever batch was ready first. ``on_rows`` hears how many rows
-    are on_rows.
+    They are added in the batches' order, so that the same rows have the same sum whichever batch was ready first. ``on_rows`` is
+    called with the number of rows that are done.
     """
     total: Sums | None = None
     for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
@@ -63,7 +63,7 @@ def add_up(
 
 
 def _at_work(pool: Executor, contribution: Callable[[Any], Sums], batches: Iterable[Any]) -> Iterator[Sums]:
-    """Of the batches the contributions, in their order; no more of them in memory than the threads need."""
+    """Yield the batches' contributions in their order, with at most 2 x CORES + 1 batches in memory."""
     waiting: deque[Future[Sums]] = deque()
     try:
         for batch in batches:
@@ -84,7 +84,7 @@ def summed_information(
     The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
 
     ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own, and its means but for class 0's.
-    A ``rough`` one is multiplied in float32, and added in float64.
+    Where ``rough``, products are taken in float32 and added in float64.
     """
     q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
     if m == 1 and basis is None and weights.shape[1] == 1:
@@ -109,7 +109,7 @@ def summed_information(
 
 
 def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
-    """That of [1 X], without making it."""
+    """Weighted Gram matrix of [1 X], without building [1 X]."""
     p = X.shape[1]
     total = np.zeros((p + intercept, p + intercept))
     square = total[intercept:, intercept:]
@@ -127,6 +127,6 @@ def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
 
 
 def _pieces(rows: int, width: int) -> Iterator[slice]:
-    """Of so many rows that what is made of them, ``width`` numbers each, stays near the processor."""
+    """Slices of the rows, small enough that ``width`` float64 numbers a row fit in the processor's cache."""
     size = max(PIECE // (8 * max(width, 1)), min(1024, 4 * width))
     return (slice(start, start + size) for start in range(0, rows, size))

@@ -23,10 +23,10 @@ from spec.fit.sums import Sums, add_up, summed_information
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
-CACHE = 8 * 2**20  # bytes of a batch: what it is multiplied with stays near the processor
+CACHE = 8 * 2**20  # bytes of a batch: it and its products fit in cache
 
 
-_networks = Recent(16)
+networks = Recent(16)
 
 
 threads = ThreadpoolController()
@@ -88,7 +88,7 @@ class Task:
             to_sums = -self.size / self.network.loss_scale
             with np.errstate(
                 invalid="ignore", over="ignore"
-            ):  # means at the ends of their domain have no information: see `Steer`
+            ):  # means at the ends of their domain give 0 / 0, which `Steer` refuses
                 found = None if wanted == "none" else summed_information(full.X, about_eta, known.intercept, summing, rough)
             return Sums(
                 rows=len(batch),
@@ -107,7 +107,7 @@ class Task:
 
     def penalised_sample(self) -> Callable[[np.ndarray, str], Sums]:
         """
-        Passes over the sample, as if the coefficient of a rare column had been seen once to be near 0.
+        Passes over the sample with a weak penalty on the coefficients of rare columns.
 
         A sample may lack a level, or one of its outcomes.
         """
@@ -133,7 +133,7 @@ class Task:
 
 # -- data that cannot be -------------------------------------------------------------------------------------------------------
 def _check(family: Family, batch: Batch, first: int) -> None:
-    """What costs little: X is looked through when something is not finite."""
+    """Raise ValueError for a response or weight that cannot be. X is searched only after a sum was not finite."""
     inside = family.response_domain.contains(batch.y).all(axis=1)
     if not inside.all():
         row = int(np.argmin(inside))
@@ -148,7 +148,7 @@ def _check(family: Family, batch: Batch, first: int) -> None:
 
 
 def find_not_finite(rows: Rows) -> None:
-    """Raise ValueError that says where, if something is not."""
+    """Raise ValueError that names the first row that is not finite, if there is one."""
     first = 0
     for batch in rows.read(2**14):
         for name, part in zip(NAMES, batch.parts):
@@ -160,9 +160,9 @@ def find_not_finite(rows: Rows) -> None:
 
 # -- what is made once ---------------------------------------------------------------------------------------------------------
 def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
-    """One for all problems of a model and a shape, and its compiled program."""
+    """The network for all problems of a model and a shape, with its compiled program; the last few are kept."""
     key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
-    if key not in _networks:
+    if key not in networks:
         network = KerasNetwork(problem)
         kernel, *bias = network.variables
         link, family, scored = problem.model.link, problem.model.family, problem.model.has_classes
@@ -179,12 +179,12 @@ def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
             pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / variance)[:, 0])
             return [pearson, problem.model.working_weight(eta, weights, BACKEND)]
 
-        _networks[key] = network, network.derivatives.program(statistics)
-    return _networks[key]
+        networks[key] = network, network.derivatives.program(statistics)
+    return networks[key]
 
 
 def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
-    """In which a sample's design is orthonormal, times the root of its rows; and whether sums in its own columns lose digits."""
+    """Return (basis, ill_conditioned): the basis in which design / sqrt(n) is orthonormal, and whether X'WX is summed in it."""
     with np.errstate(over="ignore"):
         scale = np.sqrt((design**2).mean(axis=0))
     if not np.isfinite(scale).all():

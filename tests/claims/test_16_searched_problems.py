@@ -488,7 +488,7 @@ def test_batches_that_count_the_same_are_refused(subject, seed):
 
 
 def assert_adds_up(case, engine, size):
-    """Of two batches, a third of the rows and the rest, each counted as the size says: means, loss and score."""
+    """Two batches, a third of the rows and the rest, each counted as the size says: means, loss and score."""
     __tracebackhide__ = True
     problem, params, _ = case.drawn
     assume(engine.declines(problem) is None)

@@ -196,11 +196,11 @@ class TestModel:
         ("make", "message"),
         [
             (lambda: keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), "has no loss: compile it first"),
-            (lambda: dense(activation="relu"), "activation relu is no inverse link that is known"),
-            (lambda: dense(loss="hinge"), "loss Hinge is no likelihood that is known"),
-            (lambda: dense(loss="mean_absolute_error"), "loss MeanAbsoluteError is no likelihood"),
+            (lambda: dense(activation="relu"), "unknown activation 'relu': expected linear, "),
+            (lambda: dense(loss="hinge"), "unknown loss 'Hinge': expected MeanSquaredError, "),
+            (lambda: dense(loss="mean_absolute_error"), "unknown loss 'MeanAbsoluteError'"),
             (lambda: dense(kernel_regularizer="l2"), "has a penalty"),
-            (lambda: dense(loss=keras.losses.BinaryCrossentropy(label_smoothing=0.1)), "label smoothing"),
+            (lambda: dense(loss=keras.losses.BinaryCrossentropy(label_smoothing=0.1)), "label_smoothing changes the targets"),
             (lambda: dense(loss=keras.losses.BinaryCrossentropy(from_logits=True)), "leave one of the two out"),
             (
                 lambda: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), keras.layers.Dense(1)]),
@@ -315,10 +315,10 @@ class TestLongFits:
         """A small fit costs milliseconds because its network and program are those of the last."""
         rows = slice(0, 500)
         fit(dense(), X[rows], Y[rows])
-        before = len(task._networks)
+        before = len(task.networks)
         fit(dense(), X[500:900], Y[500:900])
 
-        assert len(task._networks) == before
+        assert len(task.networks) == before
 
 
 SAME = (

@@ -95,7 +95,7 @@ def test_no_evidence_is_an_error():
 
 
 def test_neighbours_that_say_the_same_share_a_column():
-    """Of one backend; named by their places and by the versions that they span."""
+    """A group has one backend; groups are named by their places and by the versions that they span."""
     records = [
         environment("a", "2.8.4", x="known gap"),
         environment("b", "3.4.1", x="holds"),

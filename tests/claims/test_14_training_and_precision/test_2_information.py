@@ -182,7 +182,7 @@ def along(problem, axis, at):
 
 
 def assert_leaves(problem, axis, share, at):
-    """Of the error along the axis, that share is left."""
+    """The share of the error along the axis that is left."""
     __tracebackhide__ = True
     tolerance = tolerances.second_order(AWAY, np.sqrt(share))
     assert_same_values("error left", problem, along(problem, axis, at), share * AWAY, tolerance)

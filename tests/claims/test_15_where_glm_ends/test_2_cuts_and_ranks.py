@@ -118,7 +118,7 @@ def test_the_log_odds_of_ordered_classes_do_not_move_along_one_line(problem, lin
 @pytest.mark.control("no-one-natural-parameter")
 @pytest.mark.parametrize("problem", SMALL, ids=str)
 def test_softmax_of_one_column_moves_along_one_line(problem, network, rng):
-    """Of one column the log-odds of all classes are multiples: a GLM, which the claim about thresholds refuses."""
+    """With one column the log-odds of all classes are multiples: a GLM, which the claim about thresholds refuses."""
     line = one_column(problem)
     plain = network(line, Recipe())
     put(plain, rng.uniform(-1, 1, 2 * line.k))
