@@ -1,4 +1,4 @@
-"""Bring a reader's own model to its optimum: `fit` a compiled Keras model, on data larger than memory if need be."""
+"""Fit your own compiled Keras model: `fit` brings it to its optimum, also on data larger than memory."""
 
 from spec.fit.fitting import fit, optimise, source
 from spec.fit.result import Fitted

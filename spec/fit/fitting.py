@@ -1,15 +1,8 @@
 """
-Bring a Keras model without a hidden layer to its optimum: exactly, in a handful of passes over the data, with standard errors.
+Bring a Keras model without a hidden layer to its optimum, in a few passes over the data, with standard errors.
 
-    model = keras.Sequential([keras.Input((32,)), keras.layers.Dense(1, activation="sigmoid")])
-    model.compile(loss="binary_crossentropy")
-
-    fitted = fit(model, X, y)
-    fitted.params.coef, fitted.standard_errors, fitted.distance
-
-The network's own back-propagated gradient decides where the steps end; Fisher's information makes them large
+The fit ends where the network's own back-propagated gradient is zero; Fisher's information makes its steps large
 (see `spec.fit.maximise`).
-Everything is computed in float64, whatever the model's own precision; its weights are set to the optimum, rounded to that.
 """
 
 from __future__ import annotations
@@ -18,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,36 +21,54 @@ from spec.fit.maximise import Pass, maximise
 from spec.fit.progress import shown
 from spec.fit.read import read
 from spec.fit.result import Fitted
-from spec.fit.rows import Rows, of_arrays, of_arrow, of_stream
+from spec.fit.rows import Column, Rows, of_arrays, of_arrow, of_stream
 from spec.fit.sums import CORES
 from spec.fit.task import Task, find_not_finite, null_free, threads
 from spec.model import Model, Params
 
+if TYPE_CHECKING:
+    from spec.engines.keras.versions import keras
 
-# -- fitting -------------------------------------------------------------------------------------------------------------------
+
 def fit(
-    model: Any,
+    model: keras.Model,
     X: Any,
-    y: Any = None,
+    y: Column | str | None = None,
     *,
-    weights: Any = None,
-    offset: Any = None,
+    weights: Column | str | None = None,
+    offset: Column | str | None = None,
     start: Params | None = None,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
 ) -> Fitted:
     """
-    The optimum of a compiled Keras model without a hidden layer; the model's weights are set to it.
+    The optimum of a compiled Keras model without a hidden layer. Sets the model's weights to it.
 
     ``X`` (n, p) and ``y`` (n,) or (n, k) are arrays, or whatever is sliced like one (a memory map, HDF5); or X is a pyarrow
     Table or Dataset or the path of a Parquet file, and y, weights and offset are names of its columns; or X is a stream of
-    batches (x, y) or (x, y, weights) that can be gone through again: tf.data, PyDataset, a list. ``weights`` (n,) are prior
-    weights, ``offset`` (n, k) is added to eta (the second input of a model that has two).
+    batches (x, y) or (x, y, weights) that can be read again and again: tf.data, PyDataset, a list. ``weights`` (n,) are prior
+    weights, ``offset`` (n, k) is added to eta (it is the second input of a model that has two).
 
-    Ends when the estimated distance from the optimum is below ``tolerance`` standard errors. With ``progress`` each pass is
-    shown, or on_pass to a function. Ctrl-C ends the fit at the best parameters so far, and ``start`` goes on from the
-    `Fitted.params` of an earlier fit. Raises ValueError where the model is no GLM or the data do not fit it.
+    The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. ``progress=True`` shows
+    each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
+    with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. Raises ValueError where the model is no
+    generalized linear model or the data do not fit it.
+
+    Precision: the fit computes in float64, whatever the precision of the model, and the model's weights are the optimum
+    rounded to their own dtype. Keras's floatx and dtype policy are float64 only during the fit, and restored at its end. But
+    on JAX and torch the first fit switches float64 on for the rest of the process: ``jax_enable_x64`` on JAX, and on both
+    Keras's promotion of float64 to float32 off. TensorFlow needs no switch.
+
+    >>> import keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="sigmoid")])
+    >>> model.compile(loss="binary_crossentropy")
+    >>> X = np.repeat([[0.0], [1.0]], 4, axis=0)
+    >>> fitted = fit(model, X, y=[1, 0, 0, 0, 1, 1, 1, 0])  # 1 of 4, and 3 of 4: the bias is log(1 / 3)
+    >>> fitted.converged, fitted.params.intercept.round(6), fitted.params.coef.round(6)
+    (True, array([-1.098612]), array([[2.197225]]))
+    >>> fitted.standard_errors.round(4).ravel()  # of the bias and of the coefficient
+    array([1.1547, 1.633 ])
     """
     family_and_link, dense, codes = read(model)
     rows = source(X, y, weights, offset)
@@ -65,7 +76,7 @@ def fit(
     if codes:
         rows = rows.map(lambda batch: replace(batch, y=_indicators(batch.y, k)))
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
-        optimum = optimise(
+        fitted = optimise(
             family_and_link,
             rows,
             dense.use_bias,
@@ -76,24 +87,26 @@ def fit(
             on_pass=on_pass,
             on_rows=on_rows,
         )
-    params = optimum.params
+    params = fitted.params
     dense.set_weights([params.coef, params.intercept] if dense.use_bias else [params.coef])
-    return optimum
+    return fitted
 
 
-def source(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
-    """The rows of data of any kind that `fit` takes."""
+def source(X: Any, y: Column | str | None, weights: Column | str | None = None, offset: Column | str | None = None) -> Rows:
+    """The rows of data, in any of the forms that `fit` takes."""
     if isinstance(y, str):
         return of_arrow(X, y, weights, offset)
     if y is None:
         if weights is not None or offset is not None:
-            raise ValueError("a stream brings its weights and offset itself, in batches (x, y, weights) or ((X, offset), y).")
+            raise ValueError(
+                "a stream brings its weights and offset itself: make its batches (x, y, weights) or ((X, offset), y)."
+            )
         return of_stream(X)
     return of_arrays(*(_sliced(column) for column in (X, y, weights, offset)))
 
 
-def _sliced(column: Any) -> Any:
-    """The column itself if it is sliced like an array; else (a frame, a series, a list) an array of it."""
+def _sliced(column: Any) -> Column | None:
+    """The column itself if it is sliced like an array; an array of it if it is a frame, a series or a list."""
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
     return column if column is None or hasattr(column, "shape") else np.asarray(column)
@@ -103,8 +116,8 @@ def _indicators(codes: np.ndarray, k: int) -> np.ndarray:
     """Indicators (n, k), one column for each class, from one column of codes."""
     known = np.isin(codes, np.arange(k))
     if codes.shape[1] != 1 or not known.all():
-        found = f"{codes.shape[1]} columns" if codes.shape[1] != 1 else f"the code {codes[~known][0]}"
-        raise ValueError(f"the loss is sparse, so y is one column of the codes 0 to {k - 1}, but it has {found}.")
+        wrong = f"{codes.shape[1]} columns" if codes.shape[1] != 1 else f"the code {codes[~known][0]}"
+        raise ValueError(f"the loss is sparse, so y is one column of the codes 0 to {k - 1}, but it has {wrong}.")
     return np.eye(k)[codes[:, 0].astype(int)]
 
 
@@ -121,7 +134,7 @@ def optimise(
     on_rows: Callable[[int], None] | None = None,
 ) -> Fitted:
     """
-    The optimum of a model on rows: see `fit`.
+    The optimum of a model on rows, found as `fit` finds it.
 
     ``shape`` (p, k) is what the data must have. ``on_pass`` hears each pass, ``on_rows`` the number of its rows that are done.
     """
@@ -151,7 +164,7 @@ def _optimise(
                 guess = guess if guess.converged else None
                 free = guess.free if guess else free
         try:
-            climbed = maximise(
+            maximum = maximise(
                 lambda at, wanted: task.sums(at, wanted, task.rows, pool, on_rows or (lambda rows: None)),
                 free,
                 guess=guess,
@@ -163,17 +176,17 @@ def _optimise(
         except FloatingPointError as error:
             find_not_finite(rows)
             raise ValueError(f"{error}: are columns of X very large? Standardise them.") from error
-    steer, free = climbed.steer, climbed.free
+    steer, free = maximum.steer, maximum.free
     return Fitted(
         model=task.known.model,
         params=task.known.params(free),
-        standard_errors=steer.standard_errors(climbed.dispersion) if steer else np.full(free.shape, np.inf),
-        dispersion=climbed.dispersion,
-        distance=climbed.distance,
-        converged=climbed.converged,
-        reason=climbed.reason,
-        passes=climbed.passes,
-        rows=climbed.sums.rows,
-        _value=climbed.sums.value,
+        standard_errors=steer.standard_errors(maximum.dispersion) if steer else np.full(free.shape, np.inf),
+        dispersion=maximum.dispersion,
+        distance=maximum.distance,
+        converged=maximum.converged,
+        reason=maximum.reason,
+        passes=maximum.passes,
+        rows=maximum.sums.rows,
+        _value=maximum.sums.value,
         _rows=rows,
     )

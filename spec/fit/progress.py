@@ -14,25 +14,25 @@ from spec.fit.maximise import Pass
 @contextmanager
 def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[Callable[[Pass], None], Callable[[int], None]]]:
     """Yield (on_pass, on_rows), which show each pass and the rows done in it, of ``total`` where known; on stderr by default."""
-    columns = (TextColumn("pass {task.fields[number]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[says]}"))
+    columns = (TextColumn("pass {task.fields[number]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[ending]}"))
     with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=total, number=1, says="")
+        bar = progress.add_task("", total=total, number=1, ending="")
 
         def on_pass(state: Pass) -> None:
             progress.console.print(line(state), highlight=False)
-            progress.reset(bar, total=total, number=state.number + 1, says=ending(state))
+            progress.reset(bar, total=total, number=state.number + 1, ending=ending(state))
 
         yield on_pass, lambda rows: progress.update(bar, completed=rows)
 
 
 def line(state: Pass) -> str:
     """The line printed after a pass."""
-    found = (
+    distance = (
         f"{state.distance:.2g} standard errors from the optimum"
         if state.distance < float("inf")
         else "too far: the step is halved"
     )
-    return f"pass {state.number}, {state.seconds:.1f} s{' with information' if state.information else ''}: {found}"
+    return f"pass {state.number}, {state.seconds:.1f} s{' with information' if state.information else ''}: {distance}"
 
 
 def ending(state: Pass) -> str:

@@ -1,7 +1,8 @@
-"""Which generalized linear model a compiled Keras model is."""
+"""Read off a compiled Keras model which generalized linear model it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from spec.engines.keras.network import ACTIVATIONS, InverseLink, NegativeLogLikelihood
@@ -22,17 +23,16 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-# -- what a compiled model is -----------------------------------------------------------------------------------------------
-def read(model: Any) -> tuple[Model, Any, bool]:
+def read(model: keras.Model) -> tuple[Model, keras.layers.Dense, bool]:
     """
     Return (model, dense, codes): the family and link of a compiled Keras model, its Dense layer, and whether labels are codes.
 
-    Raises ValueError that says what makes it no generalized linear model.
+    Raises ValueError if the model is no generalized linear model, and says why.
     """
     layers = [layer for layer in model.layers if layer.weights]
     if len(layers) != 1 or not isinstance(layers[0], keras.layers.Dense):
-        found = ", ".join(layer.name for layer in layers) or "none"
-        raise ValueError(f"a generalized linear model has one layer with weights, a Dense; this model has: {found}.")
+        names = ", ".join(layer.name for layer in layers) or "none"
+        raise ValueError(f"a generalized linear model has one layer with weights, a Dense; this model has: {names}.")
     (dense,) = layers
     if dense.kernel_regularizer or dense.bias_regularizer or dense.activity_regularizer:
         raise ValueError(
@@ -42,22 +42,25 @@ def read(model: Any) -> tuple[Model, Any, bool]:
     plain = (keras.layers.InputLayer, keras.layers.Activation, keras.layers.Add)
     if odd := [layer.name for layer in others if not isinstance(layer, plain)]:
         raise ValueError(
-            f"beside its Dense layer a generalized linear model has an offset and an activation, not {', '.join(odd)}."
+            f"beside its Dense layer a generalized linear model has only an offset and an activation, not {', '.join(odd)}."
         )
     activations = [layer.activation for layer in (dense, *others) if hasattr(layer, "activation")]
     links = [link for link in map(_link, activations) if link != Identity()]
     if len(links) > 1:
-        raise ValueError(f"one activation is one link; this model has several: {', '.join(map(str, links))}.")
+        raise ValueError(
+            f"a generalized linear model has one activation, its inverse link; this model has several: {', '.join(map(str, links))}."
+        )
     link = links[0] if links else Identity()
     family, codes = _family(model)
     if getattr(model.loss, "from_logits", False):
         if link != Identity():
-            raise ValueError(f"the loss takes logits, and the activation {link} makes none: leave one of the two out.")
+            raise ValueError(f"the loss takes logits, but the activation inverts the {link} link: leave one of the two out.")
         link = Softmax() if isinstance(family, Multinomial) else Logit()
     return Model(family, link), dense, codes
 
 
-def _link(activation: Any) -> Link:
+def _link(activation: Callable[..., Any]) -> Link:
+    """The link whose inverse an activation is. Raises ValueError if there is none."""
     if isinstance(activation, InverseLink):
         return activation.link
     if (name := getattr(activation, "__name__", str(activation))) in LINKS:
@@ -68,10 +71,11 @@ def _link(activation: Any) -> Link:
     )
 
 
-def _family(model: Any) -> tuple[Family, bool]:
+def _family(model: keras.Model) -> tuple[Family, bool]:
+    """Return (family, codes): the family of a model's loss, and whether its labels are codes."""
     loss = getattr(model, "loss", None)
     if loss is None:
-        raise ValueError("the model has no loss: compile it first; the loss says which family it is.")
+        raise ValueError("the model has no loss: compile it first. The loss stands for the family.")
     if isinstance(loss, NegativeLogLikelihood):
         return loss.family, False
     name = type(keras.losses.get(loss)).__name__

@@ -1,4 +1,4 @@
-"""What a fit returns."""
+"""The result of a fit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Fitted:
     """
     The result of a fit.
 
-    ``params``, and ``standard_errors`` (q, m) shaped like `Problem.free`: a row for the intercept, where there is one, and for
-    each column of X; a column for each output but class 0 of a softmax. From the expected information and, where the family
-    has a dispersion, Pearson's estimate of it. ``distance`` is the estimated distance from the optimum, in standard errors,
-    extrapolated from the last steps; ``passes`` is how it got there. Where not ``converged`` the ``reason`` says why.
+    ``standard_errors`` (q, m) are shaped like `Problem.free`: a row for the intercept, where there is one, and for each column
+    of X; a column for each output but class 0 of a softmax. They are computed from the expected information and, where the
+    family has a dispersion, Pearson's estimate of it. ``distance`` is the estimated distance from the optimum, in standard
+    errors, extrapolated from the last steps. ``passes`` are the passes over the data, in order. ``reason`` says why the fit
+    ended, and so why it has not ``converged`` if it has not.
     """
 
     model: Model
@@ -51,10 +52,10 @@ class Fitted:
 
     @property
     def log_likelihood(self) -> float:
-        """Constants included, at dispersion 1; the first time in a pass over y."""
+        """The log-likelihood with its constants, at dispersion 1. The first call makes a pass over y."""
         return self._value + self._constants[0]
 
     @property
     def deviance(self) -> float:
-        """Twice what the saturated model gains, in units of the dispersion; the first time in a pass over y."""
+        """Twice the gain of the saturated model in log-likelihood, at dispersion 1. The first call makes a pass over y."""
         return 2 * (self._constants[1] - self._value)

@@ -1,14 +1,19 @@
-"""Rows that come in batches: at work are a few batches at a time, and the rest may be on disk or not yet made."""
+"""Sources of rows that are read in batches: a few are in memory at a time, the others may be on disk or not made yet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+if TYPE_CHECKING:
+    import pyarrow
+
+Column = Any  # whatever is sliced like an array: an array, a memory map, an HDF5 dataset
 NAMES = ("X", "y", "weights", "offset")
 
 
@@ -22,14 +27,14 @@ class Batch:
     offset: np.ndarray | None = None
 
     @classmethod
-    def of(cls, X: Any, y: Any, weights: Any = None, offset: Any = None) -> Batch:
-        """In float64, without a copy where it is that; a vector is one column."""
+    def of(cls, X: Column, y: Column, weights: Column | None = None, offset: Column | None = None) -> Batch:
+        """A batch in float64, without a copy of what is float64 already; a vector becomes one column."""
         X, y = _table(X), _table(y)
         weights = _ones(len(y)) if weights is None else _table(weights).reshape(-1)
         batch = cls(X, y, weights, None if offset is None else _table(offset))
         if len({len(part) for part in batch.parts if part is not None}) > 1:
             rows = ", ".join(f"{name} {len(part)}" for name, part in zip(NAMES, batch.parts) if part is not None)
-            raise ValueError(f"X, y, weights and offset have a row for each observation, but here rows differ: {rows}.")
+            raise ValueError(f"X, y, weights and offset need a row for each observation, but the numbers of rows differ: {rows}.")
         return batch
 
     def __len__(self) -> int:
@@ -43,12 +48,12 @@ class Batch:
         return self.X, self.y, self.weights, self.offset
 
     def each(self, function: Callable[[np.ndarray], np.ndarray]) -> Batch:
-        """A function of each part."""
+        """The batch with a function applied to each part."""
         offset = None if self.offset is None else function(self.offset)
         return Batch(function(self.X), function(self.y), function(self.weights), offset)
 
     def padded(self, size: int) -> Batch:
-        """With the last row repeated, at weight 0, up to a number of rows: programs are compiled for one shape."""
+        """The batch with its last row repeated, at weight 0, up to ``size`` rows: programs are compiled for one shape."""
         missing = size - len(self)
         if not missing:
             return self
@@ -59,12 +64,14 @@ class Batch:
 
 @lru_cache(maxsize=4)
 def _ones(size: int) -> np.ndarray:
+    """Weights of 1, shared by all batches of a size."""
     ones = np.ones(size)
-    ones.flags.writeable = False  # shared
+    ones.flags.writeable = False
     return ones
 
 
-def _table(values: Any) -> np.ndarray:
+def _table(values: ArrayLike) -> np.ndarray:
+    """The values as a float64 array of two dimensions."""
     try:
         array = np.ascontiguousarray(values, dtype=float)
     except (TypeError, ValueError) as error:
@@ -73,7 +80,7 @@ def _table(values: Any) -> np.ndarray:
 
 
 def joined(batches: list[Batch]) -> Batch:
-    """One after another."""
+    """The batches one after another, as one batch."""
     if len(batches) == 1:
         return batches[0]
     X, y, weights, offset = zip(*(batch.parts for batch in batches))
@@ -87,7 +94,8 @@ class Rows:
     """
     A source of rows. ``read(size)`` reads them anew, always in the same order, in pieces of about that size or of any other.
 
-    ``total`` is their number, where it is known before they are read; ``sample(size)`` are about so many, which stand for all.
+    ``sample(size)`` returns about ``size`` of them, to represent all. ``total`` is their number, if it is known before they are
+    read.
     """
 
     read: Callable[[int], Iterable[Batch]]
@@ -95,7 +103,7 @@ class Rows:
     total: int | None = None
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Each of exactly ``size`` rows but for the last."""
+        """Yield batches of exactly ``size`` rows, but for the last."""
         waiting: list[Batch] = []
         for piece in self.read(size):
             while len(piece):
@@ -109,7 +117,7 @@ class Rows:
             yield joined(waiting)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
-        """The same rows, each piece passed through a function."""
+        """The same rows, with a function applied to each piece."""
         return replace(
             self,
             read=lambda size: (function(piece) for piece in self.read(size)),
@@ -117,7 +125,7 @@ class Rows:
         )
 
     def checked(self, check: Callable[[Batch, int], None]) -> Rows:
-        """The same rows, each piece shown to ``check`` before it is used, with the number of its first row."""
+        """The same rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
 
         def read(size: int) -> Iterator[Batch]:
             first = 0
@@ -132,15 +140,15 @@ class Rows:
 # -- sources ------------------------------------------------------------------------------------------------------------------
 
 
-def of_arrays(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
-    """From whatever is sliced like an array: NumPy's, in memory or a memory map; HDF5, zarr. Read slice by slice."""
+def of_arrays(X: Column, y: Column, weights: Column | None = None, offset: Column | None = None) -> Rows:
+    """The rows of whatever is sliced like an array: NumPy arrays and memory maps, HDF5, zarr. They are read slice by slice."""
     columns = [X, y, weights, offset]
     total = len(y)
     for name, column in zip(NAMES, columns):
         if column is not None and len(column) != total:
             raise ValueError(f"{name} has {len(column)} rows, but y has {total}.")
 
-    def taken(rows: Any) -> Batch:
+    def taken(rows: slice | np.ndarray) -> Batch:
         return Batch.of(*(None if column is None else column[rows] for column in columns))
 
     def read(size: int) -> Iterator[Batch]:
@@ -149,16 +157,16 @@ def of_arrays(X: Any, y: Any, weights: Any = None, offset: Any = None) -> Rows:
     def sample(size: int) -> Batch:
         if size >= total:
             return taken(slice(None))
-        return taken(np.unique(np.random.default_rng(0).integers(total, size=size)))  # in order: of a file, page after page
+        return taken(np.unique(np.random.default_rng(0).integers(total, size=size)))  # sorted, to read a file page after page
 
     return Rows(read, sample, total)
 
 
 def of_arrow(data: Any, y: str, weights: str | None = None, offset: str | None = None) -> Rows:
     """
-    From a pyarrow Table or Dataset, or the path of a Parquet file, whose columns have these names; all others are those of X.
+    The rows of a pyarrow Table or Dataset, or of the Parquet file at a path: y, weights and offset by name, X all other columns.
 
-    A sample of them are the first rows: shuffle what is sorted.
+    A sample is the first rows, so shuffle rows that are sorted.
     """
     from pyarrow import dataset, types
 
@@ -166,14 +174,14 @@ def of_arrow(data: Any, y: str, weights: str | None = None, offset: str | None =
     special = [name for name in (y, weights, offset) if name]
     names = source.schema.names
     if missing := [name for name in special if name not in names]:
-        raise ValueError(f"there is no column {', '.join(missing)}; there are {', '.join(names)}.")
+        raise ValueError(f"there is no column {', '.join(missing)}: the columns are {', '.join(names)}.")
     for column in source.schema:
         if not (types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)):
             raise ValueError(f"column {column.name} is of type {column.type}: encode it as columns of numbers first.")
     inputs = [name for name in names if name not in special]
 
-    def piece(record: Any) -> Batch:
-        columns = {name: record.column(name).to_numpy(zero_copy_only=False) for name in names}  # what is missing is NaN
+    def piece(record: pyarrow.RecordBatch) -> Batch:
+        columns = {name: record.column(name).to_numpy(zero_copy_only=False) for name in names}  # missing values become NaN
         X = np.empty((record.num_rows, len(inputs)))
         for j, name in enumerate(inputs):
             X[:, j] = columns[name]
@@ -187,9 +195,9 @@ def of_arrow(data: Any, y: str, weights: str | None = None, offset: str | None =
 
 def of_stream(source: Any) -> Rows:
     """
-    From batches (x, y) or (x, y, weights) that can be gone through again and again: tf.data, PyDataset, a DataLoader, a list.
+    The rows of a stream of batches (x, y) or (x, y, weights) that can be read again: tf.data, PyDataset, a DataLoader, a list.
 
-    With an offset x is the pair (X, offset). A sample of a stream are its first rows: shuffle what is sorted.
+    With an offset x is the pair (X, offset). A sample is the first rows, so shuffle rows that are sorted.
     """
     if hasattr(source, "__next__"):
         raise TypeError("a generator gives its rows once, and a fit needs several passes: give a list, tf.data or a PyDataset.")
@@ -203,13 +211,14 @@ def of_stream(source: Any) -> Rows:
             columns = [None if part is None else part.shape[-1] for part in (batch.X, batch.y, batch.offset)]
             first = first or columns
             if columns != first:
-                raise ValueError(f"batch {number} has other columns of X, y and offset than the first: {columns}, not {first}.")
+                raise ValueError(f"batch {number} has other columns than the first: {columns} of X, y and offset, not {first}.")
             yield batch
 
     return Rows(read, lambda size: _first(read, size))
 
 
 def _first(read: Callable[[int], Iterable[Batch]], size: int) -> Batch:
+    """The first ``size`` rows, or all if there are fewer."""
     pieces: list[Batch] = []
     for piece in read(size):
         pieces.append(piece[: size - sum(map(len, pieces))])
