@@ -2,8 +2,8 @@
 Fisher scoring for many rows: few passes over them, each a sum of the contributions of its batches.
 
 The score of a pass decides where the steps end; the information steers, and costs more than the score. So it is summed anew
-only where it pays: at the start, when steps no longer contract, and at the end, for the standard errors. Between, the step
-is made with the last one. A first guess comes from a sample of the rows.
+only where it pays: at the start, when steps no longer contract, and at the end, for the standard errors. The passes between
+use the last information. A sample of the rows gives a first guess.
 """
 
 from __future__ import annotations
@@ -12,67 +12,57 @@ import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import linalg
 
 from spec.fit.sums import Sums
 
-SETTLED = 1e-5  # by which share standard errors may still change in the last step
-
-
-ROUNDING = 1e-10  # of a distance, what a step leaves that would be exact without rounding
-
-
-REST = 1e-12  # standard errors: below, distances are rounding
-
-
-CONTRACTS = 0.5  # the share of a distance that a step may leave where it is no Newton's: more is no sign of an optimum near by
-
-
-NOISE = 1e-11  # of a log-likelihood: a gain below the rounding of the sum cannot be seen
-
-
+SETTLED = 1e-5  # the relative change of the standard errors that the last step may still make
+ROUNDING = 1e-10  # the share of a distance that a step leaves because of rounding, where it would leave nothing
+REST = 1e-12  # distances below this, in standard errors, are rounding
+CONTRACTS = 0.5  # the share of a distance that a step may leave if it is not Newton's: if it leaves more, no optimum may be near
+NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the rounding of the sum
+Wanted = Literal["none", "rough", "exact"]  # the information that a pass sums; rough: products in float32
 SINGULAR = "the information is singular: columns are collinear, or the data are separated and have no optimum"
 
 
 @dataclass(frozen=True, eq=False)
 class Steer:
     """
-    Steps and standard errors by an information, in the ``basis`` (q, q) in which the design is nearly orthonormal.
-
-    Raises LinAlgError where the information is singular.
+    An information matrix that makes steps and standard errors, in a ``basis`` (q, q) in which the design is nearly orthonormal.
     """
 
     basis: np.ndarray
-    lower: np.ndarray  # Cholesky's factor of the information in that basis
+    lower: np.ndarray  # the Cholesky factor of the information in that basis
 
     @classmethod
     def by(cls, information: np.ndarray, basis: np.ndarray) -> Steer:
-        """By the information of the columns that the basis makes."""
+        """Factor the information of the columns design @ basis. Raises LinAlgError if it is singular."""
         if not np.isfinite(information).all():
             raise np.linalg.LinAlgError("not finite")
         lower = linalg.cholesky(information, lower=True)
-        left = np.diag(lower) ** 2 / np.diag(information)  # of each column, what those before it do not explain
+        left = np.diag(lower) ** 2 / np.diag(information)  # the share of each column that the columns before it do not explain
         if left.min() <= 32 * len(lower) * np.finfo(float).eps:
             raise np.linalg.LinAlgError("singular but for rounding")
         return cls(basis, lower)
 
     def times(self, factor: float) -> Steer:
-        """By so many times the information."""
+        """The same with ``factor`` times the information."""
         return replace(self, lower=np.sqrt(factor) * self.lower)
 
     def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
-        """The step (q, m), and what it gains in log-likelihood, twice: the Newton decrement, squared."""
+        """Return (step, decrement): the step (q, m), and the square of the Newton decrement, twice the gain in log-likelihood."""
         half = linalg.solve_triangular(self.lower, (self.basis.T @ score).T.ravel(), lower=True)
         step = linalg.solve_triangular(self.lower, half, lower=True, trans=1)
         return self.basis @ step.reshape(score.shape[1], -1).T, float(half @ half)
 
     def corrected(self, score: np.ndarray, secants: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """
-        The step, corrected by what earlier ones have shown: ``secants`` are steps, and by how much each lowered the score.
+        The step, corrected by the curvature along earlier steps. ``secants`` are steps, and how much each lowered the score.
 
-        Limited-memory BFGS about the information (Nocedal 1980, Mathematics of Computation 35).
+        This is limited-memory BFGS that starts from the information (Nocedal 1980, Mathematics of Computation 35).
         """
         shares = []
         for step, lowered in reversed(secants):
@@ -84,7 +74,7 @@ class Steer:
         return result
 
     def standard_errors(self, dispersion: float) -> np.ndarray:
-        """(q, m)."""
+        """The standard errors of the parameters, (q, m)."""
         q = len(self.basis)
         root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
         by_output = root.reshape(len(root), -1, q) @ self.basis.T
@@ -96,24 +86,24 @@ class Pass:
     """
     The state after a pass: its number, and how far from the optimum its parameters were, in standard errors.
 
-    That is the Newton decrement, over the root of the dispersion where there is one.
+    The distance is the Newton decrement, divided by the root of the dispersion where there is one.
     """
 
     number: int
-    log_likelihood: float  # without the terms that are free of the parameters
+    log_likelihood: float  # without the terms that do not depend on the parameters
     distance: float
-    information: bool  # whether it was summed in this pass
+    information: bool  # whether the pass summed the information
     halvings: int = 0
-    left: int | None = None  # passes that are expected still, where that is known
+    left: int | None = None  # the passes that are still expected, if that is known
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Maximum:
     """
-    Where `maximise` ended: the free parameters, the sums at the last pass and the information that ended it.
+    The result of `maximise`: the free parameters, the sums of the last pass, and the information of the last step.
 
-    ``distance`` is the estimate of how far from the optimum the parameters still are, in standard errors.
+    ``distance`` is the estimated distance of the parameters from the optimum, in standard errors.
     """
 
     free: np.ndarray
@@ -130,8 +120,8 @@ class Maximum:
 @dataclass(frozen=True)
 class Kind:
     """
-    What the steps rest on: whether the log-likelihood is ``quadratic``, whether the link is ``canonical`` (so that the expected
-    information is the observed one), whether there is a ``dispersion`` to estimate.
+    The kind of a model, which decides how steps converge: whether the log-likelihood is ``quadratic``, whether the link is
+    ``canonical`` (then the expected information is the observed one), whether there is a ``dispersion`` to estimate.
     """
 
     quadratic: bool
@@ -140,7 +130,7 @@ class Kind:
 
 
 def maximise(
-    one_pass: Callable[[np.ndarray, str], Sums],
+    one_pass: Callable[[np.ndarray, Wanted], Sums],
     start: np.ndarray,
     basis: np.ndarray,
     kind: Kind,
@@ -151,16 +141,16 @@ def maximise(
     on_pass: Callable[[Pass], None] = lambda state: None,
 ) -> Maximum:
     """
-    From ``start`` (q, m) to the zero of the score.
+    The zero of the score, reached from ``start`` (q, m).
 
-    ``one_pass(free, information)`` sums over all rows; the information is that of the columns that ``basis`` makes, and may be
-    "none", "rough" or "exact". Where a ``guess`` was made on a sample of the rows, its information steers at first. Ends when
-    what is left after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A
-    KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError where the log-likelihood is not
-    finite at the start.
+    ``one_pass(free, wanted)`` sums over all rows, with the information of the columns design @ basis that is wanted: "none",
+    "rough" or "exact". If there is a ``guess``, from a sample of the rows, the first steps use its information. It ends when
+    the distance after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A
+    KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError if the log-likelihood is not finite
+    at the start.
     """
     history: list[Pass] = []
-    expect = Convergence(kind, start.size, guess)
+    convergence = Convergence(kind, start.size, guess)
     best, trial, step = start, start, np.zeros_like(start)
     sums: Sums | None = None
     steer: Steer | None = None
@@ -168,21 +158,21 @@ def maximise(
     secants: list[tuple[np.ndarray, np.ndarray]] = []
 
     def record(here: Sums, distance: float, since: float) -> None:
-        left = expect.passes_left(tolerance) if np.isfinite(distance) else None
+        left = convergence.passes_left(tolerance) if np.isfinite(distance) else None
         seconds = time.perf_counter() - since
         history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings, left, seconds))
         on_pass(history[-1])
 
     def ended(reason: str, distance: float, converged: bool = False) -> Maximum:
         assert sums is not None
-        return Maximum(best, sums, steer, phi, distance, converged, reason, tuple(history), expect.constant)
+        return Maximum(best, sums, steer, phi, distance, converged, reason, tuple(history), convergence.constant)
 
     def reached() -> float:
         return history[-1].distance if history else np.inf
 
     try:
         while len(history) < max_passes:
-            since, wanted = time.perf_counter(), expect.wanted(tolerance)
+            since, wanted = time.perf_counter(), convergence.wanted(tolerance)
             here = one_pass(trial, wanted)
             if sums is None and not here.is_finite:
                 raise FloatingPointError("the log-likelihood is not finite at the start")
@@ -207,18 +197,18 @@ def maximise(
                 assert guess is not None
                 assert guess.steer is not None
                 steer = guess.steer.times(here.rows / guess.sums.rows)
-                expect.scale(here.rows / guess.sums.rows)
+                convergence.scale(here.rows / guess.sums.rows)
             step, decrement = steer.step(here.score)
             first = first or decrement
-            if kind.dispersion:  # of a quadratic log-likelihood the one after the step is known before it
+            if kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
                 phi = max(here.pearson - (decrement if kind.quadratic else 0.0), 0.0) / max(here.rows - len(start), 1)
             distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.inf
-            if kind.quadratic and decrement <= ROUNDING**2 * first:  # rounding is all that moves, as in a perfect fit
+            if kind.quadratic and decrement <= ROUNDING**2 * first:  # only rounding is left, as in a perfect fit
                 distance = 0.0
-            expect.learn(distance, exact=here.information is not None, halved=halvings > 0)
+            convergence.learn(distance, fresh=here.information is not None, halved=halvings > 0)
             record(here, distance, since)
-            if (wanted == "exact" or kind.quadratic) and expect.enough(tolerance):
-                best, left = best + step, expect.after(distance)
+            if (wanted == "exact" or kind.quadratic) and convergence.enough(tolerance):
+                best, left = best + step, convergence.after(distance)
                 sums = replace(here, value=here.value + decrement / 2)
                 return ended(f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left, converged=True)
             step = steer.corrected(here.score, secants)
@@ -234,58 +224,60 @@ class Convergence:
     """
     An estimate of the next distance from the optimum, made from the distances so far.
 
-    A step with the information of its own place is Newton's where the link is canonical: it leaves the square of the distance
-    times a constant. Where it is not, the expected information is not the Hessian, and a step leaves a share of the distance,
-    the constant. Two passes tell it, or bound it. A step with the information of an earlier place, d away, leaves about twice
-    what an exact one does per unit of distance, at distance d; one with the information of a sample, a share that is the
-    smaller the more rows are in it; and either what the last such step has left.
+    A step is fresh if its information was summed at its own parameters. If the link is canonical, a fresh step is Newton's:
+    it leaves the square of the distance times a constant. If not, the expected information is not the Hessian, and a fresh
+    step leaves a constant share of the distance. Two passes show the constant, or a bound of it.
+
+    Other steps are stale. If the information was summed at distance d from the optimum, a stale step leaves about twice the
+    share that a fresh step leaves at distance d. With the information of a sample it leaves a share that falls with the rows
+    of the sample. Once a stale step was made, the share that it left is taken instead.
     """
 
     def __init__(self, kind: Kind, parameters: int, guess: Maximum | None = None) -> None:
         self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
         self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
-        # of a distance, what is left by a step with an old information, where that has been seen or is known of a sample
+        # the share of a distance that a stale step leaves, if one was made or the guess is from a sample
         self.drift: float | None = np.sqrt(parameters / guess.sums.rows) if guess is not None and self.sampled else None
-        self.good = 10 ** (-1 / max(1, parameters / 128))  # an information costs the more passes, the more parameters there are
-        self.last = self.place = np.inf  # the last distance, and how far out the last information is from
-        self.exact = self.halved = False  # whether the two are one; whether the last step was too long
+        self.good = 10 ** (-1 / max(1, parameters / 128))  # the more parameters, the more passes an information costs
+        self.last = self.place = np.inf  # the last distance, and the distance at which the last information was summed
+        self.fresh = self.halved = False  # whether these two are the same; whether the last step was too long
 
     def scale(self, factor: float) -> None:
-        """From the rows of the guess to so many times as many: standard errors shrink, and distances in them grow."""
+        """Go over from the rows of the guess to ``factor`` times as many: standard errors shrink, and distances in them grow."""
         if self.canonical:
             self.constant /= np.sqrt(factor)
 
     def share(self, distance: float) -> float:
-        """The share of a distance that an exact step from there leaves."""
+        """The share of a distance that a fresh step from there leaves."""
         if distance <= REST:
             return 0.0
         return self.constant * distance if self.canonical else self.constant
 
     def after(self, distance: float) -> float:
-        """The distance that an exact step leaves."""
+        """The distance that a fresh step leaves."""
         return self.share(distance) * distance
 
     def enough(self, tolerance: float, distance: float | None = None) -> bool:
         """
-        Whether an exact step from a distance (the last one) will do: it contracts, and leaves less than the tolerance.
+        Whether a fresh step from a distance (by default the last one) contracts well and leaves less than the tolerance.
 
-        Steps towards an optimum that is infinitely far away, of separated data, never contract well.
+        Separated data have their optimum at infinity, and steps towards it never contract well.
         """
         distance = self.last if distance is None else distance
         return self.after(distance) <= tolerance and self.share(distance) <= (SETTLED if self.canonical else CONTRACTS)
 
     @property
-    def stale(self) -> float:
-        """The share of a distance that a step leaves when it is made with an old information."""
+    def stale_share(self) -> float:
+        """The share of a distance that a stale step leaves."""
         return 2 * self.share(self.place) if self.drift is None else self.drift
 
     @property
     def expected(self) -> float:
         """The distance after the step that is being taken."""
-        return self.last * (self.share(self.last) if self.exact else self.stale)
+        return self.last * (self.share(self.last) if self.fresh else self.stale_share)
 
-    def wanted(self, tolerance: float) -> str:
+    def wanted(self, tolerance: float) -> Wanted:
         """The information that the next pass sums: exact in the last, rough at first or while steps contract badly, or none."""
         if self.halved or (self.last == np.inf and not self.sampled):
             return "exact" if self.quadratic else "rough"
@@ -295,29 +287,29 @@ class Convergence:
             return "rough"
         if self.enough(tolerance, self.expected):
             return "exact"
-        return "none" if self.stale <= self.good else "rough"
+        return "none" if self.stale_share <= self.good else "rough"
 
-    def learn(self, distance: float, exact: bool, halved: bool) -> None:
+    def learn(self, distance: float, fresh: bool, halved: bool) -> None:
         """Take in a pass: the distance of its parameters, with or without an information of their own."""
-        if self.exact and not (halved or self.quadratic) and self.last > REST:
+        if self.fresh and not (halved or self.quadratic) and self.last > REST:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
-        if exact:
+        if fresh:
             self.place, self.drift = distance, None
-        elif not (self.exact or halved) and REST < self.last < np.inf:
+        elif not (self.fresh or halved) and REST < self.last < np.inf:
             self.drift = distance / self.last
-        self.last, self.exact, self.halved = distance, exact, halved
+        self.last, self.fresh, self.halved = distance, fresh, halved
 
     def passes_left(self, tolerance: float, most: int = 50) -> int | None:
         """The number of passes still needed, if all goes as expected; None where nothing is known yet."""
-        if self.exact and self.enough(tolerance):
+        if self.fresh and self.enough(tolerance):
             return 0
         if (self.constant == np.inf and self.last > REST) or self.halved or self.last == np.inf:
             return None
         ahead = copy(self)
         for passes in range(1, most):
             wanted = ahead.wanted(tolerance)
-            ahead.last, ahead.exact = ahead.expected, wanted != "none"
-            if ahead.exact:
+            ahead.last, ahead.fresh = ahead.expected, wanted != "none"
+            if ahead.fresh:
                 ahead.place, ahead.drift = ahead.last, None
             if wanted == "exact" and ahead.enough(tolerance):
                 return passes

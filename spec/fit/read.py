@@ -48,7 +48,7 @@ def read(model: keras.Model) -> tuple[Model, keras.layers.Dense, bool]:
     links = [link for link in map(_link, activations) if link != Identity()]
     if len(links) > 1:
         raise ValueError(
-            f"a generalized linear model has one activation, its inverse link; this model has several: {', '.join(map(str, links))}."
+            f"a generalized linear model has one link; the activations of this model have several: {', '.join(map(str, links))}."
         )
     link = links[0] if links else Identity()
     family, codes = _family(model)

@@ -1,4 +1,4 @@
-"""Sums over rows, a batch at a time, in as many threads as there are cores: log-likelihood, score, information."""
+"""Log-likelihood, score and information, summed over rows batch after batch, in as many threads as there are cores."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
-PIECE = 2**19  # bytes
-
-
+PIECE = 2**19  # bytes of the rows that are multiplied at a time: they fit in cache
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+Item = TypeVar("Item")  # a batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ class Sums:
 
 
 def add_up(
-    contribution: Callable[[Any], Sums],
-    batches: Iterable[Any],
+    contribution: Callable[[Item], Sums],
+    batches: Iterable[Item],
     pool: Executor | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Sums:
@@ -62,7 +62,7 @@ def add_up(
     return total
 
 
-def _at_work(pool: Executor, contribution: Callable[[Any], Sums], batches: Iterable[Any]) -> Iterator[Sums]:
+def _at_work(pool: Executor, contribution: Callable[[Item], Sums], batches: Iterable[Item]) -> Iterator[Sums]:
     """Yield the batches' contributions in their order, with at most 2 x CORES + 1 batches in memory."""
     waiting: deque[Future[Sums]] = deque()
     try:
@@ -83,7 +83,7 @@ def summed_information(
     """
     The expected information of some rows, in the columns [1 X], or in those that ``basis`` makes of them.
 
-    ``weights`` (b, 1) are those of each row's eta; or, for a softmax, (b, 1 + m): the row's own, and its means but for class 0's.
+    ``weights`` (b, 1) are the working weights of the rows; for a softmax (b, 1 + m): prior weights, and means but class 0's.
     Where ``rough``, products are taken in float32 and added in float64.
     """
     q, m = X.shape[1] + intercept, max(weights.shape[1] - 1, 1)
@@ -113,8 +113,8 @@ def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
     p = X.shape[1]
     total = np.zeros((p + intercept, p + intercept))
     square = total[intercept:, intercept:]
-    if own.min() == own.max():  # of least squares
-        square += own[0] * (X.T @ X)  # NumPy sees the symmetry, and computes one half
+    if own.min() == own.max():  # as in least squares
+        square += own[0] * (X.T @ X)  # NumPy uses the symmetry, and computes one half
     else:
         weighted = np.empty((next(_pieces(len(X), p)).stop, p))
         for rows in _pieces(len(X), p):

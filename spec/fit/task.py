@@ -1,4 +1,4 @@
-"""A model and rows made ready: a compiled network, a basis of the columns, sums over the rows, checks of the data."""
+"""A model and rows prepared for `maximise`: a compiled network, a basis of the columns, sums over rows, checks of the data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -15,32 +14,29 @@ from threadpoolctl import ThreadpoolController
 from spec import likelihood
 from spec.compat import Recent
 from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Data, Program, Tensor
 from spec.engines.keras.network import KerasNetwork
 from spec.families import Family
-from spec.fit.maximise import Kind
+from spec.fit.maximise import Kind, Wanted
 from spec.fit.rows import NAMES, Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up, summed_information
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
 CACHE = 8 * 2**20  # bytes of a batch: it and its products fit in cache
-
-
-networks = Recent(16)
-
-
+networks = Recent(16)  # and their compiled programs: a fit of the same model and shape starts at once
 threads = ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A model and rows made ready: a sample of the rows, a network compiled for batches of a size, and a basis of the columns."""
+    """A model and rows prepared for a fit: a sample of the rows, a compiled network, a basis of the columns."""
 
     known: Problem  # the sample
     rows: Rows
-    size: int
+    size: int  # the rows of a batch
     network: KerasNetwork
-    program: Callable[..., tuple[float, list[np.ndarray], list[np.ndarray]]]
+    program: Program
     basis: np.ndarray
     ill_conditioned: bool
 
@@ -49,7 +45,7 @@ class Task:
         first = rows.sample(1)
         p, k = first.X.shape[1], first.y.shape[1]
         if shape is not None and (p, k) != shape:
-            raise ValueError(f"the model takes {shape[0]} columns to {shape[1]}, but X has {p} columns and y has {k}.")
+            raise ValueError(f"the model takes {shape[0]} columns of X to {shape[1]} of y, but X has {p} and y has {k}.")
         q, m = p + intercept, max(k - 1, 1)
         size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
         if rows.total is not None and rows.total < size:
@@ -72,12 +68,17 @@ class Task:
         return Kind(model.is_least_squares, model.is_canonical, self.known.has_dispersion)
 
     def sums(
-        self, free: np.ndarray, wanted: str, rows: Rows, pool: Executor | None, on_rows: Callable[[int], None] = lambda rows: None
+        self,
+        free: np.ndarray,
+        wanted: Wanted,
+        rows: Rows,
+        pool: Executor | None,
+        on_rows: Callable[[int], None] = lambda rows: None,
     ) -> Sums:
-        """Over some rows, at free parameters; with the information that is wanted, of the columns that the basis makes."""
+        """The sums over some rows at free parameters, with the wanted information of the columns design @ basis."""
         known, basis, m = self.known, self.basis, self.known.free_outputs
-        summing = basis if self.ill_conditioned or m > 1 else None  # columns of its own are cheaper
-        rough = wanted == "rough" and m > 1  # where it costs most; of columns that are not the basis's, float32 might lose all
+        summing = basis if self.ill_conditioned or m > 1 else None  # else sum X'WX, which is cheaper
+        rough = wanted == "rough" and m > 1  # where it costs most; and in the basis, since float32 could lose all digits of X'WX
         self.network.params = known.params(free)
 
         def contribution(batch: Batch) -> Sums:
@@ -105,11 +106,11 @@ class Task:
         with np.errstate(invalid="ignore"):
             return replace(sums, information=basis.T @ sums.information @ basis)
 
-    def penalised_sample(self) -> Callable[[np.ndarray, str], Sums]:
+    def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """
-        Passes over the sample with a weak penalty on the coefficients of rare columns.
+        Passes over the sample, with a weak penalty on the coefficients of rare columns.
 
-        A sample may lack a level, or one of its outcomes.
+        The sample may lack a level of a factor, or one of its outcomes; without the penalty it would then have no optimum.
         """
         data = self.known.data
         rows = of_arrays(data.X, data.y, data.weights, data.offset)
@@ -119,7 +120,7 @@ class Task:
         prior = np.concatenate([np.zeros(int(self.known.intercept)), rare])[:, None]
         penalty = np.kron(np.eye(self.known.free_outputs), self.basis.T @ (prior * self.basis))
 
-        def one_pass(free: np.ndarray, wanted: str) -> Sums:
+        def one_pass(free: np.ndarray, wanted: Wanted) -> Sums:
             sums = self.sums(free, wanted, rows, None)
             return replace(
                 sums,
@@ -131,9 +132,9 @@ class Task:
         return one_pass
 
 
-# -- data that cannot be -------------------------------------------------------------------------------------------------------
+# -- checks of the data --------------------------------------------------------------------------------------------------------
 def _check(family: Family, batch: Batch, first: int) -> None:
-    """Raise ValueError for a response or weight that cannot be. X is searched only after a sum was not finite."""
+    """Raise ValueError for a response or weight outside its domain. X is searched only after a sum was not finite."""
     inside = family.response_domain.contains(batch.y).all(axis=1)
     if not inside.all():
         row = int(np.argmin(inside))
@@ -158,8 +159,8 @@ def find_not_finite(rows: Rows) -> None:
         first += len(batch)
 
 
-# -- what is made once ---------------------------------------------------------------------------------------------------------
-def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
+# -- made once for a fit --------------------------------------------------------------------------------------------------------
+def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Program]:
     """The network for all problems of a model and a shape, with its compiled program; the last few are kept."""
     key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
     if key not in networks:
@@ -167,8 +168,8 @@ def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Any]:
         kernel, *bias = network.variables
         link, family, scored = problem.model.link, problem.model.family, problem.model.has_classes
 
-        def statistics(inputs: Any, y: Any, weights: Any) -> list[Any]:
-            """Pearson's X^2, and what the information needs of each row: see `spec.fit.maximise.information`."""
+        def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
+            """Pearson's X^2, and the ``weights`` of `spec.fit.sums.summed_information`."""
             weights = weights[:, None]
             if scored:
                 return [weights[0, 0] * 0, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
@@ -198,13 +199,15 @@ def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
         return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], False
     upper = np.linalg.qr(design / scale / np.sqrt(len(design)), mode="r")
     size = np.abs(np.diag(upper))
-    if len(size) < len(scale) or size.min() <= 1e-13 * size.max():  # the sample lacks what all rows may have
+    if (
+        len(size) < len(scale) or size.min() <= 1e-13 * size.max()
+    ):  # columns that are collinear in the sample may not be so in all rows
         return np.diag(1 / scale), False
     return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], bool(ill)
 
 
 def null_free(problem: Problem, basis: np.ndarray) -> np.ndarray:
-    """`spec.likelihood.null_params`; where there are an intercept and no offset it is known."""
+    """The free parameters of `spec.likelihood.null_params`; computed directly if there are an intercept and no offset."""
     if problem.intercept and problem.offset is None and problem.k == 1:
         link = problem.model.link
         mean = np.average(problem.y, axis=0, weights=problem.row_weights[:, 0])

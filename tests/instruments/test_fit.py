@@ -1,4 +1,4 @@
-"""A compiled Keras model is brought to its optimum, wherever its rows come from; and what is no GLM is refused."""
+"""`fit` brings a compiled Keras model to its optimum, wherever its rows come from, and refuses what is no GLM."""
 
 import re
 import subprocess
@@ -83,7 +83,7 @@ def problem_errors(problem, params):
 
 
 class Batches(keras.utils.PyDataset):
-    """As a Keras user streams what does not fit in memory."""
+    """The stream of a Keras user whose data do not fit in memory."""
 
     def __len__(self):
         return -(-N // 3000)
@@ -99,7 +99,7 @@ def plainly():
 
 
 class TestRows:
-    """Wherever the rows come from the optimum is one."""
+    """The optimum is the same wherever the rows come from."""
 
     def assert_same(self, found, expected):
         assert found.converged, found.reason
@@ -120,7 +120,7 @@ class TestRows:
         ],
         ids=["lists", "arrays", "pandas", "PyDataset", "a list of batches", "tf.data"],
     )
-    def test_in_whatever_form(self, data, plainly):
+    def test_in_any_form(self, data, plainly):
         if isinstance(data[0], list) and len(data) == 2:
             plainly = fit(dense(), X.astype(np.float32), Y)
         self.assert_same(fit(dense(), *data), plainly)
@@ -134,7 +134,7 @@ class TestRows:
         self.assert_same(fit(dense(), tmp_path / "rows.parquet", "y"), plainly)
 
     def test_sorted_streams(self, plainly):
-        """The first rows, of which the first guess is made, have one outcome only."""
+        """The first guess is made from the first rows, which here have one outcome only."""
         order = np.argsort(Y)
         found = fit(dense(), [(X[rows], Y[rows]) for rows in np.array_split(order, 30)])
 
@@ -157,7 +157,7 @@ class TestRows:
 
 class TestModel:
     def test_its_weights_are_set_to_the_optimum(self, plainly):
-        """So that it predicts from there; in its own precision."""
+        """They are rounded to the model's own precision."""
         model = dense()
         found = fit(model, X, Y)
 
@@ -187,7 +187,7 @@ class TestModel:
         ids=["mse", "poisson", "log-normal", "logits", "softmax", "gamma-inverse", "offset"],
     )
     def test_activation_and_loss_are_link_and_family(self, make, family, link):
-        """The thesis, read off a model."""
+        """A compiled model is read as the generalized linear model that it is."""
         model, _, _ = read(make())
 
         assert (model.family, model.link) == (family, link)
@@ -214,7 +214,7 @@ class TestModel:
                 lambda: keras.Sequential(
                     [keras.Input((5,)), keras.layers.Dense(1, "exponential"), keras.layers.Activation("sigmoid")]
                 ),
-                "this model has several: log, logit",
+                "the activations of this model have several: log, logit",
             ),
         ],
     )
@@ -234,7 +234,7 @@ class TestData:
     @pytest.mark.parametrize(
         ("make", "data", "message"),
         [
-            (dense, (X[:, :3], Y), "takes 5 columns to 1, but X has 3"),
+            (dense, (X[:, :3], Y), "takes 5 columns of X to 1 of y, but X has 3"),
             (dense, (X, np.eye(3)[CLASSES]), "y has 3"),
             (dense, (X, spoiled(Y, 33_000, 2)), r"y is 2.0 in row 33000, outside the domain \[0, 1\] of the binomial"),
             (dense, (spoiled(X, 33_000, np.nan), Y), "X is NaN or infinite in row 33000"),
@@ -282,7 +282,7 @@ class TestData:
 
 class TestLongFits:
     def test_an_interrupt_keeps_the_best_so_far_and_a_start_goes_on(self, plainly):
-        """Ctrl-C."""
+        """Ctrl-C raises KeyboardInterrupt."""
 
         def impatient(state):
             raise KeyboardInterrupt
@@ -302,14 +302,13 @@ class TestLongFits:
         assert shown.count("standard errors from the optimum") == len(found.passes)
 
     def test_passes_tell_how_many_are_left(self):
-        """And they are right from the second on."""
-        told = []
-        fit(dense(), X, Y, progress=told.append)
+        """The number is right from the second pass on."""
+        passes = []
+        fit(dense(), X, Y, progress=passes.append)
 
-        assert told[-1].left == 0
-        assert [state.left for state in told if state.left is not None] == list(
-            range(sum(state.left is not None for state in told) - 1, -1, -1)
-        )
+        left = [state.left for state in passes if state.left is not None]
+        assert passes[-1].left == 0
+        assert left == list(range(len(left) - 1, -1, -1))
 
     def test_nothing_is_traced_anew_for_other_data_of_the_same_shape(self):
         """A small fit costs milliseconds because its network and program are those of the last."""
@@ -328,12 +327,12 @@ SAME = (
 
 @pytest.mark.parametrize(("page", "true"), [("docs/fit.md", "fitted.distance < 1e-6"), ("README.md", SAME)])
 def test_the_examples_of_the_pages_run(page, true):
-    """As they stand, in a new process; on the README Keras and statsmodels print the same numbers."""
+    """They run as they stand, in a new process; in the README Keras and statsmodels print the same numbers."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     code = "\n".join([*blocks, "import numpy as np", f"print({true})"])
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines()[-1] == "True"
+    assert process.stdout.splitlines()[-1] == "True"
 
 
 def test_importing_the_fit_and_fitting_leave_keras_in_float32():
@@ -349,9 +348,9 @@ fitted = fit(model, np.arange(4.0)[:, None], np.array([1.0, 3.0, 5.0, 7.0]))
 after = made()
 print(keras.config.floatx(), *[str(m.weights[0].dtype) for m in (model, after)], fitted.params.coef.dtype)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["float32", "float32", "float32", "float64"]
+    assert process.stdout.split() == ["float32", "float32", "float32", "float64"]
 
 
 def test_programs_for_more_models_than_are_kept_drop_the_oldest():

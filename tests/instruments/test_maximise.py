@@ -34,7 +34,7 @@ def kind(problem):
     return Kind(problem.name == "gaussian-identity", problem.model.is_canonical, problem.has_dispersion)
 
 
-def climbed(problem, one_pass=None, start=None, **options):
+def maximum(problem, one_pass=None, start=None, **options):
     start = problem.free(likelihood.null_params(problem)) if start is None else start
     return maximise(one_pass or of_whole(problem), start, np.eye(problem.q), kind(problem), **options)
 
@@ -43,7 +43,7 @@ class TestSums:
     @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
     @pytest.mark.parametrize("basis", [False, True], ids=["own columns", "in a basis"])
     def test_the_information_is_that_of_the_formula(self, problem, basis):
-        """From the weights of each row's eta; or of a softmax from its means."""
+        """It is summed from the working weights of the rows, or for a softmax from its means."""
         params = problem.params(
             np.random.default_rng(1).normal(scale=0.02, size=(problem.q, problem.free_outputs))
             + 0.5 * problem.free(likelihood.null_params(problem))
@@ -80,19 +80,19 @@ class TestSums:
         assert together.rows == 50
 
     def test_no_more_batches_are_read_than_are_at_work_or_next(self):
-        """So that data need not fit in memory."""
-        read, done = [], []
+        """Data need not fit in memory."""
+        read, added = [], []
 
         def batches():
             for number in range(100):
                 read.append(number)
-                assert len(read) - len(done) <= 4 * CORES + 2
+                assert len(read) - len(added) <= 4 * CORES + 2
                 yield number
 
         with ThreadPoolExecutor(CORES) as pool:
-            add_up(lambda number: Sums(1, 0.0, np.zeros((1, 1)), None, 0.0), batches(), pool, done.append)
+            add_up(lambda number: Sums(1, 0.0, np.zeros((1, 1)), None, 0.0), batches(), pool, added.append)
 
-        assert done == list(range(1, 101))
+        assert added == list(range(1, 101))
 
     def test_no_rows_are_an_error(self):
         """A sum of nothing has no shape."""
@@ -100,11 +100,11 @@ class TestSums:
             add_up(lambda batch: batch, [])
 
 
-class TestClimb:
+class TestMaximise:
     @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
     def test_ends_at_the_optimum_in_few_passes(self, problem):
         """What is left is what was expected to be left, or less than rounding."""
-        found = climbed(problem)
+        found = maximum(problem)
 
         params = problem.params(found.free)
         _, decrement = scoring.White.of(problem).direction(problem, params, likelihood.score(problem, params))
@@ -120,8 +120,8 @@ class TestClimb:
             if state.number == 3:
                 raise KeyboardInterrupt
 
-        first = climbed(problem, on_pass=impatient)
-        rest = climbed(problem, start=first.free)
+        first = maximum(problem, on_pass=impatient)
+        rest = maximum(problem, start=first.free)
 
         assert not first.converged
         assert first.reason == "interrupted after 3 passes"
@@ -130,11 +130,11 @@ class TestClimb:
         assert rest.passes[0].distance == pytest.approx(first.distance)
 
     def test_a_step_too_long_is_halved(self):
-        """As it is from a start that is far off."""
+        """The start is far off, so that a step overshoots."""
         problem = problems.get("poisson-log")
         start = problem.free(likelihood.null_params(problem)) - 6 * np.eye(problem.q)[:, :1]
 
-        found = climbed(problem, start=start)
+        found = maximum(problem, start=start)
 
         assert found.converged
         assert max(state.halvings for state in found.passes) > 0
@@ -144,14 +144,14 @@ class TestClimb:
         problem = problems.get("binomial-logit")
         doubled = problems.Problem.of("twice", problem.model, np.hstack([problem.X, problem.X]), problem.y)
 
-        found = climbed(doubled)
+        found = maximum(doubled)
 
         assert not found.converged
         assert found.reason == SINGULAR
 
     def test_too_few_passes_are_said_to_be_too_few(self):
         """And the distance is that of the last one."""
-        found = climbed(problems.get("binomial-logit"), max_passes=2)
+        found = maximum(problems.get("binomial-logit"), max_passes=2)
 
         assert not found.converged
         assert found.reason.startswith("2 passes were not enough")
@@ -162,7 +162,7 @@ class TestClimb:
         problem = problems.get("binomial-logit")
 
         with pytest.raises(FloatingPointError, match="not finite at the start"):
-            climbed(problem, start=np.full((problem.q, 1), np.nan))
+            maximum(problem, start=np.full((problem.q, 1), np.nan))
 
 
 class TestConvergence:
@@ -173,27 +173,27 @@ class TestConvergence:
 
     def test_newtons_method_is_believed_to_square_the_distance(self):
         """Two distances with the information of their own tell the constant."""
-        expect = Convergence(KINDS["canonical"], 5)
-        expect.learn(1.0, exact=True, halved=False)
-        assert expect.passes_left(1e-6) is None
-        expect.learn(0.01, exact=True, halved=False)
+        convergence = Convergence(KINDS["canonical"], 5)
+        convergence.learn(1.0, fresh=True, halved=False)
+        assert convergence.passes_left(1e-6) is None
+        convergence.learn(0.01, fresh=True, halved=False)
 
-        assert expect.after(0.01) == pytest.approx(1e-6)
-        assert expect.passes_left(1e-6) == 1
+        assert convergence.after(0.01) == pytest.approx(1e-6)
+        assert convergence.passes_left(1e-6) == 1
 
     def test_a_pass_without_information_is_not_believed_to_be_the_last(self):
         """Its standard errors would be those of another place."""
-        expect = Convergence(KINDS["canonical"], 5)
-        expect.learn(1.0, exact=True, halved=False)
-        expect.learn(1e-7, exact=False, halved=False)
+        convergence = Convergence(KINDS["canonical"], 5)
+        convergence.learn(1.0, fresh=True, halved=False)
+        convergence.learn(1e-7, fresh=False, halved=False)
 
-        assert expect.wanted(1e-6) == "exact"
+        assert convergence.wanted(1e-6) == "exact"
 
     def test_steps_that_do_not_contract_are_not_believed_to_be_near(self):
         """Separated data: each step is nearly as long as the last, in ever larger standard errors."""
-        expect = Convergence(KINDS["canonical"], 5)
+        convergence = Convergence(KINDS["canonical"], 5)
         for distance in 10.0 * 0.6 ** np.arange(40):
-            expect.learn(distance, exact=True, halved=False)
+            convergence.learn(distance, fresh=True, halved=False)
 
-        assert expect.after(expect.last) < 1e-6
-        assert not expect.enough(1e-6)
+        assert convergence.after(convergence.last) < 1e-6
+        assert not convergence.enough(1e-6)

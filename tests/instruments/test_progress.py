@@ -1,4 +1,4 @@
-"""What is shown of a long fit: passes, distances, and when it will be there."""
+"""A long fit shows its passes, its distance from the optimum, and the time that is left."""
 
 import io
 
@@ -10,7 +10,7 @@ from spec.fit.progress import ending, line, shown
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "end"),
+    ("state", "shown", "end"),
     [
         (Pass(1, -9.0, 34.0, False, 0, None, 1.5), "pass 1, 1.5 s: 34 standard errors from the optimum", ""),
         (
@@ -23,17 +23,17 @@ from spec.fit.progress import ending, line, shown
         (Pass(2, -99.0, float("inf"), False, 1), "too far: the step is halved", ""),
     ],
 )
-def test_a_pass_is_told_in_a_line(state, said, end):
-    assert said in line(state)
+def test_a_pass_is_a_line(state, shown, end):
+    assert shown in line(state)
     assert ending(state) == end
 
 
 def test_lines_stay_and_the_bar_goes():
-    """Rows of the pass while it lasts; of the passes that are done a line each."""
+    """The bar shows the rows of the present pass; each pass that is done leaves a line."""
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    with shown(1000, console) as (told, done):
-        done(500)
-        told(Pass(1, -9.0, 34.0, False, 0, 2, 1.5))
+    with shown(1000, console) as (on_pass, on_rows):
+        on_rows(500)
+        on_pass(Pass(1, -9.0, 34.0, False, 0, 2, 1.5))
 
     text = console.file.getvalue()
     assert "34 standard errors from the optimum" in text

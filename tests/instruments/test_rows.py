@@ -1,4 +1,4 @@
-"""Rows come in batches of the size asked for, each once and in order, from wherever they are."""
+"""Rows come in batches of the size asked for, each once and in order, from every source."""
 
 import itertools
 
@@ -103,7 +103,7 @@ def test_a_check_sees_every_piece_with_the_number_of_its_first_row(rows):
         (lambda: next(of_stream([(X, Y[:-1])]).batches(4)), "rows differ: X 1000, y 999"),
         (lambda: list(of_stream([(X, Y), (X[:, :2], Y)]).batches(4)), "batch 1 has other columns"),
         (lambda: of_stream([]).sample(4), "there are no rows"),
-        (lambda: of_arrow(pyarrow.table({"a": [1.0]}), "y"), "there is no column y; there are a"),
+        (lambda: of_arrow(pyarrow.table({"a": [1.0]}), "y"), "there is no column y: the columns are a"),
         (lambda: of_arrow(pyarrow.table({"a": ["red"], "y": [1.0]}), "y"), "column a is of type string: encode it"),
     ],
 )
