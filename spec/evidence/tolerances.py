@@ -77,11 +77,11 @@ def optimum(attainable: float) -> Tolerance:
     )
 
 
-def standard_errors(n: int, condition: float) -> Tolerance:
-    """Bound on each standard error; ``condition`` is that of the information."""
-    return Tolerance(
-        (n + 64 + condition) * UNIT, "(n + 64) u for the sums over the rows, and u times the condition for the inverse of them"
-    )
+def standard_errors(n: int, condition: float, half_unit: float = 0.0) -> Tolerance:
+    """Bound on each standard error; ``condition`` is the information's, ``half_unit`` of the last digit, where it is printed."""
+    reason = "(n + 64) u for the sums over the rows, and u times the condition for the inverse of them"
+    printed = ", and half a unit of the last digit printed" if half_unit else ""
+    return Tolerance((n + 64 + condition) * UNIT + half_unit, reason + printed)
 
 
 SINGLE = 2.0**-24  # float32's unit of rounding
@@ -128,6 +128,12 @@ def stopped(factor: float) -> Tolerance:
     """
     square = (factor + STOPPING**0.5) ** 2
     return Tolerance(STOPPING * square / (1 - square), "1e-8 r^2 / (1 - r^2), r the share of an error that a step leaves")
+
+
+def stopped_coefficient(factor: float, relative: float) -> Tolerance:
+    """Bound on a coefficient where the deviance is within `stopped`; ``relative`` is the largest standard error over its own."""
+    rule = stopped(factor)
+    return Tolerance(math.sqrt(rule.value) * relative, f"the root of {rule.reason}, in standard errors")
 
 
 def cut(q: int) -> Tolerance:
@@ -217,4 +223,16 @@ def quoted() -> Tolerance:
     return Tolerance(0.04, "half a unit in the second digit of the smallest figure that is quoted so, 1.4e4: 0.036")
 
 
-QUOTED_NEAR_ONE = 0.1  # of a figure quoted as 1: an epoch is whole, and "1" says that a tenth of one more is not meant
+def at_once() -> Tolerance:
+    """Bound on the epochs for a digit where one epoch ends a descent, in epochs."""
+    return Tolerance(0.1, "ten digits at least in one epoch: of float64's sixteen, rounding may leave six to the next")
+
+
+def speed_limit() -> Tolerance:
+    """Bound on what rounding adds to a step of Adam, relative to the longest that its decays allow."""
+    return Tolerance(1e-12, "1e-12, a hundred times what ten roundings in each of eight steps, and of weights 20 steps long, add")
+
+
+def clipped() -> Tolerance:
+    """Bound on what rounding adds to a loss that ends at the clip, in nats."""
+    return Tolerance(16 * SINGLE, "16 u of float32: a logarithm of at most 16.2, rounded to u of itself")

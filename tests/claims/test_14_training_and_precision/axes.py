@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from spec import likelihood, problems
+from spec import problems
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import (
-    proven_optimum,
-)
-from spec.model import Params
+from spec.evidence.rungs import proven_optimum
 
 PAIRS = problems.where(tag="pair")
 CANONICAL = [p for p in PAIRS if p.model.is_canonical]
@@ -23,8 +20,8 @@ def spectrum(problem, scale):
     return scale / problem.n * singular**2, axes.T
 
 
-def free(weights):
-    """The bias above the kernel, as in the design."""
+def vector(weights):
+    """The weights as one vector (q,), the bias first, as in the design."""
     return np.concatenate([part.ravel() for part in reversed(weights)])
 
 
@@ -37,22 +34,8 @@ def assert_contracts(problem, scale, rate, path):
     """Along each axis of the Hessian the distance to the optimum is (1 - rate lambda)^t of what it was, at each epoch t."""
     __tracebackhide__ = True
     rates, axes = spectrum(problem, scale)
-    distance = np.array([axes.T @ (free(weights) - optimum_of(problem)) for weights in path])
+    distance = np.array([axes.T @ (vector(weights) - optimum_of(problem)) for weights in path])
     law = (1 - rate * rates) ** np.arange(len(path))[:, None] * distance[0]
     tolerance = tolerances.descent(problem.n, np.sqrt(rates.max() / rates.min()))
 
     assert_same_values("distance", problem, distance, law, tolerance, np.abs(distance[0]).max())
-
-
-AWAY = 1e-4  # standard errors at dispersion 1
-
-
-def stepped(problem, engine, axis, count, information):
-    """The parameters after ``count`` steps by the engine's own score, from `AWAY` along the axis."""
-    at = optimum_of(problem) + AWAY * axis
-    for _ in range(count):
-        params = problem.params(at[:, None])
-        answer = engine.evaluate(problem, params)
-        matrix = likelihood.expected_information(problem, params) if information == "expected" else answer.information
-        at = at + np.linalg.solve(matrix, problem.free(Params.from_matrix(answer.score)).ravel())
-    return at
