@@ -69,8 +69,8 @@ class Case:
 
     ``level`` says what carries the middle of eta: the bias, the offset, or a constant column. Eta runs ``between`` two
     64ths of its interval. Column j is in units of 2^units[j], and its weight in the inverse of that. The entries of X are
-    multiples of 1/grain. A row's weight is 2 to a power within ``weights``, and ``trials`` the most that it has. Of the
-    responses half are at the ``edges`` of their domain, or far from the mean. All else is drawn from the ``seed``.
+    multiples of 1/grain. A row's weight is 2 to a power within ``weights``, and ``trials`` the most that it has. With
+    ``edges`` half of the responses are at the edge of their domain, or far from the mean. The rest comes from the ``seed``.
     """
 
     model: str
@@ -237,7 +237,7 @@ class Forgets(Control):
     part = ""
 
     def evaluate(self, problem, params):
-        return self.inside.evaluate(replace(problem, load=lambda: replace(problem.data, **{self.part: None})), params)
+        return self.inside.evaluate(problem.with_data(**{self.part: None}), params)
 
 
 class ForgetsOffset(Forgets):
@@ -403,7 +403,7 @@ def enclosed(problem, params):
 
 
 def elementwise_row(model, eta, y):
-    """Mean, kernel, its derivative in eta, and minus its second."""
+    """A row's mean, kernel, its derivative in eta, and minus its second, each as balls."""
     mu = model.link.inverse(arb_series([*eta, 1], 3), BALLS)
     kernel = model.family.kernel(arb(*y), mu, BALLS)
     return [mu[0]], kernel[0], [kernel[1]], [[-2 * kernel[2]]]
@@ -419,10 +419,12 @@ def softmax_row(model, eta, y):
 
 
 def scaled(factors, rows):
+    """A matrix of balls: each row times its factor."""
     return arb_mat([[factor * value for value in row] for factor, row in strict_zip(factors, rows)])
 
 
 def floats(matrix):
+    """The midpoints of a matrix of balls, in float64."""
     return np.array([[float(value) for value in row] for row in matrix.tolist()])
 
 
@@ -509,4 +511,4 @@ def assert_adds_up(case, engine, size):
 def rows_of(problem, rows):
     """The problem of these rows."""
     parts = {name: getattr(problem.data, name) for name in ("X", "y", "offset", "weights", "trials")}
-    return replace(problem, load=lambda: replace(problem.data, **{n: v if v is None else v[rows] for n, v in parts.items()}))
+    return problem.with_data(**{name: values if values is None else values[rows] for name, values in parts.items()})

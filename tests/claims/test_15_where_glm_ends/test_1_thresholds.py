@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spec import problems
+from spec.engines import answers
 from spec.evidence.rungs import assert_same_gradient, assert_same_objective, assert_same_optimum
 from spec.families import Multinomial
 from spec.links import Softmax
@@ -20,17 +21,17 @@ from tests.claims.test_15_where_glm_ends.weights import (
     ORDERED,
     PARTIES,
     answer,
+    as_fit,
     assert_cuts,
     assert_same_likelihood,
     assert_same_zero,
     cumulative,
+    drawn_thresholds,
+    drawn_weights,
     flat,
     null_thresholds,
     put,
-    slopes,
-    steps,
     to_the_end,
-    trained,
 )
 
 GRADES = [problems.get(name) for name in ("binomial-logit", "binomial-probit", "spector-probit")]
@@ -50,7 +51,7 @@ def test_ordered_thresholds_have_the_score_of_the_cumulative_model(problem, link
     .. math:: \Pr(y \le j) = F(\theta_j - w \cdot x), \qquad \theta_j = \theta_1 + e^{\delta_2} + \dots + e^{\delta_j}
     """
     ordered = network(problem, cumulative(link))
-    put(ordered, np.append(slopes(problem, rng), steps(problem, rng)))
+    put(ordered, np.append(drawn_weights(problem, rng), drawn_thresholds(problem, rng)))
 
     assert_same_likelihood(problem, ordered, beyond(problem, cumulative(link)), flat(ordered.weights))
 
@@ -60,7 +61,7 @@ def test_ordered_thresholds_have_the_score_of_the_cumulative_model(problem, link
 def test_weights_with_their_sign_turned_are_refused(problem, network, beyond, rng):
     """Programs that write theta + w x have the other sign."""
     ordered = network(problem, cumulative("logit"))
-    put(ordered, np.append(slopes(problem, rng), steps(problem, rng)))
+    put(ordered, np.append(drawn_weights(problem, rng), drawn_thresholds(problem, rng)))
     turned = flat([-ordered.weights[0], ordered.weights[1]])
 
     with pytest.raises(AssertionError, match="not the same"):
@@ -95,7 +96,7 @@ def test_the_other_link_is_refused(network, beyond):
 
 @cache
 def trained_parties(network, link):
-    """From weights of zero, once."""
+    """The ordered network, trained to the end from weights of zero, once."""
     ordered = network(PARTIES, cumulative(link))
     to_the_end(ordered, np.append(np.zeros(PARTIES.p), null_thresholds(PARTIES, LINKS[link])))
     return ordered
@@ -121,7 +122,7 @@ def test_two_ordered_classes_are_a_binary_glm(problem, params, network, subject,
     assert_cuts(graded(problem), np.hstack([1 - here.mean, here.mean]), problem.model.link, *as_ordered(params), reference)
     assert_same_objective(problem, (here, null), tuple(there))
     assert_same_gradient(problem, params, here, there[0])
-    assert_same_optimum(problem, trained(Params(-found[-1:], found[:-1, None])))
+    assert_same_optimum(problem, as_fit(Params(-found[-1:], found[:-1, None])))
 
 
 @pytest.mark.control("two-ordered-classes")
@@ -137,16 +138,18 @@ def test_the_threshold_in_place_of_the_bias_is_refused(problem, params, network,
 
 def graded(problem):
     """The same rows, with a column for no and one for yes."""
-    load = cache(lambda: replace(problem.data, y=np.hstack([1 - problem.y, problem.y]), planted=None))
-    return replace(problem, name=f"{problem}, ordered", model=Model(Multinomial(), Softmax()), load=load, published=None)
+    both = problem.with_data("ordered", y=lambda data: np.hstack([1 - data.y, data.y]))
+    return replace(both, model=Model(Multinomial(), Softmax()), published=None)
 
 
 def as_ordered(params):
-    """The weights, and the one threshold."""
+    """The weights (p,) and the one threshold (1,), which is minus the bias."""
     return params.coef[:, 0], -params.intercept
 
 
 def as_binary(subject, problem, params, ordered):
+    """What the ordered network says of yes, as the answer to the binary problem: the bias slopes against the threshold."""
     put(ordered, flat(as_ordered(params)))
-    coef, threshold = (-problem.n * part for part in ordered.gradient())
-    return answer(subject, problem, params, ordered, mean=ordered.predict()[:, 1:], score=np.vstack([-threshold, coef]))
+    coef, threshold = ordered.gradient()
+    score = -problem.n * answers.stacked([coef, -threshold])
+    return answer(subject, problem, params, ordered, mean=ordered.predict()[:, 1:], score=score)

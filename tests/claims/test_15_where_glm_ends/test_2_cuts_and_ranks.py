@@ -4,9 +4,6 @@ Cuts and ranks.
 Each cut of ordered classes is a binary model; together they are no generalized linear model.
 """
 
-from dataclasses import replace
-from functools import cache
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -21,11 +18,11 @@ from tests.claims.test_15_where_glm_ends.weights import (
     SMALL,
     assert_cuts,
     cumulative,
+    drawn_thresholds,
+    drawn_weights,
     flat,
     null_thresholds,
     put,
-    slopes,
-    steps,
 )
 
 
@@ -42,7 +39,7 @@ def test_each_threshold_cuts_ordered_classes_into_a_binary_glm(problem, link, ne
 
     .. math:: \sum_{k > j} \Pr(y = k) = F(w \cdot x - \theta_j), \qquad j = 1, \dots, K - 1
     """
-    ordered, w, d = network(problem, cumulative(link)), slopes(problem, rng), steps(problem, rng)
+    ordered, w, d = network(problem, cumulative(link)), drawn_weights(problem, rng), drawn_thresholds(problem, rng)
     put(ordered, np.append(w, d))
 
     assert_cuts(problem, ordered.predict(), LINKS[link], w, d, reference)
@@ -52,7 +49,7 @@ def test_each_threshold_cuts_ordered_classes_into_a_binary_glm(problem, link, ne
 @pytest.mark.parametrize("problem", ORDERED, ids=str)
 def test_cuts_of_the_other_link_are_refused(problem, network, reference, rng):
     """The cuts of a logit, asked to be those of a probit."""
-    ordered, w, d = network(problem, cumulative("logit")), slopes(problem, rng), steps(problem, rng)
+    ordered, w, d = network(problem, cumulative("logit")), drawn_weights(problem, rng), drawn_thresholds(problem, rng)
     put(ordered, np.append(w, d))
 
     with pytest.raises(AssertionError, match="not the same mean"):
@@ -86,7 +83,7 @@ def test_ranks_that_do_not_average_ties_are_refused(problem, network):
 
 
 def assert_rank_statistic(problem, network, ranks):
-    """A row's score is made of F + F + 1 at most, that of an increment of 1 and the increment."""
+    """The score at zero weights is the statistic of these ranks; a row adds F + F + 1 at most, to an increment 1 and itself."""
     n, ordered, thresholds = problem.n, network(problem, cumulative("logit")), null_thresholds(problem, Logit())
     put(ordered, np.append(np.zeros(problem.p), thresholds))
     expected = np.append(2 / n * problem.X.T @ (ranks - (n + 1) / 2), 0 * thresholds)
@@ -110,7 +107,7 @@ def test_the_log_odds_of_ordered_classes_do_not_move_along_one_line(problem, lin
     """
     line = one_column(problem)
     ordered = network(line, cumulative(link))
-    put(ordered, np.append(slopes(line, rng), steps(line, rng)))
+    put(ordered, np.append(drawn_weights(line, rng), drawn_thresholds(line, rng)))
 
     assert_directions(line, ordered, problem.k - 1)
 
@@ -128,8 +125,8 @@ def test_softmax_of_one_column_moves_along_one_line(problem, network, rng):
 
 
 def one_column(problem):
-    load = cache(lambda: replace(problem.data, X=problem.X[:, :1], planted=None, columns=()))
-    return replace(problem, name=f"{problem}, one column", load=load)
+    """The problem with the first column of its inputs alone."""
+    return problem.with_data("one column", X=lambda data: data.X[:, :1])
 
 
 def assert_directions(problem, network, expected):

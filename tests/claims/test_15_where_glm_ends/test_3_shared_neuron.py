@@ -25,12 +25,12 @@ from spec.problems.published import MODECHOICE
 from tests.claims.test_15_where_glm_ends.weights import (
     SMALL,
     answer,
+    as_fit,
     assert_same_likelihood,
     assert_same_zero,
     flat,
     put,
     to_the_end,
-    trained,
 )
 
 SHARED = Recipe(alternatives=4)
@@ -62,7 +62,7 @@ def test_a_neuron_shared_by_alternatives_has_the_score_of_a_conditional_logit(ne
 def test_columns_in_another_order_are_refused(network, beyond, rng):
     """All prices first, then all waiting times, where the layer reads one alternative after another."""
     X = MODECHOICE.X.reshape(-1, 4, 6).transpose(0, 2, 1).reshape(-1, 24)
-    shared = network(replace(MODECHOICE, load=lambda: replace(MODECHOICE.data, X=X)), SHARED)
+    shared = network(MODECHOICE.with_data(X=X, columns=MODECHOICE.data.columns), SHARED)
     put(shared, tastes(rng))
 
     with pytest.raises(AssertionError, match="not the same objective"):
@@ -142,6 +142,7 @@ def test_a_weight_of_its_own_for_one_alternative_is_refused(network, subject, rn
 
 
 def assert_tied(shared, coef, subject):
+    """The means of the multinomial logit with these weights, and the sum of its score's blocks."""
     tied = Params(np.zeros(4), coef)
     plain = subject.evaluate(MODECHOICE, tied)
     assert_same_mean(MODECHOICE, tied, replace(plain, mean=shared.predict()))
@@ -184,6 +185,7 @@ def test_blocks_of_another_class_are_refused(problem, params, network, subject):
 
 
 def in_blocks(problem):
+    """A block of columns for each class: the row's own in the block of its class, and zeros in the others."""
     X = np.einsum("kl,ij->iklj", np.eye(problem.k), problem.design).reshape(problem.n, -1)
     return Problem.of(f"{problem}, in blocks", problem.model, X, problem.y, intercept=False)
 
@@ -233,7 +235,7 @@ def test_the_trained_shared_neuron_is_the_optimum_of_a_poisson_glm(network):
 
     .. math:: (\hat w, \hat\alpha) = \arg\max \sum_{ik} (y_{ik} \log \mu_{ik} - \mu_{ik})
     """
-    assert_same_optimum(as_counts(), trained(with_travellers(flat(chosen(network).weights))))
+    assert_same_optimum(as_counts(), as_fit(with_travellers(flat(chosen(network).weights))))
 
 
 @pytest.mark.control("choice-is-poisson")
@@ -253,7 +255,7 @@ def test_a_millionth_more_of_a_weight_is_refused(network):
     moved = with_travellers(flat(chosen(network).weights) * (1 + 1e-6))
 
     with pytest.raises(AssertionError, match="not the same optimum"):
-        assert_same_optimum(as_counts(), trained(moved))
+        assert_same_optimum(as_counts(), as_fit(moved))
 
 
 def choices(subject, counts, params, shared):
@@ -294,5 +296,5 @@ def assert_no_slope(network, rng, same):
     shared = network(problem, SHARED)
     put(shared, np.concatenate([tastes(rng), rng.uniform(-1, 1, 2) / [70, 1]]))
     size = (MODECHOICE.y + shared.predict()).reshape(1, -1) @ np.hstack([np.abs(X), np.ones((len(X), 1))])
-    slopes = MODECHOICE.n * flat(shared.gradient())[[*same, 7]]
-    assert_same_values("slope", problem, slopes, 0 * slopes, tolerances.gradient(problem.n), size[0, [*same, 7]])
+    slope = MODECHOICE.n * flat(shared.gradient())[[*same, 7]]
+    assert_same_values("slope", problem, slope, 0 * slope, tolerances.gradient(problem.n), size[0, [*same, 7]])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from spec.engines import answers
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_gradient, assert_same_objective, assert_same_optimum
@@ -19,29 +20,28 @@ from spec.links import Log
 from spec.model import Model, Params
 from tests.claims.test_15_where_glm_ends.weights import (
     HEADS,
+    LOCATION_SCALE,
     answer,
+    as_fit,
     flat,
     put,
-    spread,
     to_the_end,
-    trained,
 )
 
 
 def given_dispersion(problem, log_dispersion):
     """The mean alone: least squares, each row weighted by one over its dispersion."""
-    load = cache(lambda: replace(problem.data, weights=np.exp(-log_dispersion)))
-    return replace(problem, name=f"{problem}, mean", load=load)
+    return problem.with_data("mean", weights=np.exp(-log_dispersion))
 
 
 def given_mean(problem, mean):
     """The dispersion alone: squared residuals, gamma with shape one half, log link."""
-    load = cache(lambda: replace(problem.data, y=(problem.y - mean) ** 2, weights=np.full(problem.n, 0.5)))
-    return replace(problem, name=f"{problem}, dispersion", model=Model(Gamma(), Log()), load=load)
+    squares = problem.with_data("dispersion", y=(problem.y - mean) ** 2, weights=np.full(problem.n, 0.5))
+    return replace(squares, model=Model(Gamma(), Log()))
 
 
 def two_heads(rng):
-    """Parameters of the mean and of the log dispersion, (q, 2)."""
+    """Parameters of the mean and of the log dispersion, (q, 2), drawn at random."""
     both = rng.uniform(-1, 1, (4, 2))
     both[0] += 0.5, -2
     return both
@@ -50,11 +50,11 @@ def two_heads(rng):
 def head(subject, problem, network, both, column):
     """What the network says about one of its outputs, as the answer to the ordinary problem of that output."""
     put(network, flat([both[1:], both[0]]))
-    kernel, bias = (-problem.n * part for part in network.gradient())
+    score = -problem.n * answers.stacked(network.gradient())
     params = Params.from_matrix(both[:, [column]])
     outputs = network.predict()
     mean = outputs[:, :1] if column == 0 else np.exp(outputs[:, 1:])
-    return params, answer(subject, problem, params, network, mean=mean, score=np.vstack([bias, kernel])[:, [column]])
+    return params, answer(subject, problem, params, network, mean=mean, score=score[:, [column]])
 
 
 @pytest.mark.claim(
@@ -71,9 +71,9 @@ def test_given_the_dispersion_the_mean_head_is_weighted_least_squares(network, s
     """
     both, other = two_heads(rng), two_heads(rng)
     other[:, 1] = both[:, 1]
-    alone = given_dispersion(spread(), spread().design @ both[:, 1])
+    alone = given_dispersion(LOCATION_SCALE, LOCATION_SCALE.design @ both[:, 1])
 
-    assert_head(alone, network(spread(), HEADS), (both, other), 0, subject, reference)
+    assert_head(alone, network(LOCATION_SCALE, HEADS), (both, other), 0, subject, reference)
 
 
 @pytest.mark.control("mean-head-is-weighted")
@@ -81,10 +81,10 @@ def test_weights_that_grow_with_the_dispersion_are_refused(network, subject, ref
     """The dispersion itself for a weight."""
     both, other = two_heads(rng), two_heads(rng)
     other[:, 1] = both[:, 1]
-    alone = given_dispersion(spread(), -spread().design @ both[:, 1])
+    alone = given_dispersion(LOCATION_SCALE, -LOCATION_SCALE.design @ both[:, 1])
 
     with pytest.raises(AssertionError, match="not the same objective"):
-        assert_head(alone, network(spread(), HEADS), (both, other), 0, subject, reference)
+        assert_head(alone, network(LOCATION_SCALE, HEADS), (both, other), 0, subject, reference)
 
 
 @pytest.mark.claim(
@@ -102,9 +102,9 @@ def test_given_the_mean_the_dispersion_head_is_a_gamma_glm(network, subject, ref
     """
     both, other = two_heads(rng), two_heads(rng)
     other[:, 0] = both[:, 0]
-    alone = given_mean(spread(), spread().design @ both[:, :1])
+    alone = given_mean(LOCATION_SCALE, LOCATION_SCALE.design @ both[:, :1])
 
-    assert_head(alone, network(spread(), HEADS), (both, other), 1, subject, reference)
+    assert_head(alone, network(LOCATION_SCALE, HEADS), (both, other), 1, subject, reference)
 
 
 @pytest.mark.control("dispersion-head-is-gamma")
@@ -112,11 +112,11 @@ def test_residuals_that_are_not_squared_are_refused(network, subject, reference,
     """The absolute residuals in their place."""
     both, other = two_heads(rng), two_heads(rng)
     other[:, 0] = both[:, 0]
-    squared = given_mean(spread(), spread().design @ both[:, :1])
-    absolute = replace(squared, load=lambda: replace(squared.data, y=np.sqrt(squared.y)))
+    squared = given_mean(LOCATION_SCALE, LOCATION_SCALE.design @ both[:, :1])
+    absolute = squared.with_data(y=lambda data: np.sqrt(data.y))
 
     with pytest.raises(AssertionError, match="not the same objective"):
-        assert_head(absolute, network(spread(), HEADS), (both, other), 1, subject, reference)
+        assert_head(absolute, network(LOCATION_SCALE, HEADS), (both, other), 1, subject, reference)
 
 
 def assert_head(alone, heads, points, column, subject, reference):
@@ -131,7 +131,7 @@ def assert_head(alone, heads, points, column, subject, reference):
 @cache
 def both_trained(network):
     """Both heads trained to the end, from least squares and its dispersion: the network, and the parameters (q, 2)."""
-    problem, heads = spread(), network(spread(), HEADS)
+    problem, heads = LOCATION_SCALE, network(LOCATION_SCALE, HEADS)
 
     def loss(values):
         put(heads, values)
@@ -140,8 +140,7 @@ def both_trained(network):
     least, rss, *_ = np.linalg.lstsq(problem.design, problem.y, rcond=None)
     start = np.hstack([least, np.append(np.log(rss / problem.n), np.zeros(problem.p))[:, None]])
     to_the_end(heads, optimize.minimize(loss, flat([start[1:], start[0]]), jac=True).x)
-    kernel, bias = heads.weights
-    return heads, np.vstack([bias, kernel])
+    return heads, answers.stacked(heads.weights)
 
 
 @pytest.mark.claim(
@@ -161,8 +160,8 @@ def test_trained_together_each_head_is_the_optimum_of_its_own_glm(network):
     heads, both = both_trained(network)
     mean, log_dispersion = np.split(heads.predict(), 2, axis=1)
 
-    assert_same_optimum(given_dispersion(spread(), log_dispersion[:, 0]), trained(Params.from_matrix(both[:, :1])))
-    assert_same_optimum(given_mean(spread(), mean), trained(Params.from_matrix(both[:, 1:])))
+    assert_same_optimum(given_dispersion(LOCATION_SCALE, log_dispersion[:, 0]), as_fit(Params.from_matrix(both[:, :1])))
+    assert_same_optimum(given_mean(LOCATION_SCALE, mean), as_fit(Params.from_matrix(both[:, 1:])))
 
 
 @pytest.mark.control("two-glms-in-one")
@@ -171,7 +170,7 @@ def test_least_squares_without_weights_is_refused(network, reference):
     heads, _ = both_trained(network)
 
     with pytest.raises(AssertionError, match="not the same optimum"):
-        assert_same_optimum(given_dispersion(spread(), heads.predict()[:, 1]), reference.fit(spread()))
+        assert_same_optimum(given_dispersion(LOCATION_SCALE, heads.predict()[:, 1]), reference.fit(LOCATION_SCALE))
 
 
 @pytest.mark.claim(
@@ -194,7 +193,7 @@ def test_the_residuals_couple_the_information_of_the_two_heads(at, network, rng)
     both = both if at == "the optimum" else two_heads(rng)
     put(heads, flat([both[1:], both[0]]))
     mean, log_dispersion = heads.predict().T
-    r = spread().y[:, 0] - mean
+    r = LOCATION_SCALE.y[:, 0] - mean
 
     assert_information(heads, np.exp(-log_dispersion) * np.array([[r**0, r], [r, r**2 / 2]]))
 
@@ -204,7 +203,7 @@ def test_the_expected_information_is_refused(network):
     """The block diagonal matrix of the textbook, at the very optimum."""
     heads, both = both_trained(network)
     put(heads, flat([both[1:], both[0]]))
-    n, weight = spread().n, np.exp(-heads.predict()[:, 1])
+    n, weight = LOCATION_SCALE.n, np.exp(-heads.predict()[:, 1])
 
     with pytest.raises(AssertionError, match="not the same information"):
         assert_information(heads, np.array([[weight, np.zeros(n)], [np.zeros(n), np.full(n, 0.5)]]))
@@ -212,7 +211,7 @@ def test_the_expected_information_is_refused(network):
 
 def assert_information(heads, weights):
     """n H is the sum over the rows of (2, 2, n) weights of x x'; relative to the rows' contributions without sign."""
-    problem, found = spread(), spread().n * heads.hessian()
+    problem, found = LOCATION_SCALE, LOCATION_SCALE.n * heads.hessian()
     x = np.hstack([problem.X, np.ones((problem.n, 1))])  # the order of the weights: the kernel, then the bias
     mean, log_dispersion = heads.predict().T
     r = np.abs(problem.y[:, 0]) + np.abs(mean)

@@ -4,8 +4,6 @@ A learned dispersion.
 A dispersion that is learned as a weight counts no coefficients, and may fall without end.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,9 +14,9 @@ from spec.families import Gaussian
 from spec.links import Identity
 from tests.claims.test_15_where_glm_ends.weights import (
     HEADS,
+    LOCATION_SCALE,
     flat,
     put,
-    spread,
 )
 
 ONE_DISPERSION = [p for p in problems.where(family=Gaussian, link=Identity) if p.kind in ("by-hand", "by-construction")]
@@ -70,24 +68,22 @@ def test_a_row_that_both_heads_single_out_leaves_the_loss_no_floor(network, rng)
 
     A GLM's dispersion is one number for all rows, and no row can have it to itself.
     """
-    problem = singled_out()
-
-    assert_no_floor(problem, network(problem, HEADS), problem.y[0, 0], rng)
+    assert_no_floor(SINGLED_OUT, network(SINGLED_OUT, HEADS), SINGLED_OUT.y[0, 0], rng)
 
 
 @pytest.mark.control("loss-without-a-floor")
 def test_a_row_that_is_missed_by_a_millionth_has_a_floor(network, rng):
     """The row's mean is off by a millionth: below that the squared residual outweighs the logarithm."""
-    problem = singled_out()
-
     with pytest.raises(AssertionError, match="not the same objective"):
-        assert_no_floor(problem, network(problem, HEADS), problem.y[0, 0] + 1e-6, rng)
+        assert_no_floor(SINGLED_OUT, network(SINGLED_OUT, HEADS), SINGLED_OUT.y[0, 0] + 1e-6, rng)
 
 
-def singled_out():
-    line = spread()
-    X = np.hstack([line.X, np.eye(line.n)[:, :1]])
-    return replace(line, name="location-scale, one row singled out", load=lambda: replace(line.data, X=X, columns=()))
+def singled_out(data):
+    """The inputs, and a column that is one in the first row and zero in the others."""
+    return np.hstack([data.X, np.eye(len(data.X))[:, :1]])
+
+
+SINGLED_OUT = LOCATION_SCALE.with_data("one row singled out", X=singled_out)
 
 
 def assert_no_floor(problem, heads, first, rng):

@@ -1,7 +1,6 @@
 """Networks beyond one linear predictor: their weights as one vector, and their training to the end."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 from scipy import optimize
@@ -24,10 +23,12 @@ HEADS = Recipe(head="location-scale")
 
 
 def cumulative(link):
+    """The recipe of ordered thresholds with this link."""
     return Recipe(head=f"cumulative-{link}")
 
 
 def flat(arrays):
+    """The entries of all arrays as one vector."""
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
@@ -38,7 +39,7 @@ def put(network, values):
 
 
 def to_the_end(network, start):
-    """The weights at which the network's own gradient is zero: Powell's method comes near, Newton's ends in the rounding."""
+    """The weights at which the network's own gradient is zero, as one vector: Powell's method, then three steps of Newton's."""
 
     def slope(values):
         put(network, values)
@@ -53,23 +54,23 @@ def to_the_end(network, start):
     return values
 
 
-def trained(params):
-    """What an optimum is judged by."""
+def as_fit(params):
+    """The parameters of a trained network as a fit, to be held to an optimum."""
     return Fit(params, True, 0, "the gradient is zero to rounding", np.full_like(params.matrix, np.nan), np.nan, np.nan)
 
 
 def answer(subject, problem, params, network, **parts):
-    """What a network says in place of the plain one, to be judged as the answer to an ordinary problem."""
+    """The subject's answer to an ordinary problem with the loss of this network, and the ``parts``, in place of its own."""
     return replace(subject.evaluate(problem, params), loss=network.objective(), loss_scale=1.0, **parts)
 
 
-def slopes(problem, rng):
-    """A weight for each column; eta stays within 2."""
+def drawn_weights(problem, rng):
+    """A weight for each column, (p,), drawn so that eta stays within 2."""
     return rng.uniform(0.5, 1, problem.p) * rng.choice([-2, 2], problem.p) / (problem.p * np.abs(problem.X).max(axis=0))
 
 
-def steps(problem, rng):
-    """The first threshold, and the logs of increments between 0.4 and 1."""
+def drawn_thresholds(problem, rng):
+    """The first threshold and the logs of the increments, (k - 1,): increments between 0.4 and 1."""
     return np.append(-0.35 * (problem.k - 1), rng.uniform(-0.9, 0, problem.k - 2))
 
 
@@ -83,7 +84,7 @@ def assert_same_likelihood(problem, network, model, weights):
 
 
 def null_thresholds(problem, link):
-    """At weights of zero the thresholds are g of the cumulated shares: the first of them, and the logs of the increments."""
+    """The thresholds at weights of zero, g of the cumulated shares: the first of them, and the logs of the increments."""
     thresholds = link(np.cumsum(problem.y.mean(axis=0))[:-1])
     return np.append(thresholds[0], np.log(np.diff(thresholds)))
 
@@ -91,20 +92,17 @@ def null_thresholds(problem, link):
 def assert_same_zero(problem, network, model):
     """Two zeros of one score, each known to what the inverse information makes of the score's own rounding."""
     other = model.optimum()
-    spread = np.abs(np.linalg.inv(problem.n * network.hessian())) @ np.abs(model.scores(other)).sum(axis=0)
-    tolerance = tolerances.two_zeros(problem.n, float((spread / np.abs(other)).max()))
+    carried = np.abs(np.linalg.inv(problem.n * network.hessian())) @ np.abs(model.scores(other)).sum(axis=0)
+    tolerance = tolerances.two_zeros(problem.n, float((carried / np.abs(other)).max()))
     assert_same_values("weights", problem, flat(network.weights), other, tolerance)
 
 
 def assert_cuts(problem, probabilities, link, w, d, reference):
+    """For each class, the probability of it and those above is the mean of a binary GLM, to the rounding of its eta."""
     thresholds = np.cumsum(np.append(d[0], np.exp(d[1:])))
     for j, threshold in enumerate(thresholds, start=1):
-        cut = replace(
-            problem,
-            name=f"{problem}, class {j} and above",
-            model=Model(Binomial(), link),
-            load=lambda above=j: replace(problem.data, y=problem.y[:, above:].sum(axis=1, keepdims=True), planted=None),
-        )
+        above = problem.with_data(f"class {j} and above", y=problem.y[:, j:].sum(axis=1, keepdims=True))
+        cut = replace(above, model=Model(Binomial(), link))
         mean = reference.evaluate(cut, Params(np.array([-threshold]), w[:, None])).mean
         terms = 1 + np.abs(d[0]) + np.exp(d[1:]).sum() + np.abs(problem.X) @ np.abs(w)[:, None]
         found = probabilities[:, j:].sum(axis=1, keepdims=True)
@@ -112,15 +110,12 @@ def assert_cuts(problem, probabilities, link, w, d, reference):
         assert_same_values("mean", cut, found, mean, tolerances.cut(cut.q), mean * (1 + slope) * terms)
 
 
-@cache
-def spread():
-    """The planted line, with noise whose log variance is linear too."""
-    line = problems.get("gaussian-identity")
+def noisy(data):
+    """The response of the planted line with other noise: its log variance is linear too."""
+    eta = np.array([[-2.0], [1.5], [-1.0], [2.0]])
+    noise = generator("location-scale").normal(size=data.y.shape)
+    return LINE.eta(data.planted) + np.exp(LINE.design @ eta / 2) * noise
 
-    def load():
-        eta = np.array([[-2.0], [1.5], [-1.0], [2.0]])
-        noise = generator("location-scale").normal(size=line.y.shape)
-        y = line.eta(line.data.planted) + np.exp(line.design @ eta / 2) * noise
-        return replace(line.data, y=y, planted=None)
 
-    return replace(line, name="location-scale", kind="given", load=load)
+LINE = problems.get("gaussian-identity")
+LOCATION_SCALE = replace(LINE.with_data(y=noisy), name="location-scale", kind="given")
