@@ -1,4 +1,4 @@
-"""Options of the command line, the engines that they name, and how tests are ordered and spread over processes."""
+"""The options of the command line, the engines that they name, and the order of tests and their division over processes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import gc
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-if TYPE_CHECKING:  # nothing of the specification is imported before it is needed
+if TYPE_CHECKING:  # the modules of the specification are imported only when they are needed
     from xdist.remote import Producer
     from xdist.scheduler import Scheduling
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:  # nothing of the specification is imported before it is neede
 
 SUBJECT = "spec.engines.keras:KerasEngine"
 REFERENCE = "spec.engines.statsmodels:StatsmodelsEngine"
-DEFAULTS: dict[str, Any] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
+DEFAULTS: dict[str, str | int] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
 ENGINES: pytest.StashKey[dict[str, Checked]] = pytest.StashKey()
 GAPS: pytest.StashKey[list[Gap]] = pytest.StashKey()
 ORDER = {"claims": 0, "instruments": 1, "benchmarks": 2}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the specification."""
     group = parser.getgroup("specification")
     engine = "PACKAGE.MODULE:ENGINE"
     group.addoption("--subject", default=SUBJECT, metavar=engine, help="the engine under the claims (default: Keras)")
@@ -40,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Pass on the seed, load the list of known gaps, and register what writes files."""
     os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
     from spec.report import gaps
 
@@ -57,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _register_writers(config: pytest.Config) -> None:
-    """Register what writes files at the end of the run, in the process that hears of all the others."""
+    """Register the plug-ins that write files at the end of the run, in the process that gets the reports of all others."""
     if (path := config.getoption("--evidence")) is not None:
         from spec.report.recorder import Recorder
 
@@ -69,7 +71,7 @@ def _register_writers(config: pytest.Config) -> None:
 
 
 def engine(config: pytest.Config, option: str) -> Checked:
-    """The engine that an option names, loaded once. Ends the run with a usage error where the option names none."""
+    """The engine that an option names, loaded once. Ends the run with a usage error if the option does not name an engine."""
     from spec.engines.checked import load
 
     engines = config.stash[ENGINES]
@@ -79,19 +81,19 @@ def engine(config: pytest.Config, option: str) -> Checked:
         except ValueError as error:
             pytest.exit(f"{option}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
         gc.collect()
-        gc.freeze()  # a library's hundred thousand objects stay: collecting them again and again costs a twentieth of a run
+        gc.freeze()  # the hundred thousand objects of a library stay: to search them for garbage costs a twentieth of a run
         gc.set_threshold(50_000, 20, 50)
     return engines[option]
 
 
 def chapter(path: Path) -> str:
-    """The name of the chapter that a file of claims belongs to: that of its folder, or its own where the chapter is one file."""
+    """The chapter that a file of claims belongs to: the name of its folder, or of the file if the chapter is one file."""
     return path.stem if path.parent.name == "claims" else path.parent.name
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    """Random numbers of this test's own, moved by --seed; the same in whichever file of its chapter the test stands."""
+    """A random generator of the test's own, which depends on --seed, the chapter and the test's name, but not on the file."""
     name = request.node.nodeid
     if name.startswith("tests/claims/"):
         name = f"tests/claims/{chapter(request.path)}.py::{name.partition('::')[2]}"
@@ -105,7 +107,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """With -n, each problem's claims run in one process, which proves and fits it once; other tests go by files."""
+    """With -n, run the claims of each problem in one process, which proves and fits it once; divide other tests by file."""
     if config.getoption("dist") != "load":
         return None
     from xdist.scheduler import LoadFileScheduling

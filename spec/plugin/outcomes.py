@@ -1,8 +1,8 @@
-"""What becomes of a claim: it holds, fails, lacks a precondition, is declined, is a known gap; or an engine broke."""
+"""The outcome of a claim: it holds, it fails, its precondition fails, it is declined, it is a known gap; or an engine broke."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
@@ -10,10 +10,13 @@ import pytest
 
 from spec.plugin.options import DEFAULTS, ENGINES, GAPS, chapter
 
+Report = Any  # a pytest.TestReport, with a `status` of ours
+Case = Any  # a pytest.Item that is a test function, with the attributes of one
+
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
-    """Skip a claim that makes a problem of another, where an engine declines the problem that it makes."""
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Skip a claim that derives a problem from another if an engine declines the derived problem."""
     from spec.engines.contract import Declined
 
     try:
@@ -25,7 +28,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Record what a claim measures, as a property of its test."""
     if item.get_closest_marker("claim") is None:
         return (yield)
     from spec.evidence.judge import recording
@@ -38,8 +42,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report: Any = yield
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Report, Report]:
+    """Give the report of a claim its status, and its case, engines and measurements as properties."""
+    report = yield
     if report.outcome == "failed":
         _name_the_failure(item, call, report)
     if (case := _case(item)) is not None:
@@ -54,15 +59,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def _judged(item: Any) -> str:
-    """The name of the engine whose answers a test is about, the subject first; empty where it is mathematics alone."""
+def _judged(item: Case) -> str:
+    """The name of the engine that a test judges, the subject before the reference; empty if it judges none."""
     engines = item.config.stash[ENGINES]
     asked = [o for o in ("--subject", "--reference") if o in engines and o[2:] in item.fixturenames]
     return engines[asked[0]].describe().name if asked else ""
 
 
 def _case(item: pytest.Item) -> dict[str, Any] | None:
-    """The claim, or control of a claim, that this test is a case of; None for other tests."""
+    """The properties of a test that is a case of a claim, or of a claim's control; None for other tests."""
     for kind in ("claim", "control"):
         if (marker := item.get_closest_marker(kind)) is not None:
             return {
@@ -76,14 +81,14 @@ def _case(item: pytest.Item) -> dict[str, Any] | None:
     return None
 
 
-def _slug(item: Any, marker: pytest.Mark) -> str:
-    """The slug that a mark names; "*" in it stands for the rung of the case."""
+def _slug(item: Case, marker: pytest.Mark) -> str:
+    """The slug that a mark names, with the rung of the case for "*"."""
     slug: str = marker.args[0]
     return slug.replace("*", item.callspec.params["rung"]) if "*" in slug else slug
 
 
-def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Any) -> None:
-    """Tell apart a claim that fails, a precondition that fails, and an error, which says nothing about the claim."""
+def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Report) -> None:
+    """Set the status of a failed test: the claim fails, a precondition fails, or an error, which is no verdict on the claim."""
     from spec.engines.contract import EngineError
     from spec.evidence.preconditions import PreconditionFailed
 
@@ -102,8 +107,8 @@ def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: An
     report.sections.append(("to run this again", "\n".join([again, *judged])))
 
 
-def _allow_for_a_gap(item: pytest.Item, call: pytest.CallInfo[None], report: Any, case: dict[str, Any]) -> None:
-    """Expect a case in a known gap to depart as listed; fail it where it holds on the listed data."""
+def _allow_for_a_gap(item: pytest.Item, call: pytest.CallInfo[None], report: Report, case: dict[str, Any]) -> None:
+    """Let a case in a known gap depart as listed, and fail it if it holds on the listed data."""
     from spec.report import gaps
 
     engines = [engine.describe() for engine in item.config.stash[ENGINES].values()]
@@ -118,7 +123,8 @@ def _allow_for_a_gap(item: pytest.Item, call: pytest.CallInfo[None], report: Any
         report.longrepr = f"the known gap {gap} is closed: this case holds. Narrow its entry in the list of gaps, or drop it."
 
 
-def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """The category, letter and word of the outcomes that pytest does not know."""
     status = getattr(report, "status", "")
     if report.failed and status in ("precondition failed", "error"):
         return status, status[0].upper(), status.upper()
@@ -127,10 +133,11 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return None
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the failed preconditions and the table of claims."""
     from spec.report import table
 
-    for report in terminalreporter.stats.get("precondition failed", ()):  # pytest tells of failures and errors itself
+    for report in terminalreporter.stats.get("precondition failed", ()):  # pytest prints failures and errors itself
         terminalreporter.section(report.nodeid, sep="_")
         terminalreporter.write_line(str(report.longrepr))
         terminalreporter.write_line(dict(report.sections)["to run this again"])
