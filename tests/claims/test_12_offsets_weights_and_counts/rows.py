@@ -1,4 +1,4 @@
-"""Problems of this chapter, weighted rows, and what two fits of the same data differ by."""
+"""The problems of this chapter, their weighted rows, and assertions on what two fits differ by."""
 
 from dataclasses import replace
 from functools import cache
@@ -23,22 +23,24 @@ COUNTS, ROOTS, SIZES = (problems.get(name) for name in ("poisson-log", "poisson-
 
 
 def variant(problem, what, quasi=False, **data):
-    """The problem with other data: its optimum is not known in advance."""
-    return replace(problem.with_data(what, columns=(), **data), kind="given", quasi=quasi or problem.quasi)
+    """The problem with other data, of the kind "given": its optimum is not known in advance."""
+    return replace(problem.with_data(what, **data), kind="given", quasi=quasi or problem.quasi)
 
 
 @cache
 def copies(problem):
+    """The number of times that each row stands, 1 to 3, (n,)."""
     return generator(f"{problem}, copies").integers(1, 4, problem.n)
 
 
 @cache
 def weighted(problem, factor=1):
+    """The problem with ``factor`` times its `copies` for weights."""
     return variant(problem, f"weighted by 1 to 3 times {factor}", weights=factor * copies(problem))
 
 
 def named_as(other, answer):
-    """The answer of a network under the name of the other's engine, by which the evidence files have always listed it."""
+    """A network's answer under the name of the other's engine, which the evidence files have always listed it by."""
     return replace(answer, engine=other.engine)
 
 
@@ -46,8 +48,8 @@ RATE, EPOCHS = 2.0**-7, 8
 
 
 @cache
-def descent(network, problem):
-    """The weights after each epoch of the library's own gradient descent."""
+def trained_weights(network, problem):
+    """The weighted problem's network after each epoch of the library's own gradient descent: [kernel, bias]."""
     return network(weighted(problem)).train(Training("sgd", learning_rate=RATE, epochs=EPOCHS))
 
 

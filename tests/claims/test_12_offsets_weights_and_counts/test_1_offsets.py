@@ -12,12 +12,7 @@ import pytest
 from scipy.special import gammaln, xlogy
 
 from spec import problems
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_mean,
-    assert_same_objective,
-    assert_same_optimum,
-)
+from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_same_objective, assert_same_optimum
 from spec.model import Params
 from spec.problems.by_construction import draw, generator
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
@@ -33,24 +28,24 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
 
 @cache
 def with_offset(problem):
-    """The last column, at its planted weights, becomes an offset."""
+    """The problem with an offset in place of its last column: the column times its planted weights."""
     return variant(problem, "offset", X=problem.X[:, :-1], offset=problem.X[:, -1:] @ problem.data.planted.coef[-1:])
 
 
 @cache
 def with_inputs(problem):
-    """The offset of each output as one more input."""
+    """The problem with that offset as one more input for each output."""
     offset = with_offset(problem)
     return variant(problem, "offset as input", X=np.hstack([offset.X, offset.offset]))
 
 
 def others(params):
-    """All weights but those of the last column."""
+    """The weights without those of the last column."""
     return Params(params.intercept, params.coef[:-1])
 
 
 def frozen(params, weight=1.0):
-    """These weights, and one for the offset of each output."""
+    """The weights, and below them ``weight`` for the offset of each output."""
     return Params(params.intercept, np.vstack([params.coef, weight * np.eye(len(params.intercept))]))
 
 
@@ -66,7 +61,7 @@ def test_an_offset_is_an_input_with_its_weight_frozen(problem, params, subject, 
 
     .. math:: \eta_i = o_i + b + w \cdot x_i = 1 \cdot o_i + b + w \cdot x_i
 
-    The model on the other side has no offset: it has one more column, of whose score no use is made.
+    The model on the other side has no offset: it has one more column, whose score is not used.
     """
     offset, inputs = with_offset(problem), with_inputs(problem)
     here, there = others(params), others(problem.data.planted)
@@ -121,12 +116,13 @@ SCALED = [problems.get(name) for name in POWERS]
 
 @cache
 def exposures(problem):
+    """The exposure of each row, 1 to 8, (n,)."""
     return generator(f"{problem}, exposures").integers(1, 9, problem.n).astype(float)
 
 
 @cache
 def totals(problem):
-    """Responses that grow with the exposure, its logarithm for an offset."""
+    """The problem with responses that grow with the exposure, and with its logarithm for an offset."""
     t = exposures(problem)[:, None]
     mu = problem.model.link.inverse(problem.eta(problem.data.planted))
     y = draw(problem.model.family, t * mu, generator(f"{problem}, totals"))
@@ -135,7 +131,7 @@ def totals(problem):
 
 @cache
 def rates(problem, weighted=True):
-    """The same by unit of exposure, which is what the weight comes from."""
+    """The totals per unit of exposure, with the weights that make up for the division, or without."""
     t = exposures(problem)
     weights = t ** (2 - POWERS[str(problem)]) if weighted else None
     return variant(problem, "rates", quasi=True, y=totals(problem).y / t[:, None], weights=weights)
@@ -154,9 +150,9 @@ def test_totals_with_an_offset_are_rates_with_a_weight(problem, params, subject,
     .. math:: V(\mu) = \mu^p,\; y = t r,\; \mu = t \rho: \qquad
               \frac{y - \mu}{V(\mu)}\,\mu = t^{\,2 - p}\,\frac{r - \rho}{V(\rho)}\,\rho
 
-    So rates of counts (p = 1) are weighted by their exposure, gamma's (p = 2) not at all. The score agrees at any weights,
-    and so do the standard errors at Pearson's dispersion. The log-likelihoods differ by a term free of the weights: for a
-    density that is stretched, and for counts,
+    Rates of counts (p = 1) are weighted by their exposure, and gamma's rates (p = 2) have no weights. The score is the same at
+    any parameters, and so are the standard errors at Pearson's dispersion. The log-likelihoods differ by a term free of the
+    parameters: for a density that is stretched, and for counts,
 
     .. math:: \ell_{\text{rates}} - \ell_{\text{totals}} = \sum_{y_i > 0} \log t_i, \qquad
               \sum_i \log y_i! - t_i \log \Gamma(1 + r_i) - y_i \log t_i .
@@ -178,7 +174,7 @@ def test_totals_with_an_offset_are_rates_with_a_weight(problem, params, subject,
 @pytest.mark.control("rates-are-totals-with-an-offset")
 @pytest.mark.parametrize("problem", [p for p in SCALED if p is not SIZES], ids=str)
 def test_rates_without_weights_are_refused(problem, params, reference):
-    """Rates, each row for one (gamma's excepted, where that is right)."""
+    """Rates without weights (but for gamma, where that is right)."""
     offset, unweighted = totals(problem), rates(problem, weighted=False)
     other = reference.evaluate(offset, params)
 

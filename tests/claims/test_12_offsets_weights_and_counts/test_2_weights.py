@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 
 from spec.engines import answers
-from spec.evidence.rungs import (
-    assert_same_curvature,
-    assert_same_gradient,
-    assert_same_objective,
-    assert_same_optimum,
-)
+from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_objective, assert_same_optimum
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     CANONICAL,
     COUNTS,
@@ -37,6 +32,7 @@ QUASI = replace(COUNTS, name="quasi-poisson-log", quasi=True)
 
 @cache
 def repeated(problem):
+    """The problem with each row as often as its weight says."""
     X, y = (np.repeat(values, copies(problem), axis=0) for values in (problem.X, problem.y))
     return variant(problem, "repeated", X=X, y=y)
 
@@ -86,7 +82,7 @@ def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
 
     .. math:: \nabla \sum_i w_i\, k(y_i, \mu_i) = \sum_{i : w_i > 0} w_i\, \nabla k(y_i, \mu_i)
     """
-    masked, removed = without(problem, 0.0), removed_from(problem)
+    masked, removed = with_a_third_weighted(problem, 0.0), with_a_third_removed(problem)
     planted = problem.data.planted
     model = reference.evaluate(removed, params), reference.evaluate(removed, planted)
     mine = tuple(named_as(model[0], answers.evaluation(masked, network(masked), at)) for at in (params, planted))
@@ -99,11 +95,29 @@ def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
 @pytest.mark.parametrize("problem", [LOGISTIC, COUNTS, SIZES], ids=str)
 def test_a_weight_of_a_millionth_is_refused(problem, params, network, reference):
     """A weight that is small, and not zero."""
-    masked, removed = without(problem, 1e-6), removed_from(problem)
+    masked, removed = with_a_third_weighted(problem, 1e-6), with_a_third_removed(problem)
     model = reference.evaluate(removed, params)
 
     with pytest.raises(AssertionError, match="not the same gradient"):
         assert_same_gradient(removed, params, answers.evaluation(masked, network(masked), params), model)
+
+
+@cache
+def with_a_third_weighted(problem, weight):
+    """The problem in which each third row has this weight, and the response of the row before it."""
+    y = np.where(third(problem)[:, None], np.roll(problem.y, 1, axis=0), problem.y)
+    return variant(problem, f"a third weighted {weight:g}", y=y, weights=np.where(third(problem), weight, 1.0))
+
+
+@cache
+def with_a_third_removed(problem):
+    """The problem without each third row."""
+    return variant(problem, "a third removed", X=problem.X[~third(problem)], y=problem.y[~third(problem)])
+
+
+def third(problem):
+    """True for each third row, (n,)."""
+    return np.arange(problem.n) % 3 == 0
 
 
 @pytest.mark.claim(
@@ -120,7 +134,7 @@ def test_a_row_of_weight_zero_is_counted_among_the_rows(problem, subject, refere
 
     That n has all rows in it is a convention, and not every program's.
     """
-    masked, removed = without(problem, 0.0), removed_from(problem)
+    masked, removed = with_a_third_weighted(problem, 0.0), with_a_third_removed(problem)
     ratio = np.sqrt((removed.n - removed.q) / (masked.n - masked.q))
 
     for engine in (subject, reference):
@@ -132,26 +146,10 @@ def test_a_row_of_weight_zero_is_counted_among_the_rows(problem, subject, refere
 @pytest.mark.parametrize("problem", [QUASI], ids=str)
 def test_standard_errors_of_the_rows_that_are_left_are_refused(problem, reference):
     """The standard errors of the data without those rows."""
-    removed, masked = removed_from(problem), without(problem, 0.0)
+    removed, masked = with_a_third_removed(problem), with_a_third_weighted(problem, 0.0)
 
     with pytest.raises(AssertionError, match="not the same standard errors"):
         assert_same_standard_errors(removed, reference.fit(masked), reference.fit(removed))
-
-
-def third(problem):
-    return np.arange(problem.n) % 3 == 0
-
-
-@cache
-def without(problem, weight):
-    """Each third row has this weight, and the response of the row before it."""
-    y = np.where(third(problem)[:, None], np.roll(problem.y, 1, axis=0), problem.y)
-    return variant(problem, f"a third weighted {weight:g}", y=y, weights=np.where(third(problem), weight, 1.0))
-
-
-@cache
-def removed_from(problem):
-    return variant(problem, "a third removed", X=problem.X[~third(problem)], y=problem.y[~third(problem)])
 
 
 @pytest.mark.claim(
@@ -187,7 +185,7 @@ def test_frequency_and_precision_weights_differ_in_standard_errors_and_likelihoo
 @pytest.mark.control("frequency-and-precision-weights")
 @pytest.mark.parametrize("problem", [p for p in CANONICAL if p.has_dispersion], ids=str)
 def test_precision_taken_for_frequency_is_refused(problem, reference):
-    """Neither the standard errors nor the likelihood of equal rows."""
+    """Precision weights have neither the standard errors nor the likelihood of repeated rows."""
     precision, frequency = reference.fit(weighted(problem)), reference.fit(repeated(problem))
 
     with pytest.raises(AssertionError, match="not the same standard errors"):

@@ -14,10 +14,7 @@ from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_optimum,
-)
+from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
 from tests.claims.descent import descend
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     COUNTS,
@@ -29,8 +26,8 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     SOFTMAX,
     assert_same_standard_errors,
     copies,
-    descent,
     named_as,
+    trained_weights,
     weighted,
 )
 
@@ -73,6 +70,7 @@ def test_beside_a_penalty_the_scale_of_the_weights_matters(problem, params, netw
 
 
 def times(factor, evaluation):
+    """The evaluation with its score multiplied by the factor."""
     return replace(evaluation, score=factor * evaluation.score)
 
 
@@ -109,7 +107,7 @@ def test_a_weighted_mean_is_refused(problem, params, network):
 
 
 def assert_is_loss_over(divisor, problem, params, network):
-    """The loss is minus c times the sum of the weighted kernels, over this."""
+    """The loss is minus c times the sum of the weighted kernels, over ``divisor``."""
     __tracebackhide__ = True
     mu = problem.model.link.inverse(problem.eta(params))
     terms = -network.loss_scale / divisor * problem.row_weights * problem.model.family.kernel(problem.y, mu)
@@ -132,7 +130,7 @@ def test_the_mean_weight_multiplies_the_learning_rate(problem, network):
     """
     normalised, mean = weighted(problem, 1 / copies(problem).mean()), copies(problem).mean()
 
-    assert_same_descent(problem, descent(network, problem), descend(network(normalised), mean * RATE, EPOCHS))
+    assert_same_descent(problem, trained_weights(network, problem), descend(network(normalised), mean * RATE, EPOCHS))
 
 
 @pytest.mark.control("mean-weight-is-a-learning-rate")
@@ -142,7 +140,7 @@ def test_the_same_learning_rate_is_refused(problem, network):
     normalised = weighted(problem, 1 / copies(problem).mean())
 
     with pytest.raises(AssertionError, match="not the same descent"):
-        assert_same_descent(problem, descent(network, problem), descend(network(normalised), RATE, EPOCHS))
+        assert_same_descent(problem, trained_weights(network, problem), descend(network(normalised), RATE, EPOCHS))
 
 
 def assert_same_descent(problem, mine, other):

@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 from scipy.special import gammaln, xlog1py, xlogy
 
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_objective,
-    assert_same_optimum,
-)
+from spec.compat import strict_zip
+from spec.evidence.rungs import assert_same_gradient, assert_same_objective, assert_same_optimum
 from spec.families import Binomial
 from spec.problems.by_construction import draw, generator
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
@@ -32,7 +29,7 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
 
 @cache
 def drawn(problem):
-    """One to three rows with the same inputs, each with a response of its own."""
+    """The problem with each row one to three times, each time with a response of its own."""
     X, random = np.repeat(problem.X, copies(problem), axis=0), generator(f"{problem}, drawn")
     mu, family = problem.model.link.inverse(problem.data.planted.linear_predictor(X)), problem.model.family
     y = random.binomial(1, mu) if isinstance(family, Binomial) else draw(family, mu, random)
@@ -40,13 +37,13 @@ def drawn(problem):
 
 
 def together(problem, rows):
-    """The sums of the rows with the same inputs."""
+    """The sums over the rows that have the same inputs."""
     return np.add.reduceat(rows, np.cumsum(copies(problem)) - copies(problem))
 
 
 @cache
 def merged(problem, weighted=True):
-    """Their mean, which need not be a count: of the family no more is asked than mean and variance."""
+    """The drawn rows merged into means, which need not be counts: the family gives its mean and its variance only."""
     mean = together(problem, drawn(problem).y) / copies(problem)[:, None]
     return variant(problem, "merged", quasi=True, y=mean, weights=copies(problem) if weighted else None)
 
@@ -63,8 +60,8 @@ def test_rows_with_the_same_inputs_merge_into_their_mean(problem, params, subjec
 
     .. math:: \sum_{j=1}^{w} k(y_j, \mu) = w\, k(\bar y, \mu) + \text{a term free of } \mu
 
-    Every family's kernel is linear in y but for terms free of mu, so the mean is all that the rows say of the weights.
-    What is lost is their spread about it, and with that its part of the evidence on the dispersion.
+    Every family's kernel is linear in y but for terms free of mu, so the mean is all that the rows say about the weights.
+    Their spread about it is lost, and so is what it says about the dispersion.
     """
     planted = problem.data.planted
     network = subject.evaluate(merged(problem), params), subject.evaluate(merged(problem), planted)
@@ -77,7 +74,7 @@ def test_rows_with_the_same_inputs_merge_into_their_mean(problem, params, subjec
 @pytest.mark.control("rows-merge-into-their-mean")
 @pytest.mark.parametrize("problem", EACH, ids=str)
 def test_means_without_weights_are_refused(problem, params, reference):
-    """Each mean counts once, of however many rows it is."""
+    """Each mean counts once, however many rows it is made of."""
     unweighted = reference.evaluate(merged(problem, weighted=False), params)
 
     with pytest.raises(AssertionError, match="not the same gradient"):
@@ -97,7 +94,7 @@ def test_counts_add_up_with_the_number_of_rows_for_exposure(problem, params, sub
     .. math:: \ell_{\text{rows}} - \ell_{\text{sums}} = \sum_g \log \Bigl( \frac{s_g!}{\prod_j y_{gj}!}\, m_g^{-s_g} \Bigr),
               \qquad D_{\text{rows}} - D_{\text{sums}} = 2 \sum_{g, j} y_{gj} \log \frac{y_{gj}}{s_g / m_g}
 
-    The first is the log-probability of m counts given their sum s, a multinomial that knows nothing of the weights.
+    The first is the log-probability of m counts given their sum s: a multinomial probability, free of the weights.
     """
     rows, sums, counts = drawn(problem), added(problem), drawn(problem).y
     m, s = copies(problem)[:, None], added(problem).y
@@ -129,16 +126,17 @@ def test_sums_without_an_offset_are_refused(problem, params, reference):
 
 @cache
 def added(problem):
+    """The drawn counts added up over rows with the same inputs, the log of their number for an offset."""
     return variant(problem, "added", y=together(problem, drawn(problem).y), offset=np.log(copies(problem))[:, None])
 
 
 @cache
 def faces(problem):
-    """Successes in trials, told three ways: as a share of trials, as a share with a weight, and as rows of 0 and 1."""
+    """Three problems with the same successes: shares of trials, shares with weights, and rows of 0 and 1."""
     random = generator(f"{problem}, trials")
     m = random.integers(1, 6, problem.n)
     s = random.binomial(m, problem.model.link.inverse(problem.eta(problem.data.planted))[:, 0])
-    ones = np.concatenate([np.arange(trials) < successes for trials, successes in zip(m, s)])
+    ones = np.concatenate([np.arange(trials) < successes for trials, successes in strict_zip(m, s)])
     return (
         variant(problem, "counts", y=(s / m)[:, None], trials=m),
         variant(problem, "shares", y=(s / m)[:, None], weights=m),
@@ -159,7 +157,7 @@ def test_counts_shares_and_rows_have_one_fit_and_three_likelihoods(problem, para
     .. math:: \ell_{\text{counts}} - \ell_{\text{rows}} = \sum_i \log \binom{m_i}{s_i}, \qquad
               \ell_{\text{shares}} - \ell_{\text{rows}} = \sum_i m_i \log \binom{1}{y_i}, \qquad y_i = \frac{s_i}{m_i}
 
-    The deviances of counts and shares are one; rows have, over that, what is left between them and the share of their cell:
+    The deviances of counts and shares are one; that of rows adds how far they are from the share of their cell:
 
     .. math:: D_{\text{rows}} - D_{\text{counts}} = -2 \sum_i m_i \bigl( y_i \log y_i + (1 - y_i) \log(1 - y_i) \bigr)
 
@@ -186,7 +184,7 @@ def test_counts_shares_and_rows_have_one_fit_and_three_likelihoods(problem, para
 @pytest.mark.control("counts-shares-and-rows")
 @pytest.mark.parametrize("problem", [LOGISTIC, PROBIT], ids=str)
 def test_one_likelihood_for_all_three_is_refused(problem, reference):
-    """The log-likelihood of the rows, asked of counts and of shares, and their deviance."""
+    """The likelihood and the deviance of the rows, in place of those of counts and of shares."""
     *aggregated, rows = faces(problem)
     truth = reference.fit(rows)
 
@@ -200,7 +198,7 @@ def test_one_likelihood_for_all_three_is_refused(problem, reference):
 @pytest.mark.control("counts-shares-and-rows")
 @pytest.mark.parametrize("problem", [LOGISTIC, PROBIT], ids=str)
 def test_shares_without_weights_are_refused(problem, params, reference):
-    """Shares, each of them for one trial."""
+    """Shares, each as if it were of one trial."""
     _, shares, rows = faces(problem)
     unweighted = reference.evaluate(variant(shares, "unweighted", weights=None), params)
 

@@ -24,21 +24,21 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     SIZES,
     SOFTMAX,
     copies,
-    descent,
+    trained_weights,
     variant,
     weighted,
 )
 
 
 def groups(problem):
-    """Every other row, and the rest."""
+    """Two indicators, (n,) each: of every other row, and of the rest."""
     odd = np.arange(problem.n) % 2
     return odd, 1 - odd
 
 
 @cache
 def with_groups(problem):
-    """A column more that tells the groups apart, and weights."""
+    """The problem with weights, and with a column more that tells the groups apart."""
     X = np.hstack([problem.X, groups(problem)[0][:, None]])
     return variant(problem, "two groups", X=X, weights=copies(problem))
 
@@ -147,7 +147,7 @@ def test_stopped_early_the_means_miss_by_the_gradient_of_the_bias(problem, netwo
     """
     stopped = network(weighted(problem))
 
-    for weights in descent(network, problem):
+    for weights in trained_weights(network, problem):
         stopped.weights = weights
         assert_misses_by_gradient(weighted(problem), stopped, problem.n / stopped.loss_scale)
 
@@ -157,7 +157,7 @@ def test_stopped_early_the_means_miss_by_the_gradient_of_the_bias(problem, netwo
 def test_the_sum_of_the_weights_in_place_of_the_rows_is_refused(problem, network):
     """The gradient times what the weights sum to, as if the loss were a weighted mean."""
     stopped = network(weighted(problem))
-    stopped.weights = descent(network, problem)[-1]
+    stopped.weights = trained_weights(network, problem)[-1]
 
     with pytest.raises(AssertionError, match="not the same balance"):
         assert_misses_by_gradient(weighted(problem), stopped, copies(problem).sum() / stopped.loss_scale)
@@ -168,14 +168,14 @@ def test_the_sum_of_the_weights_in_place_of_the_rows_is_refused(problem, network
 def test_stopped_early_the_means_are_not_balanced(problem, network):
     """A canonical link and a bias, after eight epochs."""
     stopped = network(weighted(problem))
-    stopped.weights = descent(network, problem)[-1]
+    stopped.weights = trained_weights(network, problem)[-1]
 
     with pytest.raises(AssertionError, match="not the same balance"):
         assert_balanced(weighted(problem), stopped.predict(), groups=[])
 
 
 def assert_misses_by_gradient(problem, network, factor):
-    """Weighted sums of means and of responses differ by the bias's gradient times this; n terms, each good to 64 roundings."""
+    """Weighted sums of means and responses differ by the bias's gradient times ``factor``; n terms, each good to 64 roundings."""
     __tracebackhide__ = True
     terms = problem.row_weights * np.stack([network.predict(), -problem.y])
     missing, (_, bias) = terms.sum(), network.gradient()
