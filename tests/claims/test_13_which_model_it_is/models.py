@@ -1,4 +1,4 @@
-"""A problem under another model, and an engine that answers another problem in its place."""
+"""The problems of this chapter, a problem under another model, and an engine that answers for one problem by another."""
 
 from dataclasses import replace
 
@@ -6,8 +6,6 @@ from spec import problems
 from spec.families import Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
 from spec.links import Cauchit, CLogLog, Logit, LogLog, Probit
 from spec.model import Model, Params
-
-RUNGS = ["mean", "objective", "gradient", "curvature", "optimum"]
 
 
 def as_model(problem, family=None, link=None):
@@ -17,7 +15,7 @@ def as_model(problem, family=None, link=None):
 
 
 class Instead:
-    """An engine that answers for one problem by another, whose weights, and so the score, may have the other sign."""
+    """An engine that answers for every problem by the one given; ``sign`` is -1 where that one's weights have the other sign."""
 
     def __init__(self, engine, problem, sign=1):
         self.engine, self.problem, self.sign = engine, problem, sign
@@ -38,9 +36,10 @@ STACKED = [problems.get(name) for name in ("gaussian-identity", "binomial-logit"
 
 
 def on_a_grid(weights, rng):
-    """Sixteenths up to one half: with the data on a grid too, float64 adds and multiplies them through three layers exactly."""
+    """Random sixteenths up to one half in the shapes of ``weights``: float64 carries such data through three layers exactly."""
     return [rng.choice([-1, 1], size=w.shape) * rng.integers(1, 9, size=w.shape) / 16 for w in weights]
 
 
+# each link of a share, and the link that failures have in its place
 MIRROR = {Logit(): Logit(), Probit(): Probit(), Cauchit(): Cauchit(), CLogLog(): LogLog(), LogLog(): CLogLog()}
 SHARES = [problems.get(f"binomial-{link}") for link in MIRROR]

@@ -11,20 +11,10 @@ import pytest
 
 from spec import problems
 from spec.evidence import tolerances
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_mean,
-    assert_same_optimum,
-    proven_optimum,
-    standard_errors_away,
-)
+from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_same_optimum, proven_optimum, standard_errors_away
 from spec.families import Gaussian
 from spec.links import Sqrt
-from tests.claims.test_13_which_model_it_is.models import (
-    EXECUTIONS,
-    SIX,
-    as_model,
-)
+from tests.claims.test_13_which_model_it_is.models import EXECUTIONS, SIX, as_model
 
 
 @pytest.mark.claim(
@@ -73,14 +63,14 @@ def test_six_losses_fit_the_same_counts_in_six_ways(problem, subject, reference)
 @pytest.mark.control("the-loss-completes-the-model")
 def test_a_multiple_of_a_loss_is_the_same_loss(reference):
     """Every row counted twice doubles the Poisson loss, and moves no weight."""
-    doubled = replace(EXECUTIONS, load=lambda: replace(EXECUTIONS.data, weights=np.full(EXECUTIONS.n, 2.0)))
+    doubled = EXECUTIONS.with_data(weights=lambda data: np.full(len(data.y), 2.0))
 
     with pytest.raises(AssertionError, match="the same optimum"):
         assert_another_optimum(EXECUTIONS, reference.fit(doubled))
 
 
 def assert_another_optimum(problem, fit):
-    """In some coefficient more than a tenth of its standard error from the proven optimum."""
+    """Some coefficient is further than a tenth of its standard error from the proven optimum."""
     away = standard_errors_away(proven_optimum(problem), fit.params)
     assert away > tolerances.ANOTHER_OPTIMUM, f"the same optimum of {problem}, but for {away:.2g} standard errors"
 
@@ -137,6 +127,6 @@ def test_a_sigmoid_with_squared_error_is_not_logistic_regression(subject, refere
 
 @pytest.mark.control("squared-error-is-not-logistic-regression")
 def test_logistic_regression_is_logistic_regression(reference):
-    """Cross-entropy, held to be another model than logistic regression."""
+    """A sigmoid trained with cross-entropy, in place of one trained with squared error."""
     with pytest.raises(AssertionError, match="the same optimum"):
         assert_another_optimum(SIGMOIDS[0], reference.fit(SIGMOIDS[0]))

@@ -15,20 +15,16 @@ from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import (
-    assert_same_mean,
-)
+from spec.evidence.rungs import assert_same_mean
 from spec.model import Params
-from tests.claims.test_13_which_model_it_is.models import (
-    STACKED,
-    on_a_grid,
-)
+from tests.claims.descent import descend
+from tests.claims.test_13_which_model_it_is.models import STACKED, on_a_grid
 
 LINEAR = Recipe(hidden=(5, 4))
 
 
 def affine(weights):
-    """Each layer as one matrix on [1 x]: the bias above the kernel; but for the last with a column that keeps the 1."""
+    """Each layer as one matrix on [1 x]: the bias above the kernel; all but the last have one column more, which keeps the 1."""
     layers = [answers.stacked([kernel, bias]) for kernel, bias in strict_zip(weights[::2], weights[1::2])]
     return [*(np.hstack([np.eye(len(layer))[:, :1], layer]) for layer in layers[:-1]), layers[-1]]
 
@@ -68,7 +64,7 @@ def test_a_layer_that_bends_is_no_factor(problem, subject, network, rng):
 
 
 def assert_same_loss(problem, deep, flat):
-    """Relative to the sizes of loss and log-likelihood, as on the second rung of the ladder."""
+    """The losses agree, relative to the sizes of loss and log-likelihood, as on the second rung of the ladder."""
     size = abs(flat.loss) + flat.loss_scale / problem.n * abs(flat.log_likelihood)
     assert_same_values("objective", problem, deep.objective(), flat.loss, tolerances.loss(problem.n), size)
 
@@ -106,17 +102,17 @@ def test_the_score_of_other_weights_is_not_shared(problem, params, reference, ne
 
 
 def assert_shared(problem, layers, flat, deep):
-    """Within (n + 64) u of the rows' |y| + |mu| (the links are canonical), passed through the layers without sign."""
+    """Each layer is taught the score: within (n + 64) u of the rows' |y| + |mu| (canonical links), passed through the layers."""
     contributions = np.hstack([np.ones((problem.n, 1)), np.abs(problem.X)]).T @ (np.abs(problem.y) + np.abs(flat.mean))
     sizes = seen_through(contributions, *map(np.abs, layers))
     gradient = deep.gradient()
-    taught = [-problem.n / deep.loss_scale * np.vstack(pair) for pair in strict_zip(gradient[1::2], gradient[::2])]
+    taught = [answers.score(problem, deep, [kernel, bias]) for kernel, bias in strict_zip(gradient[::2], gradient[1::2])]
     for mine, other, size in strict_zip(taught, seen_through(flat.score, *layers), sizes):
         assert_same_values("gradient", problem, mine, other, tolerances.gradient(problem.n), size)
 
 
 def seen_through(score, first, second, last):
-    """What each layer is taught; the columns that keep the 1 are no weights."""
+    """The score as each of the three layers is taught it; the columns that keep the 1 are no weights."""
     return [(score @ (second @ last).T)[:, 1:], (first.T @ score @ last.T)[:, 1:], (first @ second).T @ score]
 
 
@@ -140,8 +136,7 @@ def test_a_linear_bottleneck_is_a_model_of_reduced_rank(width, network, rng):
     narrow.weights = on_a_grid(narrow.weights, rng)
 
     assert_rank(width, narrow)
-    for _ in range(10):
-        narrow.weights = [weight - slope / 4 for weight, slope in strict_zip(narrow.weights, narrow.gradient())]
+    descend(narrow, rate=1 / 4, steps=10)
     assert_rank(width, narrow)
 
 
@@ -160,9 +155,9 @@ def assert_rank(rank, narrow):
     """
     The singular values beyond the rank are rounding.
 
-    An eta is off by (p + r + 1) u of what it is the sum of, taken without sign; the logarithm of a mean by the mean's units in
-    the last place, 2 u each, and u of itself. A singular value moves by at most the norm of all errors, and is computed to n u
-    of the largest. Each factor 2 is for the two rows, or the two classes, of a difference.
+    An eta is off by (p + r + 1) u of the absolute terms that it sums; the logarithm of a mean by the mean's units in the last
+    place, 2 u each, and by u of itself. A singular value moves by at most the norm of all errors, and is computed to n u of the
+    largest. Each factor 2 is for the two rows, or the two classes, of a difference.
     """
     kernel, head, bias = map(np.abs, narrow.weights)
     sizes = np.abs(MANY.X) @ kernel @ head + bias
@@ -205,8 +200,8 @@ def test_a_linear_hidden_layer_is_a_glm(problem, network, rng):
 
 
 def assert_no_glm(problem, mean):
-    """In least squares g(mu) keeps residuals on [1 X], of more than a thousandth of its own about its average."""
+    """Least squares of g(mu) on [1 X] leaves residuals, longer than a thousandth of what g(mu) varies by."""
     eta = problem.model.link(mean)
     residual = eta - problem.design @ np.linalg.lstsq(problem.design, eta, rcond=None)[0]
     share = np.linalg.norm(residual) / np.linalg.norm(eta - eta.mean(axis=0))
-    assert share > 1e-3, f"linear in the inputs, but for a share of {share:.2g}"
+    assert share > tolerances.NOT_LINEAR, f"linear in the inputs, but for a share of {share:.2g}"

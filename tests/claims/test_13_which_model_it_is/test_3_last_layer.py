@@ -12,15 +12,9 @@ import pytest
 from spec.compat import strict_zip
 from spec.engines import answers
 from spec.engines.contract import Recipe
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_mean,
-)
+from spec.evidence.rungs import assert_same_gradient, assert_same_mean
 from spec.model import Params
-from tests.claims.test_13_which_model_it_is.models import (
-    STACKED,
-    on_a_grid,
-)
+from tests.claims.test_13_which_model_it_is.models import STACKED, on_a_grid
 
 
 @pytest.mark.claim(
@@ -37,7 +31,7 @@ def test_the_last_layer_is_a_glm_of_what_the_hidden_layers_make(problem, subject
     """
     deep, features, head = with_features(problem, network, rng)
     glm = subject.evaluate(features, head)
-    last = as_answered(deep, glm)
+    last = as_answered(features, deep, glm)
 
     assert_same_mean(features, head, last)
     assert_same_gradient(features, head, last, glm)
@@ -46,24 +40,23 @@ def test_the_last_layer_is_a_glm_of_what_the_hidden_layers_make(problem, subject
 @pytest.mark.control("the-last-layer-is-a-glm")
 @pytest.mark.parametrize("problem", STACKED, ids=str)
 def test_the_inputs_are_not_what_the_last_layer_sees(problem, network, reference, rng):
-    """The weights of the last layer, put to the inputs as they are."""
+    """The weights of the last layer, applied to the inputs as they are."""
     deep, _, head = with_features(problem, network, rng)
     raw = reference.evaluate(problem, head)
 
     with pytest.raises(AssertionError, match="not the same mean"):
-        assert_same_mean(problem, head, as_answered(deep, raw))
+        assert_same_mean(problem, head, as_answered(problem, deep, raw))
     with pytest.raises(AssertionError, match="not the same gradient"):
-        assert_same_gradient(problem, head, as_answered(deep, raw), raw)
+        assert_same_gradient(problem, head, as_answered(problem, deep, raw), raw)
 
 
-def as_answered(deep, answer):
+def as_answered(problem, deep, answer):
     """The answer, with the means of a network and the score that its last layer is taught."""
-    score = -len(answer.mean) / deep.loss_scale * answers.stacked(deep.gradient()[-2:])
-    return replace(answer, mean=deep.predict(), score=score)
+    return replace(answer, mean=deep.predict(), score=answers.score(problem, deep, deep.gradient()[-2:]))
 
 
 def with_features(problem, network, rng):
-    """A network with as many hidden neurons as inputs, which rectify; their outputs as a problem; the last layer's weights."""
+    """A network with p hidden neurons that rectify, the problem with their outputs for X, and the last layer's weights."""
     deep = network(problem, Recipe(hidden=(problem.p,), activation="relu"))
     deep.weights = on_a_grid(deep.weights, rng)
     U, a, w, b = deep.weights
@@ -101,7 +94,7 @@ def test_a_neuron_that_is_dropped_is_noticed(problem, network, rng):
 
 
 def assert_same_bits(mine, other):
-    """Twice the same predictions, to the last bit; and the same loss and gradient."""
+    """Predictions, asked for twice, loss and gradient are the same to the last bit."""
     for _ in range(2):
         assert np.array_equal(mine.predict(), other.predict()), "another prediction"
     assert mine.objective() == other.objective(), "another loss"

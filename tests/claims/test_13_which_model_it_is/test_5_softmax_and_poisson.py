@@ -11,10 +11,7 @@ import pytest
 
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import (
-    assert_same_gradient,
-    assert_same_optimum,
-)
+from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
 from spec.families import Multinomial, Poisson
 from spec.links import Log, Softmax
 from spec.model import Model, Params
@@ -33,7 +30,7 @@ CELLS = Problem.of("cells", Model(Poisson(), Log()), np.hstack([EFFECTS, CONTRAS
 
 
 def contrasts(column):
-    """The last four of a column for the cells, in the shape of softmax's free parameters."""
+    """The last four entries of a column of the cells' weights, in the shape of softmax's free parameters."""
     return column[-4:].reshape(2, 2)
 
 
@@ -99,7 +96,7 @@ def test_fitted_to_a_table_softmax_and_poisson_have_the_same_contrasts(problem, 
 def test_poisson_without_row_effects_is_refused(problem, reference):
     """A Poisson model of the same cells with an intercept and a slope for all rows, in place of an effect for each."""
     line = np.hstack([np.kron(np.hstack([DOSES**0, DOSES]), np.ones((3, 1))), CONTRASTS])
-    cells = reference.fit(replace(CELLS, name="cells on a line", load=lambda: replace(CELLS.data, X=line, columns=())))
+    cells = reference.fit(replace(CELLS.with_data(X=line), name="cells on a line"))
 
     with pytest.raises(AssertionError, match="not the same optimum"):
         assert_same_optimum(problem, replace(cells, params=problem.params(contrasts(cells.params.coef))))

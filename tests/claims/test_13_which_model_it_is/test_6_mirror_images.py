@@ -8,26 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from spec.evidence.rungs import (
-    assert_same,
-)
+from spec.engines.wrong import RUNGS
+from spec.evidence.rungs import assert_same
 from spec.model import Params
-from tests.claims.test_13_which_model_it_is.models import (
-    MIRROR,
-    RUNGS,
-    SHARES,
-    Instead,
-    as_model,
-)
+from tests.claims.test_13_which_model_it_is.models import MIRROR, SHARES, Instead, as_model
 
 
 def failures(problem, link):
-    """The failures of a problem in place of its successes, under another link; what was planted changes its sign."""
-
-    def load():
-        return replace(problem.data, y=1 - problem.y, planted=Params.from_matrix(-problem.data.planted.matrix))
-
-    return replace(as_model(problem, link=link), name=f"failures of {problem} as {link}", load=load)
+    """The problem with failures in place of successes, under another link; what was planted changes its sign."""
+    swapped = as_model(problem, link=link).with_data(
+        y=lambda data: 1 - data.y, planted=lambda data: Params.from_matrix(-data.planted.matrix)
+    )
+    return replace(swapped, name=f"failures of {problem} as {link}")
 
 
 MIRRORED = [pytest.param(problem, failures(problem, MIRROR[problem.model.link]), id=str(problem)) for problem in SHARES]

@@ -57,9 +57,9 @@ def assert_threshold(problem, params, engine, link, rows=16):
 
 
 def chance_above(threshold, link):
-    """The nearest float64 to the integral of the noise's density from a threshold up, by way of a ball around it."""
+    """The integral of the noise's density from a threshold up: the float64 nearest to the middle of a ball around it."""
     density, far = NOISE[link]
     with working_precision(96):
         ball = flint.acb.integral(lambda t, _: density(t), threshold, far).real + flint.arb(0, 2.0**-90)
-        assert ball.rel_accuracy_bits() > 60
+        assert ball.rel_accuracy_bits() > tolerances.INTEGRAL_BITS
         return float(ball)
