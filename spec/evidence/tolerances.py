@@ -215,11 +215,6 @@ NOT_LINEAR = 1e-3  # share of a predictor's length: rounding leaves 1e-14 of it 
 INTEGRAL_BITS = 60  # of a ball around an integral: its middle, off by 2^-60 of itself, is then good to a hundredth of u
 
 
-def ridge_ratio() -> Tolerance:
-    """Bound on a weight over the ridge weight along an axis, beyond the interval from 1 to 2 in which it lies."""
-    return Tolerance(1e-9, "1e-9: at condition 4 rounding moves rates, axes and weights by some 1e-14; the ends are limits")
-
-
 def quoted() -> Tolerance:
     """Bound on a figure that is quoted with two digits, relative to itself: half a unit of the second digit of 1.4 is 0.036."""
     return Tolerance(0.04, "half a unit in the second digit of the smallest figure that is quoted so, 1.4e4: 0.036")

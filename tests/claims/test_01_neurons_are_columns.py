@@ -26,7 +26,7 @@ def test_an_input_neuron_is_a_column_of_the_data(problem, params, subject, rng):
     .. math:: \sum_j x_j w_j = \sum_j x_{\pi(j)} w_{\pi(j)}
     """
     order = rng.permutation(problem.p)
-    shuffled = replace(problem, load=lambda: replace(problem.data, X=problem.X[:, order], planted=None, columns=()))
+    shuffled = problem.with_data(X=lambda data: data.X[:, order])
 
     assert_same_mean(problem, params, subject.evaluate(shuffled, Params(params.intercept, params.coef[order])))
 
@@ -35,7 +35,7 @@ def test_an_input_neuron_is_a_column_of_the_data(problem, params, subject, rng):
 @pytest.mark.parametrize("problem", SENTENCE, ids=str)
 def test_columns_without_their_weights_are_refused(problem, params, reference):
     """Columns in reverse, weights as they were."""
-    reversed_columns = replace(problem, load=lambda: replace(problem.data, X=problem.X[:, ::-1], columns=()))
+    reversed_columns = problem.with_data(X=lambda data: data.X[:, ::-1])
 
     with pytest.raises(AssertionError, match="not the same mean"):
         assert_same_mean(problem, params, reference.evaluate(reversed_columns, params))
@@ -80,7 +80,7 @@ def test_the_layer_has_a_weight_for_each_pair_and_a_bias_for_each_class(problem,
 def test_a_dead_input_is_noticed(problem, params, reference):
     """An input that is always zero has weights without a slope."""
     X = problem.X * (np.arange(problem.p) != 7)
-    dead = replace(problem, load=lambda: replace(problem.data, X=X))
+    dead = problem.with_data(X=X)
 
     assert np.count_nonzero(reference.evaluate(dead, params).score) == 528 - 16
 

@@ -5,8 +5,6 @@ No hidden layer: the prediction is the activation of a linear predictor (S2).
 loss or data: such a network *is* the function x -> h(b + x w), to the last digits of float64.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -53,7 +51,7 @@ def test_inputs_with_the_same_linear_predictor_get_the_same_prediction(problem, 
     """
     (first, second), along = params.coef[:2, 0], np.zeros(problem.p)
     along[:2] = second, -first
-    moved = replace(problem, load=lambda: replace(problem.data, X=problem.X + along / 16))
+    moved = problem.with_data(X=lambda data: data.X + along / 16)
 
     assert_same_mean(problem, params, subject.evaluate(moved, params))
 
@@ -64,7 +62,7 @@ def test_a_move_that_changes_the_sum_is_refused(problem, params, reference):
     """The same length of move, across instead of along."""
     (first, second), across = params.coef[:2, 0], np.zeros(problem.p)
     across[:2] = first, second
-    moved = replace(problem, load=lambda: replace(problem.data, X=problem.X + across / 256))
+    moved = problem.with_data(X=lambda data: data.X + across / 256)
 
     with pytest.raises(AssertionError, match="not the same mean"):
         assert_same_mean(problem, params, reference.evaluate(moved, params))

@@ -25,12 +25,7 @@ TWO_CLASSES = problems.where(tag="two-classes")
 
 def one_output(problem):
     """The same rows with one output for the second class, in place of two."""
-    return replace(
-        problem,
-        name=f"{problem}, one output",
-        model=Model(Binomial(), Logit()),
-        load=lambda: replace(problem.data, y=problem.y[:, 1:], planted=None),
-    )
+    return replace(problem.with_data("one output", y=lambda data: data.y[:, 1:]), model=Model(Binomial(), Logit()))
 
 
 def difference(params):
@@ -96,7 +91,7 @@ def test_the_log_odds_of_a_sigmoid_output_are_linear_in_the_inputs(problem, para
 
     .. math:: p = \frac{1}{1 + e^{-(b + w \cdot x)}} \iff \log\frac{p}{1 - p} = b + w \cdot x
     """
-    more = replace(problem, load=lambda: replace(problem.data, X=problem.X + np.eye(problem.p)[0]))
+    more = problem.with_data(X=lambda data: data.X + np.eye(problem.p)[0])
     p, q = (subject.evaluate(at, params).mean for at in (problem, more))
 
     assert_log_odds(np.log(p / (1 - p)), problem.eta(params), p)

@@ -30,7 +30,6 @@ CANONICAL = [p for p in PAIRS if p.model.is_canonical]
 OTHERS = [p for p in PAIRS if not p.model.is_canonical]
 LEAST_SQUARES = [p for p in problems.where(family=Gaussian, link=Identity) if p in EVERY]
 FEW = [problems.get(n) for n in ("gaussian-identity", "binomial-probit", "gamma-log", "poisson-log", "softmax-3-to-3", "star98")]
-DISPERSED = [p for p in FEW if p.has_dispersion]
 
 
 @pytest.mark.claim("same-inference", source="S6", symptom="Keras shows me no standard errors, no deviance and no AIC.")

@@ -1,8 +1,8 @@
-"""What stands in for Python 3.10 on Python 3.9 does the same."""
+"""What stands in for Python 3.10 on Python 3.9 does the same; a dictionary of recent entries stays small."""
 
 import pytest
 
-from spec.compat import strict_zip, zip_or_raise
+from spec.compat import Recent, strict_zip, zip_or_raise
 
 EITHER = pytest.mark.parametrize("zipped", [strict_zip, zip_or_raise], ids=["here", "on-3.9"])
 
@@ -21,3 +21,12 @@ def test_a_column_too_short_is_an_error(zipped, columns):
     """Wherever it stands, and however long the others are."""
     with pytest.raises(ValueError, match=r"zip\(\)"):
         list(zipped(*columns))
+
+
+def test_a_dictionary_of_recent_entries_drops_the_oldest():
+    """The compiled networks and programs of the last few models are kept, and no more."""
+    recent = Recent(2)
+    for key in "abc":
+        recent[key] = key.upper()
+
+    assert dict(recent) == {"b": "B", "c": "C"}

@@ -14,7 +14,6 @@ import tensorflow as tf
 from pyarrow import parquet
 
 from spec import families, likelihood, links, problems
-from spec.compat import Recent
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.rungs import proven_optimum
@@ -351,12 +350,3 @@ print(keras.config.floatx(), *[str(m.weights[0].dtype) for m in (model, after)],
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert process.stdout.split() == ["float32", "float32", "float32", "float64"]
-
-
-def test_programs_for_more_models_than_are_kept_drop_the_oldest():
-    """The compiled networks are kept for a few models only."""
-    recent = Recent(2)
-    for key in "abc":
-        recent[key] = key
-
-    assert list(recent) == ["b", "c"]

@@ -138,7 +138,8 @@ def assert_shrinks_like_ridge(problem, network, path, penalty):
     rates, axes = spectrum(problem, penalised.loss_scale)
     ridge = rates / (rates + penalty[:, None]) * (axes.T @ optimum_of(problem))
     ratio = np.array([axes.T @ vector(weights) for weights in path]) / ridge
-    rounding = tolerances.ridge_ratio().value
+    law = tolerances.descent(problem.n, np.sqrt(rates.max() / rates.min())).value  # of the longest distance along an axis
+    rounding = law * np.abs(axes.T @ optimum_of(problem)).max() / np.abs(ridge)
     assert ((ratio >= 1 - rounding) & (ratio <= 2 + rounding)).all(), f"{ratio.min():.3g} to {ratio.max():.3g} times ridge"
 
     penalised.weights = [(axes @ ridge[-1])[:, None]]
