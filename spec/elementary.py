@@ -9,11 +9,13 @@ is proven is the formula that is fitted. A namespace offers the names below; ari
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import special
 
+Function = Callable[..., Any]
 Number = Any  # whatever a namespace computes with: an array, a ball, a series of balls, a tensor, a symbol
 
 
@@ -30,6 +32,15 @@ class Elementary(Protocol):
     def sin(self, x: Number) -> Number: ...
     def arctan2(self, y: Number, x: Number) -> Number: ...
 
+    def softplus(self, x: Number) -> Number:
+        """log(1 + exp(x))."""
+
+    def log1mexp(self, x: Number) -> Number:
+        """log(1 - exp(-x)), x > 0."""
+
+    def exprel(self, x: Number) -> Number:
+        """(exp(x) - 1) / x, and 1 where x is 0."""
+
     def sigmoid(self, x: Number) -> Number:
         """1 / (1 + exp(-x))."""
 
@@ -39,8 +50,32 @@ class Elementary(Protocol):
     def ndtr(self, x: Number) -> Number:
         """The standard normal distribution function, erfc(-x / sqrt 2) / 2."""
 
+    def log_ndtr(self, x: Number) -> Number:
+        """The logarithm of `ndtr`."""
+
+    def mills(self, x: Number) -> Number:
+        """The slope of `log_ndtr`, phi(x) / ndtr(x) with the normal density phi: the inverse of Mills' ratio at -x."""
+
+    def mills_excess(self, x: Number) -> Number:
+        """mills(x) + x, positive, which nears 0 as x falls."""
+
+    def normal(self, x: Number) -> Number:
+        """The standard normal density."""
+
     def ndtri(self, x: Number) -> Number:
         """The standard normal quantile."""
+
+    def log_of(self, number: float) -> Number:
+        """The logarithm of a number that is no array."""
+
+    def log_share(self, share: Number, rest: Number) -> Number:
+        """log(share), where share + rest = 1."""
+
+    def times(self, factor: Number, function: Callable[[Number, Any], Number], eta: Number, inside: float) -> Number:
+        """factor * function(eta), and 0 where the factor is 0 whatever eta is; the function is finite ``inside``."""
+
+    def at_most(self, x: Number, bound: float) -> Number:
+        """x, or the bound where x is beyond it and no float64 tells the two apart in what follows."""
 
     def xlogy(self, x: Number, y: Number) -> Number:
         """x log(y), and 0 where x is 0 whatever y is."""
@@ -54,27 +89,135 @@ class Elementary(Protocol):
     def largest(self, x: Number) -> Number:
         """The largest over the last axis, which is kept; any number near it will do."""
 
-    def spread(self, x: Number) -> Number:
-        """x (1 - x), accurately, of shares that sum to 1 over the last axis."""
+    def log_total(self, x: Number) -> Number:
+        """log(sum of exp(x)) over the last axis, which is kept, for x whose `largest` is 0."""
 
 
-class Float64:
+LOWER_TAIL = -4.0  # below it the normal distribution function is computed from Mills' ratio: erfc would lose digits
+FRACTION = 40  # terms of the continued fraction of Mills' ratio; there they leave 1e-17 of it
+
+ROOT_HALF = math.sqrt(0.5)
+ROOT_HALF_HIGH = math.floor(ROOT_HALF * 2**26) / 2**26  # its first 26 bits, and the rest to twice the digits of float64
+ROOT_HALF_LOW = (0.5 - ROOT_HALF_HIGH**2) / (ROOT_HALF + ROOT_HALF_HIGH)
+
+
+class Rounded:
+    """
+    The functions that need care in floating point, made of those that a library of arrays or tensors offers.
+
+    Each has full digits wherever its value is a number of the library, and so have its derivatives where a library makes
+    them of the parts: the branch that is not taken is given an argument at which it is harmless.
+    """
+
+    if TYPE_CHECKING:
+        exp: Function
+        expm1: Function
+        log: Function
+        log1p: Function
+        erfc: Function
+        floor: Function
+        where: Function
+        total: Function
+
+    def softplus(self, x: Number) -> Number:
+        positive = x >= 0
+        return self.where(positive, x, 0 * x) + self.log1p(self.exp(self.where(positive, -x, x)))
+
+    def log1mexp(self, x: Number) -> Number:
+        small = x < 0.6875
+        return self.where(
+            small,
+            self.log(-self.expm1(-self.where(small, x, 0.5 + 0 * x))),
+            self.log1p(-self.exp(-self.where(small, 1.0 + 0 * x, x))),
+        )
+
+    def exprel(self, x: Number) -> Number:
+        zero = x == 0
+        return self.where(zero, 1.0 + 0 * x, self.expm1(x) / self.where(zero, 1.0 + 0 * x, x))
+
+    def normal(self, x: Number) -> Number:
+        """exp(-x^2 / 2) / sqrt(2 pi), with x in two parts, the first of few bits: its square is exact."""
+        coarse = self.floor(x * 65536.0) / 65536.0
+        return self.exp(-coarse * coarse / 2) * self.exp(-(x - coarse) * (x + coarse) / 2) / math.sqrt(2 * math.pi)
+
+    def mills_excess(self, x: Number) -> Number:
+        """By the continued fraction 1 / (z + 2 / (z + 3 / (z + ...))) at z = -x in the lower tail (Laplace)."""
+        tail = x < LOWER_TAIL
+        z = self.where(tail, -x, -LOWER_TAIL + 0 * x)
+        fraction = 0 * z
+        for k in range(FRACTION, 0, -1):
+            fraction = k / (z + fraction)
+        near = self.where(tail, LOWER_TAIL + 0 * x, x)
+        return self.where(tail, fraction, self.normal(near) / self._ndtr(near) + near)
+
+    def mills(self, x: Number) -> Number:
+        tail = x < LOWER_TAIL
+        near = self.where(tail, LOWER_TAIL + 0 * x, x)
+        return self.where(tail, self.mills_excess(x) - x, self.normal(near) / self._ndtr(near))
+
+    def ndtr(self, x: Number) -> Number:
+        tail = x < LOWER_TAIL
+        far, near = self.where(tail, x, LOWER_TAIL + 0 * x), self.where(tail, LOWER_TAIL + 0 * x, x)
+        return self.where(tail, self.normal(far) / (self.mills_excess(far) - far), self._ndtr(near))
+
+    def log_ndtr(self, x: Number) -> Number:
+        tail, upper = x < LOWER_TAIL, x > 0
+        far = self.where(tail, x, LOWER_TAIL + 0 * x)
+        near = self.where(tail | upper, 0 * x, x)
+        above = self.where(upper, x, 0 * x)
+        in_tail = -far * far / 2 - math.log(2 * math.pi) / 2 - self.log(self.mills_excess(far) - far)
+        return self.where(tail, in_tail, self.where(upper, self.log1p(-self.ndtr(-above)), self.log(self._ndtr(near))))
+
+    def _ndtr(self, x: Number) -> Number:
+        """`ndtr` but for the lower tail: erfc(-x / sqrt 2) / 2, corrected by what the quotient was rounded by."""
+        quotient, coarse = -x * ROOT_HALF, self.floor(x * 65536.0) / 65536.0
+        lost = ((-coarse * ROOT_HALF_HIGH - quotient) - (x - coarse) * ROOT_HALF) - coarse * ROOT_HALF_LOW
+        return self.erfc(quotient) / 2 - self.normal(x) * (lost / ROOT_HALF)
+
+    def log_share(self, share: Number, rest: Number) -> Number:
+        low = share < 0.5
+        half = 0.5 + 0 * share
+        return self.where(low, self.log(self.where(low, share, half)), self.log1p(-self.where(low, half, rest)))
+
+    def times(self, factor: Number, function: Callable[[Number, Any], Number], eta: Number, inside: float) -> Number:
+        if isinstance(factor, (int, float)):
+            return factor * function(eta, self) if factor else 0 * eta
+        absent = factor == 0
+        product = factor * function(self.where(absent, inside + 0 * factor, eta), self)
+        return self.where(absent, 0 * product, product)
+
+    def log_of(self, number: float) -> float:
+        return math.log(number)
+
+    def at_most(self, x: Number, bound: float) -> Number:
+        return self.where(x < bound, x, bound + 0 * x)
+
+    def log_total(self, x: Number) -> Number:
+        """By log1p of all but one of the terms that are 1: a sum that one term dominates would lose the others."""
+        one = x == 0
+        others = self.total(self.where(one, 0 * x, self.exp(x)))
+        return self.log1p(others + (self.total(self.where(one, 1.0 + 0 * x, 0 * x)) - 1))
+
+
+class Float64(Rounded):
     """The namespace of NumPy arrays."""
 
     pi = math.pi
-    exp = np.exp
-    expm1 = np.expm1
-    log = np.log
-    log1p = np.log1p
-    sqrt = np.sqrt
-    sin = np.sin
-    arctan2 = np.arctan2
-    sigmoid = special.expit
-    logit = special.logit
-    ndtr = special.ndtr
-    ndtri = special.ndtri
-    xlogy = special.xlogy
-    xlog1py = special.xlog1py
+    exp = staticmethod(np.exp)
+    expm1 = staticmethod(np.expm1)
+    log = staticmethod(np.log)
+    log1p = staticmethod(np.log1p)
+    sqrt = staticmethod(np.sqrt)
+    sin = staticmethod(np.sin)
+    arctan2 = staticmethod(np.arctan2)
+    sigmoid = staticmethod(special.expit)
+    logit = staticmethod(special.logit)
+    erfc = staticmethod(special.erfc)
+    floor = staticmethod(np.floor)
+    where = staticmethod(np.where)
+    ndtri = staticmethod(special.ndtri)
+    xlogy = staticmethod(special.xlogy)
+    xlog1py = staticmethod(special.xlog1py)
 
     @staticmethod
     def total(x: np.ndarray) -> np.ndarray:
@@ -83,12 +226,6 @@ class Float64:
     @staticmethod
     def largest(x: np.ndarray) -> np.ndarray:
         return x.max(axis=-1, keepdims=True)
-
-    @staticmethod
-    def spread(x: np.ndarray) -> np.ndarray:
-        """A share times the sum of the others: 1 - x would lose the digits of a small rest."""
-        pairs = x[..., :, None] * x[..., None, :] * (1 - np.eye(x.shape[-1]))
-        return pairs.sum(axis=-1)
 
 
 FLOAT64: Any = Float64()

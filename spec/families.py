@@ -8,6 +8,9 @@ Each is an exponential dispersion model. With dispersion phi and weight w its lo
 where the *kernel* k holds all that depends on mu, and the *normaliser* c the rest. The kernel alone fixes the estimate
 of the mean: minus the kernel is a network's loss. What was left out of k stands in c, so nothing is dropped.
 
+The kernel is given twice: as a function of the mean, as it is written in books, and as `Family.terms` of the linear
+predictor, which keep their digits where the mean rounds to the end of its domain.
+
 Add a family by adding a class and an entry to `FAMILIES`: tests, problems and tables follow.
 """
 
@@ -21,7 +24,9 @@ from scipy import special
 
 from spec.domains import CLOSED_UNIT, COUNTS, NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Simplex
 from spec.elementary import FLOAT64, Elementary, Number
-from spec.links import Identity, Inverse, InverseSquared, Link, Log, Logit, NegativeBinomialLink, Power, Softmax
+from spec.links import Curve, Identity, Inverse, InverseSquared, Link, Log, Logit, NegativeBinomialLink, Power, Softmax
+
+Terms = list[tuple[Number, Curve]]  # numbers that depend on the response, and what each multiplies
 
 
 class Family(abc.ABC):
@@ -65,6 +70,18 @@ class Family(abc.ABC):
         """
 
     @abc.abstractmethod
+    def terms(self, y: Number, link: Link) -> Terms:
+        """
+        The kernel as a function of eta: numbers that depend on the response, each with the `Curve` that it multiplies.
+
+        The kernel of a row is the sum of the products. Where a number is 0, its curve does not matter, whatever eta is.
+        """
+
+    @abc.abstractmethod
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        """A factor and two curves: the product of the factor and their slopes is h'^2 / V, a row's expected information."""
+
+    @abc.abstractmethod
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         """d(y, mu) = 2 (k(y, y) - k(y, mu)), at least 0."""
 
@@ -100,6 +117,25 @@ class Gaussian(Family):
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -(y - mu) * (y - mu) / 2
 
+    def terms(self, y: Number, link: Link) -> Terms:
+        """One term: y mu - mu^2 / 2 would lose the digits of a small residual."""
+        mean = link.mean
+
+        def slope(eta: Number, xp: Elementary) -> Number:
+            return (y - mean.value(eta, xp)) * mean.slope(eta, xp)
+
+        def bend(eta: Number, xp: Elementary) -> Number:
+            return (y - mean.value(eta, xp)) * mean.bend(eta, xp) - mean.slope(eta, xp) * mean.slope(eta, xp)
+
+        def value(eta: Number, xp: Elementary) -> Number:
+            residual = y - mean.value(eta, xp)
+            return -(residual * residual) / 2
+
+        return [(1, Curve(value, slope, bend))]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return 1, link.mean, link.mean
+
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (y - mu) * (y - mu)  # the power of a ball about 0 is NaN
 
@@ -121,9 +157,15 @@ class Binomial(Family):
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu) + xp.xlog1py(1 - y, -mu)
 
+    def terms(self, y: Number, link: Link) -> Terms:
+        return [(y, link.log_mean), (1 - y, link.log_rest)]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return -1, link.log_mean, link.log_rest
+
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 - y) / (1 - mu) would lose the digits of a small y and mu
-        return 2 * (xp.xlogy(y, y / mu) + xp.xlog1py(1 - y, -y) - xp.xlog1py(1 - y, -mu))
+        return 2 * (xlog_ratio(y, mu, xp) + xp.xlog1py(1 - y, -y) - xp.xlog1py(1 - y, -mu))
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         successes, failures = trials * y, trials * (1 - y)
@@ -145,8 +187,14 @@ class Poisson(Family):
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu) - mu
 
+    def terms(self, y: Number, link: Link) -> Terms:
+        return [(y, link.log_mean), (-1, link.mean)]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return 4, link.power(0.5), link.power(0.5)
+
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 2 * (xp.xlogy(y, y / mu) - (y - mu))
+        return 2 * (xlog_ratio(y, mu, xp) - (y - mu))
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         return -special.gammaln(y + 1)
@@ -166,6 +214,12 @@ class Gamma(Family):
 
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return -y / mu - xp.log(mu)
+
+    def terms(self, y: Number, link: Link) -> Terms:
+        return [(-y, link.power(-1)), (-1, link.log_mean)]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return 1, link.log_mean, link.log_mean
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return 2 * ((y - mu) / mu - xp.log(y / mu))
@@ -189,6 +243,12 @@ class InverseGaussian(Family):
 
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (1 - y / (2 * mu)) / mu
+
+    def terms(self, y: Number, link: Link) -> Terms:
+        return [(-y / 2, link.power(-2)), (1, link.power(-1))]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return 4, link.power(-0.5), link.power(-0.5)
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return (y - mu) * (y - mu) / (mu**2 * y)
@@ -223,16 +283,24 @@ class NegativeBinomial(Family):
         return mu * (1 + self.alpha * mu)
 
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return xp.xlogy(y, mu) - (1 + self.alpha * y) / self.alpha * xp.log1p(self.alpha * mu)
+        scaled = self.alpha * mu
+        return xp.xlogy(y, scaled / (1 + scaled)) - xp.log1p(scaled) / self.alpha
+
+    def terms(self, y: Number, link: Link) -> Terms:
+        log_share, log_rest = link.odds(self.alpha)
+        return [(y, log_share), (1 / self.alpha, log_rest)]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        return -1 / self.alpha, link.log_mean, link.odds(self.alpha)[1]
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 + alpha y) / (1 + alpha mu) would lose the digits of a small alpha y and alpha mu
         logs = xp.log1p(self.alpha * mu) - xp.log1p(self.alpha * y)
-        return 2 * (xp.xlogy(y, y / mu) + (1 + self.alpha * y) / self.alpha * logs)
+        return 2 * (xlog_ratio(y, mu, xp) + (1 + self.alpha * y) / self.alpha * logs)
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         size = 1 / self.alpha
-        return special.gammaln(y + size) - special.gammaln(size) - special.gammaln(y + 1) + y * np.log(self.alpha)
+        return special.gammaln(y + size) - special.gammaln(size) - special.gammaln(y + 1)
 
     def __str__(self) -> str:
         return f"negative-binomial({self.alpha:g})"
@@ -268,6 +336,14 @@ class Tweedie(Family):
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         p = self.power
         return y * (mu ** (1 - p) / (1 - p)) - mu ** (2 - p) / (2 - p)  # y last: python-flint 0.6 divides no series of zeros
+
+    def terms(self, y: Number, link: Link) -> Terms:
+        p = self.power
+        return [(y / (1 - p), link.power(1 - p)), (1 / (p - 2), link.power(2 - p))]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        root = link.power(1 - self.power / 2)
+        return 1 / (1 - self.power / 2) ** 2, root, root
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         p = self.power
@@ -309,12 +385,23 @@ class Multinomial(Family):
     def kernel(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.xlogy(y, mu)
 
+    def terms(self, y: Number, link: Link) -> Terms:
+        return [(y, link.log_mean)]
+
+    def information(self, link: Link) -> tuple[float, Curve, Curve]:
+        raise NotImplementedError("the classes of a softmax share their information: see Model.row_information")
+
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 2 * xp.xlogy(y, y / mu)
+        return 2 * xlog_ratio(y, mu, xp)
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         """log of the number of orders of the trials; its share log(trials!)/K is put on each of the K classes."""
         return special.gammaln(trials + 1) / y.shape[-1] - special.gammaln(trials * y + 1)
+
+
+def xlog_ratio(y: Number, mu: Number, xp: Elementary) -> Number:
+    """y log(y / mu), and 0 where y is 0, also where mu has underflowed to 0."""
+    return xp.xlogy(y, (y + (y == 0)) / mu)
 
 
 FAMILIES: tuple[Family, ...] = (

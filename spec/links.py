@@ -1,8 +1,9 @@
 """
-Links: the function g that takes the mean mu to the linear predictor eta, its inverse h, and the derivative h'.
+Links: the function g that takes the mean mu to the linear predictor eta, its inverse h, and the derivatives h' and h''.
 
-In a network, h is the activation of the output layer. Each link says where it is defined and is accurate there to the
-last digits: small differences go through ``expm1`` and ``log1p``, tails through the function's own tail, and nothing is
+In a network, h is the activation of the output layer. A likelihood is made of functions of the mean: log mu, log(1 - mu), powers
+of mu. Taken through mu they lose their digits where mu rounds to the end of its domain; as functions of eta they keep them, and
+so each link gives them as a `Curve`. Each link says where it is defined and is accurate there to the last digits; nothing is
 ever clipped. Every formula takes the namespace ``xp`` that shall evaluate it (see `spec.elementary`).
 
 Add a link by adding a class and an entry to `ELEMENTWISE`: tests, problems and tables follow.
@@ -11,12 +12,25 @@ Add a link by adding a class and an entry to `ELEMENTWISE`: tests, problems and 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT, Domain, Simplex
 from spec.elementary import FLOAT64, Elementary, Number
+
+Formula = Callable[[Number, Elementary], Number]  # of eta and a namespace
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of eta that a log-likelihood is made of, with its first and its second derivative, ``slope`` and ``bend``."""
+
+    value: Formula
+    slope: Formula
+    bend: Formula
 
 
 class Link(abc.ABC):
@@ -46,22 +60,206 @@ class Link(abc.ABC):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         """d mu / d eta = h'(eta)."""
 
+    @abc.abstractmethod
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        """h''(eta)."""
+
+    # -- functions of the mean, by eta; a link gives its own form of those that would lose digits through mu --------------------
+
+    @property
+    def mean(self) -> Curve:
+        """mu."""
+        return Curve(self.inverse, self.inverse_derivative, self.inverse_second_derivative)
+
+    @property
+    def log_mean(self) -> Curve:
+        """log mu."""
+        return logarithm(self.mean)
+
+    @property
+    def log_rest(self) -> Curve:
+        """log(1 - mu), of means that are shares."""
+        mean = self.mean
+        rest = Curve(
+            lambda eta, xp: 1 - mean.value(eta, xp), lambda eta, xp: -mean.slope(eta, xp), lambda eta, xp: -mean.bend(eta, xp)
+        )
+        return logarithm(rest, lambda eta, xp: xp.log1p(-mean.value(eta, xp)))
+
+    def power(self, exponent: float) -> Curve:
+        """mu^exponent."""
+        mean, e = self.mean, exponent
+        if e == 1:
+            return mean
+
+        def bend(eta: Number, xp: Elementary) -> Number:
+            mu, slope = mean.value(eta, xp), mean.slope(eta, xp)
+            return e * ((e - 1) * power(mu, e - 2, xp) * slope * slope + power(mu, e - 1, xp) * mean.bend(eta, xp))
+
+        return Curve(
+            lambda eta, xp: power(mean.value(eta, xp), e, xp),
+            lambda eta, xp: e * power(mean.value(eta, xp), e - 1, xp) * mean.slope(eta, xp),
+            bend,
+        )
+
+    def odds(self, alpha: float) -> tuple[Curve, Curve]:
+        """The logarithms of the share alpha mu / (1 + alpha mu), and of its rest, 1 / (1 + alpha mu)."""
+
+        def shares(eta: Number, xp: Elementary) -> tuple[Number, Number]:
+            scaled = alpha * self.inverse(eta, xp)
+            return scaled / (1 + scaled), 1 / (1 + scaled)
+
+        return log_shares(
+            self.log_mean,
+            shares,
+            lambda eta, xp: xp.log_share(*shares(eta, xp)),
+            lambda eta, xp: -xp.log1p(alpha * self.inverse(eta, xp)),
+        )
+
     def __str__(self) -> str:
         return type(self).__name__.lower()
 
 
-@dataclass(frozen=True)
-class Identity(Link):
-    """g(mu) = mu."""
+# -- curves made of curves -----------------------------------------------------------------------------------------------------
+def power(x: Number, exponent: float, xp: Elementary) -> Number:
+    """x^exponent; by a product, a quotient or a root where there is one."""
+    if exponent < 0:
+        return 1 / power(x, -exponent, xp)
+    simple = {0: lambda: 0 * x + 1, 0.5: lambda: xp.sqrt(x), 1: lambda: x, 1.5: lambda: x * xp.sqrt(x), 2: lambda: x * x}
+    return simple[exponent]() if exponent in simple else x**exponent
+
+
+def logarithm(curve: Curve, value: Formula | None = None) -> Curve:
+    """The logarithm of a curve, by a formula of its own if there is a ``value``."""
+
+    def slope(eta: Number, xp: Elementary) -> Number:
+        return curve.slope(eta, xp) / curve.value(eta, xp)
+
+    return Curve(
+        value or (lambda eta, xp: xp.log(curve.value(eta, xp))),
+        slope,
+        lambda eta, xp: curve.bend(eta, xp) / curve.value(eta, xp) - slope(eta, xp) * slope(eta, xp),
+    )
+
+
+def mirrored(curve: Curve) -> Curve:
+    """The curve at -eta."""
+    return Curve(
+        lambda eta, xp: curve.value(-eta, xp), lambda eta, xp: -curve.slope(-eta, xp), lambda eta, xp: curve.bend(-eta, xp)
+    )
+
+
+def log_shares(
+    log_mean: Curve, shares: Callable[[Number, Elementary], tuple[Number, Number]], log_share: Formula, log_rest: Formula
+) -> tuple[Curve, Curve]:
+    """The curves of log s and log r, of shares s = alpha mu / (1 + alpha mu) and r = 1 - s: there s' = (log mu)' s r."""
+
+    def bends(eta: Number, xp: Elementary) -> tuple[Number, Number]:
+        (share, rest), slope = shares(eta, xp), log_mean.slope(eta, xp)
+        own, square = log_mean.bend(eta, xp), slope * slope
+        return rest * (own - square * share), -share * (own + square * rest)
+
+    return (
+        Curve(log_share, lambda eta, xp: log_mean.slope(eta, xp) * shares(eta, xp)[1], lambda eta, xp: bends(eta, xp)[0]),
+        Curve(log_rest, lambda eta, xp: -log_mean.slope(eta, xp) * shares(eta, xp)[0], lambda eta, xp: bends(eta, xp)[1]),
+    )
+
+
+# eta and log(1 - exp(eta)), eta < 0: the logarithms of a share and of the rest where eta is the logarithm of the share
+LINE = Curve(lambda eta, xp: eta, lambda eta, xp: 0 * eta + 1, lambda eta, xp: 0 * eta)
+LOG_OF_REST = Curve(
+    lambda eta, xp: xp.log1mexp(-eta),
+    lambda eta, xp: -1 / xp.expm1(-eta),
+    lambda eta, xp: -1 / (xp.expm1(-eta) * -xp.expm1(eta)),
+)
+
+
+class PowerLink(Link):
+    """g(mu) = mu^exponent: every power of the mean is a power of eta."""
+
+    if TYPE_CHECKING:  # a constant of the class, or a field
+
+        @property
+        def exponent(self) -> float: ...
 
     def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return mu
+        return power(mu, self.exponent, xp)
 
     def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return eta
+        return self.power(1).value(eta, xp)
 
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return 0 * eta + 1
+        return self.power(1).slope(eta, xp)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return self.power(1).bend(eta, xp)
+
+    @property
+    def log_mean(self) -> Curve:
+        e = self.exponent
+        return Curve(lambda eta, xp: xp.log(eta) / e, lambda eta, xp: 1 / (e * eta), lambda eta, xp: -1 / (e * eta * eta))
+
+    def power(self, exponent: float) -> Curve:
+        a = exponent / self.exponent
+        return Curve(
+            lambda eta, xp: power(eta, a, xp),
+            lambda eta, xp: a * power(eta, a - 1, xp),
+            lambda eta, xp: a * (a - 1) * power(eta, a - 2, xp),
+        )
+
+
+@dataclass(frozen=True)
+class Identity(PowerLink):
+    """g(mu) = mu."""
+
+    exponent: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Inverse(PowerLink):
+    """g(mu) = 1 / mu."""
+
+    eta_domain = POSITIVE
+    mu_domain = POSITIVE
+    exponent: ClassVar[int] = -1
+
+
+@dataclass(frozen=True)
+class InverseSquared(PowerLink):
+    """g(mu) = 1 / mu^2."""
+
+    eta_domain = POSITIVE
+    mu_domain = POSITIVE
+    exponent: ClassVar[int] = -2
+
+    def __str__(self) -> str:
+        return "inverse-squared"
+
+
+@dataclass(frozen=True)
+class Sqrt(PowerLink):
+    """g(mu) = sqrt(mu)."""
+
+    eta_domain = POSITIVE
+    mu_domain = POSITIVE
+    exponent: ClassVar[float] = 0.5
+
+
+@dataclass(frozen=True)
+class Power(PowerLink):
+    """g(mu) = mu^exponent, the exponent any number but 0 (whose place the log takes)."""
+
+    exponent: float
+    eta_domain = POSITIVE
+    mu_domain = POSITIVE
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.exponent) or self.exponent == 0:
+            raise ValueError(
+                f"Power(exponent={self.exponent}): a power link needs a finite exponent other than 0; at 0 use Log()."
+            )
+
+    def __str__(self) -> str:
+        return f"power({self.exponent:g})"
 
 
 @dataclass(frozen=True)
@@ -69,6 +267,7 @@ class Log(Link):
     """g(mu) = log(mu)."""
 
     mu_domain = POSITIVE
+    log_mean, log_rest = LINE, LOG_OF_REST
 
     def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.log(mu)
@@ -78,6 +277,24 @@ class Log(Link):
 
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return xp.exp(eta)
+
+    def power(self, exponent: float) -> Curve:
+        a = exponent
+        return Curve(
+            lambda eta, xp: xp.exp(a * eta), lambda eta, xp: a * xp.exp(a * eta), lambda eta, xp: a * a * xp.exp(a * eta)
+        )
+
+    def odds(self, alpha: float) -> tuple[Curve, Curve]:
+        """The share is the sigmoid of eta + log alpha."""
+        return log_shares(
+            self.log_mean,
+            lambda eta, xp: (xp.sigmoid(eta + xp.log_of(alpha)), xp.sigmoid(-eta - xp.log_of(alpha))),
+            lambda eta, xp: -xp.softplus(-eta - xp.log_of(alpha)),
+            lambda eta, xp: -xp.softplus(eta + xp.log_of(alpha)),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +317,21 @@ class Logit(Link):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.sigmoid(eta) * xp.sigmoid(-eta)
 
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return self.inverse_derivative(eta, xp) * (xp.sigmoid(-eta) - xp.sigmoid(eta))
+
+    @property
+    def log_rest(self) -> Curve:
+        return Curve(
+            lambda eta, xp: -xp.softplus(eta),
+            lambda eta, xp: -xp.sigmoid(eta),
+            lambda eta, xp: -xp.sigmoid(eta) * xp.sigmoid(-eta),
+        )
+
+    @property
+    def log_mean(self) -> Curve:
+        return mirrored(self.log_rest)
+
 
 @dataclass(frozen=True)
 class Probit(Link):
@@ -114,7 +346,22 @@ class Probit(Link):
         return xp.ndtr(eta)
 
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return xp.exp(-eta * eta / 2) / xp.sqrt(2 * xp.pi)
+        return xp.normal(eta)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return -eta * xp.normal(eta)
+
+    @property
+    def log_mean(self) -> Curve:
+        return Curve(
+            lambda eta, xp: xp.log_ndtr(eta),
+            lambda eta, xp: xp.mills(eta),
+            lambda eta, xp: -xp.mills(eta) * xp.mills_excess(eta),
+        )
+
+    @property
+    def log_rest(self) -> Curve:
+        return mirrored(self.log_mean)
 
 
 @dataclass(frozen=True)
@@ -134,6 +381,17 @@ class Cauchit(Link):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return 1 / (xp.pi * (1 + eta * eta))
 
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return -2 * eta / (1 + eta * eta) * self.inverse_derivative(eta, xp)
+
+    @property
+    def log_mean(self) -> Curve:
+        return logarithm(self.mean, lambda eta, xp: xp.log_share(self.inverse(eta, xp), self.inverse(-eta, xp)))
+
+    @property
+    def log_rest(self) -> Curve:
+        return mirrored(self.log_mean)
+
 
 @dataclass(frozen=True)
 class CLogLog(Link):
@@ -149,6 +407,29 @@ class CLogLog(Link):
 
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta - xp.exp(eta))
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return self.inverse_derivative(eta, xp) * (1 - xp.exp(eta))
+
+    @property
+    def log_rest(self) -> Curve:
+        return Curve(lambda eta, xp: -xp.exp(eta), lambda eta, xp: -xp.exp(eta), lambda eta, xp: -xp.exp(eta))
+
+    @property
+    def log_mean(self) -> Curve:
+        """log(1 - exp(-t)), t = exp(eta); its slope is t / (exp(t) - 1)."""
+
+        def rate(eta: Number, xp: Elementary) -> Number:
+            return xp.exp(xp.at_most(eta, 80.0))  # there log mu and its slope have long been 0
+
+        def slope(eta: Number, xp: Elementary) -> Number:
+            return 1 / xp.exprel(rate(eta, xp))
+
+        return Curve(
+            lambda eta, xp: xp.log1mexp(rate(eta, xp)),
+            slope,
+            lambda eta, xp: slope(eta, xp) * (1 - slope(eta, xp) - rate(eta, xp)),
+        )
 
 
 @dataclass(frozen=True)
@@ -166,6 +447,17 @@ class LogLog(Link):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(-eta - xp.exp(-eta))
 
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return self.inverse_derivative(eta, xp) * (xp.exp(-eta) - 1)
+
+    @property
+    def log_mean(self) -> Curve:
+        return mirrored(CLogLog().log_rest)
+
+    @property
+    def log_rest(self) -> Curve:
+        return mirrored(CLogLog().log_mean)
+
 
 @dataclass(frozen=True)
 class LogComplement(Link):
@@ -173,6 +465,7 @@ class LogComplement(Link):
 
     eta_domain = NEGATIVE
     mu_domain = UNIT
+    log_mean, log_rest = LOG_OF_REST, LINE
 
     def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.log1p(-mu)
@@ -183,89 +476,11 @@ class LogComplement(Link):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return -xp.exp(eta)
 
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return -xp.exp(eta)
+
     def __str__(self) -> str:
         return "log-complement"
-
-
-@dataclass(frozen=True)
-class Inverse(Link):
-    """g(mu) = 1 / mu."""
-
-    eta_domain = POSITIVE
-    mu_domain = POSITIVE
-
-    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 1 / mu
-
-    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return 1 / eta
-
-    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return -1 / (eta * eta)
-
-
-@dataclass(frozen=True)
-class InverseSquared(Link):
-    """g(mu) = 1 / mu^2."""
-
-    eta_domain = POSITIVE
-    mu_domain = POSITIVE
-
-    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 1 / (mu * mu)
-
-    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return 1 / xp.sqrt(eta)
-
-    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return -1 / (2 * eta * xp.sqrt(eta))
-
-    def __str__(self) -> str:
-        return "inverse-squared"
-
-
-@dataclass(frozen=True)
-class Sqrt(Link):
-    """g(mu) = sqrt(mu)."""
-
-    eta_domain = POSITIVE
-    mu_domain = POSITIVE
-
-    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return xp.sqrt(mu)
-
-    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return eta * eta
-
-    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return 2 * eta
-
-
-@dataclass(frozen=True)
-class Power(Link):
-    """g(mu) = mu^exponent, the exponent any number but 0 (whose place the log takes)."""
-
-    exponent: float
-    eta_domain = POSITIVE
-    mu_domain = POSITIVE
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.exponent) or self.exponent == 0:
-            raise ValueError(
-                f"Power(exponent={self.exponent}): a power link needs a finite exponent other than 0; at 0 use Log()."
-            )
-
-    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return mu**self.exponent
-
-    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return eta ** (1 / self.exponent)
-
-    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
-        return eta ** (1 / self.exponent - 1) / self.exponent
-
-    def __str__(self) -> str:
-        return f"power({self.exponent:g})"
 
 
 @dataclass(frozen=True)
@@ -288,6 +503,13 @@ class NegativeBinomialLink(Link):
 
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         return xp.exp(eta) / (self.alpha * xp.expm1(eta) ** 2)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return self.inverse_derivative(eta, xp) * (1 + xp.exp(eta)) / -xp.expm1(eta)
+
+    def odds(self, alpha: float) -> tuple[Curve, Curve]:
+        """With the family's own alpha, the logarithm of the share is eta."""
+        return (LINE, LOG_OF_REST) if alpha == self.alpha else super().odds(alpha)
 
     def __str__(self) -> str:
         return f"negative-binomial-link({self.alpha:g})"
@@ -315,8 +537,25 @@ class Softmax(Link):
     def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
         mu = self.inverse(eta, xp)
         diagonal = np.eye(mu.shape[-1])
-        pairs = mu[..., :, None] * mu[..., None, :] * (1 - diagonal)
-        return diagonal * xp.spread(mu)[..., None] - pairs
+        return diagonal * (mu * self.others(mu))[..., None] - mu[..., :, None] * mu[..., None, :] * (1 - diagonal)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        raise NotImplementedError("nothing needs the second derivatives of a softmax: its kernel is concave, and canonical")
+
+    @property
+    def log_mean(self) -> Curve:
+        """The logarithms of the shares, each to its own digits; slope and bend are matrices here, and are not given."""
+
+        def value(eta: Number, xp: Elementary) -> Number:
+            below = eta - xp.largest(eta)
+            return below - xp.log_total(below)
+
+        return Curve(value, self.inverse_derivative, self.inverse_second_derivative)
+
+    @staticmethod
+    def others(shares: Number) -> Number:
+        """The sum of the other classes' entries: of shares 1 - share, which would lose the digits of a small rest."""
+        return shares @ (1 - np.eye(shares.shape[-1]))
 
 
 ELEMENTWISE: tuple[Link, ...] = (

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from spec.domains import REAL, Domain, Interval
 from spec.elementary import FLOAT64, Elementary, Number
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import (
     Cauchit,
     CLogLog,
+    Curve,
+    Formula,
     Identity,
     Inverse,
     InverseSquared,
@@ -57,21 +62,67 @@ class Model:
         """True for the Gaussian with the identity link: then the log-likelihood is quadratic."""
         return isinstance(self.family, Gaussian) and isinstance(self.link, Identity)
 
+    @cached_property
+    def eta_domain(self) -> Domain:
+        """
+        The eta that have a mean which the family admits. It is a matter of eta, never of a mean that was rounded.
+
+        >>> str(Model(Binomial(), Log()).eta_domain), str(Model(Poisson(), Log()).eta_domain)
+        ('(-inf, 0)', '(-inf, inf)')
+        """
+        admitted, reached = self.family.mu_domain, self.link.mu_domain
+        if self.has_classes or not (isinstance(admitted, Interval) and isinstance(reached, Interval)):
+            return REAL
+        ends = np.array([max(admitted.low, reached.low), min(admitted.high, reached.high)])
+        if (ends[0], ends[1]) == (reached.low, reached.high):
+            return self.link.eta_domain
+        with np.errstate(all="ignore"):  # an end has an infinite eta, or that of 0
+            low, high = sorted(self.link(ends).tolist())
+        return Interval(low, high)
+
+    @property
+    def _inside(self) -> float:
+        """An eta in the domain."""
+        return 0.5 if self.eta_domain.contains(0.5) else -0.5
+
+    def kernel(self, y: Number, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        """
+        The log-likelihood at dispersion 1 less every term free of eta, shaped like eta; of a softmax each class's part.
+
+        It keeps its digits where the mean rounds to an end of its domain.
+
+        >>> Model(Binomial(), CLogLog()).kernel(0.0, np.array([4.0])).round(3)  # minus exp(4): there the mean rounds to 1
+        array([-54.598])
+        """
+        if self.has_classes:
+            return y * self.link.log_mean.value(eta, xp)
+        return self._sum(y, eta, xp, lambda curve: curve.value)
+
+    def _sum(self, y: Number, eta: Number, xp: Elementary, part: Callable[[Curve], Formula]) -> Number:
+        """The sum of the kernel's terms, or of their derivatives."""
+        parts = [xp.times(number, part(curve), eta, self._inside) for number, curve in self.family.terms(y, self.link)]
+        return sum(parts[1:], parts[0])
+
     def row_score(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """
         The derivative of ``weight`` times the kernel in each free eta: (..., m), for y and eta (..., k).
 
-        weight (y - mu) h' / V; of a softmax weight (y - mu) of each class but class 0.
+        weight (y - mu) h' / V, taken term by term; of a softmax weight (y - mu) of each class but class 0.
         """
-        mu = self.link.inverse(eta, xp)
         if self.has_classes:
-            return (weight * (y - mu))[..., 1:]
-        return weight * (y - mu) * (self.link.inverse_derivative(eta, xp) / self.family.variance(mu, xp))
+            mu, others = self.link.inverse(eta, xp), Softmax.others
+            return (weight * (y * others(mu) - others(y) * mu))[..., 1:]
+        return weight * self._sum(y, eta, xp, lambda curve: curve.slope)
+
+    def row_bend(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
+        """The second derivative of ``weight`` times the kernel in eta, shaped like eta; not of a softmax."""
+        return weight * self._sum(y, eta, xp, lambda curve: curve.bend)
 
     def working_weight(self, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """weight h'^2 / V, the expected information about one eta, shaped like eta; not of a softmax, whose eta share theirs."""
-        slope = self.link.inverse_derivative(eta, xp)
-        return weight * (slope * slope) / self.family.variance(self.link.inverse(eta, xp), xp)
+        factor, one, other = self.family.information(self.link)
+        slope = one.slope(eta, xp)
+        return weight * (factor * slope * (slope if other is one else other.slope(eta, xp)))
 
     def row_information(self, eta: Number, weight: Number, xp: Elementary = FLOAT64) -> Number:
         """

@@ -52,16 +52,23 @@ class Control:
 
 
 def scoring_steps(problem: Problem, params: Params, count: int, damping: float = 1.0, penalty: float = 0.0) -> Params:
-    """The parameters after ``count`` scoring steps; each is scaled by ``damping``, then halved until it is in the domain."""
+    """The parameters after ``count`` scoring steps; each is scaled by ``damping``, then halved until it gains in the domain."""
+
+    def value(free: np.ndarray) -> float:
+        at = problem.params(free)
+        inside = likelihood.in_domain(problem, at)
+        return likelihood.kernel(problem, at) - penalty * float((free**2).sum()) / 2 if inside else -np.inf
+
+    free = problem.free(params)
     for _ in range(count):
-        free = problem.free(params)
-        gradient = likelihood.score(problem, params) - penalty * free
-        information = likelihood.expected_information(problem, params) + penalty * np.eye(free.size)
+        gradient = likelihood.score(problem, problem.params(free)) - penalty * free
+        information = likelihood.expected_information(problem, problem.params(free)) + penalty * np.eye(free.size)
         step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T * damping
-        while not likelihood.in_domain(problem, problem.params(free + step)):
+        here = value(free)
+        while np.abs(step).max() > 0 and not value(free + step) >= here - 1e-9 * abs(here):
             step = step / 2
-        params = problem.params(free + step)
-    return params
+        free = free + step
+    return problem.params(free)
 
 
 class Zeros(Control):

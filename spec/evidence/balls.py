@@ -9,7 +9,7 @@ The working precision is python-flint's own (``flint.ctx.prec``); what cancels t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ def working_precision(bits: int) -> Iterator[None]:
 
 
 class Balls:
-    """`spec.elementary.Elementary` on balls and series of balls; `exp`, `log`, `total` and `largest` also on arrays of balls."""
+    """`spec.elementary.Elementary` on balls and series of balls; `exp`, `total`, `largest`, `log_total` also on their arrays."""
 
     @property
     def pi(self) -> Number:
@@ -41,13 +41,25 @@ class Balls:
         return _EXP(x) if isinstance(x, np.ndarray) else x.exp()
 
     def expm1(self, x: Number) -> Number:
-        return x.expm1() if isinstance(x, flint.arb) else x.exp() - 1
+        return x.expm1() if isinstance(x, flint.arb) else _with_value(x.exp(), x[0].expm1())
 
     def log(self, x: Number) -> Number:
-        return _LOG(x) if isinstance(x, np.ndarray) else x.log()
+        return x.log()
+
+    def log_of(self, number: float) -> Number:
+        return flint.arb(number).log()
 
     def log1p(self, x: Number) -> Number:
-        return x.log1p() if isinstance(x, flint.arb) else (1 + x).log()
+        return x.log1p() if isinstance(x, flint.arb) else _with_value((1 + x).log(), x[0].log1p())
+
+    def softplus(self, x: Number) -> Number:
+        return self.log1p(x.exp())
+
+    def log1mexp(self, x: Number) -> Number:
+        return self.log1p(-(-x).exp()) if _value(x) > 1 else (-self.expm1(-x)).log()
+
+    def exprel(self, x: Number) -> Number:
+        return self.expm1(x) / x
 
     def sqrt(self, x: Number) -> Number:
         return x.sqrt()
@@ -68,6 +80,18 @@ class Balls:
     def ndtr(self, x: Number) -> Number:
         return (-x / flint.arb(2).sqrt()).erfc() / 2
 
+    def normal(self, x: Number) -> Number:
+        return (-x * x / 2).exp() / (2 * self.pi).sqrt()
+
+    def log_ndtr(self, x: Number) -> Number:
+        return self.log1p(-self.ndtr(-x)) if _value(x) > 0 else self.ndtr(x).log()
+
+    def mills(self, x: Number) -> Number:
+        return self.normal(x) / self.ndtr(x)
+
+    def mills_excess(self, x: Number) -> Number:
+        return self.mills(x) + x
+
     def ndtri(self, x: Number) -> Number:
         raise NotImplementedError("python-flint has no enclosure of the normal quantile; compare with ndtr instead")
 
@@ -85,9 +109,27 @@ class Balls:
         largest = np.vectorize(float, otypes=[float])(x).max(axis=-1, keepdims=True)
         return np.vectorize(flint.arb, otypes=[object])(largest)
 
-    def spread(self, x: np.ndarray) -> np.ndarray:
-        """x (1 - x) as written: in balls the difference loses nothing, and it is narrower than a sum of the others."""
-        return x * (1 - x)
+    def log_total(self, x: np.ndarray) -> np.ndarray:
+        return _LOG(self.total(_EXP(x)))
+
+    def log_share(self, share: Number, rest: Number) -> Number:
+        return self.log1p(-rest) if _value(share) > 0.5 else share.log()
+
+    def times(self, factor: Number, function: Callable[[Number, Any], Number], eta: Number, inside: float) -> Number:
+        return 0 * eta if factor == 0 else factor * function(eta, self)
+
+    def at_most(self, x: Number, bound: float) -> Number:
+        return x
+
+
+def _value(x: Number) -> Number:
+    """The ball itself, or that of a series' value."""
+    return x if isinstance(x, flint.arb) else x[0]
+
+
+def _with_value(series: Number, value: Number) -> Number:
+    """The series with another ball for its value, a narrower one."""
+    return flint.arb_series([value, *series.coeffs()[1:]], series.prec)
 
 
 _EXP, _LOG = np.frompyfunc(lambda ball: ball.exp(), 1, 1), np.frompyfunc(lambda ball: ball.log(), 1, 1)

@@ -233,7 +233,7 @@ def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     model, y, c = problem.model, problem.y[:, 0].tolist(), problem.row_weights[:, 0].tolist()
 
     def row(centre: arb, response: float) -> arb_series:
-        return model.family.kernel(arb(response), model.link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
+        return model.kernel(arb(response), arb_series([centre, 1], 3), BALLS)
 
     scores = [row(value, response)[1] * weight for (value,), response, weight in strict_zip(eta, y, c)]
 

@@ -70,7 +70,7 @@ def _elementwise(problem: Problem, eta: list[Row]) -> _RowSums:
         response = arb(y)
         expected.append([[problem.model.working_weight(centre, weight, BALLS)]])
         if not problem.model.is_canonical:
-            log_likelihood = family.kernel(response, link.inverse(arb_series([centre, 1], 3), BALLS), BALLS)
+            log_likelihood = problem.model.kernel(response, arb_series([centre, 1], 3), BALLS)
             observed.append([[-2 * weight * log_likelihood[2]]])
         pearson += weight * (response - mu) * (response - mu) / family.variance(mu, BALLS)  # a power of a ball about 0 is NaN
         deviance += weight * family.unit_deviance(response, mu, BALLS)

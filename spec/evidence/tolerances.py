@@ -212,6 +212,7 @@ def integrated_mean() -> Tolerance:
 
 ANOTHER_OPTIMUM = 0.1  # standard errors: further from the optimum than any rounding, and more than a reader would overlook
 NOT_LINEAR = 1e-3  # share of a predictor's length: rounding leaves 1e-14 of it to a linear one, a layer that bends 1e-2 or more
+NOT_ONE = 1e-2  # of a sum of shares: rounding leaves 1e-15 of it to a softmax, sigmoids on three classes or more a tenth
 INTEGRAL_BITS = 60  # of a ball around an integral: its middle, off by 2^-60 of itself, is then good to a hundredth of u
 
 

@@ -143,6 +143,10 @@ class ArandaOrdaz(Link):
         x = xp.exp(eta) / 2
         return 2 * x / ((1 + x) * (1 + x) * (1 + x))
 
+    def inverse_second_derivative(self, eta, xp=FLOAT64):
+        x = xp.exp(eta) / 2
+        return 2 * x * (1 - 2 * x) / ((1 + x) * (1 + x) * (1 + x) * (1 + x))
+
 
 COLOURS = problems.get("logistic-4-colours")
 INVENTED = replace(COLOURS, name="aranda-ordaz", model=Model(Binomial(), ArandaOrdaz()))

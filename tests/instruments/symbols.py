@@ -36,6 +36,39 @@ class Symbols:
     def log1p(self, x: Any) -> Any:
         return sp.log(1 + x)
 
+    def log_of(self, number: Any) -> Any:
+        return sp.log(sp.sympify(number))
+
+    def softplus(self, x: Any) -> Any:
+        return sp.log(1 + sp.exp(x))
+
+    def log1mexp(self, x: Any) -> Any:
+        return sp.log(1 - sp.exp(-x))
+
+    def exprel(self, x: Any) -> Any:
+        return (sp.exp(x) - 1) / x
+
+    def normal(self, x: Any) -> Any:
+        return sp.exp(-x * x / 2) / sp.sqrt(2 * sp.pi)
+
+    def log_ndtr(self, x: Any) -> Any:
+        return sp.log(self.ndtr(x))
+
+    def mills(self, x: Any) -> Any:
+        return self.normal(x) / self.ndtr(x)
+
+    def mills_excess(self, x: Any) -> Any:
+        return self.mills(x) + x
+
+    def log_share(self, share: Any, rest: Any) -> Any:
+        return sp.log(share)
+
+    def times(self, factor: Any, function: Any, eta: Any, inside: float) -> Any:
+        return sp.S.Zero if factor == 0 else factor * function(eta, self)
+
+    def at_most(self, x: Any, bound: float) -> Any:
+        return x
+
     def sigmoid(self, x: Any) -> Any:
         return 1 / (1 + sp.exp(-x))
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spec.elementary import Rounded
 from spec.engines.keras.derivatives import Compiled, Data, Derivatives, Loss, Recorded, Taped, Tensor, Variable
 from spec.engines.keras.versions import keras
 
@@ -34,7 +35,7 @@ def restore_float64() -> None:
     table["float64"] = "float64"
 
 
-class Backend(abc.ABC):
+class Backend(Rounded, abc.ABC):
     """
     A namespace `spec.elementary.Elementary` of tensors, and the derivatives of a loss in Keras's variables.
 
@@ -60,16 +61,11 @@ class Backend(abc.ABC):
     erfc: Function
     ndtri: Function
     where: Function
-    _sqrt: Function
-
-    def sqrt(self, x: Tensor) -> Tensor:
-        return math.sqrt(x) if isinstance(x, float) else self._sqrt(x)  # x is a tensor, or the number 2 pi
+    floor: Function
+    sqrt: Function
 
     def logit(self, x: Tensor) -> Tensor:
         return self.log(x) - self.log1p(-x)
-
-    def ndtr(self, x: Tensor) -> Tensor:
-        return self.erfc(-x / math.sqrt(2)) / 2
 
     def xlogy(self, x: Tensor, y: Tensor) -> Tensor:
         return x * self.log(self.where(x == 0, 1.0, y))  # the slope is 0 too where x is 0: on JAX and torch it would be 0 / 0
@@ -77,7 +73,7 @@ class Backend(abc.ABC):
     def xlog1py(self, x: Tensor, y: Tensor) -> Tensor:
         return x * self.log1p(self.where(x == 0, 0.0, y))
 
-    def enable_float64(self) -> None:  # noqa: B027 (nothing to do on TensorFlow)
+    def enable_float64(self) -> None:
         """Make the backend and Keras's operations on it compute in float64. Lasts for the process; TensorFlow needs nothing."""
 
     @abc.abstractmethod
@@ -91,10 +87,6 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def largest(self, x: Tensor) -> Tensor:
         """The largest over the last axis, which is kept."""
-
-    def spread(self, x: Tensor) -> Tensor:
-        """x (1 - x) for shares x that sum to 1 over the last axis, as each share times the sum of the others."""
-        return self.total(x[..., :, None] * x[..., None, :] * (1 - np.eye(x.shape[-1])))[..., 0]
 
     @abc.abstractmethod
     def running_sums(self, x: Tensor) -> Tensor:
@@ -126,9 +118,9 @@ class TensorFlow(Backend):
         import tensorflow as tf
 
         self.tf, self.version = tf, tf.__version__
-        self.exp, self.expm1, self.log, self.log1p, self._sqrt = tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.sqrt
+        self.exp, self.expm1, self.log, self.log1p, self.sqrt = tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = tf.sin, tf.math.atan2, tf.sigmoid, tf.math.erfc
-        self.ndtri, self.where = tf.math.ndtri, tf.where
+        self.ndtri, self.where, self.floor = tf.math.ndtri, tf.where, tf.floor
 
     def xlogy(self, x: Tensor, y: Tensor) -> Tensor:
         return self.tf.math.xlogy(x, y)
@@ -172,9 +164,9 @@ class Jax(Backend):
 
         self.ravel = ravel_pytree
         self.jax, self.version, jnp = jax, jax.__version__, jax.numpy
-        self.exp, self.expm1, self.log, self.log1p, self._sqrt = jnp.exp, jnp.expm1, jnp.log, jnp.log1p, jnp.sqrt
+        self.exp, self.expm1, self.log, self.log1p, self.sqrt = jnp.exp, jnp.expm1, jnp.log, jnp.log1p, jnp.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = jnp.sin, jnp.arctan2, jax.nn.sigmoid, jax.lax.erfc
-        self.ndtri, self.where = jax.scipy.special.ndtri, jnp.where
+        self.ndtri, self.where, self.floor = jax.scipy.special.ndtri, jnp.where, jnp.floor
 
     def enable_float64(self) -> None:
         self.jax.config.update("jax_enable_x64", True)
@@ -206,7 +198,7 @@ class Jax(Backend):
 
 
 class Torch(Backend):
-    """torch. Its own ndtr is 1 + erf, which loses all digits in the lower tail: ndtr comes from erfc, as on each backend."""
+    """torch. Its own ndtr is 1 + erf, which loses all digits in the lower tail."""
 
     name = "torch"
 
@@ -214,9 +206,9 @@ class Torch(Backend):
         import torch
 
         self.torch, self.version = torch, str(torch.__version__)
-        self.exp, self.expm1, self.log, self.log1p, self._sqrt = torch.exp, torch.expm1, torch.log, torch.log1p, torch.sqrt
+        self.exp, self.expm1, self.log, self.log1p, self.sqrt = torch.exp, torch.expm1, torch.log, torch.log1p, torch.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = torch.sin, torch.atan2, torch.sigmoid, torch.erfc
-        self.ndtri, self.where = torch.special.ndtri, torch.where
+        self.ndtri, self.where, self.floor = torch.special.ndtri, torch.where, torch.floor
 
     def enable_float64(self) -> None:
         restore_float64()

@@ -58,14 +58,20 @@ def activation(link: Link) -> str | InverseLink:
 @keras.utils.register_keras_serializable("spec")
 @unrounded
 class NegativeLogLikelihood(keras.losses.Loss):
-    """Minus the kernel of a family: the loss for families that Keras has no loss for."""
+    """
+    Minus the kernel of a family: the loss for families that Keras has no loss for.
 
-    def __init__(self, family: Family, **kwargs: Any) -> None:
+    Of the mean; or with a ``link`` of the linear predictor, as Keras's cross-entropies are ``from_logits``. The latter keeps its
+    digits where a mean rounds to the end of its domain.
+    """
+
+    def __init__(self, family: Family, link: Link | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.family = family
+        self.family, self.link = family, link
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return -BACKEND.row_sums(self.family.kernel(y_true, y_pred, BACKEND))
+        kernel = self.family.kernel if self.link is None else Model(self.family, self.link).kernel
+        return -BACKEND.row_sums(kernel(y_true, y_pred, BACKEND))
 
 
 def is_cross_entropy(model: Model) -> bool:
@@ -73,15 +79,23 @@ def is_cross_entropy(model: Model) -> bool:
     return model.has_classes or (isinstance(model.family, Binomial) and model.link == Logit())
 
 
-def loss(model: Model, built_in: bool = False, from_logits: bool = False) -> tuple[keras.losses.Loss, float]:
+def takes_eta(model: Model) -> bool:
+    """Whether the loss takes the linear predictor: all but squared error, and the cross-entropies that find it themselves."""
+    return not (isinstance(model.family, Gaussian) or (is_cross_entropy(model) and BACKEND.finds_logits))
+
+
+def loss(
+    model: Model, of_eta: bool = False, built_in: bool = False, label_smoothing: float = 0.0
+) -> tuple[keras.losses.Loss, float]:
     """The loss, and its scale c: loss = -c * log-likelihood / n + (a term free of the parameters)."""
-    if built_in or isinstance(model.family, Gaussian) or is_cross_entropy(model):
+    if built_in or label_smoothing or isinstance(model.family, Gaussian) or is_cross_entropy(model):
         if type(model.family) not in BUILT_IN:
             known = ", ".join(family.__name__ for family in BUILT_IN)
             raise ValueError(f"Keras has no loss for the {model.family} family; it has some for {known}.")
         kind, scale = BUILT_IN[type(model.family)]
-        return (kind if built_in else unrounded(kind))(**{"from_logits": True} if from_logits else {}), scale
-    return NegativeLogLikelihood(model.family), 1.0
+        arguments = {"from_logits": of_eta, "label_smoothing": label_smoothing}
+        return (kind if built_in else unrounded(kind))(**{name: value for name, value in arguments.items() if value}), scale
+    return NegativeLogLikelihood(model.family, model.link if of_eta else None), 1.0
 
 
 def use_float64() -> None:
@@ -127,8 +141,7 @@ class KerasNetwork:
 
     def __init__(self, problem: Problem, recipe: Recipe = PLAIN) -> None:
         self.problem, self.recipe = problem, recipe
-        needs_logits = is_cross_entropy(problem.model) and not BACKEND.finds_logits
-        self.from_logits = needs_logits and not (recipe.head or recipe.built_in_loss)
+        self.of_eta = takes_eta(problem.model) and not (recipe.head or recipe.built_in_loss)
         with precision(recipe.dtype):
             self.trained, self.model = self._build()
             self.loss, self.loss_scale = self._loss()
@@ -139,7 +152,8 @@ class KerasNetwork:
         problem, dtype = self.problem, "float64" if self.recipe.dtype.startswith("float64") else self.recipe.dtype
         X = BACKEND.tensor(problem.X, dtype)
         self.inputs = X if problem.offset is None else [X, BACKEND.tensor(problem.offset, dtype)]
-        self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (problem.y, problem.row_weights[:, 0]))]
+        y = problem.y[:, 0] if self.recipe.mistake == "flat targets" else problem.y
+        self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (y, problem.row_weights[:, 0]))]
 
     def on(self, problem: Problem) -> KerasNetwork:
         """The same layers and weights with the data of another problem, which has the same model and as many columns."""
@@ -150,11 +164,14 @@ class KerasNetwork:
         return other
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
-        """Return (trained, model). Both end in the means and are one; if the loss takes logits, ``trained`` ends in these."""
-        link = activation(self.problem.model.link)
-        inputs, outputs = self._layers(None if self.from_logits else link)
+        """Return (trained, model). Both end in the means and are one; if the loss takes eta, ``trained`` ends in that."""
+        link = "sigmoid" if self.recipe.mistake == "sigmoids" else activation(self.problem.model.link)
+        twice = self.recipe.mistake == "softmax twice"
+        inputs, outputs = self._layers(None if self.of_eta and not twice else link)
+        if twice and not self.of_eta:  # the loss looks behind the last softmax for its logits: there is the first
+            outputs = keras.layers.Activation(link)(outputs)
         trained = keras.Model(inputs, outputs)
-        return trained, keras.Model(inputs, keras.layers.Activation(link)(outputs)) if self.from_logits else trained
+        return trained, keras.Model(inputs, keras.layers.Activation(link)(outputs)) if self.of_eta else trained
 
     def _layers(self, last: heads.Activation) -> tuple[list[Tensor], Tensor]:
         """Return (inputs, outputs); ``last`` is the activation of the last layer."""
@@ -193,7 +210,12 @@ class KerasNetwork:
             return heads.LocationScale(), 1.0
         if self.recipe.head:  # Keras's cross-entropy clips probabilities that come from no softmax
             return NegativeLogLikelihood(self.problem.model.family), 1.0
-        return loss(self.problem.model, self.recipe.built_in_loss, self.from_logits)
+        model, recipe = self.problem.model, self.recipe
+        if recipe.mistake == "flat targets":  # the rows' mean is of sums over n targets
+            return NegativeLogLikelihood(model.family, model.link if self.of_eta else None), float(self.problem.n)
+        if recipe.mistake == "sigmoids":  # Keras's binary cross-entropy is the mean over the outputs
+            return loss(Model(Binomial(), Logit()), self.of_eta)[0], 1 / self.problem.k
+        return loss(model, self.of_eta, recipe.built_in_loss, recipe.label_smoothing)
 
     def _embedded(self, codes: Tensor, last: heads.Activation, penalty: keras.regularizers.Regularizer | None) -> Tensor:
         """The outputs of an embedding: each level has a row of weights. (Keras makes them (n, 1, k), and Flatten (n, k).)"""
