@@ -413,7 +413,10 @@ class CLogLog(Link):
 
     @property
     def log_rest(self) -> Curve:
-        return Curve(lambda eta, xp: -xp.exp(eta), lambda eta, xp: -xp.exp(eta), lambda eta, xp: -xp.exp(eta))
+        def slope(eta: Number, xp: Elementary) -> Number:
+            return -xp.exp(xp.at_most(eta, 709.78))  # the largest of float64, where the slope of log mu is 0: so is their product
+
+        return Curve(lambda eta, xp: -xp.exp(eta), slope, slope)
 
     @property
     def log_mean(self) -> Curve:

@@ -32,6 +32,8 @@ from spec.links import (
     Sqrt,
 )
 
+quietly = np.errstate(all="ignore")  # NumPy computes both sides of a choice: that which is not taken may overflow
+
 
 @dataclass(frozen=True)
 class Model:
@@ -85,6 +87,7 @@ class Model:
         """An eta in the domain."""
         return 0.5 if self.eta_domain.contains(0.5) else -0.5
 
+    @quietly
     def kernel(self, y: Number, eta: Number, xp: Elementary = FLOAT64) -> Number:
         """
         The log-likelihood at dispersion 1 less every term free of eta, shaped like eta; of a softmax each class's part.
@@ -103,6 +106,7 @@ class Model:
         parts = [xp.times(number, part(curve), eta, self._inside) for number, curve in self.family.terms(y, self.link)]
         return sum(parts[1:], parts[0])
 
+    @quietly
     def row_score(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """
         The derivative of ``weight`` times the kernel in each free eta: (..., m), for y and eta (..., k).
@@ -114,10 +118,12 @@ class Model:
             return (weight * (y * others(mu) - others(y) * mu))[..., 1:]
         return weight * self._sum(y, eta, xp, lambda curve: curve.slope)
 
+    @quietly
     def row_bend(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """The second derivative of ``weight`` times the kernel in eta, shaped like eta; not of a softmax."""
         return weight * self._sum(y, eta, xp, lambda curve: curve.bend)
 
+    @quietly
     def working_weight(self, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """weight h'^2 / V, the expected information about one eta, shaped like eta; not of a softmax, whose eta share theirs."""
         factor, one, other = self.family.information(self.link)

@@ -10,21 +10,24 @@ design are orthonormal, so that badly scaled or nearly collinear columns cost no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import linalg
 
+from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.likelihood import dispersion, expected_weights, gram, in_domain
 from spec.model import Model, Params
 from spec.problems import Problem
 
 GAIN = 1e-4  # of the gain that a step promises: the least that it must bring
-ROOM = 0.9  # of the way to the edge of the domain: the longest step
+ROOM = 0.99  # of the way to the edge of the domain: the longest step
 EDGE = 1e-9  # of the size of eta: a row nearer than this to the edge of its domain is at the edge
 TRIES = 40  # halvings of a step before it is given up; of Newton's, if there is Fisher's too, NEWTON_TRIES
 NEWTON_TRIES = 4
+AT_EDGE = "the likelihood rises to the edge of the domain"
 SETTLED = 1e-6  # of the size of eta: at rest no row's eta moves by more
 
 
@@ -56,9 +59,96 @@ def at_edge(model: Model, eta: np.ndarray) -> np.ndarray:
     return np.flatnonzero(((eta - domain.low < scale) | (domain.high - eta < scale)).any(axis=-1))
 
 
+def outward_rows(model: Model, design: np.ndarray, eta: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows of the design that are at the edge of the domain, signed such that a change along them leaves it."""
+    domain: Any = model.eta_domain
+    upper = (domain.high - eta[rows] < eta[rows] - domain.low) if len(rows) else np.zeros((0, 1))
+    return np.where(upper, 1.0, -1.0) * design[rows]
+
+
 def at_rest(decrement: float, last: float) -> bool:
     """True where only rounding moves still: within 1e-8 standard errors, and no nearer than a step ago (or exactly there)."""
     return decrement < 1e-16 and (decrement >= 0.9 * last or decrement == 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Steer:
+    """
+    An information matrix that makes steps and standard errors, in a ``basis`` (q, q) in which the design is nearly orthonormal.
+    """
+
+    basis: np.ndarray
+    lower: np.ndarray  # the Cholesky factor of the information in that basis
+
+    @classmethod
+    def by(cls, information: np.ndarray, basis: np.ndarray) -> Steer:
+        """Factor the information of the columns design @ basis. Raises LinAlgError if it is singular, or not finite."""
+        if not np.isfinite(information).all():
+            raise np.linalg.LinAlgError("the information is not finite")
+        return cls(basis, linalg.cholesky(information, lower=True))
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether rounding may be all that keeps a column apart from those before it."""
+        left = np.diag(self.lower) ** 2 / (self.lower**2).sum(axis=1)  # the share of it that those do not explain
+        return bool(left.min() <= 32 * len(left) * np.finfo(float).eps)
+
+    def times(self, factor: float) -> Steer:
+        """The same with ``factor`` times the information."""
+        return replace(self, lower=np.sqrt(factor) * self.lower)
+
+    def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return (step, decrement): the step (q, m), and the square of the Newton decrement, twice the gain in log-likelihood."""
+        half = self._half(score)
+        return self._whole(half, score.shape[1]), float(half @ half)
+
+    def _half(self, score: np.ndarray) -> np.ndarray:
+        """The score in coordinates in which the information is the identity."""
+        return linalg.solve_triangular(self.lower, (self.basis.T @ score).T.ravel(), lower=True)
+
+    def _whole(self, half: np.ndarray, outputs: int) -> np.ndarray:
+        step = linalg.solve_triangular(self.lower, half, lower=True, trans=1)
+        return self.basis @ step.reshape(outputs, -1).T
+
+    def along(self, score: np.ndarray, outward: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        """
+        The step along the edge of the domain: (step, decrement, multipliers).
+
+        ``outward`` (r, q) are rows at the edge, signed such that a step with outward @ step > 0 leaves it. The multipliers (r,)
+        say how much the log-likelihood would gain beyond the edge; a row of multiplier 0 is free to go back inside.
+        """
+        half, held, multipliers = self._half(score), np.arange(len(outward)), np.zeros(len(outward))
+        while len(held):
+            edges = np.column_stack([self._half(row[:, None]) for row in outward[held]])
+            found = np.linalg.lstsq(edges, half, rcond=None)[0]
+            if found.min() >= 0:
+                multipliers[held] = found
+                half = half - edges @ found
+                break
+            held = np.delete(held, int(np.argmin(found)))
+        return self._whole(half, score.shape[1]), float(half @ half), multipliers
+
+    def corrected(self, score: np.ndarray, secants: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """
+        The step, corrected by the curvature along earlier steps. ``secants`` are steps, and how much each lowered the score.
+
+        This is limited-memory BFGS that starts from the information (Nocedal 1980, Mathematics of Computation 35).
+        """
+        shares = []
+        for step, lowered in reversed(secants):
+            shares.append(float((step * score).sum() / (step * lowered).sum()))
+            score = score - shares[-1] * lowered
+        result, _ = self.step(score)
+        for step, lowered in secants:
+            result = result + step * (shares.pop() - float((lowered * result).sum() / (step * lowered).sum()))
+        return result
+
+    def standard_errors(self, dispersion: float) -> np.ndarray:
+        """The standard errors of the parameters, (q, m)."""
+        q = len(self.basis)
+        root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
+        by_output = root.reshape(len(root), -1, q) @ self.basis.T
+        return np.sqrt(dispersion * (by_output**2).sum(axis=0)).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,39 +172,42 @@ class White:
         The decrement is twice the gain in log-likelihood that the step promises, at Pearson's dispersion; its square root
         is the distance to the optimum in standard errors. Raises LinAlgError where the information is singular.
         """
-        information = gram(self.design, expected_weights(problem, params))
-        return self._step(problem, params, score, information)
+        step, decrement = self.fisher(problem, params).step(score)
+        return step, decrement / self.scale(problem, params)
 
-    def directions(self, problem: Problem, params: Params, score: np.ndarray) -> list[tuple[np.ndarray, float]]:
-        """Newton's step where there is one, then Fisher's; each with its decrement. Raises LinAlgError where there is neither."""
-        newton = self.newton(problem, params, score)
+    def fisher(self, problem: Problem, params: Params) -> Steer:
+        """The steer by the expected information. Raises LinAlgError where it is singular."""
+        return Steer.by(gram(self.design, expected_weights(problem, params)), self.basis)
+
+    def steers(self, problem: Problem, params: Params) -> list[Steer]:
+        """
+        By the observed information, where that is another and is positive definite; then by the expected.
+
+        Raises LinAlgError where there is neither.
+        """
+        found: list[Steer] = []
         try:
-            return [*([newton] if newton else []), self.direction(problem, params, score)]
+            if not (problem.model.is_canonical or problem.model.has_classes):
+                bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
+                found.append(Steer.by(gram(self.design, -bends[:, :, None]), self.basis))
         except np.linalg.LinAlgError:
-            if newton is None:
+            return [self.fisher(problem, params)]
+        try:
+            return [*found, self.fisher(problem, params)]
+        except np.linalg.LinAlgError:
+            if not found:
                 raise
-            return [newton]
+            return found
 
-    def newton(self, problem: Problem, params: Params, score: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """The same by the observed information; None where that is the expected one, or is not positive definite."""
-        if problem.model.is_canonical or problem.model.has_classes:
-            return None
-        bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
-        try:
-            return self._step(problem, params, score, gram(self.design, -bends[:, :, None]))
-        except np.linalg.LinAlgError:
-            return None
-
-    def _step(self, problem: Problem, params: Params, score: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, float]:
-        if not np.isfinite(information).all():
-            raise np.linalg.LinAlgError("the information is not finite")
-        white_score = (self.basis.T @ score).T.ravel()
-        step = linalg.cho_solve(linalg.cho_factor(information), white_score)
-        mu = problem.model.link.inverse(problem.eta(params))
-        phi = dispersion(problem, mu)
-        if problem.has_dispersion:  # a perfect fit leaves rounding and no scale: take a millionth of the mean
-            phi = max(phi, float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu))))
-        return self.basis @ step.reshape(problem.free_outputs, -1).T, float(white_score @ step) / phi
+    @staticmethod
+    def scale(problem: Problem, params: Params) -> float:
+        """Pearson's dispersion; a perfect fit leaves rounding and no scale, and of it a millionth of the mean is taken."""
+        if not problem.has_dispersion:
+            return 1.0
+        with np.errstate(all="ignore"):
+            mu = problem.model.link.inverse(problem.eta(params))
+            least = float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu)))
+            return max(dispersion(problem, mu), least)
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
         """Standard errors (q, m) by expected information and Pearson's dispersion; infinite where the information is singular."""
@@ -163,41 +256,41 @@ def ascend(
     white, params = White.of(problem), start
     value, score = value_and_score(params)
     decrement, iterations = np.inf, 0
+    edge: tuple[int, ...] = ()
 
-    def ended(reason: str, converged: bool = False) -> Ascent:
-        distance = float(np.sqrt(decrement)) if 0 <= decrement < np.inf else np.nan
+    def ended(reason: str, converged: bool = False, known: bool = True) -> Ascent:
+        distance = float(np.sqrt(decrement)) if known and 0 <= decrement < np.inf else np.nan
         return Ascent(params, value, converged, iterations, reason, distance, edge)
 
-    edge: tuple[int, ...] = ()
     while True:
         last = decrement
         if not np.isfinite(score).all():
-            decrement = np.nan
-            return ended("the score is not finite")
+            return ended("the score is not finite", known=False)
         try:
-            directions = white.directions(problem, params, score)
+            steers = white.steers(problem, params)
         except np.linalg.LinAlgError:
-            decrement = np.nan
-            return ended("the information is singular")
-        step, decrement = directions[0]
-        moves, eta = problem.design @ step, problem.eta(params)
-        still = bool(np.abs(moves).max() <= SETTLED * np.maximum(1.0, np.abs(eta).max()))
-        if still and at_rest(decrement, last):
+            return ended("the information is singular", known=False)
+        eta = problem.eta(params)
+        there = at_edge(problem.model, eta)
+        outward = outward_rows(problem.model, problem.design, eta, there)
+        steps = [steer.along(score, outward) for steer in steers]
+        step, decrement, multipliers = steps[0]
+        edge, decrement = tuple(there[multipliers > 0].tolist()), decrement / white.scale(problem, params)
+        moves = np.abs(problem.design @ step).max() / max(1.0, np.abs(eta).max())
+        if moves <= SETTLED and at_rest(decrement, last):
+            if edge:
+                return ended(AT_EDGE)
             return ended(f"the Newton decrement came to rest at {decrement:.1e}", converged=True)
-        edge = tuple(row for row in at_edge(problem.model, eta).tolist() if longest(problem.model, eta[row], moves[row])[0] < 1)
-        if edge:
-            return ended("the likelihood rises to the edge of the domain")
+        is_there = moves <= SETTLED and decrement < 1e-16 and not edge
         if iterations == max_iterations:
-            return ended(f"{max_iterations} iterations were not enough", converged=still and decrement < 1e-16)
+            return ended(AT_EDGE if edge else f"{max_iterations} iterations were not enough", converged=is_there)
         iterations += 1
-        taken = None
-        for number, (step, _) in enumerate(directions):
-            tries = TRIES if number == len(directions) - 1 else NEWTON_TRIES
-            taken = _taken(problem, value_and_score, params, value, step, float((score * step).sum()), tries)
-            if taken:
+        tries = [*[NEWTON_TRIES] * (len(steps) - 1), TRIES]
+        for (step, _, _), most in strict_zip(steps, tries):
+            if taken := _taken(problem, value_and_score, params, value, step, float((score * step).sum()), most):
                 break
-        if not taken:
-            return ended("no step along the scoring direction gains likelihood", converged=still and decrement < 1e-16)
+        else:
+            return ended(AT_EDGE if edge else "no step along the scoring direction gains likelihood", converged=is_there)
         params, value, score = taken
 
 

@@ -153,6 +153,7 @@ def _optimise(
     on_rows: Callable[[int], None] | None,
 ) -> Fitted:
     settings: dict[str, Any] = {"kind": task.kind, "basis": task.basis}
+    settings["room"] = lambda free, step: task.room(rows, free, step)
     with threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
         guess = None
         if start is not None:

@@ -15,70 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import linalg
 
 from spec.fit.sums import Sums
+from spec.scoring import AT_EDGE, GAIN, ROOM, Steer
 
 SETTLED = 1e-5  # the relative change of the standard errors that the last step may still make
 ROUNDING = 1e-10  # the share of a distance that a step leaves because of rounding, where it would leave nothing
 REST = 1e-12  # distances below this, in standard errors, are rounding
+SLOW = 0.25  # the share of a distance that Fisher's steps may leave: if they leave more, Newton's are taken
 CONTRACTS = 0.5  # the share of a distance that a step may leave if it is not Newton's: if it leaves more, no optimum may be near
 NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the rounding of the sum
-Wanted = Literal["none", "rough", "exact"]  # the information that a pass sums; rough: products in float32
-SINGULAR = "the information is singular: columns are collinear, or the data are separated and have no optimum"
-
-
-@dataclass(frozen=True, eq=False)
-class Steer:
-    """
-    An information matrix that makes steps and standard errors, in a ``basis`` (q, q) in which the design is nearly orthonormal.
-    """
-
-    basis: np.ndarray
-    lower: np.ndarray  # the Cholesky factor of the information in that basis
-
-    @classmethod
-    def by(cls, information: np.ndarray, basis: np.ndarray) -> Steer:
-        """Factor the information of the columns design @ basis. Raises LinAlgError if it is singular."""
-        if not np.isfinite(information).all():
-            raise np.linalg.LinAlgError("not finite")
-        lower = linalg.cholesky(information, lower=True)
-        left = np.diag(lower) ** 2 / np.diag(information)  # the share of each column that the columns before it do not explain
-        if left.min() <= 32 * len(lower) * np.finfo(float).eps:
-            raise np.linalg.LinAlgError("singular but for rounding")
-        return cls(basis, lower)
-
-    def times(self, factor: float) -> Steer:
-        """The same with ``factor`` times the information."""
-        return replace(self, lower=np.sqrt(factor) * self.lower)
-
-    def step(self, score: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return (step, decrement): the step (q, m), and the square of the Newton decrement, twice the gain in log-likelihood."""
-        half = linalg.solve_triangular(self.lower, (self.basis.T @ score).T.ravel(), lower=True)
-        step = linalg.solve_triangular(self.lower, half, lower=True, trans=1)
-        return self.basis @ step.reshape(score.shape[1], -1).T, float(half @ half)
-
-    def corrected(self, score: np.ndarray, secants: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        """
-        The step, corrected by the curvature along earlier steps. ``secants`` are steps, and how much each lowered the score.
-
-        This is limited-memory BFGS that starts from the information (Nocedal 1980, Mathematics of Computation 35).
-        """
-        shares = []
-        for step, lowered in reversed(secants):
-            shares.append(float((step * score).sum() / (step * lowered).sum()))
-            score = score - shares[-1] * lowered
-        result, _ = self.step(score)
-        for step, lowered in secants:
-            result = result + step * (shares.pop() - float((lowered * result).sum() / (step * lowered).sum()))
-        return result
-
-    def standard_errors(self, dispersion: float) -> np.ndarray:
-        """The standard errors of the parameters, (q, m)."""
-        q = len(self.basis)
-        root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
-        by_output = root.reshape(len(root), -1, q) @ self.basis.T
-        return np.sqrt(dispersion * (by_output**2).sum(axis=0)).T
+Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pass sums; rough: in float32; both: observed too
+HALVINGS = 30
+SINGULAR, STALLED, EDGE, PASSES = "singular", "stalled", "edge", "passes"  # why a fit did not converge: see `Maximum`
 
 
 @dataclass(frozen=True)
@@ -103,7 +52,9 @@ class Maximum:
     """
     The result of `maximise`: the free parameters, the sums of the last pass, and the information of the last step.
 
-    ``distance`` is the estimated distance of the parameters from the optimum, in standard errors.
+    ``distance`` is the estimated distance of the parameters from the optimum, in standard errors; NaN where it is not known.
+    ``ending`` is the kind of the end: "converged", "interrupted", or that the information is "singular", that no step gained
+    ("stalled"), that rows are at the "edge" of their domain, or that there were not enough "passes".
     """
 
     free: np.ndarray
@@ -111,10 +62,14 @@ class Maximum:
     steer: Steer | None
     dispersion: float
     distance: float
-    converged: bool
+    ending: str
     reason: str
     passes: tuple[Pass, ...]
     constant: float  # see `Convergence`
+
+    @property
+    def converged(self) -> bool:
+        return self.ending == "converged"
 
 
 @dataclass(frozen=True)
@@ -135,6 +90,7 @@ def maximise(
     basis: np.ndarray,
     kind: Kind,
     *,
+    room: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] | None = None,
     guess: Maximum | None = None,
     tolerance: float = 1e-6,
     max_passes: int = 50,
@@ -144,80 +100,172 @@ def maximise(
     The zero of the score, reached from ``start`` (q, m).
 
     ``one_pass(free, wanted)`` sums over all rows, with the information of the columns design @ basis that is wanted: "none",
-    "rough" or "exact". If there is a ``guess``, from a sample of the rows, the first steps use its information. It ends when
-    the distance after the last step is estimated to be below ``tolerance`` standard errors; see `Convergence`. A
-    KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError if the log-likelihood is not finite
+    "rough", "exact", or "both". ``room(free, step)`` answers which share of a step takes the first row to the edge of its domain,
+    and the rows that are there already, as `spec.scoring.outward_rows` signs them. If there is a ``guess``, from a sample of the
+    rows, the first steps use its information. It ends when the distance after the last step is estimated to be below
+    ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt ends it too, at the best parameters so far. Raises
+    FloatingPointError if the log-likelihood is not finite
     at the start.
     """
-    history: list[Pass] = []
-    convergence = Convergence(kind, start.size, guess)
-    best, trial, step = start, start, np.zeros_like(start)
-    sums: Sums | None = None
-    steer: Steer | None = None
-    phi, halvings, first = 1.0, 0, 0.0
-    secants: list[tuple[np.ndarray, np.ndarray]] = []
+    return _Climb(one_pass, start, basis, kind, room, guess, on_pass).climb(tolerance, max_passes)
 
-    def record(here: Sums, distance: float, since: float) -> None:
-        left = convergence.passes_left(tolerance) if np.isfinite(distance) else None
-        seconds = time.perf_counter() - since
-        history.append(Pass(len(history) + 1, here.value, distance, here.information is not None, halvings, left, seconds))
-        on_pass(history[-1])
 
-    def ended(reason: str, distance: float, converged: bool = False) -> Maximum:
-        assert sums is not None
-        return Maximum(best, sums, steer, phi, distance, converged, reason, tuple(history), convergence.constant)
+class _Climb:
+    """The state of `maximise`: the best parameters so far, the sums there, and the step that is being tried."""
 
-    def reached() -> float:
-        return history[-1].distance if history else np.inf
+    def __init__(
+        self,
+        one_pass: Callable[[np.ndarray, Wanted], Sums],
+        start: np.ndarray,
+        basis: np.ndarray,
+        kind: Kind,
+        room: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] | None,
+        guess: Maximum | None,
+        on_pass: Callable[[Pass], None],
+    ) -> None:
+        self.one_pass, self.basis, self.kind, self.room, self.guess = one_pass, basis, kind, room, guess
+        self.on_pass = on_pass
+        self.convergence = Convergence(kind, start.size, guess)
+        self.history: list[Pass] = []
+        self.best, self.step = start, np.zeros_like(start)
+        self.share = 1.0  # of the step, which is being tried
+        self.sums: Sums | None = None
+        self.steer: Steer | None = None
+        self.phi, self.first, self.halvings = 1.0, 0.0, 0
+        self.newton = False  # whether the steps are Newton's
+        self.secants: list[tuple[np.ndarray, np.ndarray]] = []
+        self.outward = np.zeros((0, len(start)))  # rows at the edge of their domain
 
-    try:
-        while len(history) < max_passes:
-            since, wanted = time.perf_counter(), convergence.wanted(tolerance)
-            here = one_pass(trial, wanted)
-            if sums is None and not here.is_finite:
-                raise FloatingPointError("the log-likelihood is not finite at the start")
-            if sums is not None and not (here.is_finite and here.value >= sums.value - NOISE * abs(sums.value)):
-                halvings += 1
-                if halvings > 30:
-                    return ended("no step along the scoring direction gains likelihood", reached())
-                trial = best + step / 2**halvings
-                record(here, np.inf, since)
-                continue
-            if sums is not None:
-                moved, lowered = trial - best, sums.score - here.score
-                secants = [*secants, (moved, lowered)] if (moved * lowered).sum() > 0 else []
-            best, sums = trial, here
-            if here.information is not None:
-                secants = []
+    def climb(self, tolerance: float, max_passes: int) -> Maximum:
+        try:
+            while len(self.history) < max_passes:
+                since = time.perf_counter()
+                wanted: Wanted = "both" if self.newton else self.convergence.wanted(tolerance)
+                trial = self.best + self.share * self.step
+                here = self.one_pass(trial, wanted)
+                if self.sums is None and not here.is_finite:
+                    raise FloatingPointError("the log-likelihood is not finite at the start")
+                ended = (
+                    self._take(trial, here, wanted, since, tolerance)
+                    if self._gains(here)
+                    else self._shorten(here, since, tolerance)
+                )
+                if ended:
+                    return ended
+        except KeyboardInterrupt:
+            if self.sums is None:
+                raise
+            return self._ended("interrupted", f"interrupted after {len(self.history)} passes", self._reached())
+        return self._ended(PASSES, f"not reached after {max_passes} passes", self._reached())
+
+    def _gains(self, here: Sums) -> bool:
+        """Whether the trial brings a share of the gain that its step promises, but for rounding."""
+        if self.sums is None:
+            return True
+        promised = self.share * float((self.sums.score * self.step).sum())
+        return here.is_finite and here.value >= self.sums.value + GAIN * promised - NOISE * abs(self.sums.value)
+
+    def _shorten(self, here: Sums, since: float, tolerance: float) -> Maximum | None:
+        """A shorter step after one that did not gain; of models with another observed information, soon Newton's."""
+        self.halvings += 1
+        self._record(here, np.inf, since, tolerance)
+        if here.outside and self.room:
+            share, outward = self.room(self.best, self.step)
+            if len(outward) and (outward @ self.step > 0).any():
+                self.outward = np.unique(np.vstack([self.outward, outward]), axis=0)
+                self._turn_to_newton()
+            else:
+                self.share = ROOM * share if share <= self.share else self.share / 2
+        elif self.halvings > 1 and self._may_turn:
+            self._turn_to_newton()
+        elif self.halvings > HALVINGS:
+            return self._ended(STALLED, "no step along the scoring direction gains likelihood", self._reached())
+        else:
+            self.share /= 2
+        return None
+
+    def _take(self, trial: np.ndarray, here: Sums, wanted: Wanted, since: float, tolerance: float) -> Maximum | None:
+        """Make the trial the best parameters, and the next step from there; or end."""
+        if self.sums is not None:
+            moved, lowered = trial - self.best, self.sums.score - here.score
+            self.secants = [*self.secants, (moved, lowered)] if (moved * lowered).sum() > 0 else []
+        self.best, self.sums = trial, here
+        try:
+            steers = self._steered(here)
+        except np.linalg.LinAlgError:
+            return self._ended(SINGULAR, "the information is singular", np.nan)
+        assert self.steer is not None
+        _, decrement, _ = self.steer.along(here.score, self.outward)
+        step, _, multipliers = steers.along(here.score, self.outward)
+        self.first = self.first or decrement
+        if self.kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
+            pearson = here.pearson - (decrement if self.kind.quadratic else 0.0)
+            self.phi = max(pearson, 0.0) / max(here.rows - len(trial), 1)
+        distance = float(np.sqrt(decrement / self.phi)) if self.phi > 0 else np.inf
+        if self.kind.quadratic and decrement <= ROUNDING**2 * self.first:  # only rounding is left, as in a perfect fit
+            distance = 0.0
+        self.convergence.learn(distance, fresh=here.information is not None, halved=self.halvings > 0)
+        self._record(here, distance, since, tolerance)
+        if (wanted in ("exact", "both") or self.kind.quadratic) and self.convergence.enough(tolerance):
+            left = self.convergence.after(distance)
+            if multipliers.any():
+                return self._ended(EDGE, AT_EDGE, left)
+            self.best, self.sums = trial + step, replace(here, value=here.value + decrement / 2)
+            return self._ended("converged", f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left)
+        self.share, self.halvings = 1.0, 0
+        if self._may_turn and self.convergence.is_slow:
+            self._turn_to_newton()
+        else:
+            plain = steers is self.steer and not len(self.outward)
+            self.step = self.steer.corrected(here.score, self.secants) if plain else step
+        self.outward = self.outward[multipliers > 0]
+        return None
+
+    def _steered(self, here: Sums) -> Steer:
+        """Make the steer of the pass's information; answer what makes the next step. Raises LinAlgError if it is singular."""
+        if here.information is not None:
+            self.secants = []
+            self.steer = Steer.by(here.information, self.basis)
+            if self.steer.is_singular:
+                raise np.linalg.LinAlgError("singular but for rounding")
+            if here.observed is not None:
                 try:
-                    steer = Steer.by(here.information, basis)
-                except np.linalg.LinAlgError:
-                    return ended(SINGULAR, reached())
-            elif steer is None:
-                assert guess is not None
-                assert guess.steer is not None
-                steer = guess.steer.times(here.rows / guess.sums.rows)
-                convergence.scale(here.rows / guess.sums.rows)
-            step, decrement = steer.step(here.score)
-            first = first or decrement
-            if kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
-                phi = max(here.pearson - (decrement if kind.quadratic else 0.0), 0.0) / max(here.rows - len(start), 1)
-            distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.inf
-            if kind.quadratic and decrement <= ROUNDING**2 * first:  # only rounding is left, as in a perfect fit
-                distance = 0.0
-            convergence.learn(distance, fresh=here.information is not None, halved=halvings > 0)
-            record(here, distance, since)
-            if (wanted == "exact" or kind.quadratic) and convergence.enough(tolerance):
-                best, left = best + step, convergence.after(distance)
-                sums = replace(here, value=here.value + decrement / 2)
-                return ended(f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left, converged=True)
-            step = steer.corrected(here.score, secants)
-            trial, halvings = best + step, 0
-    except KeyboardInterrupt:
-        if sums is None:
-            raise
-        return ended(f"interrupted after {len(history)} passes", reached())
-    return ended(f"{max_passes} passes were not enough; do steps still contract? Separated data have no optimum", reached())
+                    return Steer.by(here.observed, self.basis)
+                except np.linalg.LinAlgError:  # not positive definite
+                    return self.steer
+        elif self.steer is None:
+            assert self.guess is not None
+            assert self.guess.steer is not None
+            factor = here.rows / self.guess.sums.rows
+            self.steer = self.guess.steer.times(factor)
+            self.convergence.scale(factor)
+        return self.steer
+
+    @property
+    def _may_turn(self) -> bool:
+        return not (self.newton or self.kind.canonical or self.kind.quadratic)
+
+    def _turn_to_newton(self) -> None:
+        """The next pass is at the best parameters once more, with both informations."""
+        self.newton, self.step, self.secants = True, np.zeros_like(self.best), []
+        self.share, self.halvings = 1.0, 0
+        self.convergence = Convergence(replace(self.kind, canonical=True), self.best.size)
+
+    def _record(self, here: Sums, distance: float, since: float, tolerance: float) -> None:
+        left = self.convergence.passes_left(tolerance) if np.isfinite(distance) else None
+        seconds = time.perf_counter() - since
+        fresh = here.information is not None
+        self.history.append(Pass(len(self.history) + 1, here.value, distance, fresh, self.halvings, left, seconds))
+        self.on_pass(self.history[-1])
+
+    def _reached(self) -> float:
+        """The last distance that is known."""
+        return next((one.distance for one in reversed(self.history) if np.isfinite(one.distance)), np.nan)
+
+    def _ended(self, ending: str, reason: str, distance: float) -> Maximum:
+        assert self.sums is not None
+        passes = tuple(self.history)
+        return Maximum(self.best, self.sums, self.steer, self.phi, distance, ending, reason, passes, self.convergence.constant)
 
 
 class Convergence:
@@ -247,6 +295,11 @@ class Convergence:
         """Go over from the rows of the guess to ``factor`` times as many: standard errors shrink, and distances in them grow."""
         if self.canonical:
             self.constant /= np.sqrt(factor)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether fresh steps are known to leave a large share of the distance."""
+        return not (self.canonical or self.quadratic) and SLOW < self.constant < np.inf and self.last > REST
 
     def share(self, distance: float) -> float:
         """The share of a distance that a fresh step from there leaves."""

@@ -21,7 +21,8 @@ Item = TypeVar("Item")  # a batch
 class Sums:
     """
     The sums over some rows: their number, the log-likelihood without the terms free of the parameters, its ``score`` (q, m),
-    the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2.
+    the expected ``information`` (q m, q m) output after output if it was asked for, and Pearson's X^2. ``observed`` is the
+    observed information if that was asked for too; ``outside`` counts the rows whose eta is outside the model's domain.
     """
 
     rows: int
@@ -29,16 +30,28 @@ class Sums:
     score: np.ndarray
     information: np.ndarray | None
     pearson: float
+    observed: np.ndarray | None = None
+    outside: int = 0
 
     @property
     def is_finite(self) -> bool:
-        return bool(np.isfinite(self.value) and np.isfinite(self.score).all())
+        """Whether the parameters are in the domain, and the log-likelihood and the score are numbers there."""
+        return bool(not self.outside and np.isfinite(self.value) and np.isfinite(self.score).all())
 
     def __add__(self, other: Sums) -> Sums:
-        both = None if self.information is None or other.information is None else self.information + other.information
         return Sums(
-            self.rows + other.rows, self.value + other.value, self.score + other.score, both, self.pearson + other.pearson
+            self.rows + other.rows,
+            self.value + other.value,
+            self.score + other.score,
+            _both(self.information, other.information),
+            self.pearson + other.pearson,
+            _both(self.observed, other.observed),
+            self.outside + other.outside,
         )
+
+
+def _both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    return None if one is None or other is None else one + other
 
 
 def add_up(

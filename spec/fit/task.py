@@ -11,8 +11,9 @@ import numpy as np
 from scipy import linalg
 from threadpoolctl import ThreadpoolController
 
-from spec import likelihood
+from spec import likelihood, scoring
 from spec.compat import Recent
+from spec.domains import REAL, Interval
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Data, Program, Tensor
 from spec.engines.keras.network import KerasNetwork
@@ -36,7 +37,7 @@ class Task:
     rows: Rows
     size: int  # the rows of a batch
     network: KerasNetwork
-    program: Program
+    programs: tuple[Program, Program]  # the second gives the observed information too
     basis: np.ndarray
     ill_conditioned: bool
 
@@ -57,10 +58,10 @@ class Task:
         except ProblemError:
             find_not_finite(rows)
             raise
-        network, program = _network(known, size)
+        network, programs = _network(known, size)
         with threads.limit(limits=1, user_api="blas"):
             basis, ill_conditioned = _basis(design)
-        return cls(known, rows.checked(partial(_check, model.family)), size, network, program, basis, ill_conditioned)
+        return cls(known, rows.checked(partial(_check, model.family)), size, network, programs, basis, ill_conditioned)
 
     @property
     def kind(self) -> Kind:
@@ -84,27 +85,49 @@ class Task:
         def contribution(batch: Batch) -> Sums:
             full = batch.padded(self.size)
             inputs = full.X if full.offset is None else [full.X, full.offset]
-            loss, (kernel, *bias), (pearson, about_eta) = self.program(inputs, full.y, full.weights)
+            program = self.programs[wanted == "both"]
+            loss, (kernel, *bias), (pearson, outside, *about_eta) = program(inputs, full.y, full.weights)
             score = np.vstack([*bias, kernel])[:, known.k - m :]
             to_sums = -self.size / self.network.loss_scale
             with np.errstate(
                 invalid="ignore", over="ignore"
-            ):  # means at the ends of their domain give 0 / 0, which `Steer` refuses
-                found = None if wanted == "none" else summed_information(full.X, about_eta, known.intercept, summing, rough)
-            return Sums(
-                rows=len(batch),
-                value=to_sums * loss,
-                score=to_sums * score,
-                information=found,
-                pearson=float(pearson),
-            )
+            ):  # far out the squares of columns are infinite, which `Steer` refuses
+                found = [
+                    summed_information(full.X, weights, known.intercept, summing, rough)
+                    for weights in (about_eta if wanted != "none" else [])
+                ]
+            information, observed = [*found, None, None][:2]
+            return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
 
         alone = rows.total is not None and rows.total <= self.size
         sums = add_up(contribution, rows.batches(self.size), None if alone else pool, on_rows)
         if sums.information is None or summing is not None:
             return sums
         with np.errstate(invalid="ignore"):
-            return replace(sums, information=basis.T @ sums.information @ basis)
+            observed = None if sums.observed is None else basis.T @ sums.observed @ basis
+            return replace(sums, information=basis.T @ sums.information @ basis, observed=observed)
+
+    def room(self, rows: Rows, free: np.ndarray, step: np.ndarray) -> tuple[float, np.ndarray]:
+        """
+        The share of a step at which the first row reaches the edge of its domain; and the rows that are there already.
+
+        Those are signed as `spec.scoring.outward_rows` signs them.
+        """
+        model, share, edge = self.known.model, np.inf, [np.zeros((0, self.known.q))]
+        for batch in rows.read(2**14):
+            eta, moves = self._eta(batch, free), self._eta(replace(batch, offset=None), step)
+            there = np.array([row for row in scoring.at_edge(model, eta) if batch.weights[row] > 0], dtype=int)
+            inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
+            if len(inside):
+                share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])
+            ones = np.ones((len(batch), int(self.known.intercept)))
+            edge.append(np.unique(scoring.outward_rows(model, np.hstack([ones, batch.X]), eta, there), axis=0))
+        return share, np.unique(np.vstack(edge), axis=0)
+
+    def _eta(self, batch: Batch, free: np.ndarray) -> np.ndarray:
+        """The rows' linear predictors, (b, m)."""
+        linear = batch.X @ free[self.known.intercept :] + (free[:1] if self.known.intercept else 0)
+        return linear if batch.offset is None else linear + batch.offset[:, -linear.shape[1] :]
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """
@@ -127,6 +150,7 @@ class Task:
                 value=sums.value - float((prior * free**2).sum()) / 2,
                 score=sums.score - prior * free,
                 information=None if sums.information is None else sums.information + penalty,
+                observed=None if sums.observed is None else sums.observed + penalty,
             )
 
         return one_pass
@@ -160,27 +184,33 @@ def find_not_finite(rows: Rows) -> None:
 
 
 # -- made once for a fit --------------------------------------------------------------------------------------------------------
-def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Program]:
-    """The network for all problems of a model and a shape, with its compiled program; the last few are kept."""
+def _network(problem: Problem, size: int) -> tuple[KerasNetwork, tuple[Program, Program]]:
+    """The network for all problems of a model and a shape, with its compiled programs; the last few are kept."""
     key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
     if key not in networks:
         network = KerasNetwork(problem)
         kernel, *bias = network.variables
-        link, family, scored = problem.model.link, problem.model.family, problem.model.has_classes
+        model, domain = problem.model, problem.model.eta_domain
 
-        def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
-            """Pearson's X^2, and the ``weights`` of `spec.fit.sums.summed_information`."""
+        def statistics(bends: bool, inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
+            """Pearson's X^2, the rows outside the domain, and the ``weights`` of `spec.fit.sums.summed_information`."""
             weights = weights[:, None]
-            if scored:
-                return [weights[0, 0] * 0, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
+            none = weights[0, 0] * 0
+            if model.has_classes:
+                return [none, none, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
             X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
             eta = sum([*bias, *offset], X @ kernel)
-            mu = link.inverse(eta, BACKEND)
-            variance = family.variance(mu, BACKEND)
-            pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / variance)[:, 0])
-            return [pearson, problem.model.working_weight(eta, weights, BACKEND)]
+            mu = model.link.inverse(eta, BACKEND)
+            pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / model.family.variance(mu, BACKEND))[:, 0])
+            outside = none
+            if isinstance(domain, Interval) and domain != REAL:
+                wrong = ((eta <= domain.low) | (eta >= domain.high)) & (weights > 0)
+                outside = BACKEND.row_sums(BACKEND.where(wrong, 1.0 + 0 * weights, 0 * weights)[:, 0])
+            observed = [-model.row_bend(y, eta, weights, BACKEND)] if bends else []
+            return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
 
-        networks[key] = network, network.derivatives.program(statistics)
+        programs = tuple(network.derivatives.program(partial(statistics, bends)) for bends in (False, True))
+        networks[key] = network, programs
     return networks[key]
 
 
