@@ -10,6 +10,7 @@ design are orthonormal, so that badly scaled or nearly collinear columns cost no
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,11 +88,12 @@ class Steer:
             raise np.linalg.LinAlgError("the information is not finite")
         return cls(basis, linalg.cholesky(information, lower=True))
 
-    @property
-    def is_singular(self) -> bool:
-        """Whether rounding may be all that keeps a column apart from those before it."""
+    def checked(self) -> Steer:
+        """The same. Raises LinAlgError where rounding may be all that keeps a column apart from those before it."""
         left = np.diag(self.lower) ** 2 / (self.lower**2).sum(axis=1)  # the share of it that those do not explain
-        return bool(left.min() <= 32 * len(left) * np.finfo(float).eps)
+        if left.min() <= 32 * len(left) * np.finfo(float).eps:
+            raise np.linalg.LinAlgError("singular but for rounding")
+        return self
 
     def times(self, factor: float) -> Steer:
         """The same with ``factor`` times the information."""
@@ -186,12 +188,10 @@ class White:
         Raises LinAlgError where there is neither.
         """
         found: list[Steer] = []
-        try:
-            if not (problem.model.is_canonical or problem.model.has_classes):
-                bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
-                found.append(Steer.by(gram(self.design, -bends[:, :, None]), self.basis))
-        except np.linalg.LinAlgError:
-            return [self.fisher(problem, params)]
+        if not (problem.model.is_canonical or problem.model.has_classes):
+            bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
+            with suppress(np.linalg.LinAlgError):
+                found.append(Steer.by(gram(self.design, -bends[:, :, None]), self.basis).checked())
         try:
             return [*found, self.fisher(problem, params)]
         except np.linalg.LinAlgError:

@@ -18,6 +18,8 @@ import numpy as np
 
 from spec.elementary import Number
 
+TERMS = 3  # of a series: the value, the slope, and half the curvature
+
 
 @contextmanager
 def working_precision(bits: int) -> Iterator[None]:
@@ -129,7 +131,7 @@ def _value(x: Number) -> Number:
 
 def _with_value(series: Number, value: Number) -> Number:
     """The series with another ball for its value, a narrower one."""
-    return flint.arb_series([value, *series.coeffs()[1:]], series.prec)
+    return flint.arb_series([value, *series.coeffs()[1:]], TERMS)
 
 
 _EXP, _LOG = np.frompyfunc(lambda ball: ball.exp(), 1, 1), np.frompyfunc(lambda ball: ball.log(), 1, 1)

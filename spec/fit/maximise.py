@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -225,14 +226,10 @@ class _Climb:
         """Make the steer of the pass's information; answer what makes the next step. Raises LinAlgError if it is singular."""
         if here.information is not None:
             self.secants = []
-            self.steer = Steer.by(here.information, self.basis)
-            if self.steer.is_singular:
-                raise np.linalg.LinAlgError("singular but for rounding")
+            self.steer = Steer.by(here.information, self.basis).checked()
             if here.observed is not None:
-                try:
-                    return Steer.by(here.observed, self.basis)
-                except np.linalg.LinAlgError:  # not positive definite
-                    return self.steer
+                with suppress(np.linalg.LinAlgError):  # where it is not positive definite
+                    return Steer.by(here.observed, self.basis).checked()
         elif self.steer is None:
             assert self.guess is not None
             assert self.guess.steer is not None
