@@ -216,8 +216,14 @@ class Float64(Rounded):
     floor = staticmethod(np.floor)
     where = staticmethod(np.where)
     ndtri = staticmethod(special.ndtri)
-    xlogy = staticmethod(special.xlogy)
-    xlog1py = staticmethod(special.xlog1py)
+
+    @staticmethod
+    def xlogy(x: Number, y: Number) -> np.ndarray:
+        return special.xlogy(x, np.where(x == 0, 1.0, y))  # SciPy's is NaN where y is, 0 / 0 for one
+
+    @staticmethod
+    def xlog1py(x: Number, y: Number) -> np.ndarray:
+        return special.xlog1py(x, np.where(x == 0, 1.0, y))
 
     @staticmethod
     def total(x: np.ndarray) -> np.ndarray:

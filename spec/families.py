@@ -165,7 +165,7 @@ class Binomial(Family):
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 - y) / (1 - mu) would lose the digits of a small y and mu
-        return 2 * (xlog_ratio(y, mu, xp) + xp.xlog1py(1 - y, -y) - xp.xlog1py(1 - y, -mu))
+        return 2 * (xp.xlogy(y, y / mu) + xp.xlog1py(1 - y, -y) - xp.xlog1py(1 - y, -mu))
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         successes, failures = trials * y, trials * (1 - y)
@@ -194,7 +194,7 @@ class Poisson(Family):
         return 4, link.power(0.5), link.power(0.5)
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 2 * (xlog_ratio(y, mu, xp) - (y - mu))
+        return 2 * (xp.xlogy(y, y / mu) - (y - mu))
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         return -special.gammaln(y + 1)
@@ -296,7 +296,7 @@ class NegativeBinomial(Family):
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
         # the quotient (1 + alpha y) / (1 + alpha mu) would lose the digits of a small alpha y and alpha mu
         logs = xp.log1p(self.alpha * mu) - xp.log1p(self.alpha * y)
-        return 2 * (xlog_ratio(y, mu, xp) + (1 + self.alpha * y) / self.alpha * logs)
+        return 2 * (xp.xlogy(y, y / mu) + (1 + self.alpha * y) / self.alpha * logs)
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         size = 1 / self.alpha
@@ -392,16 +392,11 @@ class Multinomial(Family):
         raise NotImplementedError("the classes of a softmax share their information: see Model.row_information")
 
     def unit_deviance(self, y: Number, mu: Number, xp: Elementary = FLOAT64) -> Number:
-        return 2 * xlog_ratio(y, mu, xp)
+        return 2 * xp.xlogy(y, y / mu)
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
         """log of the number of orders of the trials; its share log(trials!)/K is put on each of the K classes."""
         return special.gammaln(trials + 1) / y.shape[-1] - special.gammaln(trials * y + 1)
-
-
-def xlog_ratio(y: Number, mu: Number, xp: Elementary) -> Number:
-    """y log(y / mu), and 0 where y is 0, also where mu has underflowed to 0."""
-    return xp.xlogy(y, (y + (y == 0)) / mu)
 
 
 FAMILIES: tuple[Family, ...] = (

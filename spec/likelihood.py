@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from spec.model import Params
+from spec.model import Params, quietly
 from spec.problems import Problem
 
 
+@quietly
 def gram(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """sum_i W_i (x) x_i x_i', (m q, m q) ordered output after output, for design (n, q) and weights (n, m, m)."""
     q, m = design.shape[1], weights.shape[1]
@@ -39,6 +40,7 @@ def row_scores(problem: Problem, params: Params) -> np.ndarray:
     return problem.model.row_score(problem.y, problem.eta(params), problem.row_weights)
 
 
+@quietly
 def score(problem: Problem, params: Params) -> np.ndarray:
     """The gradient of the log-likelihood in `Problem.free`, (q, m), at dispersion 1."""
     return problem.design.T @ row_scores(problem, params)

@@ -122,7 +122,7 @@ class Link(abc.ABC):
 # -- curves made of curves -----------------------------------------------------------------------------------------------------
 def power(x: Number, exponent: float, xp: Elementary) -> Number:
     """x^exponent; by a product, a quotient or a root where there is one."""
-    if exponent < 0:
+    if isinstance(exponent, (int, float)) and exponent < 0:
         return 1 / power(x, -exponent, xp)
     simple = {0: lambda: 0 * x + 1, 0.5: lambda: xp.sqrt(x), 1: lambda: x, 1.5: lambda: x * xp.sqrt(x), 2: lambda: x * x}
     return simple[exponent]() if exponent in simple else x**exponent

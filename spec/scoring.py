@@ -161,9 +161,14 @@ class White:
     basis: np.ndarray
 
     @classmethod
-    def of(cls, problem: Problem) -> White:
-        """Raises LinAlgError where a column is exactly a combination of those before it."""
-        triangle = np.linalg.qr(problem.design, mode="r")
+    def of(cls, problem: Problem, weights: np.ndarray | None = None) -> White:
+        """
+        With ``weights`` (n, 1) the rows are orthonormal once each is multiplied by the root of its own.
+
+        Raises LinAlgError where a column is exactly a combination of those before it.
+        """
+        rows = problem.design if weights is None else np.sqrt(weights) * problem.design
+        triangle = np.linalg.qr(rows, mode="r")
         basis = linalg.solve_triangular(triangle, np.eye(problem.q))
         return cls(problem.design @ basis, basis)
 

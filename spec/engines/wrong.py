@@ -59,16 +59,16 @@ def scoring_steps(problem: Problem, params: Params, count: int, damping: float =
         inside = likelihood.in_domain(problem, at)
         return likelihood.kernel(problem, at) - penalty * float((free**2).sum()) / 2 if inside else -np.inf
 
-    free = problem.free(params)
     for _ in range(count):
-        gradient = likelihood.score(problem, problem.params(free)) - penalty * free
-        information = likelihood.expected_information(problem, problem.params(free)) + penalty * np.eye(free.size)
+        free = problem.free(params)
+        gradient = likelihood.score(problem, params) - penalty * free
+        information = likelihood.expected_information(problem, params) + penalty * np.eye(free.size)
         step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T * damping
         here = value(free)
         while np.abs(step).max() > 0 and not value(free + step) >= here - 1e-9 * abs(here):
             step = step / 2
-        free = free + step
-    return problem.params(free)
+        params = problem.params(free + step)
+    return params
 
 
 class Zeros(Control):

@@ -38,10 +38,12 @@ from scipy import linalg
 
 from spec import likelihood, scoring
 from spec.compat import strict_zip
+from spec.domains import REAL, Interval
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.preconditions import PreconditionFailed, check, separation
 from spec.model import Params
 from spec.problems import Problem
+from spec.problems.problem import name_rows
 
 PRECISION = 128  # bits, against float64's 53: the score at the centre is exact for every purpose here
 BOXES = (
@@ -149,14 +151,14 @@ def enclose(problem: Problem) -> Optimum:
     could be shown either way.
     """
     check(problem)
-    white = scoring.White.of(problem)
     centre = problem.free(polish(problem))
+    white = white_at(problem, problem.params(centre))
     with working_precision(PRECISION):
         eta = exact_eta(problem, centre)
         rows = softmax_rows(problem, eta) if problem.model.has_classes else elementwise_rows(problem, eta)
         score_mid, score_rad = enclosed_score(problem, rows.scores)
         try:
-            return _contract(problem, white, centre, rows, score_mid, score_rad)
+            return _contract(problem, white, centre, eta, rows, score_mid, score_rad)
         except (NotProven, np.linalg.LinAlgError) as error:
             if (why := separation(problem)) is not None:
                 raise PreconditionFailed("separated", f"{problem}: {why}") from error
@@ -165,6 +167,23 @@ def enclose(problem: Problem) -> Optimum:
             raise NotProven(
                 "not proven", f"{problem}: the observed information is not positive definite at the best point found."
             ) from error
+
+
+def white_at(problem: Problem, params: Params) -> scoring.White:
+    """
+    Coordinates in which the expected information is the identity: one row's may be 1e12 times another's.
+
+    For softmax those in which the columns are orthonormal.
+    """
+    if problem.model.has_classes:
+        return scoring.White.of(problem)
+    weights = likelihood.expected_weights(problem, params)[:, :, 0]
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        return scoring.White.of(problem)
+    try:
+        return scoring.White.of(problem, weights)
+    except np.linalg.LinAlgError:
+        return scoring.White.of(problem)
 
 
 def polish(problem: Problem) -> Params:
@@ -264,7 +283,13 @@ def enclosed_score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.
 
 
 def _contract(
-    problem: Problem, white: scoring.White, centre: np.ndarray, rows: RowBalls, score: np.ndarray, score_radius: np.ndarray
+    problem: Problem,
+    white: scoring.White,
+    centre: np.ndarray,
+    eta: list[list[arb]],
+    rows: RowBalls,
+    score: np.ndarray,
+    score_radius: np.ndarray,
 ) -> Optimum:
     """Try the boxes, from the widest; the first that contracts is the proof."""
     m, q = problem.free_outputs, problem.q
@@ -295,6 +320,12 @@ def _contract(
             f"{problem}: the score at the best point found promises a step of {first:.2g} standard errors, but the box of "
             f"four times that does not contract (kappa = {contraction:.2g}).",
         )
+    if (at := _not_inside(problem, eta, up(reach * near))).size:
+        raise PreconditionFailed(
+            "edge",
+            f"{problem}: the score is zero where the mean of {name_rows(at.tolist())} is at the edge of its domain or beyond, so "
+            "there is no optimum inside. Another link keeps the means inside.",
+        )
     # a wider box says more of uniqueness; there only the contraction is asked for, the zero is already known to be inside
     wide = next((b for b in BOXES if b > near and contraction_over(rows, up(reach * b), design, design_bound, whiten) < 1), near)
 
@@ -310,6 +341,15 @@ def _contract(
         basis=basis,
         whiten=whiten,
     )
+
+
+def _not_inside(problem: Problem, eta: list[list[arb]], move: np.ndarray) -> np.ndarray:
+    """The rows in use whose eta is not proven to be inside its domain while it moves by at most ``move``."""
+    domain = problem.model.eta_domain
+    if not isinstance(domain, Interval) or domain == REAL:
+        return np.array([], dtype=int)
+    inside = [bool(value - d > domain.low and value + d < domain.high) for (value,), d in strict_zip(eta, move.tolist())]
+    return np.flatnonzero(~np.array(inside) & (problem.row_weights[:, 0] > 0))
 
 
 def contraction_over(rows: RowBalls, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:

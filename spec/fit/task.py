@@ -114,6 +114,8 @@ class Task:
         Those are signed as `spec.scoring.outward_rows` signs them.
         """
         model, share, edge = self.known.model, np.inf, [np.zeros((0, self.known.q))]
+        if model.eta_domain == REAL:
+            return share, edge[0]
         for batch in rows.read(2**14):
             eta, moves = self._eta(batch, free), self._eta(replace(batch, offset=None), step)
             there = np.array([row for row in scoring.at_edge(model, eta) if batch.weights[row] > 0], dtype=int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
@@ -265,6 +265,19 @@ def _check(problem: Problem, data: Data) -> None:
             f"{says}the response is outside the domain {domain} of the "
             f"{problem.model.family} family in {_rows(~inside)}. Use a family whose responses can have these values."
         )
+
+
+def name_rows(rows: Sequence[int], shown: int = 5) -> str:
+    """
+    Rows by their numbers, the first few of them.
+
+    >>> name_rows([3]), name_rows([3, 7]), name_rows(range(9), shown=2)
+    ('row 3', 'rows 3 and 7', 'rows 0, 1 and 7 more')
+    """
+    names = [str(row) for row in rows[:shown]]
+    more = [f"{len(rows) - shown} more"] if len(rows) > shown else []
+    *first, last = [*names, *more]
+    return f"row{'s' if first else ''} {' and '.join(filter(None, [', '.join(first), last]))}"
 
 
 def _rows(bad: np.ndarray) -> str:

@@ -755,7 +755,8 @@ class TestSoundness:
 
         optimum = enclose(problem)
 
-        B, W, white = np.abs(optimum.basis), np.abs(optimum.whiten), scoring.White.of(problem)
+        B, W = np.abs(optimum.basis), np.abs(optimum.whiten)
+        white = enclosure.white_at(problem, problem.params(optimum.centre))
         newton = optimum.whiten.T @ optimum.basis.T @ score
         error = W.T @ B.T @ (radius + 8e-3 * np.abs(score))
         first = (np.abs(newton) + error).max()

@@ -389,6 +389,8 @@ class Balls:
     sigmoid = staticmethod(np.frompyfunc(lambda x: 1 / (1 + (-x).exp()), 1, 1))
     ndtr = staticmethod(np.frompyfunc(lambda x: (-x / flint.arb(2).sqrt()).erfc() / 2, 1, 1))
 
+    normal = staticmethod(np.frompyfunc(lambda x: (-x * x / 2).exp() / (2 * flint.arb.pi()).sqrt(), 1, 1))
+
     sqrt = staticmethod(lambda x: flint.arb(x).sqrt())
 
     @property

@@ -635,7 +635,8 @@ class TestAscent:
         score = likelihood.score(problem, params)
         for lost, admitted in ((50, True), (90, False)):
             values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 60])
-            ascent = scoring.ascend(problem, lambda at, values=values: (next(values), score), params, max_iterations=1)
+            tiny = 1e-9 * score  # which promises a gain of 1e-18
+            ascent = scoring.ascend(problem, lambda at, values=values: (next(values), tiny), params, max_iterations=1)
             assert (ascent.params is not params) is admitted
 
 
