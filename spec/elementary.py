@@ -184,7 +184,7 @@ class Rounded:
             return factor * function(eta, self) if factor else 0 * eta
         absent = factor == 0
         product = factor * function(self.where(absent, inside + 0 * factor, eta), self)
-        return self.where(absent, 0 * product, product)
+        return self.where(absent, 0 * factor, product)
 
     def log_of(self, number: float) -> float:
         return math.log(number)

@@ -121,10 +121,15 @@ class Link(abc.ABC):
 
 # -- curves made of curves -----------------------------------------------------------------------------------------------------
 def power(x: Number, exponent: float, xp: Elementary) -> Number:
-    """x^exponent; by a product, a quotient or a root where there is one."""
-    if isinstance(exponent, (int, float)) and exponent < 0:
-        return 1 / power(x, -exponent, xp)
-    simple = {0: lambda: 0 * x + 1, 0.5: lambda: xp.sqrt(x), 1: lambda: x, 1.5: lambda: x * xp.sqrt(x), 2: lambda: x * x}
+    """x^exponent; by a product, a quotient or a root where that is as good."""
+    simple = {
+        -1: lambda: 1 / x,
+        0: lambda: 0 * x + 1,
+        0.5: lambda: xp.sqrt(x),
+        1: lambda: x,
+        1.5: lambda: x * xp.sqrt(x),
+        2: lambda: x * x,
+    }  # not 1 / (x x): its derivatives are made of more powers than float64 has
     return simple[exponent]() if exponent in simple else x**exponent
 
 

@@ -119,6 +119,21 @@ class Model:
         return weight * self._sum(y, eta, xp, lambda curve: curve.slope)
 
     @quietly
+    def sizes(self, y: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, ...]:
+        """
+        What the kernel, the score and the curvature of a row are summed from, taken without sign, each shaped like eta.
+
+        Of a softmax, whose loss is a difference of log-odds and their sum, with 1 for a class that was seen; and no curvature.
+
+        >>> [float(size) for size in Model(Poisson(), Log()).sizes(2.0, 0.0)]  # 2 eta - exp(eta), 2 - exp(eta), -exp(eta)
+        [1.0, 3.0, 1.0]
+        """
+        if self.has_classes:
+            mu = self.link.inverse(eta)
+            return y * (1 + np.abs(self.link.log_mean.value(eta, FLOAT64))), y + mu
+        return self.family.sizes(y, eta, self.link, self._inside)
+
+    @quietly
     def row_bend(self, y: Number, eta: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
         """The second derivative of ``weight`` times the kernel in eta, shaped like eta; not of a softmax."""
         return weight * self._sum(y, eta, xp, lambda curve: curve.bend)

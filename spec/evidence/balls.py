@@ -55,7 +55,7 @@ class Balls:
         return x.log1p() if isinstance(x, flint.arb) else _with_value((1 + x).log(), x[0].log1p())
 
     def softplus(self, x: Number) -> Number:
-        return self.log1p(x.exp())
+        return x + self.log1p((-x).exp()) if _value(x) > 0 else self.log1p(x.exp())
 
     def log1mexp(self, x: Number) -> Number:
         return self.log1p(-(-x).exp()) if _value(x) > 1 else (-self.expm1(-x)).log()
@@ -70,8 +70,10 @@ class Balls:
         return x.sin()
 
     def arctan2(self, y: Number, x: Number) -> Number:
-        """pi/2 - atan(x / y), which is the angle for y > 0, the only case that is needed."""
-        return self.pi / 2 - (x / y).atan()
+        """The angle for y > 0, the only case that is needed."""
+        if _value(x) > 0:
+            return (y / x).atan()
+        return self.pi + (y / x).atan() if _value(x) < 0 else self.pi / 2 - (x / y).atan()
 
     def sigmoid(self, x: Number) -> Number:
         return 1 / (1 + (-x).exp())

@@ -86,6 +86,9 @@ def on_grid(values: np.ndarray, grid: float) -> bool:
     return bool((np.round(values / grid) * grid == values).all())
 
 
+SMALL = 2.0**-40  # of the terms of eta: a move that shows how the curvature changes
+
+
 # -- rungs 2 to 4: the same loss, gradient and curvature, at any parameters ---------------------------------------------
 def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation], other: tuple[Evaluation, Evaluation]) -> None:
     """
@@ -102,52 +105,77 @@ def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation],
     judge("objective", problem, abs(gained - expected) / size, tolerances.loss(n), found, by=mine[0])
 
 
-def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
-    """The score has the other's entries, class by class, and an intercept's entry where there is an intercept."""
+def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation, of_eta: bool = False) -> None:
+    """
+    The score has the other's entries, class by class, and an intercept's entry where there is an intercept.
+
+    ``of_eta`` asks of both the digits that a likelihood keeps if it is a function of eta, also where a mean is rounded.
+    """
     __tracebackhide__ = True
-    size = contributions(problem, params)
+    size = contributions(problem, params, of_eta)
     rows = slice(0 if problem.intercept else 1, None)
     error = np.abs(mine.score - other.score)[rows] / np.maximum(size, np.finfo(float).tiny)
     found = worst(error, mine.score[rows], other.score[rows], "score")
     judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
 
 
-def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, other: Evaluation) -> None:
-    """The observed information has the other's entries."""
+def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, other: Evaluation, of_eta: bool = False) -> None:
+    """The observed information has the other's entries; for ``of_eta`` see `assert_same_gradient`."""
     __tracebackhide__ = True
-    W = likelihood.expected_weights(problem, params)
-    size = likelihood.gram(np.abs(problem.design), np.abs(W) + residual_weights(problem, params)[:, None, None])
+    if of_eta and not problem.model.has_classes:
+        weights = curvature_contributions(problem, params)
+    else:
+        residuals = row_contributions(problem, params).sum(axis=1)
+        weights = np.abs(likelihood.expected_weights(problem, params)) + residuals[:, None, None]
+    size = likelihood.gram(np.abs(problem.design), weights)
     error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
     found = worst(error, mine.information, other.information, "information")
     judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
 
 
-def row_contributions(problem: Problem, params: Params) -> np.ndarray:
+def row_contributions(problem: Problem, params: Params, of_eta: bool = False) -> np.ndarray:
     """
     The sum of absolute terms that each row's score is made of, (n, k).
 
-    (|y| + |mu|) |h'| / V, and the curvature times the sum that eta is; each is known to a few u of itself.
+    (|y| + |mu|) |h'| / V, or ``of_eta`` those of `Model.sizes`; and the curvature times the sum that eta is. Each is known to a
+    few u of itself.
     """
-    eta = problem.eta(params)
-    mu = problem.model.link.inverse(eta)
-    terms = np.abs(problem.design) @ np.abs(params.matrix[0 if problem.intercept else 1 :])
-    if problem.offset is not None:
-        terms = terms + np.abs(problem.offset)
-    if problem.model.has_classes:
+    model, eta, terms = problem.model, problem.eta(params), eta_terms(problem, params)
+    mu = model.link.inverse(eta)
+    if model.has_classes:
         return problem.row_weights * (problem.y + mu + 2 * mu * terms.max(axis=1, keepdims=True))
-    slope = np.abs(problem.model.link.inverse_derivative(eta))
-    variance = problem.model.family.variance(mu)
-    return problem.row_weights * ((np.abs(problem.y) + np.abs(mu)) * slope / variance + problem.model.working_weight(eta) * terms)
+    if not of_eta:
+        with np.errstate(all="ignore"):  # where a mean is rounded to the end of its domain
+            size = (np.abs(problem.y) + np.abs(mu)) * np.abs(model.link.inverse_derivative(eta)) / model.family.variance(mu)
+        size = np.where(np.isfinite(size), size, 0.0)
+        return problem.row_weights * (np.maximum(size, model.sizes(problem.y, eta)[1]) + model.working_weight(eta) * terms)
+    bend = np.maximum(model.working_weight(eta), np.abs(model.row_bend(problem.y, eta)))
+    return problem.row_weights * (model.sizes(problem.y, eta)[1] + bend * terms)
 
 
-def contributions(problem: Problem, params: Params) -> np.ndarray:
+def contributions(problem: Problem, params: Params, of_eta: bool = False) -> np.ndarray:
     """`row_contributions` summed over the rows for each parameter, (q, k)."""
-    return np.abs(problem.design).T @ row_contributions(problem, params)
+    return np.abs(problem.design).T @ row_contributions(problem, params, of_eta)
 
 
-def residual_weights(problem: Problem, params: Params) -> np.ndarray:
-    """A size for the part of the observed information that the residuals make, (n,)."""
-    return row_contributions(problem, params).sum(axis=1)
+def curvature_contributions(problem: Problem, params: Params) -> np.ndarray:
+    """
+    The sum of absolute terms that each row's observed information is made of as a function of eta, (n, 1, 1).
+
+    Those of `Model.sizes`, and what a move of eta makes of the curvature, times the sum that eta is.
+    """
+    eta, moved = problem.eta(params), eta_terms(problem, params)
+    size = problem.model.sizes(problem.y, eta)[2]
+    ends = [problem.model.row_bend(problem.y, eta + sign * SMALL * moved) for sign in (-1, 1)]
+    with np.errstate(all="ignore"):
+        slope = np.abs(ends[1] - ends[0]) / (2 * SMALL)
+    return (problem.row_weights * (size + np.where(np.isfinite(slope), slope, 0.0)))[:, :, None]
+
+
+def eta_terms(problem: Problem, params: Params) -> np.ndarray:
+    """The sum of absolute terms that each eta is made of, (n, k)."""
+    terms = np.abs(problem.design) @ np.abs(params.matrix[0 if problem.intercept else 1 :])
+    return terms if problem.offset is None else terms + np.abs(problem.offset)
 
 
 # -- rung 5: the same optimum -----------------------------------------------------------------------------------------

@@ -632,11 +632,10 @@ class TestAscent:
 
     def test_a_loss_below_the_rounding_of_the_value_is_no_loss(self):
         problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
-        score = likelihood.score(problem, params)
+        score = 1e-9 * likelihood.score(problem, params)  # which promises a gain of 1e-18
         for lost, admitted in ((50, True), (90, False)):
             values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 60])
-            tiny = 1e-9 * score  # which promises a gain of 1e-18
-            ascent = scoring.ascend(problem, lambda at, values=values: (next(values), tiny), params, max_iterations=1)
+            ascent = scoring.ascend(problem, lambda at, values=values: (next(values), score), params, max_iterations=1)
             assert (ascent.params is not params) is admitted
 
 
