@@ -38,8 +38,14 @@ class Elementary(Protocol):
     def log1mexp(self, x: Number) -> Number:
         """log(1 - exp(-x)), x > 0."""
 
+    def log1mexpexp(self, x: Number) -> Number:
+        """log(1 - exp(-exp(x)))."""
+
     def exprel(self, x: Number) -> Number:
         """(exp(x) - 1) / x, and 1 where x is 0."""
+
+    def bernoulli(self, x: Number) -> Number:
+        """x / (1 - exp(-x)) - 1, x > 0, which is x / 2 where x is small."""
 
     def sigmoid(self, x: Number) -> Number:
         """1 / (1 + exp(-x))."""
@@ -100,6 +106,12 @@ ROOT_HALF = math.sqrt(0.5)
 ROOT_HALF_HIGH = math.floor(ROOT_HALF * 2**26) / 2**26  # its first 26 bits, and the rest to twice the digits of float64
 ROOT_HALF_LOW = (0.5 - ROOT_HALF_HIGH**2) / (ROOT_HALF + ROOT_HALF_HIGH)
 
+# the coefficients of x^2, x^4, ... in x / (1 - exp(-x)): Bernoulli's numbers over factorials
+BERNOULLI = tuple(
+    number / math.factorial(2 * k)
+    for k, number in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), start=1)
+)
+
 
 class Rounded:
     """
@@ -130,6 +142,25 @@ class Rounded:
             self.log(-self.expm1(-self.where(small, x, 0.5 + 0 * x))),
             self.log1p(-self.exp(-self.where(small, 1.0 + 0 * x, x))),
         )
+
+    def log1mexpexp(self, x: Number) -> Number:
+        """x + log of a series in exp(x) where that is small: log(exp(x)) would lose the slope's own slope."""
+        small = x < -0.7
+        t = self.exp(self.where(small, x, -1.0 + 0 * x))
+        series = 1 + 0 * t
+        for k in range(18, 2, -1):
+            series = 1 - t * series / k
+        other = self.where(small, 0 * x, self.at_most(x, 80.0))  # beyond, the logarithm has long been 0
+        return self.where(small, x + self.log1p(-t * series / 2), self.log1mexp(self.exp(other)))
+
+    def bernoulli(self, x: Number) -> Number:
+        small = x < 0.5
+        t = self.where(small, x, 0 * x)
+        square, series = t * t, 0 * t
+        for number in reversed(BERNOULLI):
+            series = number + square * series
+        other = self.where(small, 1.0 + 0 * x, x)
+        return self.where(small, t / 2 + square * series, other / -self.expm1(-other) - 1)
 
     def exprel(self, x: Number) -> Number:
         zero = x == 0

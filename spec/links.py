@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -434,10 +434,20 @@ class CLogLog(Link):
             return 1 / xp.exprel(rate(eta, xp))
 
         return Curve(
-            lambda eta, xp: xp.log1mexp(rate(eta, xp)),
+            lambda eta, xp: xp.log1mexpexp(eta),
             slope,
-            lambda eta, xp: slope(eta, xp) * (1 - slope(eta, xp) - rate(eta, xp)),
+            lambda eta, xp: -slope(eta, xp) * xp.bernoulli(rate(eta, xp)),
         )
+
+    def odds(self, alpha: float) -> tuple[Curve, Curve]:
+        """By log mu, which keeps its curvature where mu is small."""
+        log_share, log_rest = super().odds(alpha)
+        log_mean = self.log_mean
+
+        def value(eta: Number, xp: Elementary) -> Number:
+            return xp.log_of(alpha) + log_mean.value(eta, xp) + log_rest.value(eta, xp)
+
+        return replace(log_share, value=value), log_rest
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,15 @@ class Balls:
     def log1mexp(self, x: Number) -> Number:
         return self.log1p(-(-x).exp()) if _value(x) > 1 else (-self.expm1(-x)).log()
 
+    def log1mexpexp(self, x: Number) -> Number:
+        """With bits for the square of exp(x), which the curvature of the logarithm consists of."""
+        more = min(max(0, int(-3 * float(_value(x)))), 2**14)
+        with working_precision(flint.ctx.prec + more):
+            return self.log1mexp(x.exp())
+
+    def bernoulli(self, x: Number) -> Number:
+        return -x / self.expm1(-x) - 1
+
     def exprel(self, x: Number) -> Number:
         return self.expm1(x) / x
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, arb_series
+from flint import arb, arb_mat, arb_series, fmpq, fmpq_mat
 
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
@@ -48,6 +48,7 @@ PRECISION = 256  # bits: the bordered matrix is inverted in the units that the c
 BOXES = (2.0**-10, 2.0**-20, 2.0**-40, 2.0**-80)  # of each unknown and its standard error: the boxes to try, the widest first
 ITERATIONS = 500
 AT_REST = 1e-10  # of the size of eta: a step is the last where no row's eta moves by more; of the scores: a multiplier of zero
+NEAR = 1e-6  # of the terms of eta: which rows are asked whether they are at the edge since others are
 TINY = 1e-150  # a row that is not held is reckoned with this far inside, if the edge is at 0
 FLAT = 1e-12  # of the largest curvature: the least that a step of `climb` reckons with
 
@@ -55,14 +56,14 @@ FLAT = 1e-12  # of the largest curvature: the least that a step of `climb` recko
 @dataclass(frozen=True, eq=False)
 class Side:
     """
-    A side of the domain in the space of the free parameters, outward @ b <= level: that of some identical ``rows``.
+    A side of the domain in the space of the free parameters, outward @ b <= level, exactly: that of some identical ``rows``.
 
     ``kernel`` is the rows' log-likelihood there, and ``slope`` how it grows outwards; NaN where it is minus infinity.
     """
 
     rows: tuple[int, ...]
     outward: np.ndarray
-    level: arb
+    level: fmpq
     kernel: arb
     slope: arb
 
@@ -72,14 +73,16 @@ class EdgeOptimum:
     """
     The exact maximum on the edge: each entry of ``free`` (q balls, `Problem.free`) holds the exact parameter.
 
-    ``sides`` are those that it lies on, and ``multipliers`` a ball for each: the score is the sum of multiplier times outward.
-    No other such place on these sides is within ``box`` (q, 1) of it, and no other maximum in the domain if ``is_global``.
+    ``sides`` are those that hold it, and ``multipliers`` a ball for each: the score is the sum of multiplier times outward.
+    ``tied`` are sides that it lies on since it lies on those. No other such place on these sides is within ``box`` (q, 1) of
+    it, and no other maximum in the domain if ``is_global``.
     ``log_likelihood`` is at dispersion 1, without the terms free of the parameters (`spec.likelihood.kernel`).
     """
 
     problem: Problem
     free: list[arb]
     sides: tuple[Side, ...]
+    tied: tuple[Side, ...]
     multipliers: list[arb]
     log_likelihood: arb
     box: np.ndarray
@@ -88,7 +91,7 @@ class EdgeOptimum:
     @property
     def rows(self) -> list[int]:
         """All rows at the edge, in order."""
-        return sorted(row for side in self.sides for row in side.rows)
+        return sorted(row for side in self.sides + self.tied for row in side.rows)
 
     @property
     def params(self) -> Params:
@@ -123,7 +126,7 @@ def edge(problem: Problem) -> EdgeOptimum | None:
     if not sides:
         return None
     free, held = climb(problem, sides)
-    return prove(problem, free, [sides[each] for each in held]) if held else None
+    return prove(problem, sides, free, held) if held else None
 
 
 def _separation(problem: Problem) -> str | None:
@@ -151,9 +154,13 @@ def sides_of(problem: Problem) -> list[Side]:
             for kind, rows in strict_zip(kinds if np.isfinite(end) else [], members if np.isfinite(end) else []):
                 there = [_kernel(problem, row, arb(end)) for row in rows]
                 kernel, slope = (sum((row[order] for row in there), arb(0)) for order in (0, 1))
-                level = sign * (arb(end) - arb(float(kind[-1])))
+                level = sign * (_rational(end) - _rational(kind[-1]))
                 found.append(Side(tuple(rows), sign * kind[:-1], level, kernel, sign * slope))
     return found
+
+
+def _rational(value: float) -> fmpq:
+    return fmpq(*float(value).as_integer_ratio())
 
 
 def _kernel(problem: Problem, row: int, eta: arb, order: int = 1) -> list[arb]:
@@ -172,7 +179,7 @@ def climb(problem: Problem, sides: Sequence[Side]) -> tuple[np.ndarray, list[int
     """The maximum in the domain, (q, 1), and which sides hold it: Newton's steps along those that hold, by an active set."""
     white, used = White.of(problem), problem.row_weights[:, 0] > 0
     outward = np.array([side.outward for side in sides]) @ white.basis
-    level, kernel, slope = np.array([[float(side.level), float(side.kernel), float(side.slope)] for side in sides]).T
+    level, kernel, slope = np.array([[float(arb(side.level)), float(side.kernel), float(side.slope)] for side in sides]).T
     can_hold = np.isfinite(slope)
     b = np.linalg.solve(white.basis, _start(problem, sides))[:, 0]
     held: list[int] = []
@@ -200,7 +207,9 @@ def climb(problem: Problem, sides: Sequence[Side]) -> tuple[np.ndarray, list[int
         size = np.abs(scores).sum() + np.abs(slope[held]).sum()
         least = FLAT * (np.abs(curvatures).max(initial=0.0) + size)
         step = along @ (axes @ ((axes.T @ (along.T @ score)) / np.maximum(np.abs(curvatures), least)))
-        share = np.where(outward @ step > 0, np.maximum(level - outward @ b, 0) / (outward @ step), np.inf)
+        move = outward @ step
+        nears = move > UNIT * len(b) * 16 * (np.abs(outward) @ np.abs(step))  # else it is one with those held, but for rounding
+        share = np.where(nears, np.maximum(level - outward @ b, 0) / move, np.inf)
         share[held] = np.inf
         share = np.where(can_hold, share, ROOM * share)
         first = int(np.argmin(share))
@@ -218,6 +227,8 @@ def climb(problem: Problem, sides: Sequence[Side]) -> tuple[np.ndarray, list[int
             b, held = trial, on
             continue
         multipliers = np.linalg.lstsq(outward[held].T, score - information @ step, rcond=None)[0]
+        if not held and (can_hold & (level - outward @ b < NEAR**2 * (np.abs(outward) @ np.abs(b)))).any():
+            raise NotProven("not proven", f"{problem}: the score is zero at the edge of its domain, or too near it to tell.")
         if not held or multipliers.min() >= -AT_REST * size:
             return white.basis @ b[:, None], held
         del held[int(np.argmin(multipliers))]
@@ -228,7 +239,7 @@ def _start(problem: Problem, sides: Sequence[Side]) -> np.ndarray:
     """Parameters (q, 1) inside the domain: a known answer, the null model, or the middle by a linear program."""
     from scipy.optimize import linprog  # needed only where nothing simpler is inside
 
-    outward, level = np.array([side.outward for side in sides]), np.array([float(side.level) for side in sides])
+    outward, level = np.array([side.outward for side in sides]), np.array([float(arb(side.level)) for side in sides])
     for known in (problem.data.exact, problem.data.planted, null_params(problem)):
         if known is not None and (outward @ problem.free(known)[:, 0] < level).all():
             return problem.free(known)
@@ -249,12 +260,15 @@ def _start(problem: Problem, sides: Sequence[Side]) -> np.ndarray:
 class _System:
     """G and its derivative in the balls ``z``, q parameters and a multiplier for each side."""
 
-    def __init__(self, problem: Problem, sides: Sequence[Side]) -> None:
+    def __init__(self, problem: Problem, sides: Sequence[Side], tied: Sequence[Side]) -> None:
         self.problem, self.sides, self.q = problem, sides, problem.q
-        held = {row for side in sides for row in side.rows}
+        held = {row for side in [*sides, *tied] for row in side.rows}
         self.inner = [row for row in np.flatnonzero(problem.row_weights[:, 0] > 0).tolist() if row not in held]
         self.X = arb_mat(len(self.inner), self.q, problem.design[self.inner].ravel().tolist())
         self.A = arb_mat(len(sides), self.q, [x for side in sides for x in side.outward.tolist()])
+        at_edge = [*sides, *tied]
+        outward = arb_mat(len(at_edge), self.q, [x for side in at_edge for x in side.outward.tolist()])
+        self.at_edge = outward.transpose() * arb_mat(len(at_edge), 1, [side.slope for side in at_edge])  # their part of F
 
     def eta(self, b: list[arb]) -> list[arb]:
         """The rows that are not at the edge."""
@@ -264,38 +278,42 @@ class _System:
     def at(self, z: list[arb]) -> tuple[arb_mat, arb_mat]:
         b, multipliers, q, sides = z[: self.q], z[self.q :], self.q, self.sides
         rows = [_kernel(self.problem, row, eta, 2) for row, eta in strict_zip(self.inner, self.eta(b))]
-        pull = arb_mat(len(sides), 1, [side.slope - value for side, value in strict_zip(sides, multipliers)])
-        score = self.X.transpose() * arb_mat(len(rows), 1, [row[1] for row in rows]) + self.A.transpose() * pull
+        score = self.X.transpose() * arb_mat(len(rows), 1, [row[1] for row in rows]) + self.at_edge
+        balance = score - self.A.transpose() * arb_mat(len(sides), 1, multipliers)
         beyond = (self.A * arb_mat(q, 1, b)).entries()
         bent = arb_mat(len(rows), q, [row[2] * x for row, xs in strict_zip(rows, self.X.tolist()) for x in xs])
         hessian, inward = (self.X.transpose() * bent).tolist(), (-1 * self.A.transpose()).tolist()
         slope = [h + a for h, a in strict_zip(hessian, inward)] + [row + [arb(0)] * len(sides) for row in self.A.tolist()]
-        value = score.entries() + [here - side.level for here, side in strict_zip(beyond, sides)]
+        value = balance.entries() + [here - arb(side.level) for here, side in strict_zip(beyond, sides)]
         return arb_mat(len(z), 1, value), arb_mat(slope)
 
 
-def prove(problem: Problem, free: np.ndarray, sides: Sequence[Side]) -> EdgeOptimum:
+def prove(problem: Problem, sides: Sequence[Side], free: np.ndarray, held: Sequence[int]) -> EdgeOptimum:
     """
-    Prove that a maximum is near ``free`` (q, 1), on these ``sides`` of the domain and no others.
+    Prove that a maximum is near ``free`` (q, 1), which those of the ``sides`` hold that are ``held``, and no others.
 
     Raises NotProven where that is not so, or could not be shown.
     """
-    rows, q, domain = sorted(row for side in sides for row in side.rows), problem.q, problem.model.eta_domain
+    holding, q, domain = [sides[each] for each in held], problem.q, problem.model.eta_domain
     assert isinstance(domain, Interval)
 
     def failed(why: str) -> NotProven:
-        return NotProven("not proven", f"{problem}: with {name_rows(rows)} at the edge of the domain, {why}.")
+        rows = name_rows(sorted(row for side in holding for row in side.rows))
+        return NotProven("not proven", f"{problem}: with {rows} held at the edge of the domain, {why}.")
 
-    outward = np.array([side.outward for side in sides])
-    if np.linalg.matrix_rank(outward / np.linalg.norm(outward, axis=1, keepdims=True)) < len(sides):
+    if _rank(holding) < len(holding):
         raise failed("the rows there are linearly dependent, so that nothing determines their multipliers")
+    outward, levels = (np.array([side.outward for side in sides]), np.array([float(arb(side.level)) for side in sides]))
+    room = np.abs(outward @ free[:, 0] - levels) / np.maximum(np.abs(outward) @ np.abs(free[:, 0]), np.abs(levels))
+    tied = [sides[k] for k in np.flatnonzero(~(room > NEAR)).tolist() if k not in held]
+    tied = [side for side in tied if _rank([*holding, side]) == len(holding)]
     with working_precision(PRECISION):
-        system = _System(problem, sides)
+        system = _System(problem, holding, tied)
         try:
-            z, box, slope = _krawczyk(system, [arb(value) for value in free[:, 0].tolist()] + [arb(0)] * len(sides))
+            z, box, slope = _krawczyk(system, [arb(value) for value in free[:, 0].tolist()] + [arb(0)] * len(holding))
         except (ZeroDivisionError, ValueError) as error:  # a singular matrix, or no box
             raise failed("no box about the best point found could be shown to hold a place of rest") from error
-        if doubtful := [row for side, value in strict_zip(sides, z[q:]) if not value > 0 for row in side.rows]:
+        if doubtful := [row for side, value in strict_zip(holding, z[q:]) if not value > 0 for row in side.rows]:
             raise failed(f"the likelihood is not shown to rise outwards at {name_rows(doubtful)}: its multiplier may be zero")
         eta = system.eta(z[:q])
         if beyond := [row for row, at in strict_zip(system.inner, eta) if not (at > domain.low and at < domain.high)]:
@@ -303,8 +321,13 @@ def prove(problem: Problem, free: np.ndarray, sides: Sequence[Side]) -> EdgeOpti
         if not problem.model.is_log_concave and not _curves_downwards(system, slope):
             raise failed("the log-likelihood is not shown to curve downwards along the edge")
         kernels = [_kernel(problem, row, at)[0] for row, at in strict_zip(system.inner, eta)]
-        total = sum([*kernels, *(side.kernel for side in sides)], arb(0))
-    return EdgeOptimum(problem, z[:q], tuple(sides), z[q:], total, box, problem.model.is_log_concave)
+        total = sum([*kernels, *(side.kernel for side in [*holding, *tied])], arb(0))
+    return EdgeOptimum(problem, z[:q], tuple(holding), tuple(tied), z[q:], total, box, problem.model.is_log_concave)
+
+
+def _rank(sides: Sequence[Side]) -> int:
+    """How many of the equations outward @ b = level are independent, in rational arithmetic."""
+    return fmpq_mat([[*map(_rational, side.outward.tolist()), side.level] for side in sides]).rref()[1]
 
 
 def _krawczyk(system: _System, z: list[arb]) -> tuple[list[arb], np.ndarray, arb_mat]:

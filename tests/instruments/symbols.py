@@ -45,6 +45,12 @@ class Symbols:
     def log1mexp(self, x: Any) -> Any:
         return sp.log(1 - sp.exp(-x))
 
+    def log1mexpexp(self, x: Any) -> Any:
+        return sp.log(1 - sp.exp(-sp.exp(x)))
+
+    def bernoulli(self, x: Any) -> Any:
+        return x / (1 - sp.exp(-x)) - 1
+
     def exprel(self, x: Any) -> Any:
         return (sp.exp(x) - 1) / x
 
