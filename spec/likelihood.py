@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spec.domains import Interval
 from spec.model import Params, quietly
 from spec.problems import Problem
 
@@ -105,3 +106,29 @@ def null_params(problem: Problem) -> Params:
     eta = link(mean)[problem.k - problem.free_outputs :] - problem.free_offset
     free, *_ = np.linalg.lstsq(problem.design, eta, rcond=None)
     return problem.params(free)
+
+
+def start_params(problem: Problem) -> Params:
+    """
+    Where a fit starts: `null_params`, or where they are outside the domain the parameters that are farthest inside.
+
+    Those are found by a linear program. If there are none inside it is `null_params`.
+    """
+    null, domain = null_params(problem), problem.model.eta_domain
+    if in_domain(problem, null) or not isinstance(domain, Interval):
+        return null
+    from scipy.optimize import linprog  # needed only here
+
+    used = problem.row_weights[:, 0] > 0
+    design, offset = problem.design[used], problem.free_offset[used, 0]
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1
+    sides = [(sign, end) for sign, end in ((1, domain.low), (-1, domain.high)) if np.isfinite(end)]
+    rows = np.vstack([np.hstack([-sign * design / scale, np.ones((len(design), 1))]) for sign, _ in sides])
+    ends = np.concatenate([sign * (offset - end) for sign, end in sides])
+    bounds = [(None, None)] * problem.q + [(None, 1.0)]
+    found = linprog(np.append(np.zeros(problem.q), -1.0), A_ub=rows, b_ub=ends, bounds=bounds, method="highs")
+    if found.status != 0 or found.x[-1] <= 0:
+        return null
+    inside = problem.params((found.x[:-1] / scale)[:, None])
+    return inside if in_domain(problem, inside) else null

@@ -125,6 +125,7 @@ def power(x: Number, exponent: float, xp: Elementary) -> Number:
     simple = {
         -1: lambda: 1 / x,
         0: lambda: 0 * x + 1,
+        -0.5: lambda: 1 / xp.sqrt(x),
         0.5: lambda: xp.sqrt(x),
         1: lambda: x,
         1.5: lambda: x * xp.sqrt(x),

@@ -19,6 +19,7 @@ from scipy import linalg
 
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
+from spec.existence import NONE_INSIDE
 from spec.likelihood import dispersion, expected_weights, gram, in_domain
 from spec.model import Model, Params
 from spec.problems import Problem
@@ -259,6 +260,8 @@ def ascend(
     moves for ever. A step goes at most most of the way to the edge of the domain, and is halved until it gains.
     """
     white, params = White.of(problem), start
+    if not in_domain(problem, start):
+        return Ascent(start, np.nan, False, 0, NONE_INSIDE)
     value, score = value_and_score(params)
     decrement, iterations = np.inf, 0
     edge: tuple[int, ...] = ()

@@ -18,14 +18,15 @@ keep b' on the edges, along which the information is positive.
   (Z - z)` in balls. It maps a box Z into its interior: there is exactly one zero of G in Z, and G' is singular nowhere in it.
   Each multiplier is then positive, and each other row inside, as balls, or nothing is proven.
 * Identical rows are one condition, and at the edge exactly: what the rows of A add to F is a constant. So the information is that
-  of the rows not in A. Where the log-likelihood is not concave, it is shown to be positive along the edges, which it then is
-  in all of Z, since G' is singular nowhere: the maximum is the only one near.
+  of the rows not in A. A row whose equation follows from those of A, in rational arithmetic, is at the edge with them.
+* Where the log-likelihood is not concave, the information along the edges is shown to be positive at z; and so it is in all of
+  Z, since G' is singular nowhere: the maximum is the only one near.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,8 @@ from spec.domains import REAL, Interval
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import UNIT, NotProven
 from spec.evidence.preconditions import PreconditionFailed, check, separation
-from spec.families import Binomial, Poisson
 from spec.likelihood import null_params
-from spec.links import Log, LogComplement
-from spec.model import Model, Params, quietly
+from spec.model import Params, quietly
 from spec.problems import Problem
 from spec.problems.problem import name_rows
 from spec.scoring import GAIN, ROOM, TRIES, White
@@ -75,8 +74,8 @@ class EdgeOptimum:
 
     ``sides`` are those that hold it, and ``multipliers`` a ball for each: the score is the sum of multiplier times outward.
     ``tied`` are sides that it lies on since it lies on those. No other such place on these sides is within ``box`` (q, 1) of
-    it, and no other maximum in the domain if ``is_global``.
-    ``log_likelihood`` is at dispersion 1, without the terms free of the parameters (`spec.likelihood.kernel`).
+    it, and no other maximum in the domain if ``is_global``. ``log_likelihood`` is at dispersion 1, without the terms free of the
+    parameters (`spec.likelihood.kernel`).
     """
 
     problem: Problem
@@ -120,22 +119,13 @@ def edge(problem: Problem) -> EdgeOptimum | None:
     Raises PreconditionFailed where rank forbids an optimum or the data are separated, NotProven where nothing could be shown.
     """
     check(problem)
-    if (why := _separation(problem)) is not None:
-        raise PreconditionFailed("separated", f"{problem}: {why}")
     sides = sides_of(problem)
     if not sides:
         return None
+    if (why := separation(problem)) is not None:
+        raise PreconditionFailed("separated", f"{problem}: {why}")
     free, held = climb(problem, sides)
     return prove(problem, sides, free, held) if held else None
-
-
-def _separation(problem: Problem) -> str | None:
-    """Whether a likelihood rises for ever inside: only logarithms of shares have the room, and there it is as for counts."""
-    if isinstance(problem.model.family, Binomial) and isinstance(problem.model.link, (Log, LogComplement)):
-        counts = replace(problem, model=Model(Poisson(), Log()), quasi=True)
-        falling = isinstance(problem.model.link, LogComplement)
-        return separation(counts.with_data(y=lambda data: 1 - data.y) if falling else counts)
-    return None
 
 
 def sides_of(problem: Problem) -> list[Side]:
@@ -303,9 +293,9 @@ def prove(problem: Problem, sides: Sequence[Side], free: np.ndarray, held: Seque
 
     if _rank(holding) < len(holding):
         raise failed("the rows there are linearly dependent, so that nothing determines their multipliers")
-    outward, levels = (np.array([side.outward for side in sides]), np.array([float(arb(side.level)) for side in sides]))
-    room = np.abs(outward @ free[:, 0] - levels) / np.maximum(np.abs(outward) @ np.abs(free[:, 0]), np.abs(levels))
-    tied = [sides[k] for k in np.flatnonzero(~(room > NEAR)).tolist() if k not in held]
+    outward, level = np.array([side.outward for side in sides]), np.array([float(arb(side.level)) for side in sides])
+    near = NEAR * (np.abs(outward) @ np.abs(free[:, 0]) + np.abs(level)).max()
+    tied = [sides[k] for k in np.flatnonzero(np.abs(outward @ free[:, 0] - level) <= near).tolist() if k not in held]
     tied = [side for side in tied if _rank([*holding, side]) == len(holding)]
     with working_precision(PRECISION):
         system = _System(problem, holding, tied)
@@ -363,7 +353,8 @@ def _krawczyk(system: _System, z: list[arb]) -> tuple[list[arb], np.ndarray, arb
             reach = [r if bound < r else 2 * bound for bound, r in strict_zip(bounds, reach)]  # a side may be too short
     if not proven:
         raise ValueError("no box maps into itself")
-    (widest, _), (_, image) = proven[0], proven[-1]
+    widest = proven[0][0]
+    image = [image for reach, image in proven if all(bool(r <= w) for r, w in strict_zip(reach, widest))][-1]
     within = np.array([[float(r)] for r in widest[: system.q]])
     return [at + each for at, each in strict_zip(z, image)], within, slope
 

@@ -36,7 +36,7 @@ import numpy as np
 from flint import arb, arb_mat, arb_series
 from scipy import linalg
 
-from spec import likelihood, scoring
+from spec import existence, likelihood, scoring
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.evidence.balls import BALLS, working_precision
@@ -189,9 +189,9 @@ def white_at(problem: Problem, params: Params) -> scoring.White:
 def polish(problem: Problem) -> Params:
     """Parameters near the optimum: Fisher scoring in float64, from the best point that is known, until only rounding moves."""
     known = problem.data.exact or problem.data.planted
-    start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.null_params(problem)
+    start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.start_params(problem)
     if not likelihood.in_domain(problem, start):
-        raise NotProven("not proven", f"{problem}: the null model is outside the domain, and no other start is known.")
+        raise PreconditionFailed("edge", f"{problem}: {existence.NONE_INSIDE}")
     return scoring.ascend(problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), start).params
 
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec import likelihood
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import precision
-from spec.fit.maximise import Pass, maximise
+from spec.existence import NONE_INSIDE
+from spec.fit.ending import why_not
+from spec.fit.maximise import INTERRUPTED, Pass, maximise
 from spec.fit.progress import shown
 from spec.fit.read import read
 from spec.fit.result import Fitted
@@ -102,7 +105,8 @@ def source(X: Any, y: Column | str | None, weights: Column | str | None = None, 
                 "a stream brings its weights and offset itself: make its batches (x, y, weights) or ((X, offset), y)."
             )
         return of_stream(X)
-    return of_arrays(*(_sliced(column) for column in (X, y, weights, offset)))
+    rows = of_arrays(*(_sliced(column) for column in (X, y, weights, offset)))
+    return replace(rows, columns=tuple(map(str, getattr(X, "columns", ()))))
 
 
 def _sliced(column: Any) -> Column | None:
@@ -176,16 +180,20 @@ def _optimise(
             )
         except FloatingPointError as error:
             find_not_finite(rows)
+            if not likelihood.in_domain(task.known, task.known.params(free)):
+                raise ValueError(NONE_INSIDE) from error
             raise ValueError(f"{error}: are columns of X very large? Standardise them.") from error
-    steer, free = maximum.steer, maximum.free
+    steer, free, reason, distance = maximum.steer, maximum.free, maximum.reason, maximum.distance
+    if not (maximum.converged or maximum.ending == INTERRUPTED):
+        reason, distance = why_not(task, rows, maximum)
     return Fitted(
         model=task.known.model,
         params=task.known.params(free),
         standard_errors=steer.standard_errors(maximum.dispersion) if steer else np.full(free.shape, np.inf),
         dispersion=maximum.dispersion,
-        distance=maximum.distance,
+        distance=distance,
         converged=maximum.converged,
-        reason=maximum.reason,
+        reason=reason,
         passes=maximum.passes,
         rows=maximum.sums.rows,
         _value=maximum.sums.value,

@@ -28,7 +28,7 @@ CONTRACTS = 0.5  # the share of a distance that a step may leave if it is not Ne
 NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the rounding of the sum
 Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pass sums; rough: in float32; both: observed too
 HALVINGS = 30
-SINGULAR, STALLED, EDGE, PASSES = "singular", "stalled", "edge", "passes"  # why a fit did not converge: see `Maximum`
+INTERRUPTED, SINGULAR, STALLED, EDGE, PASSES = "interrupted", "singular", "stalled", "edge", "passes"  # see `Maximum`
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class _Climb:
         except KeyboardInterrupt:
             if self.sums is None:
                 raise
-            return self._ended("interrupted", f"interrupted after {len(self.history)} passes", self._reached())
+            return self._ended(INTERRUPTED, f"interrupted after {len(self.history)} passes", self._reached())
         return self._ended(PASSES, f"not reached after {max_passes} passes", self._reached())
 
     def _gains(self, here: Sums) -> bool:
@@ -293,6 +293,7 @@ class Convergence:
         self.drift: float | None = np.sqrt(parameters / guess.sums.rows) if guess is not None and self.sampled else None
         self.good = 10 ** (-1 / max(1, parameters / 128))  # the more parameters, the more passes an information costs
         self.last = self.place = np.inf  # the last distance, and the distance at which the last information was summed
+        self.slow = 0  # fresh steps that left much of the distance, since one that did not
         self.fresh = self.halved = False  # whether these two are the same; whether the last step was too long
 
     def scale(self, factor: float) -> None:
@@ -302,8 +303,8 @@ class Convergence:
 
     @property
     def is_slow(self) -> bool:
-        """Whether fresh steps are known to leave a large share of the distance."""
-        return not (self.canonical or self.quadratic) and SLOW < self.constant < np.inf and self.last > REST
+        """Whether two fresh steps, one after another, left a large share of the distance: far out a single one may."""
+        return not (self.canonical or self.quadratic) and self.slow > 1 and self.last > REST
 
     def share(self, distance: float) -> float:
         """The share of a distance that a fresh step from there leaves."""
@@ -351,6 +352,7 @@ class Convergence:
         """Take in a pass: the distance of its parameters, with or without an information of their own."""
         if self.fresh and not (halved or self.quadratic) and self.last > REST:
             self.constant = distance / self.last ** (2 if self.canonical else 1)
+            self.slow = self.slow + 1 if self.constant > SLOW else 0
         if fresh:
             self.place, self.drift = distance, None
         elif not (self.fresh or halved) and REST < self.last < np.inf:

@@ -95,12 +95,13 @@ class Rows:
     A source of rows. ``read(size)`` reads them anew, always in the same order, in pieces of about that size or of any other.
 
     ``sample(size)`` returns about ``size`` of them, to represent all. ``total`` is their number, if it is known before they are
-    read.
+    read. ``columns`` names those of X, if they have names.
     """
 
     read: Callable[[int], Iterable[Batch]]
     sample: Callable[[int], Batch]
     total: int | None = None
+    columns: tuple[str, ...] = ()
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield batches of exactly ``size`` rows, but for the last."""
@@ -190,7 +191,7 @@ def of_arrow(data: Any, y: str, weights: str | None = None, offset: str | None =
     def read(size: int) -> Iterator[Batch]:
         return (piece(record) for record in source.to_batches(batch_size=size) if record.num_rows)
 
-    return Rows(read, lambda size: _first(read, size), source.count_rows())
+    return Rows(read, lambda size: _first(read, size), source.count_rows(), tuple(inputs))
 
 
 def of_stream(source: Any) -> Rows:

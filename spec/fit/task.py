@@ -52,7 +52,9 @@ class Task:
         if rows.total is not None and rows.total < size:
             size = max(64, 1 << (rows.total - 1).bit_length())
         sample = rows.sample(max(size, 20 * q * m))
-        known = Problem.of("the data", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset)
+        known = Problem.of(
+            "the data", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset, columns=rows.columns
+        )
         try:
             design = known.design
         except ProblemError:
@@ -247,4 +249,4 @@ def null_free(problem: Problem, basis: np.ndarray) -> np.ndarray:
             free = np.zeros((problem.q, 1))
             free[0] = link(mean)
             return free
-    return problem.free(likelihood.null_params(problem))
+    return problem.free(likelihood.start_params(problem))

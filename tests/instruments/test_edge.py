@@ -7,6 +7,7 @@ The right places come from elsewhere: closed forms, roots by mpmath, R, and SciP
 import re
 from types import SimpleNamespace
 
+import flint
 import mpmath
 import numpy as np
 import pytest
@@ -50,7 +51,9 @@ def values(optimum):
 
 def assert_holds(optimum, exact):
     """Each ball holds the exact parameter, to the digits that the exact one is given with, and is small."""
-    assert max(abs(float(ball - arb(str(value)))) for ball, value in zip(optimum.free, exact, strict=True)) < 1e-28
+    with flint.ctx.workprec(256):
+        errors = [float(abs(ball - arb(value))) for ball, value in zip(optimum.free, exact, strict=True)]
+    assert max(errors) < 1e-36
     assert optimum.radius.max() < 1e-40
 
 
@@ -63,7 +66,7 @@ def test_relative_risks_have_the_maximum_that_r_finds():
         rest = [(mpmath.mpf(v) - mpmath.mpf(x.max()), seen) for v, seen in zip(x.tolist(), y, strict=True) if v < x.max()]
 
         def slope(b):
-            return mpmath.fsum(d if seen else d / -mpmath.expm1(-b * d) * -1 * -1 for d, seen in rest)
+            return mpmath.fsum(d if seen else d / -mpmath.expm1(-b * d) for d, seen in rest)
 
         b = mpmath.findroot(slope, 0.37)
         exact = [mpmath.nstr(value, 38) for value in (-b * mpmath.mpf(x.max()), b)]
@@ -79,12 +82,13 @@ def test_three_levels_have_a_maximum_in_closed_form():
     """On a line, exp(-slope) = u is the root of 75 u^2 + 10 u = 17; with a column for each level the risks are the shares."""
     with mpmath.workdps(40):
         slope = -mpmath.log((mpmath.sqrt(5200) - 10) / 150)
-        shares = [mpmath.log(mpmath.mpf(each) / 50) for each in (2, 30)]
+        low, middle = (mpmath.log(mpmath.mpf(each) / 50) for each in (2, 30))
+        line, table = ([mpmath.nstr(v, 38) for v in each] for each in ((-2 * slope, slope), (low, middle - low, -low)))
     columns = np.repeat(np.eye(3)[:, 1:], 50, axis=0)
     saturated = edge(THREE_LEVELS.with_data("a column for each", X=columns))
 
-    assert_holds(edge(THREE_LEVELS), [mpmath.nstr(value, 38) for value in (-2 * slope, slope)])
-    assert_holds(saturated, [mpmath.nstr(value, 38) for value in (shares[0], shares[1] - shares[0], -shares[0])])
+    assert_holds(edge(THREE_LEVELS), line)
+    assert_holds(saturated, table)
     assert saturated.rows == list(range(100, 150))
     np.testing.assert_allclose([float(value) for value in saturated.multipliers], [50.0])
 
@@ -217,14 +221,15 @@ def test_random_problems_are_proven_on_the_edge_or_inside(model):
         try:
             optimum = edge(problem)
         except PreconditionFailed as failed:
-            assert failed.which in ("separated", "rank"), failed
+            if failed.which not in ("separated", "rank"):
+                raise
             continue
         if optimum is None:
             continue
         on_the_edge += 1
         found = likelihood.kernel(used_rows(problem), problem.params(by_search(problem)[:, None]))
         best = float(optimum.log_likelihood)
-        assert found <= best + 1e-7, (str(problem), found, best)
+        assert found <= best + 1e-6, (str(problem), found, best)
         if optimum.is_global:
             assert found == pytest.approx(best, abs=1e-4), (str(problem), found, best)
     assert on_the_edge >= 2
@@ -265,10 +270,10 @@ def test_rows_at_the_edge_because_others_are_hold_nothing():
     problem = flat()
     optimum = edge(problem)
 
-    assert values(optimum) == [0, 0, 2]
+    np.testing.assert_allclose(values(optimum), [0, 0, 2], rtol=0, atol=1e-40)
     assert optimum.rows == [0, 1, 2]
     assert len(optimum.tied) == 1
-    assert [float(value) for value in optimum.multipliers] == [1.5, 1.5]
+    np.testing.assert_allclose([float(value) for value in optimum.multipliers], [1.5, 1.5])
     held = [k for k, side in enumerate(sides_of(problem)) if set(side.rows) <= {0, 1, 2}]
     with pytest.raises(NotProven, match="linearly dependent"):
         prove(problem, sides_of(problem), optimum.problem.free(optimum.params), held)
@@ -282,7 +287,7 @@ def test_a_multiplier_of_zero_is_not_proven():
 
     with pytest.raises(NotProven, match="multiplier may be zero"):
         prove(problem, sides, np.array([[0.0], [1.0]]), first)
-    with pytest.raises(NotProven, match="multiplier may be zero|too near it to tell"):
+    with pytest.raises(NotProven, match=r"multiplier may be zero|too near it to tell"):
         edge(problem)
 
 
@@ -291,7 +296,7 @@ def test_a_row_without_likelihood_at_the_edge_cannot_be_there():
     problem = Problem.of("one", COUNTS, [[0.0], [1], [2]], [[1.0], [2], [1]])
     sides = sides_of(problem)
 
-    assert all(side.slope.is_nan() if hasattr(side.slope, "is_nan") else not side.slope.is_finite() for side in sides)
+    assert not any(side.slope.is_finite() for side in sides)
     with pytest.raises(NotProven, match="no box"):
         prove(problem, sides, np.array([[0.0], [1.0]]), [0])
 
@@ -307,7 +312,7 @@ def test_a_start_inside_is_found_by_a_linear_program():
     """Offsets with which the null model is outside."""
     rng = np.random.default_rng(3)
     X = rng.uniform(-1, 1, (40, 1))
-    problem = Problem.of("moved", RISKS, X, rng.integers(2, size=(40, 1)), offset=4 * X)
+    problem = Problem.of("moved", RISKS, X, rng.integers(2, size=(40, 1)), offset=4 * X**2)
     assert not likelihood.in_domain(problem, likelihood.null_params(problem))
 
     start = proof._start(problem, sides_of(problem))

@@ -271,12 +271,22 @@ class TestData:
         assert not found.converged
         assert "separated" in found.reason
 
-    @pytest.mark.parametrize("spare", [X[:, 0] + X[:, 1], np.ones(N), np.zeros(N)], ids=["a sum", "a second bias", "nothing"])
-    def test_collinear_columns_do_not_converge(self, spare):
+    @pytest.mark.parametrize(
+        ("spare", "why"),
+        [
+            (X[:, 0] + X[:, 1], "the columns x1, x2, x6 are linearly dependent"),
+            (np.ones(N), "the columns the intercept, x6 are linearly dependent"),
+            (np.zeros(N), "column x6 is all zeros"),
+        ],
+        ids=["a sum", "a second bias", "nothing"],
+    )
+    def test_collinear_columns_do_not_converge(self, spare, why):
+        """They are named, and no distance is made up."""
         found = fit(dense(columns=6), np.column_stack([X, spare]), Y)
 
         assert not found.converged
-        assert "collinear" in found.reason
+        assert found.reason.startswith(why)
+        assert np.isnan(found.distance)
 
 
 class TestLongFits:

@@ -19,6 +19,7 @@ ORDER = [
     "spec.families",
     "spec.model",
     "spec.problems",
+    "spec.existence",
     "spec.likelihood",
     "spec.scoring",
     "spec.inference",

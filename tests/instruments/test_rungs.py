@@ -352,7 +352,6 @@ class TestContributions:
     def test_the_size_of_a_score_is_what_its_rows_put_in_without_signs(self, problem, params):
         assert close(rungs.row_contributions(problem, params), row_contributions(problem, params), rtol=1e-13)
         assert close(rungs.contributions(problem, params), contributions(problem, params), rtol=1e-13)
-        assert close(rungs.residual_weights(problem, params), row_contributions(problem, params).sum(axis=1), rtol=1e-13)
 
     def test_a_link_that_is_not_canonical_has_its_slope_over_the_variance(self):
         problem, params = Problem.of("gamma", Model(Gamma(), Log()), X, COUNTED + 1, weights=WEIGHTS, offset=OFFSET), ONE

@@ -304,7 +304,7 @@ class TestDomain:
         ("model", "y", "intercept", "inside"),
         [
             (COUNTS, 1.0, 700.0, True),
-            (COUNTS, 1.0, -800.0, False),  # the mean underflows to 0
+            (COUNTS, 1.0, -800.0, True),  # the mean underflows to 0, and eta is an eta all the same
             (Model(Gamma(), Inverse()), 1.0, 0.5, True),
             (Model(Gamma(), Inverse()), 1.0, -0.5, False),
             (Model(Gaussian(), Inverse()), 1.0, -0.5, False),  # the mean is one that the family admits; eta is not

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from spec import likelihood, scoring
+from spec import existence, likelihood, scoring
 from spec.compat import Recent
 from spec.engines import answers
 from spec.engines.contract import PLAIN, Description, Evaluation, Fit, Recipe
@@ -64,14 +64,17 @@ class KerasEngine:
             score = answers.score(problem, network, gradient)
             return -problem.n / network.loss_scale * objective, score[1 - problem.intercept :, problem.k - problem.free_outputs :]
 
-        ascent = scoring.ascend(problem, value_and_score, likelihood.null_params(problem), self.max_iterations)
+        ascent = scoring.ascend(problem, value_and_score, likelihood.start_params(problem), self.max_iterations)
         network.params = ascent.params
         standard_errors = scoring.White.of(problem).standard_errors(problem, ascent.params)
+        converged = ascent.converged and bool(np.isfinite(standard_errors).all())
         return Fit(
             params=ascent.params,
-            converged=ascent.converged and bool(np.isfinite(standard_errors).all()),
+            converged=converged,
             iterations=ascent.iterations,
-            reason=ascent.reason,
+            reason=ascent.reason
+            if converged or ascent.reason == existence.NONE_INSIDE
+            else existence.why_not(problem, ascent.edge, f"{ascent.iterations} iterations", ascent.distance),
             standard_errors=standard_errors,
             deviance=likelihood.deviance(problem, network.predict()),
             log_likelihood=answers.log_likelihood(problem, network, network.objective()),
