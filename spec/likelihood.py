@@ -70,16 +70,20 @@ def log_likelihood(problem: Problem, params: Params) -> float:
     return kernel(problem, params) + normaliser(problem)
 
 
+@quietly
 def deviance(problem: Problem, mu: np.ndarray) -> float:
     """The deviance of the means mu (n, k), in units of the dispersion: twice what the saturated model gains."""
     return float((problem.row_weights * problem.model.family.unit_deviance(problem.y, mu)).sum())
 
 
+@quietly
 def dispersion(problem: Problem, mu: np.ndarray) -> float:
     """Pearson's estimate, X^2 / (n - q); 1 for a problem that has none."""
     if not problem.has_dispersion:
         return 1.0
-    pearson = (problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum()
+    residual = problem.y - mu
+    squares = np.where(residual == 0, 0.0, residual**2 / problem.model.family.variance(mu))  # 0 / 0 where a mean underflows
+    pearson = (problem.row_weights * squares).sum()
     return float(pearson / max(problem.n - problem.q, 1))
 
 

@@ -106,7 +106,8 @@ class Recipe:
     without a bias is compared with ordered thresholds, whose weights are the first threshold and the logs of the
     increments; under "location-scale" the outputs are the mean of a normal response and the log of its dispersion. ``l1``
     and ``l2`` are the factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss``
-    takes the library's own loss of the family, also where it departs from the likelihood. ``label_smoothing`` is that argument
+    takes the library's own loss of the family, also where it departs from the likelihood; ``loss_of_mean`` writes minus the
+    log-likelihood on the mean, as a user would, and not on the linear predictor. ``label_smoothing`` is that argument
     of the library's own cross-entropies. A ``mistake`` makes another model: "softmax twice" takes the softmax of the softmax, as
     a loss for logits does to the output of a softmax; "sigmoids" has for each class a sigmoid and its binary cross-entropy;
     "flat targets" gives targets (n,) to a loss written by hand, which compares each of the outputs (n, 1) with every target.
@@ -125,6 +126,7 @@ class Recipe:
     l2: float = 0.0
     built_in_loss: bool = False
     label_smoothing: float = 0.0
+    loss_of_mean: bool = False
     mistake: str = ""
     dtype: str = "float64"
 

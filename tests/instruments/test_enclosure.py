@@ -17,8 +17,8 @@ import pytest
 from flint import arb, arb_mat, fmpq, fmpq_mat
 from scipy import linalg
 
-from spec import likelihood, problems, scoring
-from spec.evidence import enclosure, preconditions
+from spec import existence, likelihood, problems, scoring
+from spec.evidence import enclosure
 from spec.evidence.balls import BALLS
 from spec.evidence.enclosure import BOXES, NotProven, Optimum, enclose, exact_mean, gamma, up
 from spec.evidence.preconditions import PreconditionFailed, check, check_fit, rank_deficiency, separating, separation
@@ -963,7 +963,7 @@ class TestSeparation:
         [(0, 1, [-1, -2, 0, 0]), (1, 0, [1, 2, 0, 0]), (1, 2, [1, 2, -1, -2]), (2, 0, [0, 0, 1, 2])],
     )
     def test_a_comparison_is_of_the_free_parameters_class_after_class(self, seen, other, move):
-        assert preconditions._contrast(np.array([1.0, 2.0]), seen, other, 3).tolist() == move
+        assert existence._contrast(np.array([1.0, 2.0]), seen, other, 3).tolist() == move
 
 
 class TestRank:

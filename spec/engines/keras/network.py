@@ -141,7 +141,7 @@ class KerasNetwork:
 
     def __init__(self, problem: Problem, recipe: Recipe = PLAIN) -> None:
         self.problem, self.recipe = problem, recipe
-        self.of_eta = takes_eta(problem.model) and not (recipe.head or recipe.built_in_loss)
+        self.of_eta = takes_eta(problem.model) and not (recipe.head or recipe.built_in_loss or recipe.loss_of_mean)
         with precision(recipe.dtype):
             self.trained, self.model = self._build()
             self.loss, self.loss_scale = self._loss()
@@ -215,6 +215,8 @@ class KerasNetwork:
             return NegativeLogLikelihood(model.family, model.link if self.of_eta else None), float(self.problem.n)
         if recipe.mistake == "sigmoids":  # Keras's binary cross-entropy is the mean over the outputs
             return loss(Model(Binomial(), Logit()), self.of_eta)[0], 1 / self.problem.k
+        if recipe.loss_of_mean:
+            return NegativeLogLikelihood(model.family), 1.0
         return loss(model, self.of_eta, recipe.built_in_loss, recipe.label_smoothing)
 
     def _embedded(self, codes: Tensor, last: heads.Activation, penalty: keras.regularizers.Regularizer | None) -> Tensor:

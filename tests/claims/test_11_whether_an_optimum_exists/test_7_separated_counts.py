@@ -56,7 +56,7 @@ def assert_names(problem, rows):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_along_the_direction_of_separated_counts_the_loss_falls_for_ever(case, subject, rng):
     r"""
-    Along the direction that separates counts the loss falls from every point: what remains of the decided means is lost.
+    Along the direction that separates counts the loss falls from every point, by what the decided means still have.
 
     .. math:: \ell(w + s d) = \ell(w) + \sum_{i \text{ decided}} w_i \left( e^{\eta_i} - e^{\eta_i + s\, d \cdot x_i} \right)
 
@@ -98,7 +98,7 @@ def test_a_fit_of_counts_that_are_nearly_separated_is_an_optimum(problem, refere
 )
 @pytest.mark.parametrize("problem", NEARLY, ids=str)
 def test_counts_that_are_nearly_separated_have_an_optimum_and_the_network_finds_it(problem, subject):
-    """One count against the direction is enough for an optimum, however far away and flat, and the network finds it."""
+    """One row against each direction is enough for an optimum, however far away and flat, and the network finds it."""
     assert_same_optimum(problem, subject.fit(problem))
 
 

@@ -14,8 +14,11 @@ from spec import likelihood, problems
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.published import half_unit
-from spec.evidence.rungs import assert_same_curvature, proven_optimum
-from spec.model import Params
+from spec.evidence.rungs import assert_same_curvature, assert_same_optimum, proven_optimum
+from spec.families import Gaussian
+from spec.links import Log
+from spec.model import Model, Params
+from spec.problems import Problem
 from tests.claims.test_14_training_and_precision.axes import CANONICAL, ONE_EACH, OTHERS, SPECTOR, optimum_of
 
 
@@ -155,6 +158,49 @@ def test_the_steps_of_newton_are_refused_as_scoring(problem, reference):
 
     with pytest.raises(AssertionError, match="not the same error left"):
         assert_leaves(problem, axis, share**2, stepped(problem, reference, axis, 2, "observed"))
+
+
+def cycling():
+    """Normal responses under a log link, some of them negative: at the optimum they curve the likelihood more than expected."""
+    y = np.array([[-6.0], [-3.5], [0.4], [1.1], [2.3], [5.2]])
+    return Problem.of("negative responses", Model(Gaussian(), Log()), np.arange(-2.0, 4.0)[:, None], y)
+
+
+CYCLING = cycling()
+
+
+@pytest.mark.claim(
+    "scoring-may-cycle", source="S6", symptom="IRLS does not converge, however many iterations: the deviance goes up and down."
+)
+def test_a_scoring_step_may_leave_more_than_there_was(subject):
+    r"""
+    Where the observed information is more than twice the expected one, scoring steps away from an optimum that exists.
+
+    .. math:: \beta_{t+1} - \hat\beta \approx (I - E^{-1} O)\,(\beta_t - \hat\beta), \qquad O > 2 E
+              \implies \|I - E^{-1} O\| > 1
+
+    Here normal responses have a log link and some are negative, which R's start refuses too. The optimum is proven; steps of
+    Newton's reach it, and so does the fit.
+    """
+    axis, share = slowest(CYCLING, subject)
+
+    assert_leaves_more(share)
+    assert_leaves(CYCLING, axis, share**2, stepped(CYCLING, subject, axis, 2, "expected"))
+    assert abs(along(CYCLING, axis, stepped(CYCLING, subject, axis, 1, "observed"))) <= AWAY**1.5
+    assert_same_optimum(CYCLING, subject.fit(CYCLING))
+
+
+@pytest.mark.control("scoring-may-cycle")
+@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
+def test_where_the_informations_are_nearly_one_scoring_does_not_cycle(problem, reference):
+    """The planted problems, whose responses lie about means that fit them."""
+    with pytest.raises(AssertionError, match="scoring leaves the share"):
+        assert_leaves_more(slowest(problem, reference)[1])
+
+
+def assert_leaves_more(share):
+    """A scoring step goes to the other side of the optimum, and farther."""
+    assert share < -1, f"scoring leaves the share {share:.3g} of the error"
 
 
 AWAY = 1e-4  # where the steps begin, in standard errors at dispersion 1
