@@ -25,10 +25,10 @@ from spec.model import Model, Params
 from spec.problems import Problem
 
 GAIN = 1e-4  # of the gain that a step promises: the least that it must bring
+BACK = 0.9  # of the slope along a step: the most that may lead back at its end; if it is more, the optimum was left far behind
 ROOM = 0.99  # of the way to the edge of the domain: the longest step
 EDGE = 1e-9  # of the size of eta: a row nearer than this to the edge of its domain is at the edge
-TRIES = 40  # halvings of a step before it is given up; of Newton's, if there is Fisher's too, NEWTON_TRIES
-NEWTON_TRIES = 4
+TRIES = 80  # halvings of a step, which may be 1e16 times too long where means saturate; but Newton's is whole, or Fisher's
 AT_EDGE = "the likelihood rises to the edge of the domain"
 SETTLED = 1e-6  # of the size of eta: at rest no row's eta moves by more
 
@@ -293,7 +293,7 @@ def ascend(
         if iterations == max_iterations:
             return ended(AT_EDGE if edge else f"{max_iterations} iterations were not enough", converged=is_there)
         iterations += 1
-        tries = [*[NEWTON_TRIES] * (len(steps) - 1), TRIES]
+        tries = [*[1] * (len(steps) - 1), TRIES]
         for (step, _, _), most in strict_zip(steps, tries):
             if taken := _taken(problem, value_and_score, params, value, step, float((score * step).sum()), most):
                 break
@@ -319,6 +319,7 @@ def _taken(
         trial = problem.params(problem.free(params) + length * step / 2**halving)
         if in_domain(problem, trial):
             new_value, new_score = value_and_score(trial)
-            if new_value >= value + GAIN * length / 2**halving * promised - noise:
+            gains = new_value >= value + GAIN * length / 2**halving * promised - noise
+            if gains and float((new_score * step).sum()) >= -BACK * promised - noise:
                 return trial, new_value, new_score
     return None

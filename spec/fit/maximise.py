@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from spec.fit.sums import Sums
-from spec.scoring import AT_EDGE, GAIN, ROOM, Steer
+from spec.scoring import AT_EDGE, BACK, GAIN, ROOM, Steer
 
 SETTLED = 1e-5  # the relative change of the standard errors that the last step may still make
 ROUNDING = 1e-10  # the share of a distance that a step leaves because of rounding, where it would leave nothing
@@ -133,6 +133,7 @@ class _Climb:
         self.sums: Sums | None = None
         self.steer: Steer | None = None
         self.phi, self.first, self.halvings = 1.0, 0.0, 0
+        self.other: np.ndarray | None = None  # Fisher's step where Newton's is being tried
         self.newton = False  # whether the steps are Newton's
         self.secants: list[tuple[np.ndarray, np.ndarray]] = []
         self.outward = np.zeros((0, len(start)))  # rows at the edge of their domain
@@ -164,7 +165,9 @@ class _Climb:
         if self.sums is None:
             return True
         promised = self.share * float((self.sums.score * self.step).sum())
-        return here.is_finite and here.value >= self.sums.value + GAIN * promised - NOISE * abs(self.sums.value)
+        noise = NOISE * abs(self.sums.value)
+        gains = here.is_finite and here.value >= self.sums.value + GAIN * promised - noise
+        return gains and float((here.score * self.step).sum()) * self.share >= -BACK * promised - noise
 
     def _shorten(self, here: Sums, since: float, tolerance: float) -> Maximum | None:
         """A shorter step after one that did not gain; of models with another observed information, soon Newton's."""
@@ -177,6 +180,8 @@ class _Climb:
                 self._turn_to_newton()
             else:
                 self.share = ROOM * share if share <= self.share else self.share / 2
+        elif self.other is not None:
+            self.step, self.other, self.share = self.other, None, 1.0
         elif self.halvings > 1 and self._may_turn:
             self._turn_to_newton()
         elif self.halvings > HALVINGS:
@@ -196,7 +201,7 @@ class _Climb:
         except np.linalg.LinAlgError:
             return self._ended(SINGULAR, "the information is singular", np.nan)
         assert self.steer is not None
-        _, decrement, _ = self.steer.along(here.score, self.outward)
+        fisher, decrement, _ = self.steer.along(here.score, self.outward)
         step, _, multipliers = steers.along(here.score, self.outward)
         self.first = self.first or decrement
         if self.kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
@@ -221,6 +226,7 @@ class _Climb:
             self.best, self.sums = trial + step, replace(here, value=here.value + decrement / 2)
             return self._ended("converged", f"the last step, of {distance:.1e} standard errors, leaves about {left:.1e}", left)
         self.share, self.halvings = 1.0, 0
+        self.other = None if steers is self.steer else fisher
         if self._may_turn and self.convergence.is_slow:
             self._turn_to_newton()
         else:

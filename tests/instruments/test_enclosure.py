@@ -949,13 +949,12 @@ class TestSeparation:
         with pytest.raises(NotProven, match=r"^precondition failed: not proven: at the boundary: "):
             enclose(problem)
 
-    def test_a_null_model_outside_the_domain_is_not_proven(self):
+    def test_data_without_parameters_inside_the_domain_are_told_so(self):
         problem = Problem.of(
             "no start", Model(Gamma(), Inverse()), [[1.0], [-0.125], [1.0]], [[1.0], [2.0], [1.0]], intercept=False
         )
 
-        message = r"the null model is outside the domain, and no other start is known\."
-        with pytest.raises(NotProven, match=f"^precondition failed: not proven: no start: {message}$"):
+        with pytest.raises(PreconditionFailed, match=r"^precondition failed: edge: no start: no parameters give each row a mean"):
             enclose(problem)
 
     @pytest.mark.parametrize(

@@ -617,7 +617,7 @@ class TestAscent:
         assert ascent.params is params
         assert (ascent.converged, ascent.iterations, ascent.value) == (False, 1, -1.0)
         assert ascent.reason == "no step along the scoring direction gains likelihood"
-        assert len(tried) == 41
+        assert len(tried) == 81
 
     def test_ascent_without_information_or_score_says_so(self):
         rows = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
