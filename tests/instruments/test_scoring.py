@@ -634,7 +634,7 @@ class TestAscent:
         problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
         score = 1e-9 * likelihood.score(problem, params)  # which promises a gain of 1e-18
         for lost, admitted in ((50, True), (90, False)):
-            values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 60])
+            values = iter([1.0, 1.0 - lost * 2.0**-52, *[-1.0] * 100])
             ascent = scoring.ascend(problem, lambda at, values=values: (next(values), score), params, max_iterations=1)
             assert (ascent.params is not params) is admitted
 
