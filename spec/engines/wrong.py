@@ -52,21 +52,16 @@ class Control:
 
 
 def scoring_steps(problem: Problem, params: Params, count: int, damping: float = 1.0, penalty: float = 0.0) -> Params:
-    """
-    The parameters after ``count`` scoring steps; each is scaled by ``damping``, then halved until it gains in the domain.
-
-    ``penalty`` is the factor of half the squared distance from the null model's parameters.
-    """
-    null = problem.free(likelihood.null_params(problem))
+    """The parameters after ``count`` scoring steps; each is scaled by ``damping``, then halved until it gains in the domain."""
 
     def value(free: np.ndarray) -> float:
         at = problem.params(free)
         inside = likelihood.in_domain(problem, at)
-        return likelihood.kernel(problem, at) - penalty * float(((free - null) ** 2).sum()) / 2 if inside else -np.inf
+        return likelihood.kernel(problem, at) - penalty * float((free**2).sum()) / 2 if inside else -np.inf
 
     for _ in range(count):
         free = problem.free(params)
-        gradient = likelihood.score(problem, params) - penalty * (free - null)
+        gradient = likelihood.score(problem, params) - penalty * free
         information = likelihood.expected_information(problem, params) + penalty * np.eye(free.size)
         step = np.linalg.solve(information, gradient.T.ravel()).reshape(free.shape[::-1]).T * damping
         here = value(free)
@@ -173,24 +168,20 @@ class NoBias(Control):
 
 
 class Ridge(Control):
-    """
-    Adds a small ridge penalty, as some libraries do by default: 1e-6 |b - b0|^2 / 2, with b0 the null model's parameters.
-
-    It is 0 at the null model and nowhere else, so a claim that compares the loss there with another place sees it.
-    """
+    """Adds a small ridge penalty, as some libraries do by default: 1e-6 |b|^2 / 2."""
 
     spoils = ("objective", "gradient", "curvature", "optimum", "inference")
     penalty = 1e-6
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         right = self.inside.evaluate(problem, params)
-        pull = params.matrix - likelihood.null_params(problem).matrix
-        penalty = self.penalty * float((pull**2).sum()) / 2
+        penalty = self.penalty * float((params.matrix**2).sum()) / 2
         return replace(
             right,
             loss=right.loss + right.loss_scale * penalty / problem.n,
             log_likelihood=right.log_likelihood - penalty,
-            score=right.score - self.penalty * pull * (1 if problem.intercept else np.arange(1 + problem.p)[:, None] > 0),
+            score=right.score
+            - self.penalty * params.matrix * (1 if problem.intercept else np.arange(1 + problem.p)[:, None] > 0),
             curvature=lambda: right.information + self.penalty * np.eye(len(right.information)),
         )
 

@@ -318,8 +318,10 @@ def _mean(problem: Problem, params: Params, mine: Engine, other: Engine) -> None
 def _objective(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:
     __tracebackhide__ = True
     null = likelihood.null_params(problem)
-    ours, theirs = ((engine.evaluate(problem, params), engine.evaluate(problem, null)) for engine in (mine, other))
-    assert_same_objective(problem, ours, theirs)
+    between = Params.from_matrix((params.matrix + null.matrix) / 2)  # a bowl may be as high at two places, and not between them
+    here, halfway, there = ([engine.evaluate(problem, at) for engine in (mine, other)] for at in (params, between, null))
+    for place in (here, halfway):
+        assert_same_objective(problem, (place[0], there[0]), (place[1], there[1]))
 
 
 def _gradient(problem: Problem, params: Params, mine: Engine, other: Engine) -> None:

@@ -795,8 +795,10 @@ class TestClimb:
         problem, params = CASES[0]
         assert_same("objective", problem, params, Watched(), RIGHT)
 
+        null = likelihood.null_params(problem).matrix
         assert asked[0] is params
-        assert np.array_equal(asked[1].matrix, likelihood.null_params(problem).matrix)
+        assert np.array_equal(asked[1].matrix, (params.matrix + null) / 2)  # and the point halfway, where a bowl is lower
+        assert np.array_equal(asked[2].matrix, null)
 
     @pytest.mark.parametrize("spoiled", WRONG)
     def test_the_last_rung_stands_on_means_curvature_and_optimum(self, spoiled):
