@@ -294,13 +294,25 @@ class Log(Link):
         )
 
     def odds(self, alpha: float) -> tuple[Curve, Curve]:
-        """The share is the sigmoid of eta + log alpha."""
-        return log_shares(
-            self.log_mean,
-            lambda eta, xp: (xp.sigmoid(eta + xp.log_of(alpha)), xp.sigmoid(-eta - xp.log_of(alpha))),
-            lambda eta, xp: -xp.softplus(-eta - xp.log_of(alpha)),
-            lambda eta, xp: -xp.softplus(eta + xp.log_of(alpha)),
-        )
+        """The share is the sigmoid of z = eta + log alpha. A tail, exp(z), is made good for what the sum lost by rounding."""
+
+        def sums(eta: Number, xp: Elementary) -> tuple[Number, Number]:
+            log = xp.log_of(alpha)
+            z = eta + log
+            return z, (eta - (z - (z - eta))) + (log - (z - eta))
+
+        def log_share(eta: Number, xp: Elementary) -> Number:
+            z, lost = sums(eta, xp)
+            return -xp.softplus(-z) * (1 - lost * xp.sigmoid(z))
+
+        def log_rest(eta: Number, xp: Elementary) -> Number:
+            z, lost = sums(eta, xp)
+            return -xp.softplus(z) * (1 + lost * xp.sigmoid(-z))
+
+        def shares(eta: Number, xp: Elementary) -> tuple[Number, Number]:
+            return 1 / (1 + xp.exp(-eta) / alpha), 1 / (1 + alpha * xp.exp(eta))
+
+        return log_shares(self.log_mean, shares, log_share, log_rest)
 
 
 @dataclass(frozen=True)
@@ -392,7 +404,14 @@ class Cauchit(Link):
 
     @property
     def log_mean(self) -> Curve:
-        return logarithm(self.mean, lambda eta, xp: xp.log_share(self.inverse(eta, xp), self.inverse(-eta, xp)))
+        """Its slope is 1 / (pi mu (1 + eta^2)), without the square, which would overflow far out."""
+
+        def slope(eta: Number, xp: Elementary) -> Number:
+            angle = xp.arctan2(1 + 0 * eta, -eta)
+            return 1 / (angle + eta * (eta * angle))
+
+        curve = logarithm(self.mean, lambda eta, xp: xp.log_share(self.inverse(eta, xp), self.inverse(-eta, xp)))
+        return replace(curve, slope=slope)
 
     @property
     def log_rest(self) -> Curve:

@@ -28,6 +28,7 @@ CONTRACTS = 0.5  # the share of a distance that a step may leave if it is not Ne
 NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the rounding of the sum
 Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pass sums; rough: in float32; both: observed too
 HALVINGS = 30
+SETTLED_ETA = 1e-7  # the root mean square of what the last step of a fit at rest adds to eta
 INTERRUPTED, SINGULAR, STALLED, EDGE, PASSES = "interrupted", "singular", "stalled", "edge", "passes"  # see `Maximum`
 
 
@@ -210,10 +211,12 @@ class _Climb:
         distance = float(np.sqrt(decrement / self.phi)) if self.phi > 0 else np.inf
         if self.kind.quadratic and decrement <= ROUNDING**2 * self.first:  # only rounding is left, as in a perfect fit
             distance = 0.0
+        rests = self._rests(distance, step, here, tolerance)
         self.convergence.learn(distance, fresh=here.information is not None, halved=self.halvings > 0)
         self._record(here, distance, since, tolerance)
-        if (wanted in ("exact", "both") or self.kind.quadratic) and self.convergence.enough(tolerance):
-            left = self.convergence.after(distance)
+        known = wanted in ("exact", "both") or self.kind.quadratic
+        if rests or (known and self.convergence.enough(tolerance)):
+            left = distance if rests else self.convergence.after(distance)
             if multipliers.any():
                 return self._ended(EDGE, AT_EDGE, left)
             share, outward = self.room(trial, step) if self.room else (np.inf, self.outward)
@@ -250,6 +253,16 @@ class _Climb:
             self.steer = self.guess.steer.times(factor)
             self.convergence.scale(factor)
         return self.steer
+
+    def _rests(self, distance: float, step: np.ndarray, here: Sums, tolerance: float) -> bool:
+        """
+        Whether rounding is all that is left: two passes far below the tolerance, and a step that moves no eta.
+
+        On separated data the distance vanishes too, but eta moves on.
+        """
+        if here.information is None or step.shape[1] > 1 or max(distance, self.convergence.last) > tolerance / 100:
+            return False
+        return float(np.linalg.norm(np.linalg.solve(self.basis, step))) <= SETTLED_ETA
 
     @property
     def _may_turn(self) -> bool:

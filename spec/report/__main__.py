@@ -8,6 +8,7 @@ What became of the claims, where: ``python -m spec.report``.
     python -m spec.report write                docs/claims.md: all claims, the known gaps and the environments
     python -m spec.report pictures [FOLDER]    the pictures of the book, in docs/pictures or elsewhere
     python -m spec.report measure              what the pictures show of engines, by fitting them: docs/pictures/measured.json
+    python -m spec.report accuracy [--write]   how many ulp each formula is off on NumPy and Keras's backend: docs/accuracy.md
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 2 for evidence that cannot be read or compared."""
     parser = argparse.ArgumentParser(prog="python -m spec.report", description="What became of the claims, where.")
-    commands = parser.add_subparsers(dest="command", metavar="table | stale | changed | write | pictures | measure")
+    commands = parser.add_subparsers(dest="command", metavar="table | stale | changed | write | pictures | measure | accuracy")
     table = commands.add_parser("table", help="claims x environments, in the terminal (the default)")
     table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
     commands.add_parser("stale", help="which evidence is older than the claims, and the command that refreshes it")
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     drawn = commands.add_parser("pictures", help="write the pictures of the book")
     drawn.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "pictures", help="default: docs/pictures")
     commands.add_parser("measure", help="fit what the pictures show of engines")
+    ulps = commands.add_parser("accuracy", help="how many ulp each formula is off, on NumPy and the backend of Keras")
+    ulps.add_argument(
+        "--write", action="store_true", help="write docs/accuracy.md, with the columns of other backends as they are"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.command == "pictures":
@@ -46,6 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
             from spec.report import measure
 
             print(measure.write())
+            return 0
+        if options.command == "accuracy":
+            from spec.report import accuracy
+
+            print(accuracy.report(ROOT, options.write))
             return 0
         if options.command == "changed":
             old, new = (matrix.Environment(record.read(path)) for path in options.files)
