@@ -72,10 +72,10 @@ def test_means_that_round_are_not_separation(problem, subject):
 
 @pytest.mark.control("certain-is-not-separated")
 @pytest.mark.parametrize("case", [COMPLETE[0], QUASI[0]], ids=str)
-def test_separated_data_have_no_such_optimum(case, reference):
+def test_separated_data_have_no_such_optimum(case, subject):
     """The same is asked of separated data, whose fitted means round as well."""
     with pytest.raises(PreconditionFailed, match="separated"):
-        assert_same_optimum(case.problem, reference.fit(case.problem))
+        assert_same_optimum(case.problem, subject.fit(case.problem))
 
 
 def assert_certain(problem, mean):
