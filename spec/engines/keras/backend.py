@@ -47,7 +47,6 @@ class Backend(Rounded, abc.ABC):
     name: str
     version: str
     finds_logits = False
-    keeps_curvature = True  # whether Keras's sigmoid cross-entropy from logits, differentiated twice, keeps the digits of a tail
     compiles_training = False  # whether compiling Keras's training step gains more than it costs
     dtype = "float64 restored"  # from Keras's float32: see `restore_float64`
 
@@ -157,7 +156,7 @@ class TensorFlow(Backend):
 class Jax(Backend):
     """JAX. It computes in float32 until `enable_float64` is called, which must happen before arrays are made."""
 
-    name, compiles_training, keeps_curvature = "jax", True, False
+    name, compiles_training = "jax", True
 
     def __init__(self) -> None:
         import jax

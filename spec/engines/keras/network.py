@@ -75,8 +75,8 @@ class NegativeLogLikelihood(keras.losses.Loss):
 
 
 def is_cross_entropy(model: Model) -> bool:
-    """Whether minus the log-likelihood is a cross-entropy of Keras's own sigmoid or softmax, and curves as it should."""
-    return model.has_classes or (isinstance(model.family, Binomial) and model.link == Logit() and BACKEND.keeps_curvature)
+    """Whether minus the log-likelihood is a cross-entropy of Keras's own sigmoid or softmax."""
+    return model.has_classes or (isinstance(model.family, Binomial) and model.link == Logit())
 
 
 def takes_eta(model: Model) -> bool:
