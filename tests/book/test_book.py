@@ -119,7 +119,7 @@ def test_a_cell_of_the_matrix_opens_with_the_evidence(book):
 
 
 def _shown(cell, column):
-    perfect = column in cell and (column, cell["case"]) == ("standard_errors", "wampler1")
+    perfect = column == "standard_errors" and cell.get(column, 0.0) > 1e100
     return PERFECT if perfect else cell.get(column, "")
 
 
