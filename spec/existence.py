@@ -30,10 +30,16 @@ def why_not(problem: Problem, edge: Sequence[int], steps: str, distance: float) 
     Collinear columns; separated data; ``edge``, the rows at the edge of the domain that stopped it; else that ``steps``, such as
     "100 iterations", were not enough, ``distance`` standard errors away where that is known.
     """
-    if (why := rank_deficiency(problem) or separation(problem)) is not None:
-        return why
-    if len(edge):
-        return at_the_edge(problem, edge)
+    return no_optimum(problem, edge) or not_reached(steps, distance)
+
+
+def no_optimum(problem: Problem, edge: Sequence[int]) -> str | None:
+    """Why a problem has no optimum inside its domain; None where nothing says so."""
+    return rank_deficiency(problem) or separation(problem) or (at_the_edge(problem, edge) if len(edge) else None)
+
+
+def not_reached(steps: str, distance: float) -> str:
+    """A sentence about an optimum that may exist."""
     away = f", about {distance:.1g} standard errors away" if np.isfinite(distance) else ""
     return f"not reached after {steps}{away}. Go on from there, or standardise the columns."
 

@@ -116,23 +116,35 @@ def start_params(problem: Problem) -> Params:
     """
     Where a fit starts: `null_params`, or where they are outside the domain the parameters that are farthest inside.
 
-    Those are found by a linear program. If there are none inside it is `null_params`.
+    If there are none inside it is `null_params`.
     """
     null, domain = null_params(problem), problem.model.eta_domain
     if in_domain(problem, null) or not isinstance(domain, Interval):
         return null
-    from scipy.optimize import linprog  # needed only here
-
     used = problem.row_weights[:, 0] > 0
     design, offset = problem.design[used], problem.free_offset[used, 0]
-    scale = np.abs(design).max(axis=0)
-    scale[scale == 0] = 1
-    sides = [(sign, end) for sign, end in ((1, domain.low), (-1, domain.high)) if np.isfinite(end)]
-    rows = np.vstack([np.hstack([-sign * design / scale, np.ones((len(design), 1))]) for sign, _ in sides])
-    ends = np.concatenate([sign * (offset - end) for sign, end in sides])
-    bounds = [(None, None)] * problem.q + [(None, 1.0)]
-    found = linprog(np.append(np.zeros(problem.q), -1.0), A_ub=rows, b_ub=ends, bounds=bounds, method="highs")
-    if found.status != 0 or found.x[-1] <= 0:
+    sides = [(sign, end) for sign, end in ((-1, domain.low), (1, domain.high)) if np.isfinite(end)]
+    outward, level = (
+        np.vstack([sign * design for sign, _ in sides]),
+        np.concatenate([sign * (end - offset) for sign, end in sides]),
+    )
+    found = farthest_inside(outward, level)
+    if found is None or not in_domain(problem, problem.params(found)):
         return null
-    inside = problem.params((found.x[:-1] / scale)[:, None])
-    return inside if in_domain(problem, inside) else null
+    return problem.params(found)
+
+
+def farthest_inside(outward: np.ndarray, level: np.ndarray) -> np.ndarray | None:
+    """The b (q, 1) with the most room, at most 1, in every row of outward @ b < level; None where there is none."""
+    from scipy.optimize import linprog  # needed only where nothing simpler is inside
+
+    scale = np.abs(outward).max(axis=0)
+    scale[scale == 0] = 1
+    found = linprog(
+        np.append(np.zeros(outward.shape[1]), -1.0),
+        A_ub=np.hstack([outward / scale, np.ones((len(level), 1))]),
+        b_ub=level,
+        bounds=[(None, None)] * outward.shape[1] + [(None, 1.0)],
+        method="highs",
+    )
+    return (found.x[:-1] / scale)[:, None] if found.status == 0 and found.x[-1] > 0 else None

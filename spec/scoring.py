@@ -21,7 +21,7 @@ from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.existence import NONE_INSIDE
 from spec.likelihood import dispersion, expected_weights, gram, in_domain
-from spec.model import Model, Params
+from spec.model import Model, Params, quietly
 from spec.problems import Problem
 
 GAIN = 1e-4  # of the gain that a step promises: the least that it must bring
@@ -52,13 +52,21 @@ def longest(model: Model, eta: np.ndarray, change: np.ndarray) -> tuple[float, i
     return float(shares[row]), row
 
 
-def at_edge(model: Model, eta: np.ndarray) -> np.ndarray:
-    """The rows whose eta is at the edge of its domain, but for `EDGE`; and so is their mean."""
+@quietly
+def at_edge(model: Model, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """
+    The rows at the edge of their domain: eta is there, but for `EDGE`, and the response allows it.
+
+    A count of 1 cannot have a mean of 0: its log-likelihood falls without end, and keeps the row inside.
+    """
     domain = model.eta_domain
-    if not isinstance(domain, Interval):
+    if not isinstance(domain, Interval) or domain == REAL or not len(eta):
         return np.array([], dtype=int)
-    scale = EDGE * np.abs(eta).max()
-    return np.flatnonzero(((eta - domain.low < scale) | (domain.high - eta < scale)).any(axis=-1))
+    scale, found = EDGE * np.abs(eta).max(), np.zeros(len(eta), dtype=bool)
+    for end in (domain.low, domain.high):
+        if np.isfinite(end) and (near := np.abs(eta - end) < scale).any():
+            found |= (near & np.isfinite(model.kernel(y, np.full_like(eta, end)))).any(axis=-1)
+    return np.flatnonzero(found)
 
 
 def outward_rows(model: Model, design: np.ndarray, eta: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -217,15 +225,11 @@ class White:
 
     def standard_errors(self, problem: Problem, params: Params) -> np.ndarray:
         """Standard errors (q, m) by expected information and Pearson's dispersion; infinite where the information is singular."""
-        information = gram(self.design, expected_weights(problem, params))
+        mu = problem.model.link.inverse(problem.eta(params))
         try:
-            lower = linalg.cholesky(information, lower=True)
+            return self.fisher(problem, params).standard_errors(dispersion(problem, mu))
         except np.linalg.LinAlgError:
             return np.full((problem.q, problem.free_outputs), np.inf)
-        root = linalg.solve_triangular(lower, np.eye(len(information)), lower=True)
-        by_output = root.reshape(len(root), problem.free_outputs, -1) @ self.basis.T
-        mu = problem.model.link.inverse(problem.eta(params))
-        return np.sqrt(dispersion(problem, mu) * (by_output**2).sum(axis=0)).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +283,7 @@ def ascend(
         except np.linalg.LinAlgError:
             return ended("the information is singular", known=False)
         eta = problem.eta(params)
-        there = at_edge(problem.model, eta)
+        there = at_edge(problem.model, problem.y, eta)
         outward = outward_rows(problem.model, problem.design, eta, there)
         steps = [steer.along(score, outward) for steer in steers]
         step, decrement, multipliers = steps[0]

@@ -36,8 +36,9 @@ from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import UNIT, NotProven
-from spec.evidence.preconditions import PreconditionFailed, check, separation
-from spec.likelihood import null_params
+from spec.evidence.preconditions import PreconditionFailed, check
+from spec.existence import NONE_INSIDE, separation
+from spec.likelihood import farthest_inside, null_params
 from spec.model import Params, quietly
 from spec.problems import Problem
 from spec.problems.problem import name_rows
@@ -226,24 +227,14 @@ def climb(problem: Problem, sides: Sequence[Side]) -> tuple[np.ndarray, list[int
 
 
 def _start(problem: Problem, sides: Sequence[Side]) -> np.ndarray:
-    """Parameters (q, 1) inside the domain: a known answer, the null model, or the middle by a linear program."""
-    from scipy.optimize import linprog  # needed only where nothing simpler is inside
-
+    """Parameters (q, 1) inside the domain: a known answer, the null model, or the middle."""
     outward, level = np.array([side.outward for side in sides]), np.array([float(arb(side.level)) for side in sides])
     for known in (problem.data.exact, problem.data.planted, null_params(problem)):
         if known is not None and (outward @ problem.free(known)[:, 0] < level).all():
             return problem.free(known)
-    scale = np.abs(outward).max(axis=0)
-    middle = linprog(  # maximise the room, at most 1, that every row has
-        np.append(np.zeros(problem.q), -1.0),
-        A_ub=np.hstack([outward / scale, np.ones((len(level), 1))]),
-        b_ub=level,
-        bounds=[(None, None)] * problem.q + [(None, 1.0)],
-        method="highs",
-    )
-    if middle.status != 0 or not middle.x[-1] > 0:
-        raise NotProven("not proven", f"{problem}: there are no parameters at which every mean is in the family's domain.")
-    return (middle.x[:-1] / scale)[:, None]
+    if (middle := farthest_inside(outward, level)) is None:
+        raise NotProven("not proven", f"{problem}: {NONE_INSIDE}")
+    return middle
 
 
 # -- the proof -----------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ from spec import existence, likelihood, scoring
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.evidence.balls import BALLS, working_precision
-from spec.evidence.preconditions import PreconditionFailed, check, separation
+from spec.evidence.preconditions import PreconditionFailed, check
+from spec.existence import separation
 from spec.model import Params
 from spec.problems import Problem
 from spec.problems.problem import name_rows

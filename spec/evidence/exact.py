@@ -35,7 +35,7 @@ class Exact:
 def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
     """The exact inference at an enclosed optimum. Balls are NaN or wide where that enclosure is too wide."""
     with working_precision(PRECISION):
-        eta = _eta(problem, optimum)
+        eta = optimal_eta(problem, optimum)
         rows = _softmax(problem, eta) if problem.model.has_classes else _elementwise(problem, eta)
         phi = rows.pearson / (problem.n - problem.q) if problem.has_dispersion else arb(1)
         expected = _standard_errors(problem, optimum, rows.expected, phi)
@@ -53,7 +53,8 @@ class _RowSums:
     deviance: arb
 
 
-def _eta(problem: Problem, optimum: Optimum) -> list[Row]:
+def optimal_eta(problem: Problem, optimum: Optimum) -> list[Row]:
+    """The linear predictors at an enclosed optimum, (n, m) balls."""
     free = [
         [arb(c) + arb(s, r) for c, s, r in strict_zip(*row)]
         for row in strict_zip(optimum.centre.tolist(), optimum.shift.tolist(), optimum.radius.tolist())

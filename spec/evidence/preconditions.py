@@ -8,10 +8,8 @@ an outcome of its own, "precondition failed: ...": neither a claim that holds no
 from __future__ import annotations
 
 from spec.engines.contract import Fit
-from spec.existence import Separation, rank_deficiency, separating, separation
+from spec.existence import rank_deficiency
 from spec.problems import Problem
-
-__all__ = ["PreconditionFailed", "Separation", "check", "check_fit", "rank_deficiency", "separating", "separation"]
 
 
 class PreconditionFailed(Exception):

@@ -24,19 +24,16 @@ def why_not(task: Task, rows: Rows, maximum: Maximum) -> tuple[str, float]:
     whole = _whole(task, rows)
     if whole is not None:
         params = whole.params(maximum.free)
-        edge = scoring.at_edge(whole.model, whole.eta(params)).tolist() if maximum.ending == EDGE else []
-        there_is_none = existence.rank_deficiency(whole) or existence.separation(whole)
-        return there_is_none or existence.why_not(whole, edge, steps, maximum.distance), (
-            np.nan if there_is_none or edge else maximum.distance
-        )
+        edge = scoring.at_edge(whole.model, whole.y, whole.eta(params)).tolist() if maximum.ending == EDGE else []
+        none = existence.no_optimum(whole, edge)
+        return (none, np.nan) if none else (existence.not_reached(steps, maximum.distance), maximum.distance)
     if maximum.ending == SINGULAR and (collinear := existence.rank_deficiency(task.known)):
         return collinear, np.nan
     if (separated := _separation(task, rows)) is not None:
         return separated, np.nan
     if maximum.ending == EDGE:
         return existence.at_the_edge(task.known, _at_edge(task, rows, maximum.free)), np.nan
-    away = f", about {maximum.distance:.1g} standard errors away" if np.isfinite(maximum.distance) else ""
-    return f"not reached after {steps}{away}. Go on from there with start=, or standardise the columns.", maximum.distance
+    return existence.not_reached(steps, maximum.distance), maximum.distance
 
 
 def _problem(task: Task, batch: Batch) -> Problem:
@@ -94,6 +91,6 @@ def _at_edge(task: Task, rows: Rows, free: np.ndarray) -> list[int]:
     for piece in rows.read(2**14):
         problem = _problem(task, piece)
         at: Params = problem.params(free)
-        found += [first + row for row in scoring.at_edge(problem.model, problem.eta(at)).tolist()]
+        found += [first + row for row in scoring.at_edge(problem.model, problem.y, problem.eta(at)).tolist()]
         first += len(piece)
     return found

@@ -120,7 +120,7 @@ class Task:
             return share, edge[0]
         for batch in rows.read(2**14):
             eta, moves = self._eta(batch, free), self._eta(replace(batch, offset=None), step)
-            there = np.array([row for row in scoring.at_edge(model, eta) if batch.weights[row] > 0], dtype=int)
+            there = np.array([row for row in scoring.at_edge(model, batch.y, eta) if batch.weights[row] > 0], dtype=int)
             inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
             if len(inside):
                 share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])

@@ -5,7 +5,7 @@ What became of the claims, where: ``python -m spec.report``.
     python -m spec.report table FILE ...       of other files
     python -m spec.report stale                which evidence is older than the claims, and the command that refreshes it
     python -m spec.report changed OLD NEW      what is different in another environment, given as two files
-    python -m spec.report write                docs/claims.md: all claims, the known gaps and the environments
+    python -m spec.report write                docs/claims.md: all claims, the known gaps and the environments; README's numbers
     python -m spec.report pictures [FOLDER]    the pictures of the book, in docs/pictures or elsewhere
     python -m spec.report measure              what the pictures show of engines, by fitting them: docs/pictures/measured.json
     python -m spec.report accuracy [--write]   how many ulp each formula is off on NumPy and Keras's backend: docs/accuracy.md
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             merged = matrix.load(getattr(options, "files", None) or page.evidence(ROOT))
             if options.command == "write":
-                lines = [page.write(merged, ROOT)]
+                lines = [page.write(merged, ROOT), page.write_readme(merged, ROOT)]
             elif options.command == "stale":
                 lines = [*_outdated(merged), *terminal.stale(merged)] or ["nothing is stale"]
             else:

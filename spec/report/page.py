@@ -1,16 +1,22 @@
-"""The page for those who read on a forge, docs/claims.md: all claims, the known gaps and the environments."""
+"""
+The pages for those who read on a forge: docs/claims.md, with all claims, the known gaps and the environments.
+
+And what README says of the claims: how many there are, and some rows of the table that closes a run.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spec.report import gaps, source
 from spec.report.matrix import MARKS, Environment, Matrix
 from spec.report.record import replace
 from spec.report.terminal import title, total
 
-PAGE = Path("docs", "claims.md")
+PAGE, README = Path("docs", "claims.md"), Path("README.md")
 HEAD = """# All claims
 
 *`python -m spec.report write` makes this page from the claims and from `evidence/`. The book has the same with mathematics,
@@ -33,6 +39,47 @@ def write(matrix: Matrix, root: Path) -> str:
         return f"{PAGE} is up to date"
     replace(path, content)
     return f"wrote {PAGE}"
+
+
+def write_readme(matrix: Matrix, root: Path) -> str:
+    """Bring README up to date with the evidence of `newest` if it is not, and return a line that says so."""
+    path = root / README
+    before = path.read_text(encoding="utf-8")
+    if (after := readme(matrix, before)) == before:
+        return f"{README} is up to date"
+    replace(path, after)
+    return f"wrote {README}"
+
+
+def readme(matrix: Matrix, before: str) -> str:
+    """
+    README with the numbers of `newest`: of claims, cases and refused answers, and those of the claims whose rows it shows.
+
+    A row of its table is known by the claim's sentence.
+    """
+    newest = matrix.newest
+    claims = {claim["sentence"]: claim for _, of_chapter in matrix.chapters for claim in of_chapter}
+    refused = sum(each["refused"] for each in newest.controls.values())
+    lines = []
+    for line in before.splitlines():
+        cells = line.split(" | ")
+        lines.append(_readme_row(newest, claims[cells[2]]) if len(cells) > 2 and cells[2] in claims else line)
+    said = f"{matrix.held(newest)} claims hold, in {sum(map(len, newest.cases.values()))} cases; {refused} answers"
+    text = re.sub(r"\d+ of \d+ claims hold, in \d+ cases; \d+ answers", said, "\n".join(lines) + "\n")
+    return re.sub(r"in \d+ claims, and each", f"in {len(claims)} claims, and each", text)
+
+
+def _readme_row(newest: Environment, claim: dict[str, Any]) -> str:
+    slug = claim["claim"]
+    outcomes, controls = newest.outcomes(slug), newest.controls[slug]
+    cells = [cell for cell in newest.record["cells"] if cell["claim"] == slug and "digits" in cell]
+    worst = min(cells, key=lambda cell: (cell["digits"], cell["case"]), default=None)
+    digits = "exact" if worst is None else f"{worst['digits']}" + (f" (≥ {worst['required']})" if "required" in worst else "")
+    held = f"{outcomes['holds']}/{sum(outcomes.values())}"
+    wrong = f"{controls['refused']}/{sum(controls.values())}"
+    return _row(
+        MARKS[newest.verdict(slug)], claim["source"], claim["sentence"], held, wrong, digits, worst["case"] if worst else ""
+    )
 
 
 def text(matrix: Matrix, root: Path) -> str:

@@ -304,7 +304,7 @@ def test_a_row_without_likelihood_at_the_edge_cannot_be_there():
 def test_without_a_place_inside_nothing_is_proven():
     """Offsets that no parameters bring into the domain."""
     offset = [[0.5], [-3.0], [-3.0]]
-    with pytest.raises(NotProven, match="no parameters at which every mean"):
+    with pytest.raises(NotProven, match="no parameters give each row a mean inside"):
         edge(Problem.of("nowhere", Model(Binomial(), Identity()), [[1.0], [1.0], [2.0]], [[1.0], [0.0], [1.0]], offset=offset))
 
 

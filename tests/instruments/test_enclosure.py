@@ -21,7 +21,8 @@ from spec import existence, likelihood, problems, scoring
 from spec.evidence import enclosure
 from spec.evidence.balls import BALLS
 from spec.evidence.enclosure import BOXES, NotProven, Optimum, enclose, exact_mean, gamma, up
-from spec.evidence.preconditions import PreconditionFailed, check, check_fit, rank_deficiency, separating, separation
+from spec.evidence.preconditions import PreconditionFailed, check, check_fit
+from spec.existence import rank_deficiency, separating, separation
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Cauchit, CLogLog, Identity, Inverse, Link, Log, Logit, LogLog, Probit, Softmax, Sqrt
 from spec.model import Model, Params

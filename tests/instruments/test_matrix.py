@@ -231,3 +231,14 @@ def test_no_claim_fails_in_the_committed_evidence(committed):
     found = {(e.name, claim, e.verdict(claim)) for e in committed.environments for claim in e.cases}
 
     assert {each for each in found if each[2] not in ("holds", "known gap", "declined")} == set()
+
+
+def test_the_readme_has_the_numbers_of_newest(committed):
+    """`python -m spec.report write` writes them again; a row whose sentence is no claim's is left alone."""
+    text, other = (ROOT / page.README).read_text(encoding="utf-8"), "| ✓ | S1 | No claim says so. | 1/1 |\n"
+    old = re.sub(r"\d+ cases; \d+ answers", "1 cases; 2 answers", text).replace("| ✓ | S1 |", "| ✗ | S1 |")
+
+    assert page.readme(committed, text) == text, "python -m spec.report write"
+    assert old != text
+    assert page.readme(committed, old) == text
+    assert page.readme(committed, other) == other

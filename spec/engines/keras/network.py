@@ -37,6 +37,7 @@ BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c
     Poisson: (keras.losses.Poisson, 1.0),
     Multinomial: (keras.losses.CategoricalCrossentropy, 1.0),
 }
+MISTAKES = ("", "softmax twice", "sigmoids", "flat targets")
 OPTIMIZERS = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
 
 
@@ -141,6 +142,8 @@ class KerasNetwork:
 
     def __init__(self, problem: Problem, recipe: Recipe = PLAIN) -> None:
         self.problem, self.recipe = problem, recipe
+        if recipe.mistake not in MISTAKES:
+            raise ValueError(f"unknown mistake {recipe.mistake!r}: expected {', '.join(map(repr, MISTAKES))}.")
         self.of_eta = takes_eta(problem.model) and not (recipe.head or recipe.built_in_loss or recipe.loss_of_mean)
         with precision(recipe.dtype):
             self.trained, self.model = self._build()

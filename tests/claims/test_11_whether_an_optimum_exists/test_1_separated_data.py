@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.evidence.preconditions import PreconditionFailed, separation
+from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum, proven_optimum
+from spec.existence import separation
 from spec.model import Params
 from tests.claims.points import anywhere
 from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, QUASI, assert_falls

@@ -7,8 +7,8 @@ Zeros alone separate counts: often no single column shows it, and the fits that 
 import pytest
 
 from spec.engines.wrong import Nudged
-from spec.evidence.preconditions import separating
 from spec.evidence.rungs import assert_same_optimum, proven_optimum
+from spec.existence import separating
 from spec.problems.problem import name_rows
 from tests.claims.points import anywhere
 from tests.claims.test_11_whether_an_optimum_exists.counts import CASES, NEARLY, POISSON, SHAPES
