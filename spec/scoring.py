@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -156,10 +157,18 @@ class Steer:
 
     def standard_errors(self, dispersion: float) -> np.ndarray:
         """The standard errors of the parameters, (q, m)."""
-        q = len(self.basis)
+        return np.sqrt(dispersion * (self._root**2).sum(axis=0)).T
+
+    def covariance(self, dispersion: float) -> np.ndarray:
+        """The covariance of the parameters, (m q, m q), output after output."""
+        root = self._root.reshape(len(self.lower), -1)
+        return dispersion * (root.T @ root)
+
+    @cached_property
+    def _root(self) -> np.ndarray:
+        """(m q, m, q): the products of its columns are the inverse information in the design's own columns."""
         root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
-        by_output = root.reshape(len(root), -1, q) @ self.basis.T
-        return np.sqrt(dispersion * (by_output**2).sum(axis=0)).T
+        return root.reshape(len(root), -1, len(self.basis)) @ self.basis.T
 
 
 @dataclass(frozen=True, eq=False)

@@ -186,16 +186,20 @@ def _optimise(
     steer, free, reason, distance = maximum.steer, maximum.free, maximum.reason, maximum.distance
     if not (maximum.converged or maximum.ending == INTERRUPTED):
         reason, distance = why_not(task, rows, maximum)
+    columns = task.known.data.columns
     return Fitted(
         model=task.known.model,
         params=task.known.params(free),
-        standard_errors=steer.standard_errors(maximum.dispersion) if steer else np.full(free.shape, np.inf),
         dispersion=maximum.dispersion,
         distance=distance,
         converged=maximum.converged,
         reason=reason,
         passes=maximum.passes,
         rows=maximum.sums.rows,
+        intercept=task.known.intercept,
+        columns=columns,
+        outputs=("y",) if task.known.k == 1 else tuple(f"class {j}" for j in range(task.known.k)),
         _value=maximum.sums.value,
         _rows=rows,
+        _steer=steer,
     )

@@ -165,7 +165,7 @@ def test_an_environment_may_lag(copy, tmp_path):
 
 
 def everything_but(evidence, newest, gone):
-    """Make evidence that of this version of the claims, with the newest's answers where its own do not count, but for one claim."""
+    """Make evidence that of this version of the claims: the newest's answers join its own, but for one claim."""
     counts = Environment(evidence).within(Environment(newest)).record
     has = {claim["claim"] for claim in counts["claims"]}
     for part in ("claims", "cells"):
