@@ -12,9 +12,10 @@ Add a link by adding a class and an entry to `ELEMENTWISE`: tests, problems and 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -613,3 +614,47 @@ ELEMENTWISE: tuple[Link, ...] = (
     NegativeBinomialLink(alpha=0.5),
 )
 LINKS: tuple[Link, ...] = (*ELEMENTWISE, Softmax())
+
+
+# -- links and families as plain data: what is saved with a model ----------------------------------------------------------------
+def plain(part: Any) -> dict[str, Any]:
+    """
+    A link or a family as plain data: its name and its parameters, of which `restored` makes it again.
+
+    >>> plain(Power(0.25)), restored(Link, {"name": "Power", "exponent": 0.25})
+    ({'name': 'Power', 'exponent': 0.25}, Power(exponent=0.25))
+    """
+    names = [field.name for field in fields(part)] if is_dataclass(part) else list(vars(part))
+    values = {name: getattr(part, name) for name in names}
+    return {
+        "name": _full_name(type(part)),
+        **{name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()},
+    }
+
+
+def restored(kind: Any, data: Any) -> Any:
+    """The link or the family (its ``kind``) that `plain` describes. Raises ValueError if there is no such one."""
+    what, known = kind.__name__.lower(), {_full_name(each): each for each in _kinds(kind)}
+    if not isinstance(data, Mapping) or "name" not in data:
+        raise ValueError(f"no {what} can be made of {data!r}: expected its name and its parameters, as a saved model has them.")
+    if data["name"] not in known:
+        raise ValueError(
+            f"there is no {what} called {data['name']!r}: import the module that defines it before the model is loaded. "
+            f"Known are {', '.join(known)}."
+        )
+    try:
+        return known[data["name"]](**{name: value for name, value in data.items() if name != "name"})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the {what} {data['name']} cannot be made of {dict(data)}: {error}") from error
+
+
+def _full_name(kind: type) -> str:
+    return kind.__name__ if kind.__module__.startswith("spec.") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _kinds(kind: Any) -> Iterator[Any]:
+    """All classes below a class that can be made, also those that a user defines."""
+    for one in kind.__subclasses__():
+        if not (inspect.isabstract(one) or one is PowerLink):
+            yield one
+        yield from _kinds(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -38,16 +39,8 @@ def why_not(task: Task, rows: Rows, maximum: Maximum) -> tuple[str, float]:
 
 def _problem(task: Task, batch: Batch) -> Problem:
     known = task.known
-    return Problem.of(
-        known.name,
-        known.model,
-        batch.X,
-        batch.y,
-        known.intercept,
-        weights=batch.weights,
-        offset=batch.offset,
-        columns=known.data.columns,
-    )
+    data = {"weights": batch.weights, "offset": batch.offset, "columns": known.data.columns}
+    return replace(Problem.of(known.name, known.model, batch.X, batch.y, known.intercept, **data), quasi=known.quasi)
 
 
 def _whole(task: Task, rows: Rows) -> Problem | None:

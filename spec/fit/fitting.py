@@ -1,62 +1,80 @@
 """
 Bring a Keras model without a hidden layer to its optimum, in a few passes over the data, with standard errors.
 
-The fit ends where the network's own back-propagated gradient is zero; Fisher's information makes its steps large
-(see `spec.fit.maximise`).
+What the model is, is read by computing (`spec.fit.read`). The fit ends where the network's own back-propagated gradient is zero;
+Fisher's information makes its steps large (`spec.fit.maximise`). Only a fit that converged writes to the user's model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec import likelihood
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import precision
-from spec.existence import NONE_INSIDE
-from spec.fit.ending import why_not
-from spec.fit.maximise import INTERRUPTED, Pass, maximise
+from spec.families import Family
+from spec.fit.checks import codes, normalised, without_weightless
+from spec.fit.formula import designed
+from spec.fit.maximise import Pass
+from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
-from spec.fit.read import read
+from spec.fit.reading import Reading, build, read
+from spec.fit.responses import QUASI, RATES, class_weighted, has_whole_totals, mostly_no_counts, usable
 from spec.fit.result import Fitted
-from spec.fit.rows import Column, Rows, of_arrays, of_arrow, of_stream
-from spec.fit.sums import CORES
-from spec.fit.task import Task, find_not_finite, null_free, threads
-from spec.model import Model, Params
+from spec.fit.rows import Rows
+from spec.fit.several import Several
+from spec.fit.sources import inputs_only, source
+from spec.links import Link
+from spec.model import Params
 
 if TYPE_CHECKING:
     from spec.engines.keras.versions import keras
 
+SAMPLE = 256  # rows that the model is read on
+
 
 def fit(
-    model: keras.Model,
-    X: Any,
-    y: Column | str | None = None,
+    model: keras.Model | None = None,
+    X: Any = None,
+    y: Any = None,
     *,
-    weights: Column | str | None = None,
-    offset: Column | str | None = None,
+    formula: str | None = None,
+    data: Any = None,
+    family: str | Family | None = None,
+    link: str | Link | None = None,
+    weights: Any = None,
+    offset: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    quasi: bool | None = None,
     start: Params | None = None,
+    keep: bool = False,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
-) -> Fitted:
+) -> Fitted | Several:
     """
-    The optimum of a compiled Keras model without a hidden layer. Sets the model's weights to it.
+    The optimum of a compiled Keras model without a hidden layer. Sets the model's weights to it if the fit converged.
 
-    ``X`` (n, p) and ``y`` (n,) or (n, k) are arrays, or whatever is sliced like one (a memory map, HDF5); or X is a pyarrow
-    Table or Dataset or the path of a Parquet file, and y, weights and offset are names of its columns; or X is a stream of
-    batches (x, y) or (x, y, weights) that can be read again and again: tf.data, PyDataset, a list. ``weights`` (n,) are prior
-    weights, ``offset`` (n, k) is added to eta (it is the second input of a model that has two).
+    ``X`` and ``y`` are what Keras's own fit takes, or names of columns: arrays, data frames, tensors, sparse matrices, a list or
+    a dict of the model's inputs, files, streams (see `spec.fit.sources.source`). ``weights`` (n,) are prior weights, which Keras
+    calls ``sample_weight``; ``class_weight`` multiplies them by class. ``offset`` (n, k) is added to eta; where the model has an
+    input for it, it is that input. Responses that are no counts under a count's loss, such as rates, are taken as
+    quasi-likelihood where most are such, or where ``quasi`` says so.
+
+    With a ``formula`` such as "claims ~ age + C(region)", ``data`` and a ``family``, the model and the design are made of them,
+    and ``weights`` and ``offset`` may be expressions such as "log(exposure)": see `spec.fit.formula.designed`.
 
     The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. ``progress=True`` shows
     each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
-    with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. Raises ValueError where the model is no
-    generalized linear model or the data do not fit it.
+    with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not converge leaves the
+    model as it was, unless ``keep``. A model of several outputs, each a model of its own, gives a `Several`. Raises ValueError
+    where the model is no generalized linear model or the data do not fit it.
 
     Precision: the fit computes in float64, whatever the precision of the model, and the model's weights are the optimum
     rounded to their own dtype. Keras's floatx and dtype policy are float64 only during the fit, and restored at its end. But
@@ -73,133 +91,114 @@ def fit(
     >>> fitted.standard_errors.round(4).ravel()  # of the bias and of the coefficient
     array([1.1547, 1.633 ])
     """
-    family_and_link, dense, codes = read(model)
-    rows = source(X, y, weights, offset)
-    k = int(model.output_shape[-1])
-    if codes:
-        rows = rows.map(lambda batch: replace(batch, y=_indicators(batch.y, k)))
-    with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
-        fitted = optimise(
-            family_and_link,
-            rows,
-            dense.use_bias,
-            shape=(int(dense.kernel.shape[0]), k),
-            start=start,
-            tolerance=tolerance,
-            max_passes=max_passes,
-            on_pass=on_pass,
-            on_rows=on_rows,
-        )
-    params = fitted.params
-    dense.set_weights([params.coef, params.intercept] if dense.use_bias else [params.coef])
-    return fitted
-
-
-def source(X: Any, y: Column | str | None, weights: Column | str | None = None, offset: Column | str | None = None) -> Rows:
-    """The rows of data, in any of the forms that `fit` takes."""
-    if isinstance(y, str):
-        return of_arrow(X, y, weights, offset)
-    if y is None:
-        if weights is not None or offset is not None:
-            raise ValueError(
-                "a stream brings its weights and offset itself: make its batches (x, y, weights) or ((X, offset), y)."
-            )
-        return of_stream(X)
-    rows = of_arrays(*(_sliced(column) for column in (X, y, weights, offset)))
-    return replace(rows, columns=tuple(map(str, getattr(X, "columns", ()))))
-
-
-def _sliced(column: Any) -> Column | None:
-    """The column itself if it is sliced like an array; an array of it if it is a frame, a series or a list."""
-    if hasattr(column, "to_numpy"):
-        return column.to_numpy()
-    return column if column is None or hasattr(column, "shape") else np.asarray(column)
-
-
-def _indicators(codes: np.ndarray, k: int) -> np.ndarray:
-    """Indicators (n, k), one column for each class, from one column of codes."""
-    known = np.isin(codes, np.arange(k))
-    if codes.shape[1] != 1 or not known.all():
-        wrong = f"{codes.shape[1]} columns" if codes.shape[1] != 1 else f"the code {codes[~known][0]}"
-        raise ValueError(f"the loss is sparse, so y is one column of the codes 0 to {k - 1}, but it has {wrong}.")
-    return np.eye(k)[codes[:, 0].astype(int)]
-
-
-def optimise(
-    model: Model,
-    rows: Rows,
-    intercept: bool = True,
-    *,
-    shape: tuple[int, int] | None = None,
-    start: Params | None = None,
-    tolerance: float = 1e-6,
-    max_passes: int = 50,
-    on_pass: Callable[[Pass], None] | None = None,
-    on_rows: Callable[[int], None] | None = None,
-) -> Fitted:
-    """
-    The optimum of a model on rows, found as `fit` finds it.
-
-    ``shape`` (p, k) is what the data must have. ``on_pass`` hears each pass, ``on_rows`` the number of its rows that are done.
-    """
+    if weights is not None and sample_weight is not None:
+        raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
+    weights = sample_weight if weights is None else weights
+    if formula is None:
+        case = _case_of_model(model, X, y, weights, offset)
+    elif model is None and X is None and y is None:
+        case = _case_of_formula(formula, data, family, link, weights, offset)
+    else:
+        raise ValueError("a formula makes the model and the design: give formula=, data= and family=, and no model, X or y.")
+    given = case.rows.map(without_weightless)
+    if class_weight is not None:
+        given = given.map(partial(class_weighted, class_weight=class_weight))
     BACKEND.enable_float64()
     with precision("float64"):
-        return _optimise(Task.of(model, rows, intercept, shape), rows, start, tolerance, max_passes, on_pass, on_rows)
+        reading = read(case.model, usable(given, SAMPLE))
+    rows = _read_as(reading, given)
+    with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
+        heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
+        settings = {"start": start, "tolerance": tolerance, "max_passes": max_passes, **heard}
+        found = _checked(reading, _optima(reading, rows, quasi, settings), given)
+    outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
+    result = Several(outputs) if reading.several else outputs[0]
+    if result.converged or keep:
+        reading.write(result.params)
+    return result
 
 
-def _optimise(
-    task: Task,
-    rows: Rows,
-    start: Params | None,
-    tolerance: float,
-    max_passes: int,
-    on_pass: Callable[[Pass], None] | None,
-    on_rows: Callable[[int], None] | None,
-) -> Fitted:
-    settings: dict[str, Any] = {"kind": task.kind, "basis": task.basis}
-    settings["room"] = lambda free, step: task.room(rows, free, step)
-    with threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
-        guess = None
-        if start is not None:
-            free = task.known.free(start)
-        else:
-            free = null_free(task.known, task.basis)
-            if rows.total is None or task.known.n <= rows.total / 3:
-                guess = maximise(task.penalised_sample(), free, tolerance=0.1, max_passes=15, **settings)
-                guess = guess if guess.converged else None
-                free = guess.free if guess else free
-        try:
-            maximum = maximise(
-                lambda at, wanted: task.sums(at, wanted, task.rows, pool, on_rows or (lambda rows: None)),
-                free,
-                guess=guess,
-                tolerance=tolerance,
-                max_passes=max_passes,
-                on_pass=on_pass or (lambda state: None),
-                **settings,
-            )
-        except FloatingPointError as error:
-            find_not_finite(rows)
-            if not likelihood.in_domain(task.known, task.known.params(free)):
-                raise ValueError(NONE_INSIDE) from error
-            raise ValueError(f"{error}: are columns of X very large? Standardise them.") from error
-    steer, free, reason, distance = maximum.steer, maximum.free, maximum.reason, maximum.distance
-    if not (maximum.converged or maximum.ending == INTERRUPTED):
-        reason, distance = why_not(task, rows, maximum)
-    columns = task.known.data.columns
-    return Fitted(
-        model=task.known.model,
-        params=task.known.params(free),
-        dispersion=maximum.dispersion,
-        distance=distance,
-        converged=maximum.converged,
-        reason=reason,
-        passes=maximum.passes,
-        rows=maximum.sums.rows,
-        intercept=task.known.intercept,
-        columns=columns,
-        outputs=("y",) if task.known.k == 1 else tuple(f"class {j}" for j in range(task.known.k)),
-        _value=maximum.sums.value,
-        _rows=rows,
-        _steer=steer,
-    )
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A compiled Keras model and rows for it; ``other`` makes rows of other data, of their X and offset."""
+
+    model: keras.Model
+    rows: Rows
+    other: Callable[..., Rows]
+    names: tuple[str, ...] = ()  # of the outputs, where they have names
+    notes: tuple[str, ...] = ()
+
+
+def _case_of_model(model: keras.Model | None, X: Any, y: Any, weights: Any, offset: Any) -> _Case:
+    if model is None or X is None:
+        raise ValueError("give a compiled Keras model with X and y, or formula=, data= and family=.")
+    inputs = build(model, X, lambda: source(X, y, weights, offset))
+    rows = source(X, y, weights, offset, inputs=inputs)
+    return _Case(model, rows, partial(inputs_only, inputs=inputs), _names(y))
+
+
+def _names(y: Any) -> tuple[str, ...]:
+    """The names that responses have: those of a frame's columns, a series, or a column given by its name."""
+    named = y if isinstance(y, str) else getattr(y, "name", None)
+    return (named,) if isinstance(named, str) else tuple(map(str, getattr(y, "columns", ())))
+
+
+def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: Any, offset: Any) -> _Case:
+    if data is None or family is None:
+        raise ValueError(
+            f"a formula needs {'data' if data is None else 'a family'}: give {'data=' if data is None else 'family='}."
+        )
+    made = designed(formula, data, family, link, weights, offset)
+    return _Case(made.model, made.rows, made.prepared, made.outputs, made.notes)
+
+
+def _read_as(reading: Reading, given: Rows) -> Rows:
+    """The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes."""
+    k = reading.outputs
+    if reading.codes:
+        given = given.map_numbered(lambda batch, first: replace(batch, y=codes(batch.y, k, first)))
+    elif reading.model.has_classes:
+        given = given.map(lambda batch: replace(batch, y=normalised(batch.y)))
+    width = given.sample(1).y.shape[1]
+    if width != k:
+        raise ValueError(f"the model gives {k} outputs, but y has {width}.")
+    rows = given.map(reading.features)
+    return rows if reading.plain else replace(rows, columns=reading.columns(given.columns))
+
+
+def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str, Any]) -> list[Fitted]:
+    """The optimum of each output."""
+    several = reading.outputs if reading.several else 1
+    quasi = mostly_no_counts(reading.model, rows) if quasi is None else quasi
+    make = partial(optimise_penalised, penalty=reading.penalty) if reading.penalty else optimise_outputs
+    found = make(reading.model, rows, reading.dense.use_bias, several, quasi=quasi, **settings)
+    if not quasi:
+        return found
+    whole = has_whole_totals(rows)
+    note = RATES if whole else QUASI
+    return [replace(one, notes=(*one.notes, note), dispersion=1.0 if whole else one.dispersion) for one in found]
+
+
+def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]:
+    """The fits, which have not converged if the gradient of the model's own loss does not vanish at the answer."""
+    if not all(one.converged for one in found):
+        return found
+    joined = Several(tuple(found)).params if reading.several else found[0].params
+    wrong = reading.departure(joined, given)
+    return [replace(one, converged=False, reason=wrong, distance=np.nan) for one in found] if wrong else found
+
+
+def _completed(one: Fitted, number: int, reading: Reading, case: _Case, given: Rows) -> Fitted:
+    """The fit of an output with its name, its units, and the way to other data."""
+
+    def prepared(X: Any, offset: Any = None) -> Rows:
+        rows = case.other(X, offset).map(reading.features)
+        return rows.map(partial(output, number=number)) if reading.several else rows
+
+    names = one.outputs
+    if len(case.names) == reading.outputs:
+        names = case.names if reading.model.has_classes else (case.names[number],)
+    elif reading.several:
+        names = (f"output {number}",)
+    notes = (*case.notes, *one.notes)
+    return replace(one, outputs=names, notes=notes, network=case.model, _prepared=prepared, _units=reading.of_data(given.columns))

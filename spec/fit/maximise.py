@@ -9,11 +9,12 @@ use the last information. A sample of the rows gives a first guess.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Pass:
 @dataclass(frozen=True, eq=False)
 class Maximum:
     """
-    The result of `maximise`: the free parameters, the sums of the last pass, and the information of the last step.
+    The result of `climb`: the free parameters, the sums of the last pass, and the information of the last step.
 
     ``distance`` is the estimated distance of the parameters from the optimum, in standard errors; NaN where it is not known.
     ``ending`` is the kind of the end: "converged", "interrupted", or that the information is "singular", that no step gained
@@ -86,8 +87,30 @@ class Kind:
     dispersion: bool
 
 
+Question = tuple[np.ndarray, Wanted]  # the free parameters at which sums are asked for, and the information
+Climb = Generator[Question, Sums, Maximum]
+
+
 def maximise(
     one_pass: Callable[[np.ndarray, Wanted], Sums],
+    start: np.ndarray,
+    basis: np.ndarray,
+    kind: Kind,
+    *,
+    tolerance: float = 1e-6,
+    max_passes: int = 50,
+    **settings: Any,
+) -> Maximum:
+    """
+    The zero of the score, reached from ``start`` (q, m), as `climb` reaches it.
+
+    ``one_pass(free, wanted)`` answers its questions: the sums over all rows, with the information that is wanted.
+    """
+    climbs = [climb(start, basis, kind, tolerance=tolerance, max_passes=max_passes, **settings)]
+    return together(climbs, lambda asked: {0: one_pass(*asked[0])})[0]
+
+
+def climb(
     start: np.ndarray,
     basis: np.ndarray,
     kind: Kind,
@@ -97,27 +120,63 @@ def maximise(
     tolerance: float = 1e-6,
     max_passes: int = 50,
     on_pass: Callable[[Pass], None] = lambda state: None,
-) -> Maximum:
+) -> Climb:
     """
-    The zero of the score, reached from ``start`` (q, m).
+    Climb to the zero of the score from ``start`` (q, m): yield what is asked of each pass over the rows, and be sent its sums.
 
-    ``one_pass(free, wanted)`` sums over all rows, with the information of the columns design @ basis that is wanted: "none",
-    "rough", "exact", or "both". ``room(free, step)`` answers which share of a step takes the first row to the edge of its domain,
-    and the rows that are there already, as `spec.scoring.outward_rows` signs them. If there is a ``guess``, from a sample of the
-    rows, the first steps use its information. It ends when the distance after the last step is estimated to be below
-    ``tolerance`` standard errors; see `Convergence`. A KeyboardInterrupt ends it too, at the best parameters so far. Raises
-    FloatingPointError if the log-likelihood is not finite
-    at the start.
+    The information wanted is that of the columns design @ basis: "none", "rough", "exact", or "both". ``room(free, step)``
+    answers which share of a step takes the first row to the edge of its domain, and the rows that are there already, as
+    `spec.scoring.outward_rows` signs them. If there is a ``guess``, from a sample of the rows, the first steps use its
+    information. It ends when the distance after the last step is estimated to be below ``tolerance`` standard errors; see
+    `Convergence`. A KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError if the log-likelihood
+    is not finite at the start.
     """
-    return _Climb(one_pass, start, basis, kind, room, guess, on_pass).climb(tolerance, max_passes)
+    return _Climb(start, basis, kind, room, guess, on_pass).climb(tolerance, max_passes)
+
+
+def together(climbs: Sequence[Climb], one_pass: Callable[[dict[int, Question]], dict[int, Sums]]) -> list[Maximum]:
+    """
+    Several climbs side by side: one pass over the rows answers all that still climb, by their numbers.
+
+    A KeyboardInterrupt ends them all.
+    """
+    ended: dict[int, Maximum] = {}
+    asked: dict[int, Question] = {}
+
+    def go_on(number: int, step: Callable[[Climb], Question]) -> None:
+        try:
+            asked[number] = step(climbs[number])
+        except StopIteration as end:
+            asked.pop(number, None)
+            ended[number] = end.value
+
+    for number in range(len(climbs)):
+        go_on(number, next)
+    while asked:
+        try:
+            answers = one_pass(asked)
+        except KeyboardInterrupt as interrupt:
+            for number in list(asked):
+                go_on(number, partial(_interrupted, interrupt=interrupt))
+            continue
+        for number, sums in answers.items():
+            go_on(number, partial(_answered, sums=sums))
+    return [ended[number] for number in range(len(climbs))]
+
+
+def _answered(climb: Climb, sums: Sums) -> Question:
+    return climb.send(sums)
+
+
+def _interrupted(climb: Climb, interrupt: KeyboardInterrupt) -> Question:
+    return climb.throw(interrupt)
 
 
 class _Climb:
-    """The state of `maximise`: the best parameters so far, the sums there, and the step that is being tried."""
+    """The state of `climb`: the best parameters so far, the sums there, and the step that is being tried."""
 
     def __init__(
         self,
-        one_pass: Callable[[np.ndarray, Wanted], Sums],
         start: np.ndarray,
         basis: np.ndarray,
         kind: Kind,
@@ -125,7 +184,7 @@ class _Climb:
         guess: Maximum | None,
         on_pass: Callable[[Pass], None],
     ) -> None:
-        self.one_pass, self.basis, self.kind, self.room, self.guess = one_pass, basis, kind, room, guess
+        self.basis, self.kind, self.room, self.guess = basis, kind, room, guess
         self.on_pass = on_pass
         self.convergence = Convergence(kind, start.size, guess)
         self.history: list[Pass] = []
@@ -139,13 +198,13 @@ class _Climb:
         self.secants: list[tuple[np.ndarray, np.ndarray]] = []
         self.outward = np.zeros((0, len(start)))  # rows at the edge of their domain
 
-    def climb(self, tolerance: float, max_passes: int) -> Maximum:
+    def climb(self, tolerance: float, max_passes: int) -> Climb:
         try:
             while len(self.history) < max_passes:
                 since = time.perf_counter()
                 wanted: Wanted = "both" if self.newton else self.convergence.wanted(tolerance)
                 trial = self.best + self.share * self.step
-                here = self.one_pass(trial, wanted)
+                here = yield trial, wanted
                 if self.sums is None and not here.is_finite:
                     raise FloatingPointError("the log-likelihood is not finite at the start")
                 ended = (

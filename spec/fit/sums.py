@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,18 @@ PIECE = 2**19  # bytes of the rows that are multiplied at a time: they fit in ca
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Item = TypeVar("Item")  # a batch
+
+
+class Summable(Protocol):
+    """What a batch contributes: numbers that add up, of so many ``rows``."""
+
+    @property
+    def rows(self) -> int: ...
+
+    def __add__(self: Part, other: Part) -> Part: ...
+
+
+Part = TypeVar("Part", bound=Summable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +67,18 @@ def _both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None
 
 
 def add_up(
-    contribution: Callable[[Item], Sums],
+    contribution: Callable[[Item], Part],
     batches: Iterable[Item],
     pool: Executor | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
-) -> Sums:
+) -> Part:
     """
     The sum of the contributions of all batches, computed one after another, or by the threads of the pool.
 
     They are added in the batches' order, so that the same rows have the same sum whichever batch was ready first. ``on_rows`` is
     called with the number of rows that are done.
     """
-    total: Sums | None = None
+    total: Part | None = None
     for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
         total = sums if total is None else total + sums
         on_rows(total.rows)
@@ -75,9 +87,9 @@ def add_up(
     return total
 
 
-def _at_work(pool: Executor, contribution: Callable[[Item], Sums], batches: Iterable[Item]) -> Iterator[Sums]:
+def _at_work(pool: Executor, contribution: Callable[[Item], Part], batches: Iterable[Item]) -> Iterator[Part]:
     """Yield the batches' contributions in their order, with at most 2 x CORES + 1 batches in memory."""
-    waiting: deque[Future[Sums]] = deque()
+    waiting: deque[Future[Part]] = deque()
     try:
         for batch in batches:
             waiting.append(pool.submit(contribution, batch))

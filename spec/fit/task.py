@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from scipy import linalg
@@ -17,9 +19,9 @@ from spec.domains import REAL, Interval
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Data, Program, Tensor
 from spec.engines.keras.network import KerasNetwork
-from spec.families import Family
+from spec.fit.checks import check, find_wrong
 from spec.fit.maximise import Kind, Wanted
-from spec.fit.rows import NAMES, Batch, Rows, of_arrays
+from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up, summed_information
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
@@ -42,28 +44,25 @@ class Task:
     ill_conditioned: bool
 
     @classmethod
-    def of(cls, model: Model, rows: Rows, intercept: bool, shape: tuple[int, int] | None) -> Task:
+    def of(cls, model: Model, rows: Rows, intercept: bool, quasi: bool = False) -> Task:
         first = rows.sample(1)
         p, k = first.X.shape[1], first.y.shape[1]
-        if shape is not None and (p, k) != shape:
-            raise ValueError(f"the model takes {shape[0]} columns of X to {shape[1]} of y, but X has {p} and y has {k}.")
         q, m = p + intercept, max(k - 1, 1)
         size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
         if rows.total is not None and rows.total < size:
             size = max(64, 1 << (rows.total - 1).bit_length())
         sample = rows.sample(max(size, 20 * q * m))
-        known = Problem.of(
-            "the data", model, sample.X, sample.y, intercept, weights=sample.weights, offset=sample.offset, columns=rows.columns
-        )
+        data = {"weights": sample.weights, "offset": sample.offset, "columns": rows.columns}
+        known = replace(Problem.of("the data", model, sample.X, sample.y, intercept, **data), quasi=quasi)
         try:
             design = known.design
         except ProblemError:
-            find_not_finite(rows)
+            find_wrong(model, rows, quasi)
             raise
         network, programs = _network(known, size)
         with threads.limit(limits=1, user_api="blas"):
             basis, ill_conditioned = _basis(design)
-        return cls(known, rows.checked(partial(_check, model.family)), size, network, programs, basis, ill_conditioned)
+        return cls(known, checked(rows, known), size, network, programs, basis, ill_conditioned)
 
     @property
     def kind(self) -> Kind:
@@ -79,16 +78,30 @@ class Task:
         on_rows: Callable[[int], None] = lambda rows: None,
     ) -> Sums:
         """The sums over some rows at free parameters, with the wanted information of the columns design @ basis."""
-        known, basis, m = self.known, self.basis, self.known.free_outputs
-        summing = basis if self.ill_conditioned or m > 1 else None  # else sum X'WX, which is cheaper
+        alone = rows.total is not None and rows.total <= self.size
+        contribution = self.contribution(free, wanted)
+        return self.in_basis(add_up(contribution, rows.batches(self.size), None if alone else pool, on_rows))
+
+    def contribution(self, free: np.ndarray, wanted: Wanted, shared: Lock | None = None) -> Callable[[Batch], Sums]:
+        """
+        What a batch adds to the sums at free parameters, before `in_basis`.
+
+        With a ``shared`` lock other tasks have the same network, and each sets its own weights while it holds the lock.
+        """
+        known, m = self.known, self.known.free_outputs
         rough = wanted == "rough" and m > 1  # where it costs most; and in the basis, since float32 could lose all digits of X'WX
-        self.network.params = known.params(free)
+        params, summing = known.params(free), self._summing
+        if shared is None:
+            self.network.params = params
 
         def contribution(batch: Batch) -> Sums:
             full = batch.padded(self.size)
             inputs = full.X if full.offset is None else [full.X, full.offset]
             program = self.programs[wanted == "both"]
-            loss, (kernel, *bias), (pearson, outside, *about_eta) = program(inputs, full.y, full.weights)
+            with shared or nullcontext():
+                if shared is not None:
+                    self.network.params = params
+                loss, (kernel, *bias), (pearson, outside, *about_eta) = program(inputs, full.y, full.weights)
             score = np.vstack([*bias, kernel])[:, known.k - m :]
             to_sums = -self.size / self.network.loss_scale
             with np.errstate(
@@ -101,10 +114,18 @@ class Task:
             information, observed = [*found, None, None][:2]
             return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
 
-        alone = rows.total is not None and rows.total <= self.size
-        sums = add_up(contribution, rows.batches(self.size), None if alone else pool, on_rows)
-        if sums.information is None or summing is not None:
+        return contribution
+
+    @property
+    def _summing(self) -> np.ndarray | None:
+        """The basis in which the information is summed; None for X'WX in its own columns, which is cheaper."""
+        return self.basis if self.ill_conditioned or self.known.free_outputs > 1 else None
+
+    def in_basis(self, sums: Sums) -> Sums:
+        """Sums with the information of the columns design @ basis."""
+        if sums.information is None or self._summing is not None:
             return sums
+        basis = self.basis
         with np.errstate(invalid="ignore"):
             observed = None if sums.observed is None else basis.T @ sums.observed @ basis
             return replace(sums, information=basis.T @ sums.information @ basis, observed=observed)
@@ -160,31 +181,9 @@ class Task:
         return one_pass
 
 
-# -- checks of the data --------------------------------------------------------------------------------------------------------
-def _check(family: Family, batch: Batch, first: int) -> None:
-    """Raise ValueError for a response or weight outside its domain. X is searched only after a sum was not finite."""
-    inside = family.response_domain.contains(batch.y).all(axis=1)
-    if not inside.all():
-        row = int(np.argmin(inside))
-        raise ValueError(
-            f"y is {', '.join(map(str, batch.y[row]))} in row {first + row}, outside the domain {family.response_domain} "
-            f"of the {family} family. Drop the row, or use a family whose responses can have this value."
-        )
-    allowed = np.isfinite(batch.weights) & (batch.weights >= 0)
-    if not allowed.all():
-        row = int(np.argmin(allowed))
-        raise ValueError(f"the weight in row {first + row} is {batch.weights[row]}; a weight is finite and at least 0.")
-
-
-def find_not_finite(rows: Rows) -> None:
-    """Raise ValueError that names the first row that is not finite, if there is one."""
-    first = 0
-    for batch in rows.read(2**14):
-        for name, part in zip(NAMES, batch.parts):
-            if part is not None and not np.isfinite(part).all():
-                row = int(np.argmin(np.isfinite(part.reshape(len(part), -1)).all(axis=1)))
-                raise ValueError(f"{name} is NaN or infinite in row {first + row}. Drop or impute such rows first.")
-        first += len(batch)
+def checked(rows: Rows, known: Problem) -> Rows:
+    """The same rows, each batch of which is checked before it is used."""
+    return rows.checked(partial(check, known.model, columns=rows.columns, quasi=known.quasi, X_too=False))
 
 
 # -- made once for a fit --------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Rows come in batches of the size asked for, each once and in order, from every source."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from spec.fit.rows import Batch, of_arrays, of_arrow, of_stream
+from spec.fit.rows import Batch, of_arrays, of_pieces
+from spec.fit.sources import source
 
 RNG = np.random.default_rng(5)
 X, Y, WEIGHTS, OFFSET = RNG.normal(size=(1000, 3)), RNG.normal(size=1000), RNG.uniform(size=1000), RNG.normal(size=1000)
@@ -26,19 +28,19 @@ def table(folder):
 
 def file(folder):
     parquet.write_table(table(folder), folder / "rows.parquet", row_group_size=300)
-    return of_arrow(folder / "rows.parquet", "y", "w", "o")
+    return source(folder / "rows.parquet", "y", "w", "o")
 
 
 def uneven(folder):
     cuts = [0, 1, 300, 301, 800, 1000]
     parts = [slice(a, b) for a, b in itertools.pairwise(cuts)]
-    return of_stream([((X[rows], OFFSET[rows]), Y[rows], WEIGHTS[rows]) for rows in parts])
+    return source([((X[rows], OFFSET[rows]), Y[rows], WEIGHTS[rows]) for rows in parts])
 
 
 SOURCES = {
     "arrays": lambda folder: of_arrays(X, Y, WEIGHTS, OFFSET),
     "a memory map": on_disk,
-    "an Arrow table": lambda folder: of_arrow(table(folder), "y", "w", "o"),
+    "an Arrow table": lambda folder: source(table(folder), "y", "w", "o"),
     "a Parquet file": file,
     "a stream": uneven,
 }
@@ -94,26 +96,46 @@ def test_a_check_sees_every_piece_with_the_number_of_its_first_row(rows):
     assert sum(seen.values()) == 1000
 
 
+def halved(batch, first):
+    """The batch with half its y, if there is none above 9 in it."""
+    if (batch.y > 9).any():
+        raise ValueError(f"y is above 9 in row {first + int(np.argmax(batch.y > 9))}")
+    return replace(batch, y=batch.y / 2)
+
+
+def test_a_function_that_is_given_the_number_of_the_first_row_names_a_row_of_the_data(rows):
+    """In a sample too, whose own rows have other numbers."""
+    assert np.array_equal(np.concatenate([batch.y for batch in rows.map_numbered(halved).batches(64)]), Y[:, None] / 2)
+    y = np.zeros(60_000)
+    y[59_000:] = 10
+    wrong = of_arrays(y[:, None], y).map_numbered(halved)
+
+    with pytest.raises(ValueError, match="y is above 9 in row 59000"):
+        wrong.sample(30_000)
+    with pytest.raises(ValueError, match="y is above 9 in row 59000"):
+        list(wrong.batches(4096))
+
+
+def test_rows_without_responses_have_zeros():
+    """They are for predictions."""
+    rows = of_arrays(X, None, None, OFFSET)
+
+    assert rows.total == 1000
+    assert rows.sample(2000).y.tolist() == [[0.0]] * 1000
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (lambda: of_arrays(X, Y[:-1]), "X has 1000 rows, but y has 999"),
         (lambda: of_arrays(X, Y, WEIGHTS[:7]), "weights has 7 rows, but y has 1000"),
-        (lambda: next(of_arrays(np.array([["red"]]), np.ones(1)).batches(4)), "not all numbers: could not convert .*red"),
-        (lambda: next(of_stream([(X, Y[:-1])]).batches(4)), "rows differ: X 1000, y 999"),
-        (lambda: list(of_stream([(X, Y), (X[:, :2], Y)]).batches(4)), "batch 1 has other columns"),
-        (lambda: of_stream([]).sample(4), "there are no rows"),
-        (lambda: of_arrow(pyarrow.table({"a": [1.0]}), "y"), "there is no column y: the columns are a"),
-        (lambda: of_arrow(pyarrow.table({"a": ["red"], "y": [1.0]}), "y"), "column a is of type string: encode it"),
+        (lambda: of_arrays(X, None, offset=OFFSET[:7]), "offset has 7 rows, but X has 1000"),
+        (lambda: Batch.of(X, Y[:-1]), "rows differ: X 1000, y 999"),
+        (lambda: of_pieces(lambda size: [], lambda piece, first: piece).sample(4), "there are no rows"),
     ],
+    ids=["X", "weights", "offset", "a batch", "none"],
 )
 def test_rows_that_cannot_be_are_named(wrong, message):
-    """What is wrong, where, and what to do."""
+    """What is wrong, and where."""
     with pytest.raises(ValueError, match=message):
         wrong()
-
-
-def test_a_generator_is_refused_at_once():
-    """It gives its rows once."""
-    with pytest.raises(TypeError, match="several passes"):
-        of_stream((X, Y) for _ in range(2))

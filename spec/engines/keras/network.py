@@ -26,7 +26,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Data, Tensor, Variable
 from spec.engines.keras.versions import Normalization, compiled, keras, set_random_seed, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
-from spec.links import Identity, Link, Log, Logit, Softmax
+from spec.links import Identity, Link, Log, Logit, Softmax, plain, restored
 from spec.model import Model, Params
 from spec.problems import Problem
 
@@ -41,14 +41,22 @@ MISTAKES = ("", "softmax twice", "sigmoids", "flat targets")
 OPTIMIZERS = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
 
 
+@keras.utils.register_keras_serializable("spec")
 class InverseLink:
-    """The inverse of a link as an activation, for links whose inverse Keras does not have."""
+    """The inverse of a link as an activation, for links whose inverse Keras does not have. Saved with a model, and loaded."""
 
     def __init__(self, link: Link) -> None:
         self.link, self.__name__ = link, str(link)
 
     def __call__(self, eta: Tensor) -> Tensor:
         return self.link.inverse(eta, BACKEND)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"link": plain(self.link)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InverseLink:
+        return cls(restored(Link, config.get("link")))
 
 
 def activation(link: Link) -> str | InverseLink:
@@ -63,12 +71,21 @@ class NegativeLogLikelihood(keras.losses.Loss):
     Minus the kernel of a family: the loss for families that Keras has no loss for.
 
     Of the mean; or with a ``link`` of the linear predictor, as Keras's cross-entropies are ``from_logits``. The latter keeps its
-    digits where a mean rounds to the end of its domain.
+    digits where a mean rounds to the end of its domain. It is saved with a compiled model, and loaded.
     """
 
     def __init__(self, family: Family, link: Link | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.family, self.link = family, link
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "family": plain(self.family), "link": self.link and plain(self.link)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> NegativeLogLikelihood:
+        family, link = restored(Family, config.get("family")), config.get("link")
+        others = {name: value for name, value in config.items() if name not in ("family", "link")}
+        return cls(family, link and restored(Link, link), **others)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         kernel = self.family.kernel if self.link is None else Model(self.family, self.link).kernel

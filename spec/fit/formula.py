@@ -1,0 +1,539 @@
+"""
+A formula and data to a Keras model and the rows of its design: ``"claims ~ age + C(region) + bs(power, 4)"``.
+
+The formulas are those of the package formulaic, which R and statsmodels know too. What a formula takes from the data (the levels
+of a categorical column, the knots of a spline, the mean of ``center``) is fixed once, and then used for every row.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
+from spec.engines.keras.versions import keras
+from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
+from spec.fit.rows import Batch, Rows, beginning, of_arrays
+from spec.links import LINKS, Link, Log
+from spec.model import Model
+
+Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
+Take = Callable[[Frame], Optional[np.ndarray]]
+SAMPLE = 2**14  # rows that a formula is fixed on, where the data are read in batches
+BATCH = 2**23  # numbers of a design that are made at once
+KINDS = {"boolean": bool, "integer": "int64", "floating": float, "decimal": float, "mixed-integer-float": float, "string": object}
+FILES = {".csv": "csv", ".feather": "feather", ".arrow": "ipc"}  # others are read as Parquet
+FOREIGN = {
+    "offset": "give the offset beside the formula, such as offset='log(exposure)'",
+    "cbind": "give the share of successes as the response, and weights= the trials",
+    "factor": "write C(...)",
+    "ns": "write cr(..., df=4, constraints='center')",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Designed:
+    """
+    A formula applied to data: the compiled Keras model that it asks for, and the rows of its design.
+
+    ``outputs`` names the response, or the classes of a multinomial one. ``event`` is the level of a text response whose
+    probability a binomial model gives, the second of two. ``notes`` are sentences about what was done with the data.
+    """
+
+    model: keras.Model
+    rows: Rows
+    response: str
+    outputs: tuple[str, ...]
+    event: str | None
+    notes: tuple[str, ...]
+    _design: _Part
+    _offset: _Part | bool  # an expression, or whether there was an offset
+
+    def prepared(self, data: Any, offset: Any = None) -> Rows:
+        """
+        The design of other data, with zeros for y. The offset is the formula's own expression, unless another is given.
+
+        Raises ValueError where a column is missing, has missing values, or has a level that the fit did not see.
+        """
+        table = _table(data)
+        if offset is None and self._offset is True:
+            raise ValueError("the fit had an array for its offset: give offset= for these rows too.")
+        own = self._offset if offset is None and isinstance(self._offset, _Part) else None
+        needed = _known([*self._design.needs, *(own.needs if own else _needs(offset, table))], table)
+        first = next(_read(table, needed)) if isinstance(offset, str) else None
+        take_offset = own or _numbers("offset", offset, first, table)[0]
+        k, p = len(self.outputs), len(self.rows.columns)
+
+        def made(frame: Frame) -> Batch:
+            return Batch.of(self._design(frame), np.zeros((len(frame), k)), None, take_offset(frame))
+
+        return _rows(table, partial(_read, table, needed), made, self.rows.columns, p)
+
+
+def designed(
+    formula: str,
+    data: Any,
+    family: str | Family,
+    link: str | Link | None = None,
+    weights: Any = None,
+    offset: Any = None,
+) -> Designed:
+    """
+    The compiled Keras model of a formula, and the rows of its design.
+
+    ``family`` and ``link`` are those of `spec.families` and `spec.links`, or their names, such as "negative-binomial(0.5)". The
+    default link is the canonical one, but the log for gamma, negative binomial and Tweedie. ``weights`` and ``offset`` are
+    columns, expressions such as "log(exposure)", or arrays. The response is numeric; for a binomial model also a column of two
+    levels, the second of which is the event, or a share with the trials for weights; for a multinomial one a column of classes.
+
+    The data are a data frame (pandas, Polars), a pyarrow Table, a dict of columns, a CSV file: all in memory. Or a Parquet or
+    Feather file or a pyarrow Dataset: they are read in batches. Then a first pass finds the levels of categorical columns and
+    the extremes of numeric ones, and the formula is fixed on a sample of the rows that has them all: knots at quantiles are
+    those of the sample, and so are the mean and the spread in ``center``, ``scale`` and ``poly``.
+
+    Missing values are an error. The levels of text are sorted, those of a categorical column keep their order; levels without
+    rows are left out, and the first level is the baseline. A bool column is 0 or 1. The natural splines ``cr`` and ``cs`` contain
+    the intercept: write ``cr(x, df=4, constraints='center')`` beside it.
+    """
+    table = _table(data)
+    model = _model(family, link)
+    beside = [*_needs(weights, table), *_needs(offset, table)]
+    lhs, rhs = _parsed(formula, [name for name in table.columns if name not in beside])
+    needed = _known([*_names(lhs), *_names(rhs), *beside], table)
+    (factor,) = lhs[0].factors
+    response = re.sub(r"^C\(`?([^(),`]+)`?\)$", r"\1", factor.expr)
+    factors = {one.expr: one for term in rhs for one in term.factors}
+    groups = [_known(_names(_formula(expr)), table) for expr in factors if expr.startswith("C(")]
+    if response in needed and isinstance(model.family, Multinomial):
+        groups.append([response])
+    sample, chosen = (next(_read(table, needed)), None) if table.whole else _sample(table, needed, groups)
+    sample, notes = _seen_levels(sample)
+    for expr in factors:
+        if expr in needed:
+            _check_kind(sample[expr], expr)
+
+    design, X = _Part.fixed(rhs, sample)
+    take_y, outputs, event = _response(response, model.family, sample)
+    take_weights, _ = _numbers("weights", weights, sample, table)
+    take_offset, own = _numbers("offset", offset, sample, table)
+    if event is not None:
+        notes = (*notes, f"the event is that {response} is {event}.")
+
+    def made(frame: Frame, X: np.ndarray | None = None) -> Batch:
+        return Batch.of(design(frame) if X is None else X, take_y(frame), take_weights(frame), take_offset(frame))
+
+    if chosen is None:
+        batch = made(sample, X)
+        rows = replace(of_arrays(*batch.parts), columns=design.names)
+    else:
+        rows = _rows(table, partial(_read, table, needed), made, design.names, len(design.names))
+        rows = replace(rows, sample=lambda size: made(_fewer(sample.loc[chosen], size)))
+    layers = _layers(model, len(design.names), len(outputs), design.intercept)
+    return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
+
+
+def _rows(
+    table: _Table, read: Callable[..., Iterator[Frame]], made: Callable[[Frame], Batch], names: tuple[str, ...], p: int
+) -> Rows:
+    """The rows of a table, made batch by batch; those in memory are made once."""
+    if table.whole:
+        return replace(of_arrays(*made(next(read())).parts), columns=names)
+    most = int(np.clip(BATCH // max(p, 1), 2**12, 2**16))
+
+    def batches(size: int) -> Iterator[Batch]:
+        return (made(frame) for frame in read(most))
+
+    return Rows(batches, lambda size: beginning(batches, size), table.total, names)
+
+
+def _fewer(frame: Frame, size: int) -> Frame:
+    """About as many rows as ``size``, drawn by chance, in their order."""
+    return frame if len(frame) <= size else frame.iloc[np.sort(np.random.default_rng(0).choice(len(frame), size, replace=False))]
+
+
+# -- the model -----------------------------------------------------------------------------------------------------------------
+
+
+def _model(family: str | Family, link: str | Link | None) -> Model:
+    """The family and the link, by their names or as they are."""
+    family = _named(family, FAMILIES, "family") if isinstance(family, str) else family
+    if link is None:
+        link = Log() if isinstance(family, (Gamma, NegativeBinomial, Tweedie)) else family.canonical_link
+    return Model(family, _named(link, LINKS, "link") if isinstance(link, str) else link)
+
+
+def _named(name: str, known: Sequence[Any], what: str) -> Any:
+    """The family or the link of a name, such as "inverse-gaussian" or "tweedie(1.5)"."""
+    word, _, number = name.strip().lower().rstrip(")").partition("(")
+    kinds = {re.sub(r"\(.*|-", "", str(one)): type(one) for one in known}
+    kind = kinds.get(re.sub(r"[-_ ]", "", word))
+    if kind is None:
+        raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.")
+    asked = [field.name for field in fields(kind)]
+    if len(asked) != bool(number):
+        raise ValueError(f"{what} {name!r}: write {word}({asked[0]})." if asked else f"{what} {name!r}: {word} takes no number.")
+    return kind(*map(float, [number] if number else []))
+
+
+def _layers(model: Model, p: int, k: int, intercept: bool) -> keras.Model:
+    """The network of a model as its user would write it: Keras's own activation and loss where it has them."""
+    inputs = keras.Input((p,))
+    layer = keras.layers.Dense(k, activation=activation(model.link), use_bias=intercept, kernel_initializer="zeros")
+    network = keras.Model(inputs, layer(inputs))
+    own = model.is_canonical and type(model.family) in BUILT_IN
+    network.compile(loss=BUILT_IN[type(model.family)][0]() if own else NegativeLogLikelihood(model.family))
+    return network
+
+
+# -- the formula ---------------------------------------------------------------------------------------------------------------
+
+
+def _formulaic(module: str = "formulaic") -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError("formulas need the package formulaic: pip install formulaic") from error
+
+
+def _formula(text: str, columns: Sequence[str] = ()) -> Any:
+    """The formula that is written, for ``.`` to stand for all columns but the response."""
+    context = {"__formulaic_variables_available__": list(columns)}
+    try:
+        return _formulaic().Formula(text, _context=context)
+    except _formulaic("formulaic.errors").FormulaicError as error:
+        shown = str(error).split("\n")[0]
+        raise ValueError(f"{text!r} is no formula: {shown} Write such as 'y ~ x + C(group)'.") from error
+
+
+def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
+    """Return (lhs, rhs): the response and the terms of a formula."""
+    for word, advice in FOREIGN.items():
+        if re.search(rf"(?<![\w.]){word}\(", formula):
+            raise ValueError(f"formulas have no {word}(): {advice}.")
+    parsed = _formula(formula, columns)
+    lhs: Any = getattr(parsed, "lhs", ())
+    rhs: Any = getattr(parsed, "rhs", ())
+    if not len(lhs) or lhs[0] == "1":
+        raise ValueError(f"{formula!r} has no response: write it before the ~, as in 'y ~ x'.")
+    if isinstance(lhs, tuple) or len(lhs) > 1 or len(lhs[0].factors) > 1 or isinstance(rhs, tuple):
+        raise ValueError(f"{formula!r}: a formula has one response and one list of terms, as in 'y ~ x + z'.")
+    if not len(rhs):
+        raise ValueError(f"{formula!r} has no terms: without an intercept there is nothing to fit.")
+    return lhs, rhs
+
+
+def _needs(expression: Any, table: _Table) -> list[str]:
+    """The columns that weights or an offset are made of; none if they are an array."""
+    if not isinstance(expression, str):
+        return []
+    return [expression] if expression in table.columns else _names(_formula(f"0 + {{{expression}}}"))
+
+
+def _names(formula: Any) -> list[str]:
+    """The names in a formula that a column has to bear, and those of functions that there are not."""
+    names: list[str] = []
+    for factor in (factor for term in formula for factor in term.factors):
+        if factor.eval_method.value == "lookup":
+            names.append(factor.expr)
+        elif factor.eval_method.value == "python":
+            names += re.findall(r"`([^`]+)`|\bQ\([\"']([^\"']+)", factor.expr)  # quoted names, which are no Python
+            nodes = list(ast.walk(ast.parse(re.sub(r"`[^`]+`", "0", factor.expr), mode="eval")))
+            called = [node.func for node in nodes if isinstance(node, ast.Call)]
+            names += [node.id for node in nodes if isinstance(node, ast.Name) and not (node in called and _is_function(node.id))]
+    return list(dict.fromkeys(name if isinstance(name, str) else name[0] or name[1] for name in names))
+
+
+def _is_function(name: str) -> bool:
+    return hasattr(builtins, name) or name in _formulaic("formulaic.transforms").TRANSFORMS
+
+
+def _known(names: Sequence[str], table: _Table) -> list[str]:
+    """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
+    if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
+        raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.")
+    return list(dict.fromkeys(name for name in names if name in table.columns))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Columns that are made of data, by a formula whose levels and knots are fixed."""
+
+    spec: Any
+    needs: tuple[str, ...]  # the columns of the data
+
+    @classmethod
+    def fixed(cls, formula: Any, frame: Frame) -> tuple[_Part, np.ndarray]:
+        """The formula fixed on a frame, and its columns there."""
+        spec, matrix = _materialised(formula, frame)
+        part = cls(spec, tuple(_names(formula)))
+        for expr, levels in _leveled(spec).items():
+            if len(levels) < 2:
+                raise ValueError(f"{expr} has one level only ({_said(levels)}): leave it out.")
+        part._check_rows_by_themselves(frame, matrix)
+        return part, part._without_intercept(matrix)
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        return self._without_intercept(_materialised(self.spec, frame)[1])
+
+    @property
+    def intercept(self) -> bool:
+        return "Intercept" in self.spec.column_names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.spec.column_names if name != "Intercept")
+
+    def _without_intercept(self, matrix: np.ndarray) -> np.ndarray:
+        return np.delete(matrix, self.spec.column_names.index("Intercept"), axis=1) if self.intercept else matrix
+
+    def _check_rows_by_themselves(self, frame: Frame, matrix: np.ndarray) -> None:
+        """Raise ValueError for a column that has other values where other rows are around, as ``x - x.mean()``."""
+        few = np.random.default_rng(0).permutation(len(frame))[: min(len(frame) // 2 + 1, 1000)]
+        same = np.isclose(_materialised(self.spec, frame.iloc[few])[1], matrix[few], rtol=1e-9, equal_nan=True).all(axis=0)
+        if not same.all():
+            raise ValueError(
+                f"{self.spec.column_names[int(np.argmin(same))]} is made of several rows, and so has no value for a new row: use "
+                "center(...) or scale(...), which remember what they took from the data, or make it a column of the data first."
+            )
+
+
+def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
+    """Return (spec, matrix): a formula's columns in a frame, and the formula fixed on it, if it was not before."""
+    is_number = _pandas().api.types.is_numeric_dtype
+    coded = [name for name in _leveled(formula) if name in frame and is_number(frame[name])]
+    frame = frame.astype(dict.fromkeys(coded, object))  # numbers that were categories in the fit
+    materializer = _formulaic("formulaic.materializers").PandasMaterializer(frame)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of new levels, which are an error here
+        try:
+            matrix = materializer.get_model_matrix(formula, output="numpy", na_action="ignore")
+            made = np.asarray(matrix, dtype=float)
+        except Exception as error:
+            _check_levels(formula, materializer, frame)
+            raise ValueError(f"the formula cannot be computed: {error}") from error
+    _check_levels(matrix.model_spec, materializer, frame)
+    return matrix.model_spec, made
+
+
+def _leveled(spec: Any) -> dict[str, list[Any]]:
+    """The levels of each categorical factor of a formula that is fixed; none if it is not."""
+    states = getattr(spec, "encoder_state", {}).items()
+    return {expr: state["categories"] for expr, (_, state) in states if "categories" in state}
+
+
+def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:
+    """Raise ValueError for a value of a factor that is none of its levels."""
+    for expr, levels in _leveled(spec).items():
+        if expr not in materializer.factor_cache:
+            continue
+        column, known = _pandas().Series(materializer.factor_cache[expr].values.__wrapped__), set(levels)
+        if new := [value for value in column.unique().tolist() if value not in known]:
+            row = frame.index[int(np.argmax(column == new[0]))]
+            raise ValueError(f"{expr} has the new level {new[0]!r} in row {row}: the levels are {_said(levels)}.")
+
+
+def _numbers(part: str, given: Any, frame: Frame, table: _Table) -> tuple[Take, _Part | None]:
+    """Return (take, own): what gives the numbers of ``part`` for a frame, and the expression that it is, if it is one."""
+    if given is None:
+        return (lambda frame: None), None
+    if isinstance(given, str):
+        own = _expression(part, f"`{given}`" if given in table.columns else given, frame)
+        return own, own
+    array = np.asarray(given, dtype=float)
+    if len(array) != table.total:
+        raise ValueError(f"{part} has {len(array)} rows, but the data have {table.total}.")
+    return (lambda frame: array[frame.index]), None
+
+
+def _expression(part: str, expression: str, frame: Frame) -> _Part:
+    """An expression that gives one number for each row."""
+    formula = _formula(f"0 + {{{expression}}}")
+    found, matrix = _Part.fixed(formula, frame)
+    if matrix.shape[1] != 1 or found.spec.factor_contrasts:
+        raise ValueError(f"{part}, {expression}, is not one number for each row.")
+    return found
+
+
+def _response(name: str, family: Family, sample: Frame) -> tuple[Take, tuple[str, ...], str | None]:
+    """Return (take, outputs, event): what gives y for a frame, and what its columns mean."""
+    has_classes = isinstance(family, Multinomial)
+    if name not in sample:
+        if has_classes:
+            raise ValueError(f"the response of a multinomial model is a column of classes, not {name}.")
+        return _expression("the response", name, sample), (name,), None
+    _check_kind(sample[name], name)
+    is_number = _pandas().api.types.is_numeric_dtype(sample[name])
+    if is_number and not has_classes:
+        return (lambda frame: frame[name].to_numpy(float)), (name,), None
+    levels = list(sample[name].astype("category").cat.categories)  # sorted, or in the order of a categorical column
+    if has_classes and (len(levels) < 2 or any(isinstance(level, float) and level % 1 for level in levels)):
+        raise ValueError(f"the response of a multinomial model is a column of classes, but {name} has {_said(levels)}.")
+    if not has_classes and not (isinstance(family, Binomial) and len(levels) == 2):
+        wanted = "numbers, or two levels" if isinstance(family, Binomial) else "numbers"
+        raise ValueError(f"the response of a {family} model is {wanted}, but {name} has the levels {_said(levels)}.")
+
+    def indicators(frame: Frame) -> np.ndarray:
+        codes = _pandas().Categorical(frame[name], categories=levels).codes[:, None]
+        return (codes == (np.arange(len(levels)) if has_classes else 1)).astype(float)
+
+    said = tuple(str(level) for level in levels)
+    return indicators, (said if has_classes else (name,)), (None if has_classes else said[1])
+
+
+def _said(levels: Sequence[Any]) -> str:
+    more = [f"{len(levels) - 10} more"] if len(levels) > 10 else []
+    return ", ".join([*map(str, levels[:10]), *more])
+
+
+# -- the data ------------------------------------------------------------------------------------------------------------------
+
+
+def _pandas() -> Any:
+    return import_module("pandas")
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Data in any form: ``read`` gives some columns as frames of at most as many rows as are asked for."""
+
+    columns: tuple[str, ...]
+    total: int
+    whole: bool  # whether they are in memory: then there is one frame
+    read: Callable[[list[str], int], Iterator[Frame]]
+
+    def __post_init__(self) -> None:
+        if not self.total:
+            raise ValueError("the data have no rows.")
+
+
+def _table(data: Any) -> _Table:
+    """The data as a table, opened but not read."""
+    if isinstance(data, (str, os.PathLike)):
+        path, form = Path(data), FILES.get(Path(data).suffix, "parquet")
+        data = _pandas().read_csv(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
+    root = type(data).__module__.partition(".")[0]
+    if root == "polars":
+        lazy, total = data.lazy(), data.lazy().select(import_module("polars").len()).collect().item()
+        names = tuple(lazy.collect_schema().names())
+        return _Table(names, total, True, lambda names, size: iter([_of_polars(lazy.select(names).collect())]))
+    if hasattr(data, "to_batches") and hasattr(data, "count_rows"):
+        return _Table(tuple(data.schema.names), data.count_rows(), False, partial(_batches, data))
+    if root == "pyarrow" and hasattr(data, "to_pandas"):
+        names = tuple(data.schema.names)
+        return _Table(names, len(data), True, lambda names, size: iter([data.select(names).to_pandas(ignore_metadata=True)]))
+    if isinstance(data, Mapping):
+        data = _pandas().DataFrame(dict(data))
+    if not isinstance(data, _pandas().DataFrame):
+        raise TypeError(f"a formula needs data with named columns: a data frame, a table or a file, not {type(data).__name__}.")
+    twice = data.columns[data.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
+    names = tuple(name for name in data.columns if isinstance(name, str))
+    return _Table(names, len(data), True, lambda names, size: iter([data[names]]))
+
+
+def _batches(data: Any, names: list[str], size: int) -> Iterator[Frame]:
+    return (
+        record.to_pandas(ignore_metadata=True) for record in data.to_batches(columns=names, batch_size=size) if record.num_rows
+    )
+
+
+def _of_polars(data: Any) -> Frame:
+    """A frame of pandas; a Categorical, whose order is that of no one's choice, becomes text."""
+    polars = import_module("polars")
+    return data.with_columns(polars.col(polars.Categorical).cast(polars.String)).to_pandas()
+
+
+def _read(table: _Table, names: list[str], size: int = 2**16) -> Iterator[Frame]:
+    """Yield the frames of a table, with the numbers of their rows for index. Raises ValueError for a missing value."""
+    first = 0
+    for frame in table.read(names or list(table.columns[:1]), size):
+        frame = frame.set_axis(range(first, first + len(frame)), axis=0)
+        first += len(frame)
+        for name in names:
+            if frame[name].isna().any():
+                missing = list(_missing(table, name))
+                raise ValueError(
+                    f"column {name} has {len(missing)} missing value{'s' * (len(missing) > 1)}, the first in row {missing[0]}: "
+                    "drop such rows, or impute the value."
+                )
+        yield frame.assign(**{name: _plain(frame[name]) for name in names})
+
+
+def _missing(table: _Table, name: str) -> Iterator[int]:
+    """The numbers of the rows where a column is missing."""
+    first = 0
+    for frame in table.read([name], 2**16):
+        yield from (first + np.flatnonzero(frame[name].isna())).tolist()
+        first += len(frame)
+
+
+def _plain(column: Any) -> Any:
+    """A column with a type of NumPy where it holds numbers, and of objects where it holds text."""
+    kind = _pandas().api.types.infer_dtype(column)
+    return column.astype(KINDS[kind]) if kind in KINDS else column
+
+
+def _check_kind(column: Any, name: str) -> None:
+    kind = _pandas().api.types.infer_dtype(column)
+    if kind not in ("categorical", "boolean", "integer", "floating", "string"):
+        raise ValueError(f"column {name} is neither numbers nor text, but {kind}: make a column of numbers of it first.")
+
+
+def _seen_levels(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
+    """The frame without the levels that no row has, and a note for each column that had such."""
+    notes = []
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, _pandas().CategoricalDtype):
+            kept = frame[name].cat.remove_unused_categories()
+            if unused := [level for level in frame[name].cat.categories if level not in kept.cat.categories]:
+                notes.append(f"levels of {name} that no row has are left out: {_said(unused)}.")
+            frame = frame.assign(**{name: kept})
+    return frame, tuple(notes)
+
+
+def _sample(table: _Table, names: list[str], groups: Sequence[list[str]]) -> tuple[Frame, np.ndarray]:
+    """
+    Return (sample, chosen): rows of a table that is read in batches, and the numbers of those that were drawn by chance.
+
+    The others are there so that the sample has every value of the ``groups`` of columns and of text, and each column's extremes.
+    """
+    pandas = _pandas()
+    chosen = np.sort(np.random.default_rng(0).choice(table.total, min(table.total, SAMPLE), replace=False))
+    kept: list[Frame] = []
+    seen: set[Any] = set()
+    ends: dict[str, tuple[float, float]] = {}
+    order: dict[str, list[Any]] = {}
+    for frame in _read(table, names):
+        rows = set(chosen[slice(*np.searchsorted(chosen, [frame.index[0], frame.index[-1] + 1]))].tolist())
+        plain = [name for name in names if pandas.api.types.is_numeric_dtype(frame[name])]
+        coded = [name for name in names if isinstance(frame[name].dtype, pandas.CategoricalDtype)]
+        for name in coded:
+            order[name] = list(dict.fromkeys([*order.get(name, []), *frame[name].cat.categories]))
+        frame = frame.astype(dict.fromkeys(coded, object))
+        for group in [*groups, *([name] for name in names if frame[name].dtype == object)]:
+            distinct = frame[group].drop_duplicates()
+            for row, values in zip(distinct.index, distinct.itertuples(index=False, name=None)):
+                if (key := (*group, values)) not in seen:
+                    seen.add(key)
+                    rows.add(row)
+        for name in plain:
+            low, high = ends.get(name, (np.inf, -np.inf))
+            column = frame[name].to_numpy(float)
+            if column.min() < low or column.max() > high:
+                rows |= {frame.index[column.argmin()], frame.index[column.argmax()]}
+                ends[name] = min(low, column.min()), max(high, column.max())
+        kept.append(frame.loc[sorted(rows)])
+    sample = pandas.concat(kept)
+    return sample.assign(**{name: pandas.Categorical(sample[name], categories=order[name]) for name in order}), chosen

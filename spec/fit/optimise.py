@@ -1,0 +1,236 @@
+"""The optimum of a model on rows: of one output, or of several that share a design, in one pass for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from spec import likelihood
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.network import precision
+from spec.existence import NONE_INSIDE
+from spec.fit.checks import find_wrong
+from spec.fit.ending import why_not
+from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
+from spec.fit.penalised import PenalisedMaximum, Penalty, maximise_penalised
+from spec.fit.result import Fitted
+from spec.fit.rows import Batch, Rows
+from spec.fit.sums import CORES, Sums, add_up
+from spec.fit.task import Task, checked, null_free, threads
+from spec.model import Model, Params
+
+UNSEEN: Callable[[Any], None] = lambda state: None  # noqa: E731
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a fit is made: see `spec.fit.fit`. ``on_pass`` hears each pass, ``on_rows`` the number of its rows that are done."""
+
+    start: Params | None = None
+    tolerance: float = 1e-6
+    max_passes: int = 50
+    on_pass: Callable[[Pass], None] = field(default=UNSEEN)
+    on_rows: Callable[[int], None] = field(default=UNSEEN)
+
+
+def optimise(model: Model, rows: Rows, intercept: bool = True, *, quasi: bool = False, **settings: Any) -> Fitted:
+    """The optimum of a model on rows, found as `fit` finds it; the keywords are those of `Settings`."""
+    return optimise_outputs(model, rows, intercept, 1, quasi=quasi, **settings)[0]
+
+
+def optimise_outputs(
+    model: Model, rows: Rows, intercept: bool, outputs: int, *, quasi: bool = False, **settings: Any
+) -> list[Fitted]:
+    """The optima of as many models as there are ``outputs``, each of its own column of y."""
+    BACKEND.enable_float64()
+    chosen = Settings(**settings)
+    of_output = [rows.map(partial(output, number=number)) for number in range(outputs)] if outputs > 1 else [rows]
+    with precision("float64"), threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
+        tasks = [Task.of(model, own, intercept, quasi) for own in of_output]
+        try:
+            maxima = together(
+                [_climb(task, _of_output(chosen, number), number == 0) for number, task in enumerate(tasks)],
+                partial(_pass, tasks, rows, pool, chosen.on_rows),
+            )
+        except FloatingPointError as error:
+            raise _not_finite(tasks, error) from error
+        return [_fitted(task, own, maximum) for task, own, maximum in zip(tasks, of_output, maxima)]
+
+
+def output(batch: Batch, number: int) -> Batch:
+    """The batch with one column of y, and of the offset."""
+    of = slice(number, number + 1)
+    return replace(batch, y=batch.y[:, of], offset=None if batch.offset is None else batch.offset[:, of])
+
+
+def _of_output(settings: Settings, number: int) -> Settings:
+    if settings.start is None or settings.start.coef.shape[1] == 1:
+        return settings
+    of = slice(number, number + 1)
+    return replace(settings, start=Params(settings.start.intercept[of], settings.start.coef[:, of]))
+
+
+def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
+    """A climb to the optimum of a task, from what was given as the start, or from a guess made of a sample."""
+    room = partial(task.room, task.rows)
+    guess = None
+    if settings.start is not None:
+        free = task.known.free(settings.start)
+    else:
+        free = null_free(task.known, task.basis)
+        total = task.rows.total
+        if total is None or task.known.n <= total / 3:
+            guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
+            guess = guess if guess.converged else None
+            free = guess.free if guess else free
+    return climb(
+        free,
+        task.basis,
+        task.kind,
+        room=room,
+        guess=guess,
+        tolerance=settings.tolerance,
+        max_passes=settings.max_passes,
+        on_pass=settings.on_pass if is_heard else UNSEEN,
+    )
+
+
+def _pass(
+    tasks: list[Task], rows: Rows, pool: Executor, on_rows: Callable[[int], None], asked: dict[int, Question]
+) -> dict[int, Sums]:
+    """One pass over the rows, which answers the questions of all tasks that still climb."""
+    if len(tasks) == 1:
+        return {0: tasks[0].sums(*asked[0], tasks[0].rows, pool, on_rows)}
+    shared = Lock()
+    contributions = {number: tasks[number].contribution(*question, shared) for number, question in asked.items()}
+
+    def contribution(batch: Batch) -> _Side:
+        return _Side({number: of(output(batch, number)) for number, of in contributions.items()})
+
+    size = tasks[0].size
+    found = add_up(contribution, checked(rows, tasks[0].known).batches(size), pool, on_rows)
+    return {number: tasks[number].in_basis(sums) for number, sums in found.sums.items()}
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The sums of several tasks over the same rows."""
+
+    sums: dict[int, Sums]
+
+    @property
+    def rows(self) -> int:
+        return next(iter(self.sums.values())).rows
+
+    def __add__(self, other: _Side) -> _Side:
+        return _Side({number: sums + other.sums[number] for number, sums in self.sums.items()})
+
+
+def _not_finite(tasks: list[Task], error: FloatingPointError) -> ValueError:
+    for task in tasks:
+        find_wrong(task.known.model, task.rows, task.known.quasi)
+        if not likelihood.in_domain(task.known, task.known.params(null_free(task.known, task.basis))):
+            return ValueError(NONE_INSIDE)
+    return ValueError(f"{error}: are columns of X very large? Standardise them.")
+
+
+def _fitted(task: Task, rows: Rows, maximum: Maximum) -> Fitted:
+    reason, distance = maximum.reason, maximum.distance
+    if not (maximum.converged or maximum.ending == INTERRUPTED):
+        reason, distance = why_not(task, rows, maximum)
+    return replace(
+        _described(task, rows),
+        params=task.known.params(maximum.free),
+        dispersion=maximum.dispersion,
+        distance=distance,
+        converged=maximum.converged,
+        reason=reason,
+        passes=maximum.passes,
+        rows=maximum.sums.rows,
+        _value=maximum.sums.value,
+        _steer=maximum.steer,
+    )
+
+
+def _described(task: Task, rows: Rows) -> Fitted:
+    """What a fit is of, before its numbers."""
+    known = task.known
+    return Fitted(
+        model=known.model,
+        params=known.params(np.zeros((known.q, known.free_outputs))),
+        dispersion=np.nan,
+        distance=np.nan,
+        converged=False,
+        reason="",
+        passes=(),
+        rows=0,
+        intercept=known.intercept,
+        columns=known.data.columns,
+        outputs=("y",) if known.k == 1 else tuple(f"class {j}" for j in range(known.k)),
+        quasi=known.quasi,
+        has_offset=known.offset is not None,
+        _rows=rows,
+    )
+
+
+def optimise_penalised(
+    model: Model, rows: Rows, intercept: bool, outputs: int, *, penalty: Penalty, quasi: bool = False, **settings: Any
+) -> list[Fitted]:
+    """The penalised optima of as many models as there are ``outputs``, one after another; they have no standard errors."""
+    BACKEND.enable_float64()
+    chosen = Settings(**settings)
+    found = []
+    with precision("float64"), threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
+        for number in range(outputs):
+            own = rows.map(partial(output, number=number)) if outputs > 1 else rows
+            task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number)
+            start = of_output.start or task.known.params(null_free(task.known, task.basis))
+            try:
+                maximum = maximise_penalised(
+                    partial(_one_pass, task, pool, chosen.on_rows),
+                    start.matrix[0 if intercept else 1 :],
+                    penalty,
+                    task.kind,
+                    intercept=intercept,
+                    basis=task.basis,
+                    tolerance=min(chosen.tolerance, 1e-8),
+                    max_passes=chosen.max_passes,
+                    on_pass=chosen.on_pass,
+                )
+            except FloatingPointError as error:
+                raise _not_finite([task], error) from error
+            found.append(_penalised(task, own, maximum, penalty))
+    return found
+
+
+def _one_pass(task: Task, pool: Executor, on_rows: Callable[[int], None], free: np.ndarray, wanted: Wanted) -> Sums:
+    return task.sums(free, wanted, task.rows, pool, on_rows)
+
+
+def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:
+    weights = maximum.weights
+    intercept = weights[0] if task.known.intercept else np.zeros(weights.shape[1])
+    notes = (
+        "It is a penalised fit: not the maximum-likelihood estimate, and without standard errors, which are those of unbiased "
+        "estimates.",
+        *penalty.terms(task.known.model, maximum.sums.rows),
+    )
+    return replace(
+        _described(task, rows),
+        params=Params(intercept, weights[int(task.known.intercept) :]),
+        dispersion=maximum.dispersion,
+        distance=maximum.distance,
+        converged=maximum.converged,
+        reason=maximum.reason,
+        passes=maximum.passes,
+        rows=maximum.sums.rows,
+        is_penalised=True,
+        notes=notes,
+        _value=maximum.sums.value,
+    )

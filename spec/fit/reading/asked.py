@@ -1,0 +1,74 @@
+"""What a twin answers at random weights: the rungs are asked of these answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from spec.domains import REAL
+from spec.fit.reading.twin import NotRead, Seen, Twin
+from spec.links import Link, Softmax
+
+LEVELS = ((0.0, 1.0), (0.5, 0.15), (-0.5, 0.15), (2.0, 0.5))  # mean and spread of what the Dense layer gives, two weights each
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A twin's answers at one set of weights: what its Dense layer gives, ``z`` (b, k), and what it computes of that."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    z: np.ndarray
+    seen: Seen
+
+
+def ask(twin: Twin, X: np.ndarray) -> list[Asked]:
+    """A twin's answers at random weights, two for each of the `LEVELS`."""
+    features = twin(X).features
+    if not np.isfinite(features).all():
+        raise NotRead(f"the inputs of the layer {twin.dense.name} are NaN or infinite on the first rows of the data.")
+    rng = np.random.default_rng(0)
+    p, k = features.shape[1], int(twin.dense.units)
+    size = np.sqrt((features**2).mean(axis=0)) * np.sqrt(max(p, 1))
+    size[size == 0] = 1
+    towards_one = np.linalg.lstsq(features, np.ones(len(features)), rcond=None)[0] if not twin.dense.use_bias else np.zeros(p)
+    asked = []
+    for (level, spread), share in product(LEVELS, (1.0, 0.6)):
+        kernel = share * spread * rng.normal(size=(p, k)) / size[:, None] + level * towards_one[:, None]
+        bias = np.full(k, level) + 0.3 * share * spread * rng.normal(size=k)
+        twin.set(kernel, bias)
+        z = features @ kernel + (bias if twin.dense.use_bias else 0.0)
+        asked.append(Asked(kernel, bias, z, twin(X)))
+    return asked
+
+
+def eta_of(link: Link, outputs: np.ndarray) -> np.ndarray:
+    """The linear predictors of outputs (b, k), of a softmax those of each class less that of class 0."""
+    if isinstance(link, Softmax):
+        logs = np.log(outputs)
+        return logs - logs[:, :1]
+    return link(outputs)
+
+
+def contrast(link: Link, eta: np.ndarray) -> np.ndarray:
+    """Each, less class 0 of a softmax; else the same."""
+    return eta - eta[:, :1] if isinstance(link, Softmax) else eta
+
+
+def eta_at(link: Link, one: Asked) -> np.ndarray:
+    """The linear predictors that the outputs are the means of."""
+    with np.errstate(all="ignore"):
+        return eta_of(link, one.seen.outputs)
+
+
+def inside(link: Link, one: Asked) -> np.ndarray:
+    """Where the outputs are means that the link admits; and eta too, but for an offset, where not every number is one."""
+    inside = link.mu_domain.contains(one.seen.outputs)
+    return inside & (link.eta_domain.contains(one.z) if link.eta_domain != REAL else True)
+
+
+def numbers(values: np.ndarray) -> str:
+    """The first of the values, for a message."""
+    return ", ".join(f"{value:.4g}" for value in np.ravel(values)[:4])

@@ -1,0 +1,61 @@
+"""The loss of a compiled Keras model, as it was compiled: row by row, and summed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Tensor
+from spec.engines.keras.versions import keras
+from spec.fit.reading.twin import NotRead
+
+
+class OwnLoss:
+    """
+    A model's own loss. ``by_row`` says that it gives a number for each row; else it gives one for all rows of a batch.
+
+    Raises ValueError where the model has none, or several.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        loss = getattr(model, "loss", None)
+        if isinstance(loss, (dict, list, tuple)):
+            several = list(loss.values() if isinstance(loss, dict) else loss)
+            if len(several) != 1:
+                raise NotRead(
+                    f"the model has {len(several)} losses; fit takes a model of one output and one loss: fit each by itself."
+                )
+            (loss,) = several
+        if loss is None:
+            raise NotRead("the model has no loss: compile it first. The loss stands for the family.")
+        try:
+            self.loss: Any = keras.losses.get(loss)
+        except ValueError as error:
+            raise NotRead(f"unknown loss {loss!r}: give one of keras.losses, or a function of (y_true, y_pred).") from error
+        self._of_rows = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        self.by_row = True
+
+    @property
+    def name(self) -> str:
+        return getattr(self.loss, "__name__", type(self.loss).__name__)
+
+    def rows(self, y: np.ndarray, y_pred: Tensor) -> np.ndarray:
+        """The loss of each row, (b,), of y (b, k) and the outputs; where a loss is of batches each row is a batch of its own."""
+        y_true = BACKEND.tensor(y, "float64")
+        if self.by_row:
+            found = BACKEND.numpy(self._of_rows(y_true, y_pred))
+            if found.ndim:
+                return found.reshape(len(y), -1).mean(axis=1)
+            self.by_row = False
+        return np.array([BACKEND.numpy(self._of_rows(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(len(y))], dtype=float)
+
+    def total(self, y: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:
+        """The weighted sum of the rows' losses, as a tensor."""
+        found = self._of_rows(y, outputs)
+        if not self.by_row:
+            return found * BACKEND.row_sums(weights)
+        if len(found.shape) > 1:
+            found = BACKEND.row_sums(found) / float(found.shape[-1])
+        return BACKEND.row_sums(found * weights)

@@ -1,0 +1,111 @@
+"""The first rung: the link whose inverse a model's outputs are, and the factor of its Dense layer's output in eta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spec.domains import UNIT
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
+from spec.fit.reading.asked import Asked, contrast, eta_at, inside, numbers
+from spec.fit.reading.twin import NotRead
+from spec.links import (
+    Cauchit,
+    CLogLog,
+    Identity,
+    Inverse,
+    InverseSquared,
+    Link,
+    Log,
+    LogComplement,
+    Logit,
+    LogLog,
+    Probit,
+    Softmax,
+    Sqrt,
+)
+
+MEAN = 1e-6  # how much eta may differ, relative to its size
+LINKS: tuple[Link, ...] = (
+    Identity(),
+    Logit(),
+    Log(),
+    Probit(),
+    CLogLog(),
+    LogLog(),
+    Cauchit(),
+    LogComplement(),
+    Inverse(),
+    InverseSquared(),
+    Sqrt(),
+)
+
+
+def proposed_links(proposed: list[Any]) -> list[Link]:
+    named = [one.link for one in proposed if isinstance(one, (InverseLink, NegativeLogLikelihood)) and one.link is not None]
+    return [link for link in named if not isinstance(link, Softmax)]
+
+
+def mean_rung(asked: list[Asked], links: list[Link]) -> tuple[Link, float]:
+    """The link whose inverse the outputs are, and the factor of what the Dense layer gives in eta."""
+    outputs = asked[0].seen.outputs
+    if outputs.shape[1] > 1:
+        links = [Softmax(), *links]
+    reversed_by: list[tuple[Link, float]] = []
+    for link in links:
+        factor = _factor(link, asked)
+        if factor is not None and factor > 0:
+            return link, factor
+        if factor is not None:
+            reversed_by.append((link, factor))
+    if reversed_by:
+        raise NotRead(_reversed(*reversed_by[0]))
+    if outputs.shape[1] == 1 and (outputs == 1).all():
+        raise NotRead("a softmax of one unit is always 1: take activation='sigmoid', or two units.")
+    raise NotRead(_no_link(asked[0], links))
+
+
+def _no_link(one: Asked, links: list[Link]) -> str:
+    """That the outputs are the inverse of no link, with the nearest."""
+    with np.errstate(all="ignore"):
+        means = {link: link.inverse(one.z) for link in links}
+    apart = {link: np.abs(mean - one.seen.outputs).max(axis=1) for link, mean in means.items()}
+    link = min(apart, key=lambda one: float(np.median(np.nan_to_num(apart[one], nan=np.inf))))
+    row = int(np.nanargmax(apart[link]))
+    return (
+        "its mean is the inverse of no link, which breaks the first rung: where its linear predictor is "
+        f"{numbers(one.z[row])}, it gives {numbers(one.seen.outputs[row])}, and the nearest, the {link} link, "
+        f"{numbers(means[link][row])}. Activations that are one: linear, sigmoid, exponential, softmax, or "
+        "spec.engines.keras.network.InverseLink(link) of a link in spec.links."
+    )
+
+
+def _reversed(link: Link, factor: float) -> str:
+    if link.mu_domain == UNIT and factor == -1 and isinstance(link, Logit):
+        return (
+            "its mean is 1 - sigmoid(eta), not sigmoid(eta), which breaks the first rung: the labels are flipped. Take the "
+            "sigmoid itself, and 1 - y for y if that was meant."
+        )
+    return (
+        f"its mean is the inverse of the {link} link at {factor:g} times what the Dense layer gives, which breaks the first "
+        "rung: the signs of all weights are reversed. Leave the factor out."
+    )
+
+
+def _factor(link: Link, asked: list[Asked]) -> float | None:
+    """The factor of z in eta if the outputs are the inverse of the link; None if they are not."""
+    moves, changes, sizes = [], [], []
+    for one, other in zip(asked[::2], asked[1::2]):
+        used = (inside(link, one) & inside(link, other)).all(axis=1)
+        etas = [contrast(link, eta_at(link, at)[used]) for at in (one, other)]
+        moves.append((contrast(link, other.z) - contrast(link, one.z))[used])
+        changes.append(etas[1] - etas[0])
+        sizes.append(np.abs(etas[0]) + np.abs(etas[1]) + np.abs(moves[-1]))
+    move, change, size = (np.concatenate(parts) for parts in (moves, changes, sizes))
+    if len(move) < min(4, len(asked[0].z)) or not (move**2).sum() > 0 or not np.isfinite(change).all():
+        return None
+    factor = float((move * change).sum() / (move**2).sum())
+    if factor == 0 or (np.abs(change - factor * move) > MEAN * (size + 1e-3)).any():
+        return None
+    return round(factor, 9) or None

@@ -1,0 +1,282 @@
+"""
+The second rung: the family whose likelihood a model's own loss is.
+
+From one set of weights to another the loss of each row must change as minus the log-likelihood does, but for one factor. So terms
+that are free of the weights are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from spec.domains import UNIT
+from spec.engines.keras.network import NegativeLogLikelihood
+from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson
+from spec.fit.reading.asked import Asked, contrast, eta_of, numbers
+from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.mean import MEAN
+from spec.fit.reading.twin import NotRead, Seen, Twin
+from spec.fit.rows import Batch
+from spec.links import Identity, Link, Log, Logit, Softmax
+from spec.model import Model
+
+OBJECTIVE = 1e-5  # how much a loss may differ, relative to its size: Keras adds 1e-7 inside its logarithms
+FAMILIES: tuple[Family, ...] = (Gaussian(), Binomial(), Poisson(), Gamma(), InverseGaussian())
+COMMON = (Gaussian, Binomial, Poisson, Multinomial)  # of which Keras has losses
+OF_ETA = (Model(Binomial(), Logit()), Model(Poisson(), Log()), Model(Gamma(), Log()))  # losses that take the linear predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A generalized linear model that a user's model may be, with how it is written."""
+
+    model: Model
+    link: Link  # whose inverse the outputs are: the identity where the loss takes the linear predictor
+    factor: float
+    codes: bool
+    scale: float  # the compiled loss is -scale times the mean log-likelihood, plus terms free of the weights
+    from_activation: bool  # whether what goes into the last activation is eta
+    is_free_of_offset: bool
+
+    def offset(self, seen: Seen) -> np.ndarray:
+        """The model's own offset of rows that were seen at weights of zero, (b, k)."""
+        if self.from_activation and seen.before is not None:
+            return seen.before
+        with np.errstate(all="ignore"):
+            return eta_of(self.link, seen.outputs)
+
+    def score(self, y: np.ndarray, eta: np.ndarray, weights: Any = 1.0) -> np.ndarray:
+        """The rows' scores in each eta, (b, k), of responses as the model takes them."""
+        score = self.model.row_score(y, eta, weights)
+        return np.hstack([-score.sum(axis=1, keepdims=True), score]) if self.model.has_classes else score
+
+    def slope(self, design: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """The slope of the sum of the rows' own losses in the Dense layer's weights, (q, k), by the formula."""
+        return -self.scale * self.factor * (design.T @ score)
+
+
+def _models(link: Link, outputs: int, proposed: list[Any]) -> Iterator[Model]:
+    """Yield the models that outputs of a link may be the means or the linear predictors of."""
+    if isinstance(link, Softmax):
+        yield Model(Multinomial(), Softmax())
+        return
+    named = [one for one in proposed if isinstance(one, NegativeLogLikelihood)]
+    if isinstance(link, Identity):
+        yield from (Model(one.family, one.link) for one in named if one.link is not None)
+    families = [one.family for one in named if one.link is None and not isinstance(one.family, Multinomial)]
+    yield from (Model(family, link) for family in (*families, *FAMILIES))
+    if isinstance(link, Identity):
+        yield from OF_ETA
+        if outputs > 1:
+            yield Model(Multinomial(), Softmax())
+
+
+def responses(model: Model, rows: Batch, k: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+    """Yield (as the loss takes it, as the model takes it, codes): responses that the family can have, and the user's own."""
+    n, family = len(rows), model.family
+    if model.has_classes:
+        drawn = rng.permutation(np.arange(n) % k)
+        known = np.isin(rows.y, np.arange(k)).all(axis=1)
+        if rows.y.shape[1] == 1:
+            own = np.where(known, rows.y[:, 0], 0).astype(int)
+            for codes in (drawn, own):
+                yield codes[:, None].astype(float), np.eye(k)[codes], True
+        else:
+            for codes in (drawn,):
+                yield np.eye(k)[codes], np.eye(k)[codes], False
+            if rows.y.shape == (n, k):
+                yield rows.y, rows.y, False
+        return
+    draw = {
+        Gaussian: lambda: rng.normal(size=(n, k)),
+        Binomial: lambda: rng.integers(2, size=(n, k)).astype(float),
+        Poisson: lambda: rng.integers(6, size=(n, k)).astype(float),
+    }.get(type(family), lambda: rng.integers(1, 6, size=(n, k)) / (8.0 if model.link.mu_domain == UNIT else 1.0))
+    y = draw()
+    yield y, y, False
+    if rows.y.shape == (n, k):
+        inside = np.where(family.quasi_domain.contains(rows.y), rows.y, y)
+        yield inside, inside, False
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Changes of the rows' loss from one weights to others, and of minus the kernel; ``size`` is what they are made of."""
+
+    model: Model
+    y: np.ndarray
+    changes: np.ndarray
+    expected: np.ndarray
+    size: np.ndarray
+
+    @property
+    def scale(self) -> float:
+        total = float((self.expected**2).sum())
+        return float((self.changes * self.expected).sum()) / total if total > 0 else np.nan
+
+    @property
+    def apart(self) -> float:
+        """How far most of the changes are from those expected, relative to their size."""
+        return float(np.median(np.abs(self.changes - self.scale * self.expected) / self.size))
+
+    def agrees(self, scale: float) -> bool:
+        return bool(scale > 0 and (np.abs(self.changes - scale * self.expected) <= OBJECTIVE * self.size).all())
+
+
+def _compare(
+    model: Model, loss: OwnLoss, asked: list[Asked], factor: float, offset: np.ndarray, y_true: np.ndarray, y: np.ndarray
+) -> Compared | None:
+    """None where the loss cannot be computed, or hardly any row is inside the model's domain."""
+    losses, kernels = [], []
+    with np.errstate(all="ignore"):
+        for one in asked:
+            eta = factor * one.z + offset
+            inside = model.eta_domain.contains(eta).all(axis=1)
+            kernel = model.kernel(y, eta).sum(axis=1)
+            kernels.append(np.where(inside, kernel, np.nan))
+            losses.append(loss.rows(y_true, one.seen.tensor))
+    changes = [losses[i + 1] - losses[i] for i in range(0, len(asked), 2)]
+    expected = [kernels[i] - kernels[i + 1] for i in range(0, len(asked), 2)]
+    size = [sum(np.abs(part) for part in (losses[i], losses[i + 1])) for i in range(0, len(asked), 2)]
+    of, D, E, S = np.concatenate([np.arange(len(y))] * len(changes)), *(np.concatenate(one) for one in (changes, expected, size))
+    used = np.isfinite(E)
+    if used.sum() < min(4, len(y)):
+        return None
+    if not np.isfinite(D[used]).all():
+        return None
+    return Compared(model, y[of[used]], D[used], E[used], S[used] + np.abs(D[used]) + 1e-9)
+
+
+def objective_rung(
+    twin: Twin,
+    loss: OwnLoss,
+    rows: Batch,
+    asked: list[Asked],
+    link: Link,
+    factor: float,
+    offset: np.ndarray,
+    proposed: list[Any],
+) -> Candidate:
+    """The family whose likelihood the loss is."""
+    rng = np.random.default_rng(1)
+    k = asked[0].z.shape[1]
+    near: list[Compared] = []
+    failures: list[Exception] = []
+    for model in _models(link, k, proposed):
+        at = offset if model.link == link or not model.has_classes else contrast(Softmax(), offset)
+        scale, codes = np.nan, False
+        for y_true, y, codes in responses(model, rows, k, rng):  # noqa: B007
+            try:
+                found = _compare(model, loss, asked, factor, at, y_true, y)
+            except Exception as error:  # whatever the user's own loss raises
+                failures.append(error)
+                break
+            if found is None:
+                break
+            scale = found.scale if np.isnan(scale) else scale
+            if not found.agrees(scale):
+                near.append(found)
+                break
+        else:
+            exact = _from_activation(asked, link, factor, offset)
+            free = bool(np.abs(offset).max(initial=0.0) <= 1e-9)
+            return Candidate(model, link, factor, codes, _simple(scale), exact, free)
+    raise NotRead(_no_family(loss, near, failures, asked, link, rows))
+
+
+def _from_activation(asked: list[Asked], link: Link, factor: float, offset: np.ndarray) -> bool:
+    """Whether what goes into the last activation is eta, with the offset to all digits."""
+    for one in asked:
+        before = one.seen.before
+        if before is None or before.shape != one.z.shape:
+            return False
+        size = 1 + np.abs(offset).max() + np.abs(one.z).max()
+        if not np.abs(contrast(link, before - factor * one.z) - offset).max() <= MEAN * size:
+            return False
+    return True
+
+
+def _simple(scale: float) -> float:
+    """The scale as the fraction that it is but for rounding: 2 / k of squared errors, 1 of most losses."""
+    simple = float(Fraction(scale).limit_denominator(1000))
+    return simple if abs(scale - simple) <= OBJECTIVE * scale else scale
+
+
+def _no_family(
+    loss: OwnLoss,
+    near: list[Compared],
+    failures: list[Exception],
+    asked: list[Asked],
+    link: Link,
+    rows: Batch,
+) -> str:
+    """Why a loss is no likelihood of the outputs, with the nearest that is."""
+    smoothing = getattr(loss.loss, "label_smoothing", 0)
+    if smoothing:
+        return (
+            f"label_smoothing={smoothing:g} makes the loss that of other labels, which breaks the second rung: compile the loss "
+            "without it, or give the smoothed labels as y."
+        )
+    if getattr(loss.loss, "from_logits", False) and not isinstance(link, Identity):
+        return (
+            f"the loss takes logits, but the model's outputs are already the inverse of the {link} link of them: leave "
+            "from_logits=True or the activation out."
+        )
+    k = asked[0].z.shape[1]
+    if not near:
+        reasons = [f" ({type(one).__name__}: {str(one).splitlines()[0]})" for one in failures if str(one)]
+        return (
+            f"the loss {loss.name} cannot be computed of y {rows.y.shape[1:]} and outputs {(k,)}{reasons[0] if reasons else ''}."
+        )
+    common = sorted([one for one in near if isinstance(one.model.family, COMMON)] or near, key=lambda one: one.apart)
+    for found in common:
+        if weights := _by_response(found):
+            return f"its loss is no likelihood, which breaks the second rung: it is the {found.model} loss, but {weights}."
+    found = common[0]
+    row = int(np.argmax(np.abs(found.changes - found.scale * found.expected) / found.size))
+    return (
+        f"the loss {loss.name} is no log-likelihood of its outputs, which breaks the second rung: from some weights to others it "
+        f"changes by {found.changes[row]:.6g} where y is {numbers(found.y[row])}, and that of the nearest, {found.model}, by "
+        f"{found.scale * found.expected[row]:.6g}. {_remedy(link)}"
+    )
+
+
+def _remedy(link: Link) -> str:
+    if isinstance(link, Softmax):
+        return "A softmax takes categorical_crossentropy, or sparse_categorical_crossentropy where y holds codes."
+    if isinstance(link, Logit):
+        return "A sigmoid takes binary_crossentropy."
+    return (
+        "Losses that are one: mse, binary_crossentropy, poisson, categorical_crossentropy, or "
+        "spec.engines.keras.network.NegativeLogLikelihood(family)."
+    )
+
+
+def _by_response(found: Compared) -> str:
+    """How a loss weighs rows by their response, if that is how it departs."""
+    values, which = np.unique(found.y, axis=0, return_inverse=True)
+    which = which.ravel()
+    if not 1 < len(values) <= 16:
+        return ""
+    groups = [
+        replace(found, **{n: getattr(found, n)[which == g] for n in ("y", "changes", "expected", "size")})
+        for g in range(len(values))
+    ]
+    scales = [group.scale for group in groups]
+    if not all(abs(scale) < 1e-9 or group.agrees(scale) for scale, group in zip(scales, groups)):
+        return ""
+    names = [str(int(np.argmax(v))) if len(v) > 1 else f"{v[0]:g}" for v in values]
+    least = min((scale for scale in scales if scale > 1e-9), default=1.0)
+    shown = dict(sorted((name, round(scale / least, 6)) for name, scale in zip(names, scales)))
+    heavy = [name for name, scale in shown.items() if abs(scale - 1) > 1e-6]
+    said = ", ".join(f"{shown[name]:g} times as large where y is {name}" for name in heavy)
+    table = ", ".join(f"{name}: {scale:g}" for name, scale in shown.items())
+    if any(scale == 0 for scale in shown.values()):
+        gone = [name for name, scale in shown.items() if scale == 0]
+        return f"rows where y is {' or '.join(gone)} have none. Compile the plain loss, and drop these rows"
+    return f"{said}: that is class weights of {table}. Compile the plain loss, and give class_weight={{{table}}}"

@@ -1,0 +1,273 @@
+"""
+Read which generalized linear model a compiled Keras model is: names propose, computing decides.
+
+The model is held to a candidate by the first three rungs of this specification, on a few of the user's rows at random
+weights: the same mean, the same objective but for a factor and terms free of the weights, the same gradient of the model's own
+loss. What passes is that model, however it is written; what does not pass is refused with the rung that broke.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from spec.engines.keras.versions import keras
+from spec.fit.penalised import Penalty
+from spec.fit.reading.license import GRADIENT, Candidate, license_model
+from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
+from spec.fit.reading.units import Units, units_of
+from spec.fit.responses import indicators
+from spec.fit.rows import Batch, Rows
+from spec.fit.sources import Input
+from spec.model import Model, Params
+
+SHOWN = 64  # rows that the rungs are asked of
+LIBRARIES = ("keras", "tensorflow", "tf_keras", "builtins")
+OWN = (*LIBRARIES, "spec")
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """
+    What a compiled Keras model is: a family and a link, of the inputs of its ``dense`` layer.
+
+    eta is ``factor`` times what the Dense layer gives, plus the model's own offset. ``codes`` says that y is one column of the
+    classes' codes; ``several`` that the outputs are as many models; ``plain`` that the layer's inputs are the data themselves;
+    ``known`` that Keras and this specification wrote all of it. ``units`` is the map from the data to the layer's inputs.
+    """
+
+    model: Model
+    dense: keras.layers.Dense
+    twin: Twin
+    loss: OwnLoss
+    candidate: Candidate
+    plain: bool
+    known: bool
+    penalty: Penalty
+    units: Units | None
+
+    @property
+    def outputs(self) -> int:
+        return int(self.dense.units)
+
+    @property
+    def codes(self) -> bool:
+        return self.candidate.codes
+
+    @property
+    def several(self) -> bool:
+        return self.outputs > 1 and not self.model.has_classes
+
+    def features(self, batch: Batch) -> Batch:
+        """The batch with the inputs of the Dense layer for X, and with the model's own offset added."""
+        if self.plain:
+            return batch
+        seen = self.twin(batch.X)
+        offset = batch.offset
+        if not self.candidate.is_free_of_offset:
+            own = self.candidate.offset(seen)
+            offset = own if offset is None else own + offset
+        return replace(batch, X=np.ascontiguousarray(seen.features, dtype=float), offset=offset)
+
+    def columns(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Names for the inputs of the Dense layer: those of the data's columns where each is made of one."""
+        width = self.dense.kernel.shape[0]
+        if self.units is not None and (found := self.units.columns(names)):
+            return found
+        return tuple(f"feature {j}" for j in range(1, width + 1))
+
+    def of_data(self, names: Sequence[str]) -> tuple[Any, ...] | None:
+        """
+        (matrix, shift, names) of the data's columns that the features are made of.
+
+        None where the features are the data; empty where what makes them is no affine map.
+        """
+        if self.plain:
+            return None
+        if self.units is None:
+            return ()
+        used = self.units.used
+        known = list(names) or [f"x{j}" for j in range(1, len(self.units.matrix) + 1)]
+        return self.units.matrix[used], self.units.shift, tuple(known[j] for j in used)
+
+    def write(self, params: Params) -> None:
+        """Set the weights of the user's model to those of a fit."""
+        self.dense.set_weights(self._weights(params))
+
+    def _weights(self, params: Params) -> list[np.ndarray]:
+        weights = [params.coef / self.candidate.factor, params.intercept / self.candidate.factor]
+        return weights[: 1 + bool(self.dense.use_bias)]
+
+    def departure(self, params: Params, given: Rows) -> str | None:
+        """
+        Where back-propagation through the model's own loss gives another gradient than the likelihood on the rows given.
+
+        The likelihood's vanishes at the optimum, and so the model's own does where they agree. It is asked of all rows, unless
+        Keras wrote every part of the model: then the rungs have shown it.
+        """
+        if self.known:
+            return None
+        candidate, k = self.candidate, self.outputs
+        kernel, *bias = self._weights(params)
+        self.twin.set(np.zeros_like(kernel), np.zeros(k))
+        own = expected = size = np.zeros((len(kernel) + len(bias), k))
+        for batch in given.read(2**14):
+            here = self.features(replace(batch, offset=None))
+            eta = params.linear_predictor(here.X) + (0 if here.offset is None else here.offset)
+            y = indicators(batch.y, k) if self.codes else batch.y
+            score = candidate.score(y, eta, batch.weights[:, None])
+            design = np.hstack([np.ones((len(batch), len(bias))), here.X])
+            expected = expected + candidate.slope(design, score)
+            size = size + np.abs(candidate.slope(np.abs(design), np.abs(score)))
+            with self.twin.at(kernel, bias):
+                own = own + self.twin.gradient(self.loss.total, batch.X, batch.y, batch.weights)
+        wrong = ~(np.abs(own - expected) <= GRADIENT * size)
+        if not wrong.any():
+            return None
+        worst = np.unravel_index(
+            np.argmax(np.where(size > 0, np.abs(own - expected) / np.where(size > 0, size, 1), 0)), size.shape
+        )
+        return (
+            f"at the likelihood's optimum back-propagation through the model's own loss gives a slope of {own[worst]:.3g}, not "
+            "0: on some rows the model is not what it was on those that it was read on."
+        )
+
+
+def read(model: keras.Model, sample: Batch) -> Reading:
+    """
+    Read a compiled model that is built. Raises ValueError if it is no generalized linear model, and says why.
+
+    A model of Keras's own parts alone is read once, until it is compiled anew or a layer of it is changed.
+    """
+    parts = _parts(model, sample)
+    if model in _readings and _readings[model][0] == parts:
+        return _readings[model][1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Keras has to say of a model it says in training
+        reading = _read(model, sample)
+    if reading.known and not reading.penalty:
+        _readings[model] = parts, reading
+    return reading
+
+
+_readings: WeakKeyDictionary[keras.Model, tuple[list[Any], Reading]] = WeakKeyDictionary()
+
+
+def _parts(model: keras.Model, sample: Batch) -> list[Any]:
+    """What a reading depends on, of a model of Keras's own parts."""
+    changeable = (
+        "trainable",
+        "activation",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+    )
+    layers = [[getattr(layer, name, None) for name in (*changeable, "bias_constraint")] for layer in leaves(model)]
+    return [model.loss, sample.X.shape[1], sample.y.shape[1], *layers]
+
+
+def _read(model: keras.Model, sample: Batch) -> Reading:
+    loss = OwnLoss(model)
+    dense = trainable_layer(model)
+    twin = Twin(model, dense)
+    rows = sample[:SHOWN]
+    if odd := twin.acts_in_training(rows.X):
+        raise NotRead(
+            f"{', '.join(odd)} computes otherwise in training than in prediction, so no likelihood is maximised: leave it out."
+        )
+    if twin.added_losses():
+        raise NotRead("a layer adds a loss of its own (add_loss), which is no part of a likelihood: leave it out.")
+    candidate = license_model(twin, loss, rows, _proposed(model, loss))
+    twin.set(np.zeros(dense.kernel.shape), np.zeros(dense.units))
+    plain = candidate.is_free_of_offset and _is_plain(model, dense)
+    return Reading(
+        model=candidate.model,
+        dense=dense,
+        twin=twin,
+        loss=loss,
+        candidate=candidate,
+        plain=plain,
+        known=plain and all(map(_is_known, _proposed(model, loss))),
+        penalty=_penalty(dense, candidate),
+        units=None if plain else units_of(twin, rows.X),
+    )
+
+
+def _is_known(part: Any) -> bool:
+    """Whether Keras or this specification wrote an activation or a loss."""
+    written = getattr(part, "__module__", None) or type(part).__module__
+    return part is None or written.split(".")[0] in OWN
+
+
+def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input, ...]:
+    """The inputs of a model, which is built of the shape of X where it is not built yet. A subclass is refused."""
+    if is_subclass(model):
+        raise NotRead(
+            f"{type(model).__name__} is a subclass with code of its own (call, train_step or compute_loss), which cannot be "
+            "read: write the model as keras.Sequential, or as keras.Model(inputs, outputs)."
+        )
+    if not model.built or not model.inputs:
+        shape = tuple(np.shape(X)[1:]) if hasattr(X, "shape") and len(np.shape(X)) > 2 else (given().sample(1).X.shape[1],)
+        model.build((None, *shape))
+    return inputs_of(model)
+
+
+def is_subclass(model: keras.Model) -> bool:
+    """Whether the model computes or trains by code of its user's, which no configuration tells."""
+    own = [kind for kind in type(model).__mro__ if kind.__module__.split(".")[0] not in LIBRARIES]
+    return any(name in vars(kind) for kind in own for name in ("call", "train_step", "compute_loss"))
+
+
+def trainable_layer(model: keras.Model) -> keras.layers.Dense:
+    """The one Dense layer that is trained. Raises ValueError where there is none, or more, or it is constrained."""
+    layers = list(leaves(model))
+    trained = [layer for layer in layers if layer.trainable_weights]
+    names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in trained)
+    if not trained:
+        frozen = [layer.name for layer in layers if layer.weights]
+        what = f"{', '.join(frozen)} is frozen: set trainable = True" if frozen else "it has no layer with weights: add a Dense"
+        raise NotRead(f"nothing in this model is trained: {what}.")
+    if len(trained) > 1 or type(trained[0]) is not keras.layers.Dense:
+        raise NotRead(
+            f"a generalized linear model has one layer with weights that are trained, a Dense; this model has: {names}."
+        )
+    (dense,) = trained
+    if len(dense.trainable_weights) != 1 + bool(dense.use_bias):
+        raise NotRead(f"some weights of {dense.name} are frozen, and others are trained: train all of them, or none.")
+    if dense.activity_regularizer is not None:
+        raise NotRead(f"{dense.name} has an activity_regularizer, a penalty on its outputs: leave it out.")
+    for name in ("kernel_constraint", "bias_constraint"):
+        if getattr(dense, name) is not None:
+            raise NotRead(f"{dense.name} has a {name}: its optimum may not be the maximum-likelihood estimate. Leave it out.")
+    return dense
+
+
+def _proposed(model: keras.Model, loss: OwnLoss) -> list[Any]:
+    """What the model's own layers and loss name: activations and losses of `spec.engines.keras.network`."""
+    return [getattr(layer, "activation", None) for layer in leaves(model)] + [loss.loss]
+
+
+def _is_plain(model: keras.Model, dense: keras.layers.Dense) -> bool:
+    """Whether the Dense layer's inputs are the model's only input itself, and only activations follow."""
+    operations = [one for one in getattr(model, "operations", model.layers) if not isinstance(one, keras.layers.InputLayer)]
+    others = [one for one in operations if one is not dense and not isinstance(one, keras.layers.Activation)]
+    return not others and len(model.inputs) == 1 and len(model.inputs[0].shape) == 2 and operations[0] is dense
+
+
+def _penalty(dense: keras.layers.Dense, candidate: Candidate) -> Penalty:
+    parts: dict[str, float] = {}
+    for of in ("kernel", "bias"):
+        regularizer = getattr(dense, f"{of}_regularizer")
+        if regularizer is None or (of == "bias" and not dense.use_bias):
+            continue
+        if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
+            raise NotRead(f"{dense.name} has a penalty that is neither L1 nor L2, {type(regularizer).__name__}: leave it out.")
+        parts.update({f"{of}_{norm}": float(getattr(regularizer, norm, 0.0)) for norm in ("l1", "l2")})
+    return Penalty(**parts, scale=candidate.scale)

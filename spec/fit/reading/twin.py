@@ -1,0 +1,211 @@
+"""
+A float64 twin of a user's compiled Keras model: the same layers and operations, made anew in float64, and watched.
+
+The user's own model is never changed by a question: random weights are put into its twin. What a model computes is asked of the
+twin: the inputs of its trainable Dense layer, its linear predictor before the last activation, its outputs, and its own loss with
+the gradient that Keras back-propagates of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Tensor
+from spec.engines.keras.versions import keras
+from spec.fit.sources import Input
+
+DROPPED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
+
+
+class NotRead(ValueError):
+    """A model that is no generalized linear model, or cannot be read as one: says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    What a twin computed of some rows: the ``features`` (b, p) of its Dense layer, and its ``outputs`` (b, k).
+
+    ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at what a tensor was made of.
+    """
+
+    features: np.ndarray
+    outputs: np.ndarray
+    tensor: Tensor
+    before: np.ndarray | None  # (b, k): what went into the last activation, if that is a layer of its own
+
+
+def leaves(layer: Any) -> Iterator[Any]:
+    """Yield the layers that a model consists of, those of nested models in their place."""
+    for inner in getattr(layer, "layers", ()):
+        if isinstance(inner, keras.Model):
+            yield from leaves(inner)
+        else:
+            yield inner
+
+
+class Twin:
+    """The float64 twin of a model. ``dense`` is the user's trainable Dense layer."""
+
+    def __init__(self, model: keras.Model, dense: keras.layers.Dense) -> None:
+        self._made: dict[int, Any] = {}
+        self._seen = threading.local()
+        self.model = self._rebuilt(model)
+        self.model.set_weights(model.get_weights())
+        for layer in leaves(self.model):
+            if hasattr(layer, "finalize_state"):  # Normalization makes its constants of its weights
+                layer.finalize_state()
+        self.dense = self._made[id(dense)]
+        self.inputs = inputs_of(model)
+        self.types = [str(getattr(tensor.dtype, "name", tensor.dtype)) for tensor in self.model.inputs]
+        self._watch(self.dense, "features")
+        for layer in leaves(self.model):
+            if isinstance(layer, keras.layers.Activation):
+                self._watch(layer, "before")
+
+    # -- made once -------------------------------------------------------------------------------------------------------------
+    def _rebuilt(self, model: keras.Model) -> keras.Model:
+        inputs = [
+            keras.Input(tuple(tensor.shape[1:]), dtype="float64" if "float" in str(tensor.dtype) else tensor.dtype)
+            for tensor in model.inputs
+        ]
+        # not compiled: a clone would compile anew, with what may not be saved
+        bare = keras.Model(_one_or_all(model.inputs), _one_or_all(model.outputs))
+        return keras.models.clone_model(bare, _one_or_all(inputs), clone_function=self._twin)
+
+    def _twin(self, layer: Any) -> Any:
+        if id(layer) in self._made:
+            return self._made[id(layer)]
+        if not isinstance(layer, keras.layers.Layer):  # an operation, such as a + b: it has neither weights nor a precision
+            return layer
+        self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
+        return made
+
+    def _watch(self, layer: Any, name: str) -> None:
+        """Note what the layer is called with."""
+        call = layer.call
+
+        def watched(inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            if hasattr(self._seen, name):
+                getattr(self._seen, name).append(inputs)
+            return call(inputs, *args, **kwargs)
+
+        layer.call = watched
+
+    # -- what it computes ------------------------------------------------------------------------------------------------------
+    def set(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Set the weights of the Dense layer: (p, k) and (k,)."""
+        self.dense.set_weights([kernel, bias][: 1 + self.dense.use_bias])
+
+    @contextmanager
+    def at(self, kernel: np.ndarray, bias: list[np.ndarray]) -> Iterator[None]:
+        """A context with other weights of the Dense layer; at its end they are what they were."""
+        before = self.dense.get_weights()
+        self.dense.set_weights([kernel, *bias])
+        try:
+            yield
+        finally:
+            self.dense.set_weights(before)
+
+    def tensors(self, X: np.ndarray) -> Any:
+        """The inputs of the model, as tensors, from the table (b, d) that holds them side by side."""
+        ends = np.cumsum([one.width for one in self.inputs])
+        parts = np.split(X, ends[:-1], axis=1)
+        shaped = [
+            BACKEND.tensor(part.reshape(len(X), *one.shape).astype(kind), kind)
+            for part, one, kind in zip(parts, self.inputs, self.types)
+        ]
+        return shaped if len(shaped) > 1 else shaped[0]
+
+    def __call__(self, X: np.ndarray, training: bool = False) -> Seen:
+        """Compute the outputs of the rows of a table (b, d), and what led to them."""
+        self._seen.features, self._seen.before = [], []
+        try:
+            tensor = self.model(self.tensors(X), training=training)
+            features, before = self._seen.features, self._seen.before
+        finally:
+            del self._seen.features, self._seen.before
+        if len(features) != 1:
+            raise NotRead(f"the layer {self.dense.name} is used {len(features)} times: a generalized linear model uses it once.")
+        seen = BACKEND.numpy(features[0])
+        if seen.ndim != 2:
+            raise NotRead(
+                f"the layer {self.dense.name} gets an array of {seen.ndim} dimensions, {seen.shape}; a generalized linear model "
+                "has a row of numbers for each observation: put a Flatten before it."
+            )
+        last = BACKEND.numpy(before[-1]).reshape(len(X), -1) if before else None
+        return Seen(seen, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
+
+    def added_losses(self) -> bool:
+        """Whether layers add losses of their own, by `add_loss`. Asked after a call."""
+        return bool(self.model.losses)
+
+    def acts_in_training(self, X: np.ndarray) -> list[str]:
+        """The names of the layers that compute otherwise in training, such as Dropout."""
+        if np.array_equal(self(X).outputs, self(X, training=True).outputs, equal_nan=True):
+            return []
+        return [
+            layer.name for layer in leaves(self.model) if "training" in inspect.signature(layer.call).parameters or _random(layer)
+        ]
+
+    def gradient(self, loss: Callable[..., Tensor], X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """
+        The gradient of a loss (y, outputs, weights) -> number of some rows, by back-propagation: (q, k), the bias first.
+
+        It is taken at the weights that are set.
+        """
+
+        def objective(inputs: Any, y: Tensor, weights: Tensor) -> Tensor:
+            return loss(y, self.model(inputs), weights)
+
+        data = [self.tensors(X), BACKEND.tensor(y, "float64"), BACKEND.tensor(weights, "float64")]
+        _, (kernel, *bias) = BACKEND.derivatives(objective, self.dense.trainable_variables, data).gradient()
+        return np.vstack([*bias, kernel])
+
+
+def _one_or_all(tensors: list[Tensor]) -> Any:
+    return tensors if len(tensors) > 1 else tensors[0]
+
+
+def inputs_of(model: keras.Model) -> tuple[Input, ...]:
+    """The inputs of a model that is built."""
+    return tuple(Input(str(tensor.name).split(":")[0], tuple(tensor.shape[1:])) for tensor in model.inputs)
+
+
+def _random(layer: Any) -> bool:
+    return type(layer).__name__.endswith("Dropout")
+
+
+def _in_float64(layer: Any) -> Any:
+    """The layer anew, in float64, with the same functions. Raises NotRead where it cannot be made."""
+    try:
+        for kind, make in MADE.items():
+            if type(layer) is kind:
+                return make(layer, name=layer.name, dtype="float64")
+        config = {name: value for name, value in layer.get_config().items() if name not in DROPPED}
+        if "float" in str(config.get("dtype", "")):
+            config["dtype"] = "float64"
+        return type(layer).from_config(config)
+    except (TypeError, ValueError, OSError, NotImplementedError) as error:
+        raise NotRead(
+            f"the layer {layer.name}, a {type(layer).__name__}, cannot be made anew from its get_config(): let get_config return "
+            "the arguments of its __init__, which takes **kwargs too."
+        ) from error
+
+
+# layers with a function of the user's, which a configuration may not hold
+MADE: dict[Any, Callable[..., Any]] = {
+    keras.layers.Dense: lambda layer, **kwargs: keras.layers.Dense(
+        layer.units, activation=layer.activation, use_bias=layer.use_bias, **kwargs
+    ),
+    keras.layers.Activation: lambda layer, **kwargs: keras.layers.Activation(layer.activation, **kwargs),
+    keras.layers.Lambda: lambda layer, **kwargs: keras.layers.Lambda(layer.function, arguments=layer.arguments, **kwargs),
+}

@@ -1,0 +1,76 @@
+"""What is done with responses and weights before a fit: classes, class weights, rows without weight, rates and amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from spec.domains import Counts
+from spec.families import Gaussian
+from spec.fit.checks import find_wrong
+from spec.fit.rows import Batch, Rows
+from spec.links import Identity
+from spec.model import Model
+
+QUASI = (
+    "y is no count under a loss of counts: the fit is a quasi-likelihood. Coefficients are those of Keras's training; standard "
+    "errors assume a variance in proportion to that of the family, by Pearson's estimate of the dispersion."
+)
+RATES = (
+    "y times weight is a whole number in each row: the fit is that of these counts with the logarithm of the weight for offset. "
+    "Standard errors are those of the counts, at dispersion 1."
+)
+
+
+def usable(rows: Rows, size: int) -> Batch:
+    """
+    Some rows that are finite and count, at most ``size``: of a sample, or else the first.
+
+    Raises ValueError where there are none, and says why.
+    """
+    found = _finite(rows.sample(size))
+    if len(found):
+        return found
+    for batch in rows.read(2**14):
+        if len(found := _finite(batch)):
+            return found[:size]
+    find_wrong(Model(Gaussian(), Identity()), rows)
+    raise ValueError("there are no rows.")
+
+
+def _finite(batch: Batch) -> Batch:
+    parts = [part.reshape(len(part), -1) for part in batch.parts if part is not None]
+    used = np.flatnonzero((batch.weights > 0) & np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0))
+    return batch.each(lambda part: part[used])
+
+
+def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
+    """The batch with its weights multiplied by those of its classes, as Keras does it: a class that is not named has 1."""
+    classes = batch.y[:, 0] if batch.y.shape[1] == 1 else batch.y.argmax(axis=1)
+    factors = np.array([class_weight.get(int(one), 1.0) if np.isfinite(one) else 1.0 for one in classes.tolist()])
+    return replace(batch, weights=batch.weights * factors)
+
+
+def mostly_no_counts(model: Model, rows: Rows) -> bool:
+    """Whether most of the positive responses of a family of counts are not whole: then they are rates or amounts."""
+    if not isinstance(model.family.response_domain, Counts):
+        return False
+    y = rows.sample(4096).y
+    positive = y[y > 0]
+    return bool(len(positive) and (positive != np.floor(positive)).mean() > 0.5)
+
+
+def has_whole_totals(rows: Rows) -> bool:
+    """Whether weight times response is a whole number in each row, but for rounding."""
+    for batch in rows.read(2**14):
+        totals = batch.weights[:, None] * batch.y
+        if (np.abs(totals - np.round(totals)) > 1e-6 * np.maximum(1.0, np.abs(totals))).any():
+            return False
+    return True
+
+
+def indicators(codes: np.ndarray, k: int) -> np.ndarray:
+    """Indicators (b, k), one column for each class, of codes (b, 1); zeros for a code that there is not."""
+    return (codes == np.arange(k)).astype(float)

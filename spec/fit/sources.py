@@ -1,0 +1,347 @@
+"""
+Rows from what people have: arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
+
+Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.rows.numbers`). What is
+missing (None, NaN, NA, a masked value) becomes NaN, which `spec.fit.checks` names if its row counts.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spec.fit.rows import Batch, Column, Rows, Sliced, Table, is_number, library, listed, numbers, of_arrays, of_pieces
+
+INFINITE = -1  # the cardinality of a tf.data that repeats
+INDEX = "__index_level_"  # what pandas calls its index in a file
+FILES = {".feather": "feather", ".arrow": "ipc", ".csv": "csv"}  # others are read as Parquet
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model: its name, and its shape without the axis of rows."""
+
+    name: str
+    shape: tuple[int | None, ...]
+
+    @property
+    def width(self) -> int | None:
+        """The number of columns that it takes; None if it takes any."""
+        return None if None in self.shape else math.prod(self.shape)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({_columns_in_words(self.width)})"
+
+
+def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, inputs: Sequence[Input] = ()) -> Rows:
+    """
+    The rows of data, in any of the forms that people have; y, weights and offset may be names of columns of X.
+
+    Their X is the model's ``inputs``, flattened and side by side; without ``inputs`` it is one table, of any width. Raises
+    ValueError with the one thing that is wrong.
+    """
+    return _rows(X, {"y": y, "weights": weights, "offset": offset}, inputs, labelled=True)
+
+
+def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = ()) -> Rows:
+    """Rows without responses, for predictions: `source` of X and an offset, with zeros for y. A stream's y is left out."""
+    return _rows(X, {"y": None, "weights": None, "offset": offset}, inputs, labelled=False)
+
+
+def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
+    X = _opened(X)
+    for part, values in {"X": X, **rest}.items():
+        if hasattr(values, "__next__") or hasattr(values, "read_next_batch") or inspect.isroutine(values):
+            raise ValueError(
+                f"{part} is a {type(values).__name__}, but a fit needs several passes over the rows: "
+                "give arrays, or a list of batches, tf.data or a PyDataset."
+            )
+    if _is_stream(X) or (labelled and rest["y"] is None and isinstance(X, (list, tuple))):
+        if any(values is not None for values in rest.values()):
+            raise ValueError(
+                "a stream brings its y, weights and offset itself: make its batches (x, y), (x, y, weights) or ((X, offset), y)."
+            )
+        return _of_stream(X, inputs, labelled)
+    if labelled and rest["y"] is None:
+        raise ValueError("y is missing: give the responses, or the name of their column if X is a table.")
+    if library(X) == "pyarrow" and hasattr(X, "to_batches"):
+        return _of_dataset(X, rest, inputs)
+    named = {part: values for part, values in rest.items() if isinstance(values, str)}
+    if (table := Table.of(X)) is not None:
+        _refuse_unknown(named.values(), table)
+        rest = {**rest, **{part: table[name] for part, name in named.items()}}
+        X = Table({name: column for name, column in table.items() if name not in named.values()})
+    elif named:
+        wrong = " and ".join(f"{part} is the name {name!r}" for part, name in named.items())
+        raise ValueError(f"{wrong}, but X is a {type(X).__name__}, whose columns have no names: give an array.")
+    return _of_parts(X, rest, inputs)
+
+
+def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
+    """The rows of parts that are all there from the beginning, in memory or on disk."""
+    y, weights = (None if rest[part] is None else numbers(rest[part], part) for part in ("y", "weights"))
+    X, offset, names = design(X, rest["offset"], inputs, None if y is None else len(y))
+    rows = of_arrays(X, y, _single(weights), None if offset is None else numbers(offset, "offset"))
+    if not rows.total:
+        raise ValueError("there are no rows: X is empty.")
+    return replace(rows, columns=names)
+
+
+def _single(weights: Any) -> Any:
+    """The weights, if there is one for each row."""
+    if weights is not None and math.prod(weights.shape[1:]) != 1:
+        raise ValueError(f"weights is one number for each row, but it has {math.prod(weights.shape[1:])} columns.")
+    return weights
+
+
+# -- the inputs of a model ------------------------------------------------------------------------------------------------------
+
+
+def design(
+    X: Any, offset: Any, inputs: Sequence[Input], rows: int | None = None, first: int = 0
+) -> tuple[Column, Any, tuple[str, ...]]:
+    """
+    Return (X, offset, names): the model's inputs side by side, the offset unless it is one of them, the names of the columns.
+
+    ``rows`` is the number of rows that y has, ``first`` the number of the first of them in the data.
+    """
+    if not inputs and isinstance(X, dict) and not isinstance(X, Table):
+        inputs = [Input(name, (None,)) for name in X]
+    inputs = inputs or [Input("X", (None,))]
+    given = _given(X, offset is not None, inputs, rows)
+    if len(inputs) > 1 and len(given) == len(inputs) - 1 and offset is not None:
+        given, offset = [*given, offset], None
+    if len(inputs) == 1 and len(given) == 2:
+        if offset is not None:
+            raise ValueError("the offset is given twice: as the second entry of X, and as offset.")
+        given, offset = given[:1], given[1]
+    labels = [put.name for put in inputs] if len(inputs) == len(given) > 1 else ["X"] * len(given)
+    parts = [numbers(values, label, first, rows) for values, label in zip(given, labels)]
+    widths = [math.prod(part.shape[1:]) for part in parts]
+    if len(parts) != len(inputs) or any(put.width not in (None, width) for put, width in zip(inputs, widths)):
+        raise ValueError(_misfit(inputs, widths, [name for part in parts for name in getattr(part, "names", ())]))
+    for label, part in zip(labels, parts):
+        if len(part) != (rows or len(parts[0])):
+            raise ValueError(f"{label} has {len(part)} rows, but {'y' if rows else labels[0]} has {rows or len(parts[0])}.")
+    return _beside(parts, widths), offset, _names(inputs, parts)
+
+
+def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) -> list[Any]:
+    """What X brings, input by input."""
+    names = [put.name for put in inputs]
+    if (table := Table.of(X)) is not None:
+        groups = _groups(list(table), inputs)
+        return [table] if groups is None else [Table({name: table[name] for name in group}) for group in groups]
+    if isinstance(X, Mapping):
+        wanted = names[:-1] if has_offset and len(names) > 1 and names[-1] not in X else names
+        if set(X) != set(wanted):
+            raise ValueError(f"the inputs of the model are {listed(names)}, but X brings the names {listed(map(str, X))}.")
+        return [X[name] for name in wanted]
+    return list(X) if isinstance(X, (list, tuple)) and _are_inputs(X, inputs, rows) else [X]
+
+
+def _groups(names: Sequence[str], inputs: Sequence[Input]) -> list[list[str]] | None:
+    """
+    The columns of each input, where inputs are called as columns are; None if that does not tell them all.
+
+    One input may be called otherwise: it takes the columns that are left, as does the only input of a model.
+    """
+    called = [put.name if put.name in names and put.width in (1, None) else None for put in inputs]
+    if called.count(None) > 1:
+        return None
+    return [[other for other in names if other not in called] if name is None else [name] for name in called]
+
+
+def _are_inputs(X: Sequence[Any], inputs: Sequence[Input], rows: int | None) -> bool:
+    """Whether a list is one of the inputs, (X, offset) for one; else it is a list of rows."""
+    if not 0 < len(X) <= max(len(inputs), 2):
+        return False
+    each_has_all = all(_shape(values)[:1] == (rows,) for values in X)
+    if len(inputs) == 1:
+        return np.ndim(X[0]) == 1 + max(len(inputs[0].shape), 1) or (each_has_all and rows != len(X))
+    return each_has_all or len(X) != rows
+
+
+def _misfit(inputs: Sequence[Input], widths: Sequence[int], names: Sequence[str]) -> str:
+    """What is wrong where X does not bring the inputs of a model."""
+    brings = " and ".join(map(str, widths))
+    shown = f" ({', '.join(names)})" if names else ""
+    if len(inputs) == 1:
+        return f"the model takes {_columns_in_words(inputs[0].width)} of X, but X has {brings}{shown}."
+    only = "only " if len(widths) < len(inputs) and sum(widths) < sum(put.width or 0 for put in inputs) else ""
+    asked = ", ".join(["X", *(put.name for put in inputs[1:])])
+    return (
+        f"the model has the inputs {listed(map(str, inputs))}, but X brings {only}{brings} column{'s' * (brings != '1')}{shown}: "
+        f"give [{asked}], or a dict by their names."
+    )
+
+
+def _names(inputs: Sequence[Input], parts: Sequence[Column]) -> tuple[str, ...]:
+    """Names for the columns of X: those of a table, else those of the inputs; none for one plain table."""
+    if len(inputs) == 1 and len(inputs[0].shape) <= 1:
+        return tuple(getattr(parts[0], "names", ()))
+    names: list[str] = []
+    for put, part in zip(inputs, parts):
+        shape = part.shape[1:] if None in put.shape else put.shape
+        each = [f"{put.name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
+        names += getattr(part, "names", ()) or ([put.name] if len(each) == 1 else each)
+    return tuple(names)
+
+
+def _beside(parts: Sequence[Column], widths: Sequence[int]) -> Column:
+    """The parts as one table."""
+
+    def take(rows: Any) -> np.ndarray:
+        pieces = [np.asarray(part[rows], dtype=float) for part in parts]
+        return np.hstack([piece.reshape(len(piece), width) for piece, width in zip(pieces, widths)])
+
+    return parts[0] if len(parts) == 1 else Sliced((len(parts[0]), sum(widths)), take)
+
+
+def _columns_in_words(width: int | None) -> str:
+    return "any columns" if width is None else f"{width} column{'s' * (width != 1)}"
+
+
+def _opened(X: Any) -> Any:
+    """What a path leads to, or a query asks for."""
+    if isinstance(X, (str, os.PathLike)):
+        return _file(os.fspath(X))
+    if library(X) == "polars" and hasattr(X, "collect"):
+        return X.collect()
+    if library(X) == "pyarrow" and hasattr(X, "num_columns") and not hasattr(X, "to_batches"):  # a RecordBatch
+        from pyarrow import Table as ArrowTable
+
+        return ArrowTable.from_batches([X])
+    return X
+
+
+def _file(path: str) -> Any:
+    """The data set of a file, or of a folder of Parquet files."""
+    from pyarrow import csv, dataset, types
+
+    form = FILES.get(Path(path).suffix.lower(), "parquet")
+    found = dataset.dataset(path, format=form)
+    if form != "csv":
+        return found
+    small = {column.name: "float64" for column in found.schema if types.is_integer(column.type) or types.is_null(column.type)}
+    reading = csv.ConvertOptions(column_types=small)  # its beginning may hold whole numbers only
+    return dataset.dataset(path, format=dataset.CsvFileFormat(convert_options=reading))
+
+
+def _refuse_unknown(names: Iterable[str], columns: Iterable[str]) -> None:
+    if missing := [name for name in names if name not in columns]:
+        raise ValueError(f"there is no column {', '.join(missing)}: the columns are {', '.join(columns)}.")
+
+
+# -- sources that are read in pieces --------------------------------------------------------------------------------------------
+
+
+def _batch(X: Any, rest: Sequence[Any], inputs: Sequence[Input], first: int, rows: int | None = None) -> Batch:
+    """A batch of a piece of X and of its y, weights and offset."""
+    y, weights = (None if values is None else numbers(values, part, first) for values, part in zip(rest, ("y", "weights")))
+    X, offset, _ = design(X, rest[2], inputs, rows if y is None else len(y), first)
+    offset = None if offset is None else numbers(offset, "offset", first)
+    return Batch.of(X[:], *(None if part is None else part[:] for part in (y, _single(weights), offset)))
+
+
+def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
+    """The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows."""
+    from pyarrow import dataset
+
+    found = data if isinstance(data, dataset.Dataset) else dataset.dataset(data)
+    named = {part: values for part, values in rest.items() if isinstance(values, str)}
+    _refuse_unknown(named.values(), found.schema.names)
+    arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
+    others = [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
+    names = [name for group in _groups(others, inputs) or [others] for name in group] if inputs else others
+    for name in [*names, *named.values()]:
+        if not is_number(found.schema.field(name).type):  # y whole, to name all of its labels
+            is_y = name == named.get("y")
+            part = "y" if is_y else f"column {name} of X"
+            numbers((found.to_table(columns=[name]) if is_y else found.head(1024, columns=[name])).column(0), part)
+
+    def piece(record: Any, first: int) -> tuple[Table, list[Any]]:
+        taken = {part: values[first : first + record.num_rows] for part, values in arrays.items()}
+        taken.update({part: record.column(name) for part, name in named.items()})
+        return Table({name: record.column(name) for name in names}), [taken.get(part) for part in rest]
+
+    def pieces(size: int) -> Iterator[Any]:
+        records = found.to_batches(columns=[*names, *named.values()], batch_size=max(size, 1024))
+        return (record for record in records if record.num_rows)
+
+    total, (X, (*_, offset)) = found.count_rows(), piece(found.schema.empty_table(), 0)
+    for part, values in arrays.items():
+        if len(values) != total:
+            raise ValueError(f"{part} has {len(values)} rows, but X has {total}.")
+    if not total:
+        raise ValueError("there are no rows: X is empty.")
+    columns = design(X, offset, inputs)[2]
+    return of_pieces(pieces, lambda record, first: _batch(*piece(record, first), inputs, first, record.num_rows), total, columns)
+
+
+def _is_stream(X: Any) -> bool:
+    """Whether X gives batches, and is no part of the data itself."""
+    is_data = hasattr(X, "shape") or isinstance(X, (Mapping, Sequence)) or library(X) == "pyarrow"
+    return not is_data and any(hasattr(X, name) for name in ("__iter__", "num_batches", "__getitem__"))
+
+
+def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
+    """The rows of a stream of batches that can be read again: tf.data, PyDataset, a DataLoader, a list."""
+    if hasattr(stream, "cardinality") and int(stream.cardinality()) == INFINITE:
+        raise ValueError("the stream repeats for ever: leave .repeat() out.")
+    count = stream.num_batches if hasattr(stream, "num_batches") else None if hasattr(stream, "__iter__") else len(stream)
+    if count is None and hasattr(stream, "num_batches"):
+        raise ValueError("the stream does not say how many batches it has, so it never ends: give it a method __len__.")
+    widths: list[int] = []
+
+    def pieces(size: int) -> Iterator[tuple[int, Any]]:
+        return enumerate(stream if count is None else (stream[i] for i in range(count)))
+
+    def made(piece: tuple[int, Any], first: int) -> Batch:
+        number, item = piece
+        try:
+            X, y, weights = _triple(item, labelled)
+            if labelled and _is_row(X, y, inputs):
+                raise ValueError("the stream gives single rows, not batches: add .batch(1024).")
+            batch = _batch(X, [y, weights, None], inputs, first)
+            found = [0 if part is None else part.shape[-1] for part in (batch.X, batch.y, batch.offset)]
+            widths.extend([] if widths else found)
+            if found != widths:
+                raise ValueError(f"X, y and offset have {found} columns, but {widths} in the first batch.")
+        except ValueError as error:
+            raise ValueError(f"batch {number}: {error}") from error
+        return batch
+
+    known = inputs and not any(put.width is None for put in inputs)
+    return of_pieces(pieces, made, columns=_names(inputs, [np.empty((0, put.width or 0)) for put in inputs]) if known else ())
+
+
+def _triple(item: Any, labelled: bool) -> list[Any]:
+    """The x, y and weights of a batch; None for what it does not have, and for all but x where the rows are not labelled."""
+    parts = list(item) if isinstance(item, (tuple, list)) else [item]
+    if not labelled:
+        return [parts[0], None, None]
+    if not 2 <= len(parts) <= 3:
+        kind = f"a {type(item).__name__} of {len(parts)}" if isinstance(item, (tuple, list)) else f"one {type(item).__name__}"
+        raise ValueError(f"expected a pair (x, y), or (x, y, weights), but found {kind}. If it is no batch, give y too.")
+    return [*parts, None][:3]
+
+
+def _is_row(X: Any, y: Any, inputs: Sequence[Input]) -> bool:
+    """Whether x and y are one row, and no batch."""
+    first = next(iter(X.values()), 0) if isinstance(X, Mapping) else X[0] if isinstance(X, (tuple, list)) else X
+    if np.ndim(y) == 0:
+        return True
+    x, width = _shape(first), inputs[0].width if inputs else None
+    return len(x) == 1 and x != (1,) and (x == (width,) or _shape(y) == (1,))
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    return tuple(np.shape(values))

@@ -1,0 +1,403 @@
+"""A compiled Keras model is what it computes: served however it is written, or refused with the rung that broke."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+from keras import ops
+
+from spec import families, links
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
+from spec.fit import fit, optimise
+from spec.fit.rows import of_arrays
+from spec.model import Model
+
+RNG = np.random.default_rng(15)
+N = 400
+X = RNG.normal(size=(N, 3)) * [1.0, 4.0, 0.5] + [0.0, 2.0, 1.0]
+ETA = 0.2 + X @ [0.5, -0.1, 0.3]
+EXPOSURE = RNG.uniform(0.2, 3.0, size=N)
+BINARY = (RNG.random(N) < 1 / (1 + np.exp(-ETA))).astype(float)
+COUNTS = RNG.poisson(EXPOSURE * np.exp(ETA)).astype(float)
+REAL = ETA + RNG.normal(size=N)
+CODES = RNG.integers(3, size=N)
+LOGIT, LOG, OLS = Model(families.Binomial(), links.Logit()), Model(families.Poisson(), links.Log()), None
+OLS = Model(families.Gaussian(), links.Identity())
+MEAN, SPREAD = X.mean(axis=0), X.std(axis=0)
+
+
+def layers(*made, loss):
+    model = keras.Sequential([keras.Input((3,)), *made])
+    model.compile(loss=loss)
+    return model
+
+
+def graph(build, loss, extra=False):
+    """A functional model of X, and of an exposure or offset (n, 1) where ``extra``."""
+    x, other = keras.Input((3,), name="design"), keras.Input((1,), name="other")
+    model = keras.Model([x, other] if extra else x, build(x, other) if extra else build(x))
+    model.compile(loss=loss)
+    return model
+
+
+def dense(activation=None, units=1, **kwargs):
+    return L.Dense(units, activation=activation, **kwargs)
+
+
+def frozen(activation=None, weight=1.0, bias=True):
+    """A Dense that adds nothing to what it is given."""
+    layer = L.Dense(1, activation=activation, trainable=False, use_bias=bias)
+    layer.build((None, 1))
+    layer.set_weights([np.full((1, 1), weight), np.zeros(1)][: 1 + bias])
+    return layer
+
+
+def normalization():
+    layer = L.Normalization()
+    layer.adapt(X)
+    return layer
+
+
+def own_poisson_of_eta(y, eta):
+    return ops.mean(ops.exp(eta) - y * eta, axis=-1)
+
+
+def one_number(y, mean):
+    return ops.mean((y - mean) ** 2)
+
+
+def by_hand(y, p):
+    return -ops.mean(y * ops.log(p) + (1 - y) * ops.log(1 - p), axis=-1)
+
+
+SCALED = (X - MEAN) / SPREAD
+SERVED = {
+    "plain": (lambda: layers(dense("sigmoid"), loss="binary_crossentropy"), X, BINARY, LOGIT, X, None, 1),
+    "logits": (lambda: layers(dense(), loss=keras.losses.BinaryCrossentropy(from_logits=True)), X, BINARY, LOGIT, X, None, 1),
+    "a list of one loss": (lambda: layers(dense(), loss=["mse"]), X, REAL, OLS, X, None, 1),
+    "a loss of its own": (lambda: layers(dense("sigmoid"), loss=by_hand), X, BINARY, LOGIT, X, None, 1),
+    "a loss of eta": (lambda: layers(dense(), loss=own_poisson_of_eta), X, COUNTS, LOG, X, None, 1),
+    "a loss of batches": (lambda: layers(dense(), loss=one_number), X, REAL, OLS, X, None, 1),
+    "operators before": (lambda: graph(lambda x: dense()((x - MEAN) / SPREAD), "mse"), X, REAL, OLS, SCALED, None, 1),
+    "functions before": (
+        lambda: graph(lambda x: dense()(ops.log(ops.abs(x) + 1)), "mse"),
+        X,
+        REAL,
+        OLS,
+        np.log(np.abs(X) + 1),
+        None,
+        1,
+    ),
+    "an operation after": (lambda: graph(lambda x: ops.exp(dense()(x)), "poisson"), X, COUNTS, LOG, X, None, 1),
+    "a formula after": (
+        lambda: graph(lambda x: 1 / (1 + ops.exp(-dense()(x))), "binary_crossentropy"),
+        X,
+        BINARY,
+        LOGIT,
+        X,
+        None,
+        1,
+    ),
+    "twice eta": (lambda: graph(lambda x: 2 * dense()(x), "mse"), X, REAL, OLS, X, None, 2),
+    "a sigmoid of its own": (
+        lambda: layers(dense(lambda t: ops.sigmoid(1.702 * t)), loss="binary_crossentropy"),
+        X,
+        BINARY,
+        LOGIT,
+        X,
+        None,
+        1.702,
+    ),
+    "plus an offset": (
+        lambda: graph(lambda x, o: ops.exp(dense()(x) + o), "poisson", True),
+        [X, np.log(EXPOSURE)],
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "Add and Activation": (
+        lambda: graph(lambda x, o: L.Activation("exponential")(L.Add()([dense()(x), o])), "poisson", True),
+        {"other": np.log(EXPOSURE), "design": X},
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "times an exposure": (
+        lambda: graph(lambda x, v: dense("exponential")(x) * v, "poisson", True),
+        [X, EXPOSURE],
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "Multiply": (
+        lambda: graph(lambda x, v: L.Multiply()([dense("exponential")(x), v]), "poisson", True),
+        [X, EXPOSURE],
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "a frozen response layer": (
+        lambda: graph(lambda x, o: frozen("exponential")(L.Add()([dense()(x), o])), "poisson", True),
+        [X, np.log(EXPOSURE)],
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "a frozen offset layer": (
+        lambda: graph(lambda x, o: ops.exp(dense()(x) + frozen(bias=False)(o)), "poisson", True),
+        [X, np.log(EXPOSURE)],
+        COUNTS,
+        LOG,
+        X,
+        np.log(EXPOSURE),
+        1,
+    ),
+    "Normalization": (lambda: layers(normalization(), dense(), loss="mse"), X, REAL, OLS, SCALED, None, 1),
+    "Rescaling": (lambda: layers(L.Rescaling(0.5, 1.0), dense(), loss="mse"), X, REAL, OLS, X / 2 + 1, None, 1),
+    "a model in a model": (
+        lambda: layers(keras.Sequential([L.Rescaling(2.0), dense("sigmoid")]), loss="binary_crossentropy"),
+        X,
+        BINARY,
+        LOGIT,
+        2 * X,
+        None,
+        1,
+    ),
+    "Dropout at rate 0": (lambda: layers(L.Dropout(0.0), dense(), loss="mse"), X, REAL, OLS, X, None, 1),
+    "a Lambda": (lambda: layers(L.Lambda(lambda t: t**2), dense(), loss="mse"), X, REAL, OLS, X**2, None, 1),
+    "a frozen layer before": (
+        lambda: layers(L.Dense(3, "tanh", trainable=False, kernel_initializer="identity"), dense(), loss="mse"),
+        X,
+        REAL,
+        OLS,
+        np.tanh(X),
+        None,
+        1,
+    ),
+    "not built": (lambda: _compiled(keras.Sequential([dense()]), "mse"), X, REAL, OLS, X, None, 1),
+    "a probit of one's own": (
+        lambda: layers(dense(InverseLink(links.Probit())), loss="binary_crossentropy"),
+        X,
+        BINARY,
+        Model(families.Binomial(), links.Probit()),
+        X,
+        None,
+        1,
+    ),
+    "a gamma": (
+        lambda: layers(dense("exponential"), loss=NegativeLogLikelihood(families.Gamma())),
+        X,
+        np.exp(REAL / 4),
+        Model(families.Gamma(), links.Log()),
+        X,
+        None,
+        1,
+    ),
+}
+
+
+def _compiled(model, loss):
+    model.compile(loss=loss)
+    return model
+
+
+@pytest.mark.parametrize("case", SERVED, ids=str)
+def test_what_is_a_glm_is_served_however_it_is_written(case):
+    """Its optimum is that of the model, on the inputs of its Dense layer, with its offset: found apart from the network."""
+    make, data, y, glm, features, offset, factor = SERVED[case]
+    model = make()
+
+    found = fit(model, data, y)
+    expected = optimise(glm, of_arrays(features, y, None, offset))
+
+    assert found.converged, found.reason
+    assert found.model == glm
+    apart = np.abs(found.params.matrix - expected.params.matrix) / np.vstack([expected.standard_errors])
+    assert apart.max() < 2e-6
+    assert found.standard_errors == pytest.approx(expected.standard_errors, rel=1e-4)
+    kernel, bias = next(layer for layer in _leaves(model) if layer.trainable_weights).get_weights()
+    assert kernel == pytest.approx(expected.params.coef / factor, rel=1e-5, abs=1e-6)
+    assert bias == pytest.approx(expected.params.intercept / factor, rel=1e-5, abs=1e-6)
+
+
+def _leaves(model):
+    for layer in model.layers:
+        yield from _leaves(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+@pytest.mark.parametrize("case", [case for case in SERVED if case not in ("not built",)], ids=str)
+def test_the_gradient_of_its_own_loss_vanishes(case):
+    """To what the model's float32 can know, whose gradient is a mean over the rows."""
+    make, data, y, *_ = SERVED[case]
+    model = make()
+    fit(model, data, y)
+
+    loss = keras.losses.get(model.loss[0] if isinstance(model.loss, (list, tuple)) else model.loss)
+    inputs = [np.asarray(data[name] if isinstance(data, dict) else part) for name, part in _inputs(model, data)]
+    with tf.GradientTape() as tape:
+        outputs = model([tf.constant(part.reshape(N, -1), "float32") for part in inputs] if len(inputs) > 1 else inputs[0])
+        value = tf.reduce_mean(loss(tf.constant(y[:, None], "float32"), outputs))
+    slopes = tape.gradient(value, model.trainable_weights)
+
+    assert max(float(tf.reduce_max(tf.abs(slope))) for slope in slopes) < 2e-5 * (1 + float(np.abs(value)))
+
+
+def _inputs(model, data):
+    if isinstance(data, dict):
+        return [(name, None) for name in ("design", "other")]
+    return [(None, part) for part in (data if isinstance(data, list) else [data])]
+
+
+def thrice_where_one(y, p):
+    return -ops.mean(3 * y * ops.log(p) + (1 - y) * ops.log(1 - p), axis=-1)
+
+
+def asymmetric(y, mean):
+    return ops.mean(ops.where(y > mean, 2.0, 1.0) * (y - mean) ** 2, axis=-1)
+
+
+def stopped(y, mean):
+    return ops.mean((y - ops.stop_gradient(mean)) ** 2 + 0 * mean, axis=-1)
+
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(1)
+
+    def call(self, inputs):
+        return self.dense(inputs**2)
+
+
+binary_crossentropy, mean_squared_error = thrice_where_one, asymmetric  # as they are called by those who wrote them
+
+
+class Poisson(keras.losses.Loss):
+    """A loss of eta that has the name of a loss of the mean."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.exp(2 * y_pred) - y_true * y_pred, axis=-1)
+
+
+REFUSED = {
+    "no loss": (lambda: keras.Sequential([keras.Input((3,)), L.Dense(1)]), REAL, "has no loss: compile it first"),
+    "1 - sigmoid": (
+        lambda: graph(lambda x: 1 - dense("sigmoid")(x), "binary_crossentropy"),
+        BINARY,
+        "its mean is 1 - sigmoid.*first rung: the labels are flipped",
+    ),
+    "minus eta": (lambda: graph(lambda x: ops.exp(-dense()(x)), "poisson"), COUNTS, "signs of all weights are reversed"),
+    "relu": (
+        lambda: graph(lambda x: ops.relu(dense()(x)), "mse"),
+        REAL,
+        "inverse of no link, which breaks the first rung.*nearest, the identity",
+    ),
+    "softplus": (lambda: layers(dense("softplus"), loss="poisson"), COUNTS, "inverse of no link"),
+    "three times a sigmoid": (lambda: graph(lambda x: 3 * dense("sigmoid")(x), "mse"), REAL, "inverse of no link"),
+    "a class weight in the loss": (
+        lambda: layers(dense("sigmoid"), loss=thrice_where_one),
+        BINARY,
+        r"second rung.*3 times as large where y is 1: that is class weights of 0: 1, 1: 3",
+    ),
+    "a name of Keras's": (lambda: layers(dense("sigmoid"), loss=binary_crossentropy), BINARY, "class weights"),
+    "an asymmetric loss": (lambda: layers(dense(), loss=mean_squared_error), REAL, "no log-likelihood of its outputs"),
+    "another Poisson": (lambda: layers(dense(), loss=Poisson()), COUNTS, "no log-likelihood of its outputs"),
+    "ignore_class": (
+        lambda: layers(dense("softmax", 3), loss=keras.losses.SparseCategoricalCrossentropy(ignore_class=2)),
+        CODES,
+        "rows where y is 2 have none",
+    ),
+    "label_smoothing": (
+        lambda: layers(dense("sigmoid"), loss=keras.losses.BinaryCrossentropy(label_smoothing=0.1)),
+        BINARY,
+        "label_smoothing=0.1 makes the loss that of other labels",
+    ),
+    "a focal loss": (
+        lambda: layers(dense("sigmoid"), loss=keras.losses.BinaryFocalCrossentropy()),
+        BINARY,
+        "takes binary_crossentropy",
+    ),
+    "hinge": (lambda: layers(dense(), loss="hinge"), BINARY, "no log-likelihood"),
+    "absolute error": (lambda: layers(dense(), loss="mae"), REAL, "no log-likelihood"),
+    "softmax and binary": (
+        lambda: layers(dense("softmax", 2), loss="binary_crossentropy"),
+        np.eye(2)[BINARY.astype(int)],
+        "takes categorical_crossentropy",
+    ),
+    "sigmoid and categorical": (
+        lambda: layers(dense("sigmoid", 2), loss="categorical_crossentropy"),
+        np.eye(2)[BINARY.astype(int)],
+        "takes binary_crossentropy",
+    ),
+    "a softmax of one": (lambda: layers(dense("softmax"), loss="binary_crossentropy"), BINARY, "softmax of one unit is always 1"),
+    "a gradient that is stopped": (lambda: layers(dense(), loss=stopped), REAL, "third rung"),
+    "a hidden layer": (
+        lambda: layers(dense(units=3), dense(), loss="mse"),
+        REAL,
+        "one layer with weights that are trained.*Dense",
+    ),
+    "all frozen": (lambda: layers(dense(trainable=False), loss="mse"), REAL, "frozen: set trainable = True"),
+    "a frozen output layer": (
+        lambda: layers(dense(units=2), dense(trainable=False), loss="mse"),
+        REAL,
+        "has 2 units, but.*gives 1",
+    ),
+    "a constraint": (lambda: layers(dense(kernel_constraint="non_neg"), loss="mse"), REAL, "has a kernel_constraint"),
+    "a bias constraint": (lambda: layers(dense(bias_constraint="non_neg"), loss="mse"), REAL, "has a bias_constraint"),
+    "a penalty on outputs": (lambda: layers(dense(activity_regularizer="l2"), loss="mse"), REAL, "has an activity_regularizer"),
+    "dropout": (lambda: layers(L.Dropout(0.5), dense(), loss="mse"), REAL, "dropout.* computes otherwise in training"),
+    "noise": (lambda: layers(L.GaussianNoise(0.5), dense(), loss="mse"), REAL, "noise.* computes otherwise in training"),
+    "batch normalisation": (lambda: layers(L.BatchNormalization(), dense(), loss="mse"), REAL, "batch_normalization"),
+    "a subclass": (lambda: _compiled(Subclass(), "mse"), REAL, "Subclass is a subclass with code of its own"),
+    "rows of sequences": (
+        lambda: _compiled(keras.Sequential([keras.Input((3,)), L.Reshape((3, 1)), L.Dense(1), L.Flatten()]), "mse"),
+        np.c_[REAL, REAL, REAL],
+        "3 dimensions",
+    ),
+    "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_what_is_none_is_refused_with_the_rung(case):
+    """And the model keeps the weights that it had."""
+    make, y, message = REFUSED[case]
+    model = make()
+    before = model.get_weights()
+
+    with pytest.raises(ValueError, match=message):
+        fit(model, X, y)
+
+    assert same(before, model.get_weights())
+
+
+def test_a_model_that_is_another_further_out_is_no_optimum():
+    """On five rows of 40,000, which no sample is sure to hold, its mean is one half: the gradient of its own loss says so."""
+    wide = np.concatenate([np.random.default_rng(1).normal(size=(40_000, 1)), np.full((5, 1), 30.0)])
+    y = (np.random.default_rng(2).random(len(wide)) < 1 / (1 + np.exp(-wide[:, 0]))).astype(float)
+    y[-5:] = 0
+    x = keras.Input((1,))
+    model = keras.Model(x, ops.where(ops.abs(x) < 29, dense("sigmoid")(x), 0.5))
+    model.compile(loss="binary_crossentropy")
+    before = model.get_weights()
+
+    found = fit(model, wide, y)
+
+    assert not found.converged
+    assert "the model's own loss" in found.reason
+    assert same(before, model.get_weights())
+
+
+def same(before, after):
+    return all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
