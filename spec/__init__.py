@@ -16,12 +16,12 @@ The layout follows. A room imports only those above it; `likelihood`, `scoring` 
         problems/        data and a model, with an answer by hand, by construction or in print
         engines/         the contract of an engine, keras/, statsmodels/, and engines that are wrong on purpose
         evidence/        the proof of where an optimum is, inside or on the edge, the rungs of the ladder, the tolerances
-        fit/             a reader's own Keras model, brought to its optimum
+        fit/             a reader's own Keras model, read by computing (reading/) and brought to its optimum
         report/          the closing table, the evidence files, the pages and pictures
         plugin/          the plug-in of pytest: options, engines, outcomes
     tests/claims/        the specification, chapters 1 to 16
     tests/instruments/   tests of the ruler: links, proof, engines, reports
-    tests/benchmarks/    the fit's time and distance beside other libraries
+    tests/benchmarks/    the fit's time and distance beside other libraries, batteries of random problems and models
     tests/book/          tests of the book, in a browser too
     docs/                the book, its decisions, and an example to try for each chapter
     evidence/            the outcome of each case in each environment

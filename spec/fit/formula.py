@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -24,16 +22,13 @@ import numpy as np
 from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
 from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
+from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
 from spec.fit.rows import Batch, Rows, beginning, of_arrays
 from spec.links import LINKS, Link, Log
 from spec.model import Model
 
-Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
 Take = Callable[[Frame], Optional[np.ndarray]]
-SAMPLE = 2**14  # rows that a formula is fixed on, where the data are read in batches
 BATCH = 2**23  # numbers of a design that are made at once
-KINDS = {"boolean": bool, "integer": "int64", "floating": float, "decimal": float, "mixed-integer-float": float, "string": object}
-FILES = {".csv": "csv", ".feather": "feather", ".arrow": "ipc"}  # others are read as Parquet
 FOREIGN = {
     "offset": "give the offset beside the formula, such as offset='log(exposure)'",
     "cbind": "give the share of successes as the response, and weights= the trials",
@@ -66,19 +61,19 @@ class Designed:
 
         Raises ValueError where a column is missing, has missing values, or has a level that the fit did not see.
         """
-        table = _table(data)
+        table = table_of(data)
         if offset is None and self._offset is True:
             raise ValueError("the fit had an array for its offset: give offset= for these rows too.")
         own = self._offset if offset is None and isinstance(self._offset, _Part) else None
         needed = _known([*self._design.needs, *(own.needs if own else _needs(offset, table))], table)
-        first = next(_read(table, needed)) if isinstance(offset, str) else None
+        first = next(frames(table, needed)) if isinstance(offset, str) else None
         take_offset = own or _numbers("offset", offset, first, table)[0]
         k, p = len(self.outputs), len(self.rows.columns)
 
         def made(frame: Frame) -> Batch:
             return Batch.of(self._design(frame), np.zeros((len(frame), k)), None, take_offset(frame))
 
-        return _rows(table, partial(_read, table, needed), made, self.rows.columns, p)
+        return _rows(table, partial(frames, table, needed), made, self.rows.columns, p)
 
 
 def designed(
@@ -106,7 +101,7 @@ def designed(
     rows are left out, and the first level is the baseline. A bool column is 0 or 1. The natural splines ``cr`` and ``cs`` contain
     the intercept: write ``cr(x, df=4, constraints='center')`` beside it.
     """
-    table = _table(data)
+    table = table_of(data)
     model = _model(family, link)
     beside = [*_needs(weights, table), *_needs(offset, table)]
     lhs, rhs = _parsed(formula, [name for name in table.columns if name not in beside])
@@ -117,11 +112,11 @@ def designed(
     groups = [_known(_names(_formula(expr)), table) for expr in factors if expr.startswith("C(")]
     if response in needed and isinstance(model.family, Multinomial):
         groups.append([response])
-    sample, chosen = (next(_read(table, needed)), None) if table.whole else _sample(table, needed, groups)
-    sample, notes = _seen_levels(sample)
+    sample, chosen = (next(frames(table, needed)), None) if table.whole else sample_of(table, needed, groups)
+    sample, notes = seen_levels(sample)
     for expr in factors:
         if expr in needed:
-            _check_kind(sample[expr], expr)
+            check_kind(sample[expr], expr)
 
     design, X = _Part.fixed(rhs, sample)
     take_y, outputs, event = _response(response, model.family, sample)
@@ -137,14 +132,14 @@ def designed(
         batch = made(sample, X)
         rows = replace(of_arrays(*batch.parts), columns=design.names)
     else:
-        rows = _rows(table, partial(_read, table, needed), made, design.names, len(design.names))
+        rows = _rows(table, partial(frames, table, needed), made, design.names, len(design.names))
         rows = replace(rows, sample=lambda size: made(_fewer(sample.loc[chosen], size)))
     layers = _layers(model, len(design.names), len(outputs), design.intercept)
     return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
 
 
 def _rows(
-    table: _Table, read: Callable[..., Iterator[Frame]], made: Callable[[Frame], Batch], names: tuple[str, ...], p: int
+    table: Table, read: Callable[..., Iterator[Frame]], made: Callable[[Frame], Batch], names: tuple[str, ...], p: int
 ) -> Rows:
     """The rows of a table, made batch by batch; those in memory are made once."""
     if table.whole:
@@ -233,7 +228,7 @@ def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     return lhs, rhs
 
 
-def _needs(expression: Any, table: _Table) -> list[str]:
+def _needs(expression: Any, table: Table) -> list[str]:
     """The columns that weights or an offset are made of; none if they are an array."""
     if not isinstance(expression, str):
         return []
@@ -258,7 +253,7 @@ def _is_function(name: str) -> bool:
     return hasattr(builtins, name) or name in _formulaic("formulaic.transforms").TRANSFORMS
 
 
-def _known(names: Sequence[str], table: _Table) -> list[str]:
+def _known(names: Sequence[str], table: Table) -> list[str]:
     """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
     if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
         raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.")
@@ -279,7 +274,7 @@ class _Part:
         part = cls(spec, tuple(_names(formula)))
         for expr, levels in _leveled(spec).items():
             if len(levels) < 2:
-                raise ValueError(f"{expr} has one level only ({_said(levels)}): leave it out.")
+                raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
         part._check_rows_by_themselves(frame, matrix)
         return part, part._without_intercept(matrix)
 
@@ -310,7 +305,7 @@ class _Part:
 
 def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
     """Return (spec, matrix): a formula's columns in a frame, and the formula fixed on it, if it was not before."""
-    is_number = _pandas().api.types.is_numeric_dtype
+    is_number = pandas_module().api.types.is_numeric_dtype
     coded = [name for name in _leveled(formula) if name in frame and is_number(frame[name])]
     frame = frame.astype(dict.fromkeys(coded, object))  # numbers that were categories in the fit
     materializer = _formulaic("formulaic.materializers").PandasMaterializer(frame)
@@ -337,13 +332,13 @@ def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:
     for expr, levels in _leveled(spec).items():
         if expr not in materializer.factor_cache:
             continue
-        column, known = _pandas().Series(materializer.factor_cache[expr].values.__wrapped__), set(levels)
+        column, known = pandas_module().Series(materializer.factor_cache[expr].values.__wrapped__), set(levels)
         if new := [value for value in column.unique().tolist() if value not in known]:
             row = frame.index[int(np.argmax(column == new[0]))]
-            raise ValueError(f"{expr} has the new level {new[0]!r} in row {row}: the levels are {_said(levels)}.")
+            raise ValueError(f"{expr} has the new level {new[0]!r} in row {row}: the levels are {listed_levels(levels)}.")
 
 
-def _numbers(part: str, given: Any, frame: Frame, table: _Table) -> tuple[Take, _Part | None]:
+def _numbers(part: str, given: Any, frame: Frame, table: Table) -> tuple[Take, _Part | None]:
     """Return (take, own): what gives the numbers of ``part`` for a frame, and the expression that it is, if it is one."""
     if given is None:
         return (lambda frame: None), None
@@ -372,168 +367,20 @@ def _response(name: str, family: Family, sample: Frame) -> tuple[Take, tuple[str
         if has_classes:
             raise ValueError(f"the response of a multinomial model is a column of classes, not {name}.")
         return _expression("the response", name, sample), (name,), None
-    _check_kind(sample[name], name)
-    is_number = _pandas().api.types.is_numeric_dtype(sample[name])
+    check_kind(sample[name], name)
+    is_number = pandas_module().api.types.is_numeric_dtype(sample[name])
     if is_number and not has_classes:
         return (lambda frame: frame[name].to_numpy(float)), (name,), None
     levels = list(sample[name].astype("category").cat.categories)  # sorted, or in the order of a categorical column
     if has_classes and (len(levels) < 2 or any(isinstance(level, float) and level % 1 for level in levels)):
-        raise ValueError(f"the response of a multinomial model is a column of classes, but {name} has {_said(levels)}.")
+        raise ValueError(f"the response of a multinomial model is a column of classes, but {name} has {listed_levels(levels)}.")
     if not has_classes and not (isinstance(family, Binomial) and len(levels) == 2):
         wanted = "numbers, or two levels" if isinstance(family, Binomial) else "numbers"
-        raise ValueError(f"the response of a {family} model is {wanted}, but {name} has the levels {_said(levels)}.")
+        raise ValueError(f"the response of a {family} model is {wanted}, but {name} has the levels {listed_levels(levels)}.")
 
     def indicators(frame: Frame) -> np.ndarray:
-        codes = _pandas().Categorical(frame[name], categories=levels).codes[:, None]
+        codes = pandas_module().Categorical(frame[name], categories=levels).codes[:, None]
         return (codes == (np.arange(len(levels)) if has_classes else 1)).astype(float)
 
     said = tuple(str(level) for level in levels)
     return indicators, (said if has_classes else (name,)), (None if has_classes else said[1])
-
-
-def _said(levels: Sequence[Any]) -> str:
-    more = [f"{len(levels) - 10} more"] if len(levels) > 10 else []
-    return ", ".join([*map(str, levels[:10]), *more])
-
-
-# -- the data ------------------------------------------------------------------------------------------------------------------
-
-
-def _pandas() -> Any:
-    return import_module("pandas")
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """Data in any form: ``read`` gives some columns as frames of at most as many rows as are asked for."""
-
-    columns: tuple[str, ...]
-    total: int
-    whole: bool  # whether they are in memory: then there is one frame
-    read: Callable[[list[str], int], Iterator[Frame]]
-
-    def __post_init__(self) -> None:
-        if not self.total:
-            raise ValueError("the data have no rows.")
-
-
-def _table(data: Any) -> _Table:
-    """The data as a table, opened but not read."""
-    if isinstance(data, (str, os.PathLike)):
-        path, form = Path(data), FILES.get(Path(data).suffix, "parquet")
-        data = _pandas().read_csv(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
-    root = type(data).__module__.partition(".")[0]
-    if root == "polars":
-        lazy, total = data.lazy(), data.lazy().select(import_module("polars").len()).collect().item()
-        names = tuple(lazy.collect_schema().names())
-        return _Table(names, total, True, lambda names, size: iter([_of_polars(lazy.select(names).collect())]))
-    if hasattr(data, "to_batches") and hasattr(data, "count_rows"):
-        return _Table(tuple(data.schema.names), data.count_rows(), False, partial(_batches, data))
-    if root == "pyarrow" and hasattr(data, "to_pandas"):
-        names = tuple(data.schema.names)
-        return _Table(names, len(data), True, lambda names, size: iter([data.select(names).to_pandas(ignore_metadata=True)]))
-    if isinstance(data, Mapping):
-        data = _pandas().DataFrame(dict(data))
-    if not isinstance(data, _pandas().DataFrame):
-        raise TypeError(f"a formula needs data with named columns: a data frame, a table or a file, not {type(data).__name__}.")
-    twice = data.columns[data.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
-    names = tuple(name for name in data.columns if isinstance(name, str))
-    return _Table(names, len(data), True, lambda names, size: iter([data[names]]))
-
-
-def _batches(data: Any, names: list[str], size: int) -> Iterator[Frame]:
-    return (
-        record.to_pandas(ignore_metadata=True) for record in data.to_batches(columns=names, batch_size=size) if record.num_rows
-    )
-
-
-def _of_polars(data: Any) -> Frame:
-    """A frame of pandas; a Categorical, whose order is that of no one's choice, becomes text."""
-    polars = import_module("polars")
-    return data.with_columns(polars.col(polars.Categorical).cast(polars.String)).to_pandas()
-
-
-def _read(table: _Table, names: list[str], size: int = 2**16) -> Iterator[Frame]:
-    """Yield the frames of a table, with the numbers of their rows for index. Raises ValueError for a missing value."""
-    first = 0
-    for frame in table.read(names or list(table.columns[:1]), size):
-        frame = frame.set_axis(range(first, first + len(frame)), axis=0)
-        first += len(frame)
-        for name in names:
-            if frame[name].isna().any():
-                missing = list(_missing(table, name))
-                raise ValueError(
-                    f"column {name} has {len(missing)} missing value{'s' * (len(missing) > 1)}, the first in row {missing[0]}: "
-                    "drop such rows, or impute the value."
-                )
-        yield frame.assign(**{name: _plain(frame[name]) for name in names})
-
-
-def _missing(table: _Table, name: str) -> Iterator[int]:
-    """The numbers of the rows where a column is missing."""
-    first = 0
-    for frame in table.read([name], 2**16):
-        yield from (first + np.flatnonzero(frame[name].isna())).tolist()
-        first += len(frame)
-
-
-def _plain(column: Any) -> Any:
-    """A column with a type of NumPy where it holds numbers, and of objects where it holds text."""
-    kind = _pandas().api.types.infer_dtype(column)
-    return column.astype(KINDS[kind]) if kind in KINDS else column
-
-
-def _check_kind(column: Any, name: str) -> None:
-    kind = _pandas().api.types.infer_dtype(column)
-    if kind not in ("categorical", "boolean", "integer", "floating", "string"):
-        raise ValueError(f"column {name} is neither numbers nor text, but {kind}: make a column of numbers of it first.")
-
-
-def _seen_levels(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
-    """The frame without the levels that no row has, and a note for each column that had such."""
-    notes = []
-    for name in frame.columns:
-        if isinstance(frame[name].dtype, _pandas().CategoricalDtype):
-            kept = frame[name].cat.remove_unused_categories()
-            if unused := [level for level in frame[name].cat.categories if level not in kept.cat.categories]:
-                notes.append(f"levels of {name} that no row has are left out: {_said(unused)}.")
-            frame = frame.assign(**{name: kept})
-    return frame, tuple(notes)
-
-
-def _sample(table: _Table, names: list[str], groups: Sequence[list[str]]) -> tuple[Frame, np.ndarray]:
-    """
-    Return (sample, chosen): rows of a table that is read in batches, and the numbers of those that were drawn by chance.
-
-    The others are there so that the sample has every value of the ``groups`` of columns and of text, and each column's extremes.
-    """
-    pandas = _pandas()
-    chosen = np.sort(np.random.default_rng(0).choice(table.total, min(table.total, SAMPLE), replace=False))
-    kept: list[Frame] = []
-    seen: set[Any] = set()
-    ends: dict[str, tuple[float, float]] = {}
-    order: dict[str, list[Any]] = {}
-    for frame in _read(table, names):
-        rows = set(chosen[slice(*np.searchsorted(chosen, [frame.index[0], frame.index[-1] + 1]))].tolist())
-        plain = [name for name in names if pandas.api.types.is_numeric_dtype(frame[name])]
-        coded = [name for name in names if isinstance(frame[name].dtype, pandas.CategoricalDtype)]
-        for name in coded:
-            order[name] = list(dict.fromkeys([*order.get(name, []), *frame[name].cat.categories]))
-        frame = frame.astype(dict.fromkeys(coded, object))
-        for group in [*groups, *([name] for name in names if frame[name].dtype == object)]:
-            distinct = frame[group].drop_duplicates()
-            for row, values in zip(distinct.index, distinct.itertuples(index=False, name=None)):
-                if (key := (*group, values)) not in seen:
-                    seen.add(key)
-                    rows.add(row)
-        for name in plain:
-            low, high = ends.get(name, (np.inf, -np.inf))
-            column = frame[name].to_numpy(float)
-            if column.min() < low or column.max() > high:
-                rows |= {frame.index[column.argmin()], frame.index[column.argmax()]}
-                ends[name] = min(low, column.min()), max(high, column.max())
-        kept.append(frame.loc[sorted(rows)])
-    sample = pandas.concat(kept)
-    return sample.assign(**{name: pandas.Categorical(sample[name], categories=order[name]) for name in order}), chosen

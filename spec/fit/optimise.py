@@ -18,7 +18,8 @@ from spec.existence import NONE_INSIDE
 from spec.fit.checks import find_wrong
 from spec.fit.ending import why_not
 from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
-from spec.fit.penalised import PenalisedMaximum, Penalty, maximise_penalised
+from spec.fit.penalised import PenalisedMaximum, maximise_penalised
+from spec.fit.penalty import Penalty
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sums import CORES, Sums, add_up

@@ -233,17 +233,19 @@ class Fitted:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, 2 q m less twice the log-likelihood: the dispersion is not counted. NaN of a quasi-likelihood or a penalised fit."""
-        return np.nan if self.quasi or self.is_penalised else 2 * self._origin.coefficients.size - 2 * self.log_likelihood
+        """Akaike's criterion, 2 q m less twice the log-likelihood: the dispersion is not counted. NaN where there is none."""
+        return self._criterion(2.0)
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, log(n) q m less twice the log-likelihood, with n rows. NaN of a quasi-likelihood or a penalised fit."""
-        return (
-            np.nan
-            if self.quasi or self.is_penalised
-            else float(np.log(self.rows)) * self._origin.coefficients.size - 2 * self.log_likelihood
-        )
+        """Schwarz's criterion, log(n) q m less twice the log-likelihood, with n rows. NaN where there is none."""
+        return self._criterion(float(np.log(self.rows)))
+
+    def _criterion(self, by: float) -> float:
+        """``by`` for each coefficient less twice the log-likelihood; a quasi-likelihood and a penalised fit have none."""
+        if self.quasi or self.is_penalised:
+            return np.nan
+        return by * self._origin.coefficients.size - 2 * self.log_likelihood
 
     # -- tables -----------------------------------------------------------------------------------------------------------------
 

@@ -125,6 +125,7 @@ def _observed(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
 @quietly
 def _leverage(model: Model, params: Params, rows: Rows, basis: np.ndarray, intercept: bool, size: int) -> np.ndarray:
     """The diagonal (n,) of the hat matrix. Raises ValueError for a row that alone determines a coefficient."""
+
     def weights(batch: Batch, eta: np.ndarray) -> Any:
         return _weighed(batch, model.working_weight(eta, batch.weights[:, None]))
 

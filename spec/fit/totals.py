@@ -76,7 +76,8 @@ def deviance_without_columns(model: Model, rows: Rows, totals: Totals, has_dispe
     k = len(totals.mean)
     kind = Kind(model.is_least_squares, model.is_canonical, has_dispersion)
     try:
-        found = maximise(lambda free, wanted: _sums(model, rows, _params(free, k), wanted), _start(model, totals), np.eye(1), kind)
+        start = _start(model, totals)
+        found = maximise(lambda free, wanted: _sums(model, rows, _params(free, k), wanted), start, np.eye(1), kind)
     except FloatingPointError:
         return np.nan
     if not found.converged:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from spec.engines.keras.versions import keras
-from spec.fit.penalised import Penalty
+from spec.fit.penalty import Penalty
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
