@@ -40,9 +40,10 @@ class Fitted:
     ``distance`` is the estimated distance from the optimum, in standard errors, extrapolated from the last steps. ``passes``
     are the passes over the data, in order. ``reason`` says why the fit ended, and so why it has not ``converged`` if it has
     not. ``columns`` name those of the design but the intercept, ``outputs`` the output neurons: the classes of a softmax, of
-    which ``baseline`` is the one that the others are compared with. ``quasi`` says that it is a quasi-likelihood, and
-    ``has_offset`` that the rows had an offset. ``errors`` is the kind of robust standard errors, "HC0" to "HC3" or "clustered";
-    it is empty where they are those of the model. ``notes`` are sentences about what was fitted.
+    which ``baseline`` is the one that the others are compared with. ``quasi`` says that it is a quasi-likelihood,
+    ``is_penalised`` that a penalty is part of what was maximised, ``has_offset`` that the rows had an offset. ``errors`` is the
+    kind of robust standard errors, "HC0" to "HC3" or "clustered"; it is empty where they are those of the model. ``notes`` are
+    sentences about what was fitted.
 
     Below, q counts the intercept, where there is one, and the columns; m the outputs, without the baseline of a softmax.
     """
@@ -83,17 +84,19 @@ class Fitted:
 
     @property
     def free_outputs(self) -> tuple[str, ...]:
-        """The names of the m outputs that have coefficients of their own: without the baseline of a softmax."""
-        return self._but_baseline(self.outputs) if self.model.has_classes else self.outputs
+        """The names of the m outputs that have coefficients of their own: without the baseline, where there is one."""
+        return tuple(name for number, name in enumerate(self.outputs) if number != self.baseline or not self.has_baseline)
 
-    def _but_baseline(self, classes: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(one for number, one in enumerate(classes) if number != self.baseline)
+    @property
+    def has_baseline(self) -> bool:
+        """Whether coefficients compare classes with a baseline: those of a softmax do, unless a penalty tells all apart."""
+        return self.model.has_classes and not self.is_penalised
 
     @cached_property
     def coefficients(self) -> np.ndarray:
         """(q, m), the intercept first, where there is one; of a softmax each class less the baseline. Units: see `Params`."""
         matrix = self.params.matrix[0 if self.intercept else 1 :]
-        if not self.model.has_classes:
+        if not self.has_baseline:
             return matrix
         return np.delete(matrix - matrix[:, [self.baseline]], self.baseline, axis=1)
 
@@ -121,7 +124,7 @@ class Fitted:
         The covariance of the free parameters, (m q, m q), output after output; the intercept first.
 
         It is the inverse of the expected information times the dispersion, unless the ``errors`` are robust; infinite where
-        the information is singular.
+        the information is singular, and NaN for a penalised fit.
         """
         size = self.coefficients.size
         if self._spread is None:
@@ -233,19 +236,27 @@ class Fitted:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, 2 q m less twice the log-likelihood: the dispersion is not counted. NaN where there is none."""
+        """
+        Akaike's criterion, 2 q m less twice the log-likelihood: the dispersion is not counted.
+
+        NaN for a quasi-likelihood, and for a penalised fit.
+        """
         return self._criterion(2.0)
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, log(n) q m less twice the log-likelihood, with n rows. NaN where there is none."""
+        """
+        Schwarz's criterion, log(n) q m less twice the log-likelihood, with n rows: the dispersion is not counted.
+
+        NaN for a quasi-likelihood, and for a penalised fit.
+        """
         return self._criterion(float(np.log(self.rows)))
 
-    def _criterion(self, by: float) -> float:
-        """``by`` for each coefficient less twice the log-likelihood; a quasi-likelihood and a penalised fit have none."""
+    def _criterion(self, each: float) -> float:
+        """Minus twice the log-likelihood, and ``each`` for each coefficient."""
         if self.quasi or self.is_penalised:
             return np.nan
-        return by * self._origin.coefficients.size - 2 * self.log_likelihood
+        return each * self._origin.coefficients.size - 2 * self.log_likelihood
 
     # -- tables -----------------------------------------------------------------------------------------------------------------
 
@@ -261,21 +272,32 @@ class Fitted:
             ("Null deviance", self.null_deviance),
             ("Converged", f"{'yes' if self.converged else 'NO'}, {len(self.passes)} passes"),
             ("Dispersion", self.dispersion if self.has_estimated_dispersion else "1 (fixed)"),
-            ("Standard errors", self.errors or "of the model"),
+            ("Standard errors", "none: penalised" if self.is_penalised else self.errors or "of the model"),
             ("AIC", none or self.aic),
             ("Distance", f"{self.distance:.1e} std err"),
             ("BIC", none or self.bic),
         )
-        numbers = np.dstack([self.coefficients, self.standard_errors, self.statistics, self.pvalues, self.conf_int(level)])
+        numbers = self._numbers(level)
         blocks = tuple(
             Block(
-                f"{name} against {self.outputs[self.baseline]}" if self.model.has_classes else "",
+                self._titled(name),
                 tuple(Term(term, tuple(row)) for term, row in zip(self.terms, numbers[:, number].tolist())),
             )
             for number, name in enumerate(self.free_outputs)
         )
         title = f"{self.model}: {', '.join(self.outputs)}"
         return Summary(title, self.converged, self.reason, facts, blocks, self.notes, "t" if self._is_t else "z", level)
+
+    def _titled(self, output: str) -> str:
+        """The title of an output's coefficients: none where there is one output."""
+        if self.has_baseline:
+            return f"{output} against {self.outputs[self.baseline]}"
+        return output if len(self.outputs) > 1 else ""
+
+    def _numbers(self, level: float) -> np.ndarray:
+        """(q, m, 6), the numbers of the tables."""
+        parts = [self.coefficients, self.standard_errors, self.statistics, self.pvalues]
+        return np.concatenate([np.stack(parts, axis=-1), self.conf_int(level)], axis=-1)
 
     def to_frame(self, level: float = 0.95) -> Any:
         """
@@ -286,7 +308,7 @@ class Fitted:
         import pandas
 
         names = ["coef", "std_err", "t" if self._is_t else "z", "p_value", "lower", "upper"]
-        numbers = np.dstack([self.coefficients, self.standard_errors, self.statistics, self.pvalues, self.conf_int(level)])
+        numbers = self._numbers(level)
         table = numbers.transpose(1, 0, 2).reshape(-1, len(names))
         terms = list(self.terms)
         if not self.model.has_classes:
@@ -327,7 +349,7 @@ class Fitted:
         eta = self.params.linear_predictor(batch.X)
         if batch.offset is not None:
             eta = eta + batch.offset
-        elif self.has_offset or (self._rows is not None and self._rows.sample(1).offset is not None):
+        elif self.has_offset:
             raise ValueError("the fit had an offset: give offset= for these rows too, of zeros if they have none.")
         link = self.model.link
         mean = link.inverse(eta)
@@ -351,10 +373,11 @@ class Fitted:
         """
         if not self.model.has_classes:
             raise ValueError(f"only a softmax has a baseline, and this is {self.model}.")
+        if self.is_penalised:
+            raise ValueError("a penalised softmax has no baseline: its penalty fixes the coefficients of every class.")
         number = self._class(baseline)
-        change = (
-            np.eye(len(self.outputs)) - np.eye(len(self.outputs))[number]
-        )  # of each class's coefficients, less the baseline's
+        classes = np.eye(len(self.outputs))
+        change = classes - classes[number]
         kept = np.delete(np.delete(change, number, axis=0), self.baseline, axis=1)
         matrix = self.params.matrix
         params = Params.from_matrix(matrix - matrix[:, [number]])
@@ -415,7 +438,8 @@ class Fitted:
         a row's score by the root of 1 - its leverage, or by 1 - its leverage (that of the expected information). The bread is the
         inverse of the observed information, as in statsmodels, which differs from the expected one where the link is not
         canonical; a prior weight multiplies a row's score. Statistics are compared with the normal distribution. It takes a pass
-        over the rows, HC2 and HC3 two. Raises ValueError for HC2 and HC3 of a softmax, whose leverages are matrices.
+        over the rows, HC2 and HC3 two. Raises ValueError for HC2 and HC3 of a softmax, whose leverages are matrices, and
+        for a penalised fit.
         """
         if kind not in KINDS:
             raise ValueError(f"there are no errors {kind!r}: they are {', '.join(KINDS)}.")
@@ -428,13 +452,16 @@ class Fitted:
 
         ``groups`` (n,) are labels of any kind, one for each row. The bread is that of `robust`; the covariance is multiplied by
         G / (G - 1) (n - 1) / (n - q m) for G groups, as in statsmodels. Statistics are compared with the normal distribution.
-        Raises ValueError for another number of labels than rows, missing labels, or a single group.
+        Raises ValueError for another number of labels than rows, missing labels, a single group, or a penalised fit.
         """
         codes = cluster_codes(groups, self.rows)
         note = f"{ROBUST} (clustered): rows may depend on each other within {codes.max() + 1} groups. Statistics are z."
         return self._with_errors("clustered", note, lambda fit: fit._sandwich("HC0", codes))
 
     def _sandwich(self, kind: str, codes: np.ndarray | None = None) -> np.ndarray:
+        """A root of the covariance, see `_spread`."""
+        if self.is_penalised:
+            raise ValueError("a penalised fit has no standard errors, robust or not: its estimates are biased on purpose.")
         if self._steer is None:
             return np.full((1, len(self.free_outputs), len(self.terms)), np.inf)
         return sandwich_root(self.model, self.params, self._fitted_rows(), self._steer.basis, self.intercept, kind, codes)

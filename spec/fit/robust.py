@@ -9,7 +9,6 @@ with the observed information J and the scores u of the rows, or of groups of ro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,32 +64,42 @@ def sandwich_root(
     if m > 1 and kind in ("HC2", "HC3"):
         raise ValueError(f"a row of a softmax has a matrix for its leverage, so {kind} is not defined: take HC0 or HC1.")
     size = int(np.clip(PIECE // (m * q), 256, 2**14))
-    leverage = _leverage(model, params, rows, basis, intercept, size) if kind in ("HC2", "HC3") else None
+    lower = _expected(model, params, rows, basis, intercept, size) if kind in ("HC2", "HC3") else None
     summed = np.zeros((0 if codes is None else int(codes.max()) + 1, m * q))
     information, meat, first = np.zeros((m * q, m * q)), np.zeros((m * q, m * q)), 0
     for batch, design, eta in _designed(params, rows, basis, intercept, size):
         scores = _scores(model, batch, eta)
-        if leverage is not None:
-            rest = 1 - leverage[first : first + len(batch), None]
+        if lower is not None:
+            rest = 1 - _leverage(model, batch, eta, design, lower, first)[:, None]
             scores = scores / (np.sqrt(rest) if kind == "HC2" else rest)
         by_row = (scores[:, :, None] * design[:, None, :]).reshape(len(batch), m * q)
         information += gram(design, _observed(model, batch, eta))
         if codes is None:
             meat += by_row.T @ by_row
         else:
-            np.add.at(summed, codes[first : first + len(batch)], by_row)
+            _add_by_group(summed, codes[first : first + len(batch)], by_row)
         first += len(batch)
-    if codes is not None:
-        meat, groups = summed.T @ summed, len(summed)
-        meat *= groups / (groups - 1) * (first - 1) / (first - m * q)
-    elif kind == "HC1":
-        meat *= first / (first - m * q)
-    sizes, axes = np.linalg.eigh(meat)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if codes is not None:
+            groups = len(summed)
+            meat = summed.T @ summed * groups / (groups - 1) * (np.float64(first - 1) / (first - m * q))
+        elif kind == "HC1":
+            meat *= np.float64(first) / (first - m * q)
     try:
+        if first <= m * q and kind != "HC0":
+            raise np.linalg.LinAlgError("no degrees of freedom are left")
+        sizes, axes = np.linalg.eigh(meat)
         half = np.linalg.solve(information, axes * np.sqrt(np.maximum(sizes, 0)))
     except np.linalg.LinAlgError:
         return np.full((1, m, q), np.inf)
     return np.einsum("tq,mqs->smt", basis, half.reshape(m, q, -1))
+
+
+def _add_by_group(summed: np.ndarray, codes: np.ndarray, by_row: np.ndarray) -> None:
+    """Add each row to the sum of its group."""
+    order = np.argsort(codes, kind="stable")
+    groups, starts = np.unique(codes[order], return_index=True)
+    summed[groups] += np.add.reduceat(by_row[order], starts, axis=0)
 
 
 def _designed(
@@ -122,29 +131,30 @@ def _observed(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
     return _weighed(batch, -model.row_bend(batch.y, eta, batch.weights[:, None])[:, :, None])
 
 
+def _working(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
+    """The expected information (b, 1) of the rows about their eta."""
+    return _weighed(batch, model.working_weight(eta, batch.weights[:, None]))
+
+
 @quietly
-def _leverage(model: Model, params: Params, rows: Rows, basis: np.ndarray, intercept: bool, size: int) -> np.ndarray:
-    """The diagonal (n,) of the hat matrix. Raises ValueError for a row that alone determines a coefficient."""
-
-    def weights(batch: Batch, eta: np.ndarray) -> Any:
-        return _weighed(batch, model.working_weight(eta, batch.weights[:, None]))
-
+def _expected(model: Model, params: Params, rows: Rows, basis: np.ndarray, intercept: bool, size: int) -> np.ndarray:
+    """The Cholesky factor of the expected information in the basis; infinite where it is singular. It takes a pass."""
     information = np.zeros((len(basis), len(basis)))
     for batch, design, eta in _designed(params, rows, basis, intercept, size):
-        information += gram(design, weights(batch, eta)[:, :, None])
+        information += gram(design, _working(model, batch, eta)[:, :, None])
     try:
-        lower = linalg.cholesky(information, lower=True)
+        return linalg.cholesky(information, lower=True)
     except np.linalg.LinAlgError:
-        lower = np.full_like(information, np.inf)
-    found = np.concatenate(
-        [
-            weights(batch, eta)[:, 0] * (linalg.solve_triangular(lower, design.T, lower=True) ** 2).sum(axis=0)
-            for batch, design, eta in _designed(params, rows, basis, intercept, size)
-        ]
-    )
+        return np.diag(np.full(len(basis), np.inf))
+
+
+@quietly
+def _leverage(model: Model, batch: Batch, eta: np.ndarray, design: np.ndarray, lower: np.ndarray, first: int) -> np.ndarray:
+    """The diagonal (b,) of the hat matrix. Raises ValueError for a row that alone determines a coefficient."""
+    found = _working(model, batch, eta)[:, 0] * (linalg.solve_triangular(lower, design.T, lower=True) ** 2).sum(axis=0)
     if (found > 1 - ALONE).any():
         raise ValueError(
-            f"row {int(np.argmax(found > 1 - ALONE))} alone determines a coefficient, so that its leverage is 1, and HC2 and HC3 "
-            "are not defined: take HC0 or HC1."
+            f"row {first + int(np.argmax(found > 1 - ALONE))} alone determines a coefficient: its leverage is 1, and HC2 and HC3 "
+            "are not defined. Take HC0 or HC1."
         )
     return found

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spec.fit.result import Fitted
+from spec.fit.summary import Summary
 from spec.model import Params
 
 
 @dataclass(frozen=True, eq=False)
 class Several:
     """
-    The fits of several outputs that share a design: a `Fitted` for each, by its number or its name.
+    The fits of several outputs that share a design: a `Fitted` for each, by its number or its name, in the outputs' order.
 
-    >>> # fitted["wind"].summary(), fitted[0].conf_int()
+    Below, k counts the outputs, p the columns, q the columns and the intercept, where there is one.
     """
 
     outputs: tuple[Fitted, ...]
@@ -34,12 +36,12 @@ class Several:
         return iter(self.outputs)
 
     def __getitem__(self, output: int | str) -> Fitted:
-        """The fit of an output. Raises KeyError for a name that there is not."""
-        if isinstance(output, str):
-            if output not in self.names:
-                raise KeyError(f"there is no output {output!r}: they are {', '.join(self.names)}.")
-            return self.outputs[self.names.index(output)]
-        return self.outputs[output]
+        """The fit of an output. Raises KeyError for a name that there is not, IndexError for a number."""
+        if not isinstance(output, str):
+            return self.outputs[output]
+        if self.names.count(output) != 1:
+            raise KeyError(f"there is no output {output!r}, or more than one: they are {', '.join(self.names)}.")
+        return self.outputs[self.names.index(output)]
 
     @property
     def params(self) -> Params:
@@ -50,51 +52,74 @@ class Several:
 
     @property
     def standard_errors(self) -> np.ndarray:
-        """(q, k)."""
+        """(q, k), a row for the intercept, where there is one, and for each column of X."""
         return np.hstack([one.standard_errors for one in self.outputs])
 
     @property
     def dispersion(self) -> np.ndarray:
-        """(k,)."""
+        """(k,), each output's own."""
         return np.array([one.dispersion for one in self.outputs])
 
     @property
     def converged(self) -> bool:
-        """Whether all have."""
+        """Whether all outputs have."""
         return all(one.converged for one in self.outputs)
 
     @property
     def distance(self) -> float:
-        """The largest, in standard errors; NaN if one is not known."""
+        """The largest distance from the optimum, in standard errors; NaN if one is not known."""
         return float(np.max([one.distance for one in self.outputs]))
 
     @property
     def reason(self) -> str:
-        """Why the fit ended: of the first output that did not converge, else of that which ended farthest off."""
-        failed = [one for one in self.outputs if not one.converged]
-        worst = failed[0] if failed else max(self.outputs, key=lambda one: one.distance)
+        """Why the fit ended: the first output that did not converge, by its name; else the one that ended farthest off."""
+        worst = max(self.outputs, key=lambda one: (not one.converged, not one.converged or one.distance))
         return f"{worst.outputs[0]}: {worst.reason}"
 
-    def summary(self) -> _Summaries:
+    def summary(self, level: float = 0.95) -> Summaries:
         """The summaries of all outputs, one below the other, for the terminal and for notebooks."""
-        return _Summaries(tuple(one.summary() for one in self.outputs))
+        return Summaries(tuple(one.summary(level) for one in self.outputs))
 
-    def to_frame(self) -> Any:
-        """A pandas DataFrame of all coefficients, by output and term."""
+    def to_frame(self, level: float = 0.95) -> Any:
+        """
+        A pandas DataFrame of all coefficients, with pairs (output, term) for index; see `Fitted.to_frame`.
+
+        The column "t" is "z" where the outputs have no estimated dispersion.
+        """
         import pandas
 
-        return pandas.concat([one.to_frame() for one in self.outputs], keys=self.names, names=["output"])
+        return pandas.concat([one.to_frame(level) for one in self.outputs], keys=self.names, names=["output"])
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The means (n, k) for other X."""
-        return np.hstack([one.predict(X, offset) for one in self.outputs])
+        """The means (n, k) for other X, as `Fitted.predict` takes it; ``offset`` is (n, k)."""
+        return np.hstack([one.predict(X, self._offset(number, one, offset)) for number, one in enumerate(self.outputs)])
+
+    @staticmethod
+    def _offset(number: int, one: Fitted, offset: Any) -> Any:
+        """The offset that an output's fit takes: all columns where it knows its own, else its column."""
+        return offset if offset is None or one._prepared else np.asarray(offset, dtype=float)[:, [number]]
+
+    def robust(self, kind: str = "HC1") -> Several:
+        """The fits with robust standard errors, see `Fitted.robust`."""
+        return self._each(lambda one: one.robust(kind))
+
+    def clustered(self, groups: ArrayLike) -> Several:
+        """The fits with clustered standard errors, see `Fitted.clustered`."""
+        return self._each(lambda one: one.clustered(groups))
+
+    def in_data_units(self) -> Several:
+        """The fits with the coefficients of the data's own columns, see `Fitted.in_data_units`."""
+        return self._each(lambda one: one.in_data_units())
+
+    def _each(self, changed: Callable[[Fitted], Fitted]) -> Several:
+        return replace(self, outputs=tuple(map(changed, self.outputs)))
 
 
 @dataclass(frozen=True)
-class _Summaries:
+class Summaries:
     """Several summaries, one below the other."""
 
-    parts: tuple[Any, ...]
+    parts: tuple[Summary, ...]
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.parts))

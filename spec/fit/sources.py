@@ -1,7 +1,7 @@
 """
 Rows from what people have: arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
 
-Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.rows.numbers`). What is
+Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.numeric.numbers`). What is
 missing (None, NaN, NA, a masked value) becomes NaN, which `spec.fit.checks` names if its row counts.
 """
 
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from spec.fit.rows import Batch, Column, Rows, Sliced, Table, is_number, library, listed, numbers, of_arrays, of_pieces
+from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
+from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
 INDEX = "__index_level_"  # what pandas calls its index in a file

@@ -13,6 +13,7 @@ from pyarrow import dataset, parquet
 from spec import families, links
 from spec.engines.keras.network import NegativeLogLikelihood
 from spec.fit import formula as module
+from spec.fit import frames as tables
 from spec.fit.formula import designed
 from spec.fit.optimise import optimise
 from spec.fit.rows import joined
@@ -304,7 +305,7 @@ class TestBatches:
 
     @pytest.fixture(autouse=True)
     def small_sample(self, monkeypatch):
-        monkeypatch.setattr(module, "SAMPLE", 50)
+        monkeypatch.setattr(tables, "SAMPLE", 50)
 
     @pytest.mark.parametrize(
         "opened",

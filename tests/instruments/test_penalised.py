@@ -542,7 +542,7 @@ class TestKeras:
     @pytest.mark.parametrize("model", [GAUSSIAN, LOGISTIC, COUNTS, CLASSES], ids=str)
     def test_its_own_gradient_vanishes_on_the_support(self, model):
         """
-        Of its compiled loss and its regularizers, in float64; elsewhere it is within l1.
+        The slope of its compiled loss and its regularizers, in float64; elsewhere it is within l1.
 
         The factors are powers of 2: Keras rounds them to float32, whatever the weights are.
         """
