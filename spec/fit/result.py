@@ -274,7 +274,7 @@ class Fitted:
             ("Dispersion", self.dispersion if self.has_estimated_dispersion else "1 (fixed)"),
             ("Standard errors", "none: penalised" if self.is_penalised else self.errors or "of the model"),
             ("AIC", none or self.aic),
-            ("Distance", f"{self.distance:.1e} std err"),
+            ("Distance", "unknown" if np.isnan(self.distance) else f"{self.distance:.1e} std err"),
             ("BIC", none or self.bic),
         )
         numbers = self._numbers(level)

@@ -159,6 +159,6 @@ def in_tests(value: float, digits: int) -> str:
     >>> [in_tests(x, 3) for x in (2.5, -1234567.0)], [in_tests(p, 4) for p in (0.03, 1.2e-17, 0.0)]
     (['2.500', '-1.2e+06'], ['0.0300', '1.2e-17', '0.0000'])
     """
-    text = f"{value:.{digits}f}"
+    text = f"{round(value, digits) + 0.0:.{digits}f}"  # and no -0
     small = digits == 4 and 0 < value < 10**-digits
     return text if len(text) <= 8 and not small else f"{value:.1e}"

@@ -19,6 +19,7 @@ def test_every_chapter_has_an_example():
 @pytest.mark.parametrize("path", EXAMPLES.values(), ids=EXAMPLES.keys())
 def test_an_example_runs(path, capsys):
     """It asserts what it says, and prints it."""
+    keras.utils.clear_session()  # as in a new process: a layer made before keeps Keras from seeing another floatx
     keras.utils.set_random_seed(0)
     runpy.run_path(str(path), run_name="__main__")
 

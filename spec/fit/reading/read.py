@@ -208,6 +208,8 @@ def _is_known(part: Any) -> bool:
 
 def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input, ...]:
     """The inputs of a model, which is built of the shape of X where it is not built yet. A subclass is refused."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"the first argument is a {type(model).__name__}: give a compiled Keras model, then X and y.")
     if is_subclass(model):
         raise NotRead(
             f"{type(model).__name__} is a subclass with code of its own (call, train_step or compute_loss), which cannot be "
