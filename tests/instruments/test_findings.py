@@ -226,3 +226,18 @@ def test_a_penalty_pulls_at_zero_on_jax():
     )
 
     assert network.gradient()[0][0, 0] == 0.25
+
+
+@pytest.mark.skipif(RELEASE < (3,), reason="Keras 2 has other cross-entropies")
+def test_keras_trains_a_softmax_under_binary_cross_entropy_on_sigmoids():
+    """On TensorFlow the loss in training is not that of the model's own outputs; elsewhere it is."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(64, 3)), np.eye(2)[rng.integers(2, size=64)]
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile(loss="binary_crossentropy", jit_compile=False)
+    p = np.asarray(model.predict(X, verbose=0), dtype=float)
+
+    trained = model.fit(X, y, batch_size=64, epochs=1, verbose=0).history["loss"][0]
+    of_outputs = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    assert (abs(trained / of_outputs - 1) > 1e-3) is ON_TENSORFLOW
