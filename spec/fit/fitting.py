@@ -1,8 +1,8 @@
 """
 Bring a Keras model without a hidden layer to its optimum, in a few passes over the data, with standard errors.
 
-What the model is, is read by computing (`spec.fit.reading`). The fit ends where the network's own back-propagated gradient is zero;
-Fisher's information makes its steps large (`spec.fit.maximise`). Only a fit that converged writes to the user's model.
+What the model is, is read by computing (`spec.fit.reading`). The fit ends where the network's own back-propagated gradient is
+zero; Fisher's information makes its steps large (`spec.fit.maximise`). Only a fit that converged writes to the user's model.
 """
 
 from __future__ import annotations

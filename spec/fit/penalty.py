@@ -77,7 +77,7 @@ def _scikit_learn(model: Model, n: int, l1: float, l2: float) -> list[str]:
 
     def logistic(strength: float, share: float) -> str:
         solver = ", solver='saga'" if share else ""
-        return f"LogisticRegression(C={1 / (n * strength):.10g}, l1_ratio={share:.10g}{solver})"
+        return f"LogisticRegression(C={1 / (n * strength):.6g}, l1_ratio={share:.6g}{solver})"
 
     strength, share = _mixture(l1, l2)
     power = POWERS.get(type(model.family), getattr(model.family, "power", None))
@@ -87,11 +87,11 @@ def _scikit_learn(model: Model, n: int, l1: float, l2: float) -> list[str]:
     elif model == Model(Binomial(), Logit()):
         called = logistic(strength, share)
     elif model.is_least_squares:
-        mixed = f"ElasticNet(alpha={strength:.10g}, l1_ratio={share:.10g}){MEAN_WEIGHT}" if l2 else ""
-        called = (mixed or f"Lasso(alpha={l1:.10g}){MEAN_WEIGHT}") if l1 else f"Ridge(alpha={n * strength:.10g})"
+        mixed = f"ElasticNet(alpha={strength:.6g}, l1_ratio={share:.6g}){MEAN_WEIGHT}" if l2 else ""
+        called = (mixed or f"Lasso(alpha={l1:.6g}){MEAN_WEIGHT}") if l1 else f"Ridge(alpha={n * strength:.6g})"
     elif isinstance(model.link, Log) and power is not None and not l1:
-        tweedie = f"TweedieRegressor(power={power:.10g}, link='log', "
-        called = f"{REGRESSORS.get(power, tweedie)}alpha={strength:.10g}){MEAN_WEIGHT}"
+        tweedie = f"TweedieRegressor(power={power:.6g}, link='log', "
+        called = f"{REGRESSORS.get(power, tweedie)}alpha={strength:.6g}){MEAN_WEIGHT}"
     return [f"In scikit-learn it is {called}."] if called else []
 
 
@@ -99,7 +99,7 @@ def _glmnet(l1: float, l2: float, least_squares: bool) -> str:
     """By the objective that it documents; but of family = "gaussian" it divides l2 by the standard deviation of y."""
     strength, share = _mixture(l1, l2)
     family = ", family=gaussian()" if least_squares and l2 else ""
-    return f"In glmnet it is lambda={strength:.10g}, alpha={share:.10g}, standardize=FALSE{family}{MEAN_WEIGHT}."
+    return f"In glmnet it is lambda={strength:.6g}, alpha={share:.6g}, standardize=FALSE{family}{MEAN_WEIGHT}."
 
 
 def _statsmodels(model: Model, own: tuple[float, float], bias: tuple[float, float]) -> list[str]:
@@ -112,5 +112,5 @@ def _statsmodels(model: Model, own: tuple[float, float], bias: tuple[float, floa
         return ["statsmodels has no name for it, since the bias has another mixture of l1 and l2."]
     name = "OLS" if model.is_least_squares else "GLM"
     least = 1e-12 if name == "GLM" and model.family.has_dispersion else 0.0
-    alpha = f"[{constant:.10g}, {strength:.10g}, ...]"
-    return [f"In statsmodels it is {name}.fit_regularized(alpha={alpha}, L1_wt={max(share, least):.10g}), the constant first."]
+    alpha = f"[{constant:.6g}, {strength:.6g}, ...]"
+    return [f"In statsmodels it is {name}.fit_regularized(alpha={alpha}, L1_wt={max(share, least):.6g}), the constant first."]

@@ -212,6 +212,11 @@ def _compiled(model, loss):
     return model
 
 
+def _weighed(model):
+    model.compile(loss="mse", loss_weights=[0.5])
+    return model
+
+
 @pytest.mark.parametrize("case", SERVED, ids=str)
 def test_what_is_a_glm_is_served_however_it_is_written(case):
     """Its optimum is that of the model, on the inputs of its Dense layer, with its offset: found apart from the network."""
@@ -365,6 +370,13 @@ REFUSED = {
         np.c_[REAL, REAL, REAL],
         "3 dimensions",
     ),
+    "a penalty beside a sum": (
+        lambda: layers(dense(kernel_regularizer="l2"), loss=keras.losses.MeanSquaredError(reduction="sum")),
+        REAL,
+        "not the plain mean of the rows' losses",
+    ),
+    "a penalty beside loss_weights": (lambda: _weighed(layers(dense(kernel_regularizer="l2"), loss="mse")), REAL, "loss_weights"),
+    "two heads": (lambda: graph(lambda x: [dense()(x), dense()(x)], ["mse", "mse"]), REAL, "the model has 2 outputs"),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from rich.cells import cell_len
+from scipy import optimize
 
 from spec import families, links
 from spec.fit import Several, fit, optimise
@@ -159,15 +160,18 @@ class TestNumbers:
         assert found.null_deviance > found.deviance
 
     def test_the_null_deviance_where_few_intercepts_are_in_the_domain(self):
-        """A Poisson mean that is the intercept and an offset of both signs."""
+        """A Poisson mean that is the intercept and an offset; the mean response less that of the offset is none of them."""
         offset = RNG.uniform(-1, 4, size=N)
-        y = RNG.poisson(1.5 + offset).astype(float)
-        rows = of_arrays(X, y, None, offset)
-        found = optimise(Model(families.Poisson(), links.Identity()), rows)
-        family = sm.families.Poisson(sm.families.links.Identity())
-        null = quiet(lambda: sm.GLM(y, np.ones(N), family, offset=offset).fit(start_params=[1.5], tol=1e-14))
+        y = RNG.poisson(0.5 * (1.2 + offset)).astype(float)
+        y[np.argmin(offset)] = 2  # which keeps its mean above 0
+        found = optimise(Model(families.Poisson(), links.Identity()), of_arrays(X, y, None, offset))
+        deviance = families.Poisson().unit_deviance
+        lowest = optimize.minimize_scalar(
+            lambda intercept: deviance(y, intercept + offset).sum(), bounds=(-offset.min(), 5), method="bounded"
+        )
 
-        assert found.null_deviance == pytest.approx(null.deviance, rel=1e-9)
+        assert y.mean() - offset.mean() < -offset.min()
+        assert found.null_deviance == pytest.approx(lowest.fun, rel=1e-8)
 
     def test_without_an_intercept(self):
         found, expected = fitted("gamma-log", intercept=False), reference("gamma-log", intercept=False)
@@ -365,6 +369,7 @@ class TestOtherWords:
         back = [1, 0]  # ash and cedar
 
         assert found.free_outputs == ("ash", "cedar")
+        assert found.params.matrix == pytest.approx(softmax.params.matrix - softmax.params.matrix[:, [1]])
         assert found.coefficients == pytest.approx(other.coefficients[:, back], rel=RIGHT, abs=1e-8)
         assert found.standard_errors == pytest.approx(other.standard_errors[:, back], rel=RIGHT)
         blocks = np.s_[[4, 5, 6, 7, 0, 1, 2, 3]]
@@ -633,7 +638,7 @@ class TestSummary:
         assert len(shown(replace(found, outputs=("output " * 50,)))) > len(lines)
 
     def test_numbers_keep_their_columns(self):
-        """Of any size, with a space between two."""
+        """Whatever their size, in at most 9 characters."""
         sizes = [
             s * x
             for s in (1, -1)

@@ -51,6 +51,25 @@ class OwnLoss:
             self.by_row = False
         return np.array([BACKEND.numpy(self._of_rows(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(len(y))], dtype=float)
 
+    def is_compiled_as_a_mean(self, model: keras.Model, y: np.ndarray, outputs: list[Tensor]) -> bool:
+        """Whether the compiled loss is the mean of the rows' losses, and of their products with weights; in two outputs."""
+
+        def compiled(weight: float) -> float:
+            weights = BACKEND.tensor(np.full(len(y), weight), "float32")
+            one, other = (
+                model.compute_loss(
+                    x=None,
+                    y=BACKEND.tensor(y, "float32"),
+                    y_pred=BACKEND.tensor(BACKEND.numpy(out), "float32"),
+                    sample_weight=weights,
+                )
+                for out in outputs
+            )
+            return float(BACKEND.numpy(other)) - float(BACKEND.numpy(one))
+
+        own = float(self.rows(y, outputs[1]).mean() - self.rows(y, outputs[0]).mean())
+        return all(abs(compiled(weight) - weight * own) <= 1e-3 * abs(own) for weight in (1.0, 2.0))
+
     def total(self, y: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:
         """The weighted sum of the rows' losses, as a tensor."""
         found = self._of_rows(y, outputs)

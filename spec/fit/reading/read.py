@@ -18,8 +18,10 @@ import numpy as np
 
 from spec.engines.keras.versions import keras
 from spec.fit.penalty import Penalty
+from spec.fit.reading.asked import ask
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
 from spec.fit.reading.units import Units, units_of
 from spec.fit.responses import indicators
@@ -185,6 +187,7 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
     if twin.added_losses():
         raise NotRead("a layer adds a loss of its own (add_loss), which is no part of a likelihood: leave it out.")
     candidate = license_model(twin, loss, rows, _proposed(model, loss))
+    penalty = _penalty(model, twin, loss, rows, candidate)
     twin.set(np.zeros(dense.kernel.shape), np.zeros(dense.units))
     plain = candidate.is_free_of_offset and _is_plain(model, dense)
     return Reading(
@@ -195,7 +198,7 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
         candidate=candidate,
         plain=plain,
         known=plain and all(map(_is_known, _proposed(model, loss))),
-        penalty=_penalty(dense, candidate),
+        penalty=penalty,
         units=None if plain else units_of(twin, rows.X),
     )
 
@@ -214,6 +217,11 @@ def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input,
         raise NotRead(
             f"{type(model).__name__} is a subclass with code of its own (call, train_step or compute_loss), which cannot be "
             "read: write the model as keras.Sequential, or as keras.Model(inputs, outputs)."
+        )
+    if len(getattr(model, "outputs", None) or [0]) > 1:
+        raise NotRead(
+            f"the model has {len(model.outputs)} outputs: fit takes a model of one. Fit each by itself, as "
+            "keras.Model(inputs, output)."
         )
     if not model.built or not model.inputs:
         shape = tuple(np.shape(X)[1:]) if hasattr(X, "shape") and len(np.shape(X)) > 2 else (given().sample(1).X.shape[1],)
@@ -263,7 +271,8 @@ def _is_plain(model: keras.Model, dense: keras.layers.Dense) -> bool:
     return not others and len(model.inputs) == 1 and len(model.inputs[0].shape) == 2 and operations[0] is dense
 
 
-def _penalty(dense: keras.layers.Dense, candidate: Candidate) -> Penalty:
+def _penalty(model: keras.Model, twin: Twin, loss: OwnLoss, rows: Batch, candidate: Candidate) -> Penalty:
+    dense = trainable_layer(model)
     parts: dict[str, float] = {}
     for of in ("kernel", "bias"):
         regularizer = getattr(dense, f"{of}_regularizer")
@@ -272,4 +281,13 @@ def _penalty(dense: keras.layers.Dense, candidate: Candidate) -> Penalty:
         if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
             raise NotRead(f"{dense.name} has a penalty that is neither L1 nor L2, {type(regularizer).__name__}: leave it out.")
         parts.update({f"{of}_{norm}": float(getattr(regularizer, norm, 0.0)) for norm in ("l1", "l2")})
-    return Penalty(**parts, scale=candidate.scale)
+    penalty = Penalty(**parts, scale=candidate.scale)
+    if not penalty:
+        return penalty
+    y, *_ = next(responses(candidate.model, rows, dense.units, np.random.default_rng(3)))
+    if not loss.is_compiled_as_a_mean(model, y, [one.seen.tensor for one in ask(twin, rows.X)[:2]]):
+        raise NotRead(
+            "the compiled loss is not the plain mean of the rows' losses (its reduction, or loss_weights), so what the penalty "
+            "weighs depends on the batch: compile it with the default reduction and no loss_weights, and scale the penalty."
+        )
+    return penalty
