@@ -203,6 +203,25 @@ class TestWays:
             assert one.standard_errors == pytest.approx(alone.standard_errors, rel=1e-5)
             assert together.get_weights()[0][:, [number]] == pytest.approx(alone.params.coef, rel=1e-5, abs=1e-6)
 
+    @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0625), (0.03125, 0.0), (0.015625, 0.03125)])
+    def test_penalties_are_served_to_their_kkt_conditions(self, l1, l2):
+        """Keras's objective, its mean loss + l1 |b| + l2 b^2, has no slope at the answer, or one within l1 where b is zero."""
+        rows = slice(0, 3000)
+        model = dense(kernel_regularizer=keras.regularizers.L1L2(l1, l2))
+
+        found = fit(model, X[rows], Y[rows])
+
+        b = found.params.coef[:, 0]
+        residual = 1 / (1 + np.exp(-X[rows] @ b - found.params.intercept[0])) - Y[rows]
+        slope = X[rows].T @ residual / 3000 + 2 * l2 * b
+        assert found.converged, found.reason
+        assert abs(residual.mean()) < 1e-10
+        assert np.abs(slope + l1 * np.sign(b))[b != 0].max() < 1e-10
+        assert (np.abs(slope[b == 0]) <= l1).all()
+        assert np.isnan(found.standard_errors).all()
+        assert "LogisticRegression" in " ".join(found.notes)
+        assert model.get_weights()[0][:, 0] == pytest.approx(b, rel=1e-6)
+
     def test_rates_are_the_counts_with_an_offset(self):
         """Claims per year with the years for weights: coefficients and standard errors of the counts."""
         years = RNG.uniform(0.05, 1, size=N)

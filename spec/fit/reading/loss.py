@@ -56,15 +56,9 @@ class OwnLoss:
 
         def compiled(weight: float) -> float:
             weights = BACKEND.tensor(np.full(len(y), weight), "float32")
-            one, other = (
-                model.compute_loss(
-                    x=None,
-                    y=BACKEND.tensor(y, "float32"),
-                    y_pred=BACKEND.tensor(BACKEND.numpy(out), "float32"),
-                    sample_weight=weights,
-                )
-                for out in outputs
-            )
+            made = [BACKEND.tensor(BACKEND.numpy(one), "float32") for one in outputs]
+            y_true = BACKEND.tensor(y, "float32")
+            one, other = (model.compute_loss(x=None, y=y_true, y_pred=one, sample_weight=weights) for one in made)
             return float(BACKEND.numpy(other)) - float(BACKEND.numpy(one))
 
         own = float(self.rows(y, outputs[1]).mean() - self.rows(y, outputs[0]).mean())
