@@ -377,6 +377,11 @@ REFUSED = {
     ),
     "a penalty beside loss_weights": (lambda: _weighed(layers(dense(kernel_regularizer="l2"), loss="mse")), REAL, "loss_weights"),
     "two heads": (lambda: graph(lambda x: [dense()(x), dense()(x)], ["mse", "mse"]), REAL, "the model has 2 outputs"),
+    "a constant in float32": (
+        lambda: layers(L.Lambda(lambda t: tf.subtract(t, tf.constant(1.0))), dense(), loss="mse"),
+        REAL,
+        "cannot be made anew in float64.*one of its constants in float32",
+    ),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }
 

@@ -79,7 +79,15 @@ class Twin:
         ]
         # not compiled: a clone would compile anew, with what may not be saved
         bare = keras.Model(_one_or_all(model.inputs), _one_or_all(model.outputs))
-        return keras.models.clone_model(bare, _one_or_all(inputs), clone_function=self._twin)
+        try:
+            return keras.models.clone_model(bare, _one_or_all(inputs), clone_function=self._twin)
+        except NotRead:
+            raise
+        except Exception as error:  # whatever the user's own functions raise
+            raise NotRead(
+                "the model cannot be made anew in float64, in which a fit computes: is one of its constants in float32? Write it "
+                f"as a number, or cast it to the inputs' dtype. ({type(error).__name__}: {str(error).splitlines()[0]})"
+            ) from error
 
     def _twin(self, layer: Any) -> Any:
         if id(layer) in self._made:
