@@ -54,7 +54,7 @@ class Fitted:
     distance: float
     converged: bool
     reason: str
-    passes: tuple[Pass, ...]
+    passes: tuple[Pass, ...] = field(repr=False)
     rows: int
     intercept: bool = True
     columns: tuple[str, ...] = ()

@@ -27,6 +27,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas
+import polars
+import pyarrow
 import tensorflow as tf
 from keras import layers as L
 from keras import losses, ops
@@ -145,19 +148,23 @@ class Truth:
 
 @dataclass
 class Case:
-    """A compiled model and what `fit` is given with it; ``raw`` are its inputs, ``parts`` the names of its parts by their kind."""
+    """
+    A compiled model with what `fit` is given, and the truth; ``parts`` are the names of its parts by their kind.
 
-    number: int
+    ``raw`` are the model's inputs, and ``again`` the X that a fit may predict, None where that is a stream.
+    """
+
     parts: dict[str, list[str]]
     truth: Truth
     model: Any
+    raw: list[np.ndarray] = field(repr=False)
     X: Any
     y: Any
     options: dict[str, Any]
-    raw: list[np.ndarray] = field(repr=False)
+    again: Any
 
     def __str__(self) -> str:
-        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in self.parts.items())
+        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in self.parts.items() if names)
 
 
 # -- the parts -----------------------------------------------------------------------------------------------------------------
@@ -251,7 +258,7 @@ LOSSES: dict[str, dict[str, Loss]] = {
         "Poisson()": Loss(losses.Poisson),
         "by hand": Loss(lambda: row_mean(count)),
         "by hand, a deviance": Loss(
-            lambda: row_mean(lambda y, m: 2 * (ops.where(y > 0, y * ops.log(ops.maximum(y, 1) / m), 0.0) - y + m)), 2
+            lambda: row_mean(lambda y, m: 2 * (y * ops.log(ops.where(y > 0, y, 1.0)) - y + count(y, m))), 2
         ),
         "by hand, of eta": Loss(lambda: row_mean(lambda y, z: ops.exp(z) - y * z), of_eta=True),
         "NegativeLogLikelihood": mine("poisson"),
@@ -308,9 +315,7 @@ WRONG: dict[str, dict[str, Callable[[], Any]]] = {
         "class weights by hand": lambda: row_mean(lambda y, m: (1 + 2 * y) * bernoulli(y, m)),
         "another binary_crossentropy": lambda: named("binary_crossentropy", lambda y, m: (1 + y) * bernoulli(y, m)),
         "hinge": lambda: "hinge",
-        "stop_gradient of 1 - m": lambda: row_mean(
-            lambda y, m: -y * ops.log(m) - (1 - y) * ops.log(1 - ops.stop_gradient(m))
-        ),
+        "stop_gradient of 1 - m": lambda: row_mean(lambda y, m: -y * ops.log(m) - (1 - y) * ops.log(1 - ops.stop_gradient(m))),
     },
     "poisson": {
         "msle": lambda: "msle",
@@ -361,14 +366,12 @@ NO_LINK: dict[str, Callable[[Any], Any]] = {
 class Own(keras.Model):
     """A model whose code is its own."""
 
-    def __init__(self, steps: list[Any]) -> None:
+    def __init__(self, inner: Any) -> None:
         super().__init__()
-        self.steps = steps
+        self.inner = inner
 
     def call(self, x: Any) -> Any:
-        for step in self.steps:
-            x = step(x)
-        return x
+        return self.inner(x)
 
 
 class Stepper(keras.Model):
@@ -394,3 +397,624 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> Any:
         return self.batches[number]
+
+
+# -- a case of these parts ------------------------------------------------------------------------------------------------------
+Step = tuple[Any, np.ndarray]  # a layer or a function, and the features after it
+
+
+def rescaling(rng: np.random.Generator, F: np.ndarray) -> Step:
+    by, plus = float(rng.uniform(0.2, 3)), float(rng.normal())
+    return L.Rescaling(by, plus), by * F + plus
+
+
+def normalization(rng: np.random.Generator, F: np.ndarray) -> Step:
+    layer = L.Normalization()
+    layer.adapt(F.astype("float32"))
+    mean, variance = (np.float64(weight) for weight in layer.get_weights()[:2])
+    return layer, (F - mean) / np.sqrt(variance)
+
+
+def operators(rng: np.random.Generator, F: np.ndarray) -> Step:
+    mean, spread = F.mean(axis=0), F.std(axis=0) + 0.1
+    return lambda t: (t - mean) / spread, (F - mean) / spread
+
+
+def frozen(rng: np.random.Generator, F: np.ndarray) -> Step:
+    layer = L.Dense(F.shape[1] + int(rng.integers(2)), "tanh", trainable=False)
+    layer.build((None, F.shape[1]))
+    kernel = rng.normal(size=layer.kernel.shape) / (F.std(axis=0)[:, None] * F.shape[1] + 0.1)
+    layer.set_weights([kernel, -F.mean(axis=0) @ kernel])
+    kernel, bias = (np.float64(weight) for weight in layer.get_weights())
+    return layer, np.tanh(F @ kernel + bias)
+
+
+def nested(rng: np.random.Generator, F: np.ndarray) -> Step:
+    step, after = (rescaling, operators, frozen)[rng.integers(3)](rng, F)
+    if isinstance(step, L.Layer) and rng.random() < 0.5:
+        return keras.Sequential([keras.Input(F.shape[1:]), step]), after
+    x = keras.Input(F.shape[1:])
+    return keras.Model(x, step(x)), after
+
+
+BEFORE: dict[str, Callable[[np.random.Generator, np.ndarray], Step]] = {
+    "Rescaling": rescaling,
+    "Normalization": normalization,
+    "(x - m) / s": operators,
+    "log(1 + abs(x))": lambda rng, F: (lambda t: ops.log1p(ops.abs(t)), np.log1p(np.abs(F))),
+    "square": lambda rng, F: (lambda t: ops.square(t), F**2),
+    "tanh": lambda rng, F: (L.Activation("tanh"), np.tanh(F)),
+    "Reshape": lambda rng, F: (keras.Sequential([L.Reshape((1, F.shape[1])), L.Flatten()]), F),
+    "Identity": lambda rng, F: (L.Identity(), F),
+    "Lambda": lambda rng, F: (L.Lambda(lambda t: t * ops.abs(t)), F * np.abs(F)),
+    "frozen Dense": frozen,
+    "a model": nested,
+    "Dropout(0)": lambda rng, F: (L.Dropout(0.0), F),
+    "slices beside": lambda rng, F: (lambda t: ops.concatenate([t, t[:, :1] ** 2], axis=1), np.hstack([F, F[:, :1] ** 2])),
+}
+BEFORE_WRONG: dict[str, Callable[[], Any]] = {
+    "Dropout(0.3)": lambda: L.Dropout(0.3),
+    "GaussianNoise": lambda: L.GaussianNoise(0.5),
+    "BatchNormalization": L.BatchNormalization,
+    "trainable Dense": lambda: L.Dense(2),
+    "trainable relu": lambda: L.Dense(3, "relu"),
+    "ActivityRegularization": lambda: L.ActivityRegularization(0.1),
+}
+AFTER_WRONG: dict[str, Callable[[], Any]] = {
+    **{name: partial(lambda step: step, step) for name, step in NO_LINK.items()},
+    "-z": lambda: lambda t: -t,
+    "mixing frozen Dense": lambda: L.Dense(2, trainable=False, kernel_initializer="ones"),
+    "BatchNormalization": L.BatchNormalization,
+    "Dropout(0.3)": lambda: L.Dropout(0.3),
+}
+DENSE_WRONG: dict[str, dict[str, Any]] = {
+    "kernel_constraint": {"kernel_constraint": "non_neg"},
+    "activity_regularizer": {"activity_regularizer": "l2"},
+    "OrthogonalRegularizer": {"kernel_regularizer": keras.regularizers.OrthogonalRegularizer(0.1)},
+}
+PENALTIES: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
+    "L2": ({"kernel_regularizer": keras.regularizers.L2(0.02)}, (0, 0.02, 0, 0)),
+    "L1": ({"kernel_regularizer": keras.regularizers.L1(0.03)}, (0.03, 0, 0, 0)),
+    "L1L2": ({"kernel_regularizer": keras.regularizers.L1L2(0.01, 0.05)}, (0.01, 0.05, 0, 0)),
+    "L2 of the bias too": ({"kernel_regularizer": "l2", "bias_regularizer": keras.regularizers.L2(0.1)}, (0, 0.01, 0, 0.1)),
+}
+COMPILED: dict[str, Callable[[], dict[str, Any]]] = {
+    "plain": dict,
+    "jit_compile": lambda: {"jit_compile": True},
+    "run_eagerly": lambda: {"run_eagerly": True},
+    "sgd": lambda: {"optimizer": keras.optimizers.SGD(0.1, momentum=0.9)},
+    "adam and metrics": lambda: {"optimizer": "adam", "weighted_metrics": ["mae"]},
+    "loss_weights": lambda: {"loss_weights": [3.0]},
+}
+STATES = (*COMPILED, "float64", "mixed_bfloat16", "mixed_float16", "trained", "odd weights", "not built", "saved and loaded")
+STATES = (*STATES, "cloned", "frozen and thawed", "another class", "in a model")
+STATES_WRONG = ("all frozen", "model frozen", "own call", "own train_step", "two outputs", "used twice", "not compiled")
+
+
+def remade(network: Any, path: Path, is_clone: bool) -> Any:
+    """A network cloned, or saved and loaded, with its weights."""
+    if not is_clone:
+        network.save(path)
+        return keras.models.load_model(path, compile=False, safe_mode=False)
+    clone = keras.models.clone_model(network)
+    clone.set_weights(network.get_weights())
+    return clone
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A step after the Dense layer that takes the other input too."""
+
+    step: Callable[[Any, Any], Any]
+
+
+class Again(Exception):
+    """The parts that were drawn do not go together, or their features are collinear: draw others."""
+
+
+class Maker:
+    """Draws the parts of a case; ``only`` is the one kind that varies, ``broken`` the kind of which a part is no GLM's."""
+
+    def __init__(self, rng: np.random.Generator, only: str = "") -> None:
+        self.rng, self.only = rng, only
+        self.parts: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        breakable = [kind for kind in KINDS if kind != "form" and only in ("", kind)]
+        self.broken = str(rng.choice(breakable)) if breakable and rng.random() < 0.35 else ""
+        self.why, self.either = "", False
+
+    def pick(self, kind: str, options: Any, varied: bool | None = None) -> Any:
+        """One of the options, the first where this kind does not vary; of a mapping its value."""
+        names = list(options)
+        name = names[self.rng.integers(len(names))] if self.varies(kind) or varied else names[0]
+        self.parts[kind].append(name)
+        return options[name] if isinstance(options, dict) else name
+
+    def wrong(self, kind: str, options: Any) -> Any:
+        found = self.pick(kind, options, True)
+        self.why = self.parts[kind][-1]
+        return found
+
+    def varies(self, *kinds: str, share: float = 1.0) -> bool:
+        return self.only in ("", *kinds) and self.rng.random() < share
+
+    def case(self) -> Case:
+        rng = self.rng
+        state = self.wrong("state", STATES_WRONG) if self.broken == "state" else self.pick("state", STATES)
+        keras.config.set_floatx("float64" if state == "float64" else "float32")
+        keras.config.set_dtype_policy(state if state in ("float64", "mixed_bfloat16", "mixed_float16") else "float32")
+        model = list(GLMS)[rng.integers(len(GLMS))] if self.varies("after", "loss", share=0.6) else PLAIN[rng.integers(4)]
+        family, link = model.split()
+        low, high = GLMS[model]
+        bounded = low > 0 and link != "log"
+        k = int(rng.integers(2, 5)) if link == "softmax" else int(rng.integers(2, 4)) if self.varies("dense", share=0.2) else 1
+        self.parts["dense"].append(f"{k} units" if k > 1 else "1 unit")
+
+        F, has_bias = self.before(bounded)
+        has_bias = has_bias and (bounded or not self.varies("dense", share=0.2))
+        self.parts["dense"].append("bias" if has_bias else "no bias")
+        loss, made = self.loss(family, link, k)
+        self.after(link, k, loss, bounded)
+        arguments: dict[str, Any] = {"use_bias": has_bias}
+        truth = Truth(family, link, k, F, F, np.zeros((len(F), k)), np.ones(len(F)), bias=has_bias, of_eta=loss.of_eta)
+        truth.factor, truth.scale = self.factor, loss.scale / (k if loss.by_output else 1)
+        if self.broken == "dense":
+            arguments.update(self.wrong("dense", DENSE_WRONG))
+        elif np.isfinite(loss.scale) and not bounded and self.varies("dense", share=0.2):
+            more, truth.penalty = self.pick("dense", PENALTIES)
+            arguments.update(more)
+            if state == "loss_weights":
+                truth.scale *= 3
+        self.check_rank(F, has_bias)
+        self.respond(truth, (low, high), bounded, loss)
+        network = self.assemble(L.Dense(k, self.fused, **arguments), state, made)
+        truth.why, truth.either = self.why, self.either
+        X, y, options, again = self.form(truth, loss)
+        return Case(self.parts, truth, network, list(self.raw.values()), X, y, options, again)
+
+    # -- before -----------------------------------------------------------------------------------------------------------------
+    def table(self, n: int, p: int, kind: str) -> np.ndarray:
+        drawn = [self.rng.normal, self.rng.uniform, partial(self.rng.gamma, 2)][self.rng.integers(3)](size=(n, p))
+        by = 10 ** self.rng.uniform(-0.5, 0.7, size=p)
+        drawn = by * (drawn + self.rng.uniform(-1, 1, size=p))
+        return np.round(6 * drawn / by).astype(kind) if kind == "int64" else drawn.astype(kind)
+
+    def before(self, bounded: bool) -> tuple[np.ndarray, bool]:
+        """Draw the inputs and what is done with them. Returns the features, and whether there may be a bias."""
+        rng, varies = self.rng, self.varies("before", "form")
+        n, p = int(rng.integers(150, 601)), int(rng.integers(1, 3 if bounded else 6))
+        shapes = ["table", "table", "table", "images", "several inputs", *([] if bounded else ["codes"])]
+        shape = shapes[rng.integers(len(shapes))] if varies else "table"
+        kind = ("float32", "float64", "int64")[rng.integers(3)] if self.varies("form") else "float64"
+        self.parts["form"].append(kind)
+        self.steps: list[Any] = []
+        self.merge: Any = None
+        if shape == "codes":
+            levels = int(rng.integers(2, 5))
+            codes = rng.permutation(np.arange(n) % levels)
+            self.raw = {"codes": codes[:, None].astype("int32")}
+            make = {"CategoryEncoding": lambda: L.CategoryEncoding(levels, "one_hot"),
+                    "one_hot": lambda: lambda t: ops.one_hot(t[:, 0], levels)}  # fmt: skip
+            self.steps.append(self.pick("before", make, True)())
+            return np.eye(levels)[codes], False
+        if shape == "several inputs":
+            self.raw = {
+                name: self.table(n, int(rng.integers(1, 3)), kind) for name in ("first", "second", "third")[: 3 - bounded]
+            }
+            self.merge = L.Concatenate() if rng.random() < 0.5 else partial(ops.concatenate, axis=-1)
+            self.parts["before"].append("Concatenate" if isinstance(self.merge, L.Layer) else "ops.concatenate")
+            F = np.hstack([part.astype(float) for part in self.raw.values()])
+        else:
+            self.raw = {"table": self.table(n, 2 * p if shape == "images" else p, kind)}
+            F = self.raw["table"].astype(float)
+        if shape == "images":
+            self.raw["table"] = (
+                self.raw["table"].reshape(n, 2, p, 1) if rng.random() < 0.5 else self.raw["table"].reshape(n, 2, p)
+            )
+            self.steps.append(self.pick("before", {"Flatten": L.Flatten, "Reshape of images": lambda: L.Reshape((-1,))}, True)())
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.5, 0.2])) if self.varies("before") else 0):
+            step, F = self.pick("before", BEFORE)(rng, F)
+            self.steps.append(step)
+        if self.broken == "before":
+            self.steps.append(self.wrong("before", BEFORE_WRONG)())
+        if not self.parts["before"]:
+            self.parts["before"].append("nothing")
+        return F, True
+
+    @staticmethod
+    def check_rank(F: np.ndarray, has_bias: bool) -> None:
+        D = np.hstack([np.ones((len(F), int(has_bias))), F])
+        size = np.linalg.norm(D, axis=0)
+        if not np.isfinite(D).all() or not (size > 0).all() or np.linalg.cond(D / size) > 1e4:
+            raise Again
+
+    # -- the loss, and after ------------------------------------------------------------------------------------------------------
+    def loss(self, family: str, link: str, k: int) -> tuple[Loss, Any]:
+        self.parts["after"].append(link)
+        if self.broken == "loss":
+            wrong = {**ANYWHERE, **WRONG.get(family, {})}
+            made = self.wrong("loss", wrong)()
+            self.either = self.why == "binary_crossentropy of softmax" and k == 2
+            return Loss(lambda: made), made
+        options = {name: loss for name, loss in LOSSES[family].items() if not loss.of_eta or CANONICAL.get(family) == link}
+        loss = self.pick("loss", options)
+        self.parts["loss"][-1] = f"{family}: {self.parts['loss'][-1]}"
+        made = loss.make()
+        return loss, [made] if self.varies("loss", share=0.1) else made
+
+    def after(self, link: str, k: int, loss: Loss, bounded: bool) -> None:
+        """Draw what follows the Dense layer: steps of what it gives, and of an offset where they take two."""
+        rng = self.rng
+        self.factor, self.constant, self.fused, self.last = 1.0, 0.0, None, []
+        self.offset: np.ndarray | None = None
+        if self.varies("after", share=0.15):
+            self.factor = 2.0
+            self.last.append(self.pick("after", {"2 * z": lambda t: 2 * t, "Rescaling(2)": L.Rescaling(2.0)}))
+        if self.varies("after", share=0.15):
+            self.constant = 0.7
+            self.last.append(self.pick("after", {"z + 0.7": lambda t: t + 0.7}))
+        exposure: Any = None
+        if not bounded and self.varies("after", "form", share=0.25):
+            width = k if link == "softmax" or rng.random() < 0.5 else 1
+            self.offset = rng.uniform(-0.7, 0.7, size=(len(next(iter(self.raw.values()))), width)).astype("float32")
+            adds = {
+                "z + offset": lambda t, o: t + o,
+                "Add": lambda t, o: L.Add()([t, o]),
+                "ops.add": lambda t, o: ops.add(t, o),
+                "plus a frozen Dense": lambda t, o: (
+                    t + L.Dense(width, use_bias=False, trainable=False, kernel_initializer="identity")(o)
+                ),
+            }
+            times = {"times exposure": lambda t, v: t * v, "Multiply": lambda t, v: L.Multiply()([t, v])}
+            add = self.pick("after", {**adds, **(times if link == "log" and not loss.of_eta else {})})
+            self.raw["other"] = self.offset
+            if self.parts["after"][-1] in times:
+                exposure, self.raw["other"] = Pair(add), np.exp(self.offset)
+                self.offset = np.log(self.raw["other"].astype(float))
+            else:
+                self.last.append(Pair(add))
+        if self.broken == "after":
+            possible = {
+                n: step for n, step in AFTER_WRONG.items() if n != "-z" or link in ("identity", "log", "logit", "softmax")
+            }
+            self.last.append(self.wrong("after", possible)())
+            self.either = self.why == "z**2"
+            if self.why in NO_LINK:
+                return
+        self.activate("identity" if loss.of_eta else link)
+        self.last += [exposure] if exposure else []
+
+    def activate(self, link: str) -> None:
+        made = {} if link in ("softmax", "identity") else {"InverseLink": InverseLink(INVERSES[link][2])}
+        activation = self.pick("after", {**WRITTEN.get(link, {}), **made})
+        if isinstance(activation, (type, partial)):
+            self.last.append(activation())
+        elif activation is not None and not self.last and self.rng.random() < 0.6:
+            self.fused = activation
+        elif activation is not None:
+            is_step = callable(activation) and not isinstance(activation, InverseLink) and self.rng.random() < 0.5
+            self.last.append(activation if is_step else L.Activation(activation))
+
+    # -- the responses ----------------------------------------------------------------------------------------------------------
+    def respond(self, truth: Truth, ends: tuple[float, float], bounded: bool, loss: Loss) -> None:
+        """Draw y and the weights, of parameters that the model can have."""
+        rng, F = self.rng, truth.F
+        truth.offset = truth.offset + self.constant
+        if self.offset is not None:
+            truth.offset = truth.offset + self.offset
+        self.added: np.ndarray | None = None
+        if not bounded and "other" not in self.raw and self.varies("form", share=0.15):
+            self.added = rng.uniform(-0.5, 0.5, size=truth.offset.shape)
+            truth.offset = truth.offset + self.added
+        z = F @ (rng.normal(size=(F.shape[1], truth.k)) / (F.std(axis=0) + 1e-3 * np.abs(F).max(axis=0))[:, None])
+        z = z - z.mean(axis=0) * truth.bias
+        z *= rng.uniform(0.5, 1) * (ends[1] - ends[0]) / 2 / np.abs(z).max(axis=0)
+        eta = z + truth.offset + truth.bias * (np.mean(ends) - truth.offset.mean(axis=0))
+        truth.y = FAMILIES[truth.family][1](rng, truth.mean(eta))
+        n, ways = len(F), {"no weights": lambda: 1.0, "weights": lambda: rng.uniform(0.3, 2, size=n)}
+        ways["weights with zeros"] = lambda: rng.integers(0, 4, size=n)
+        if truth.family in ("binomial", "multinomial"):
+            ways["class_weight"] = lambda: np.array([1.0, 2.5, 0.5, 1.5])[self.classes(truth)]
+        if truth.family == "binomial":
+            ways["trials"] = lambda: rng.integers(1, 9, size=n)
+        if truth.family == "poisson" and truth.link == "log":
+            ways["rates"] = lambda: rng.uniform(0.5, 3, size=n)
+        way = self.pick("form", ways, self.varies("form", share=0.5)) if not loss.batch else lambda: 1.0
+        truth.weights = np.ones(n) * way()
+        if self.parts["form"][-1] == "trials":
+            truth.y = rng.binomial(truth.weights.astype(int)[:, None], truth.mean(eta)) / truth.weights[:, None]
+        if self.parts["form"][-1] == "rates":
+            truth.y = truth.y / truth.weights[:, None]
+
+    @staticmethod
+    def classes(truth: Truth) -> np.ndarray:
+        return (truth.y[:, 0] if truth.k == 1 else truth.y.argmax(axis=1)).astype(int)
+
+    # -- the model --------------------------------------------------------------------------------------------------------------
+    def assemble(self, dense: Any, state: str, loss: Any) -> Any:
+        """The compiled model of the steps, in the state that was drawn."""
+        steps = [*self.steps, dense, *self.last]
+        is_row = len(self.raw) == 1 and all(isinstance(step, L.Layer) for step in steps)
+        shapes = {name: (part.shape[1:], "int32" if part.dtype == np.int32 else None) for name, part in self.raw.items()}
+        if state == "not built" and is_row and "codes" not in self.raw:
+            network = keras.Sequential(steps)
+        elif state not in STATES_WRONG and state != "another class" and is_row and self.varies("state", share=0.6):
+            ((name, (shape, kind)),) = shapes.items()
+            network = keras.Sequential([keras.Input(shape, name=name, dtype=kind), *steps])
+        else:
+            inputs = {name: keras.Input(shape, name=name, dtype=kind) for name, (shape, kind) in shapes.items()}
+            t, other = [inputs[name] for name in inputs if name != "other"], inputs.get("other")
+            t = self.merge(t) if self.merge is not None else t[0]
+            for step in self.steps:
+                t = step(t)
+            out = self.followed(dense(t), other)
+            if state == "used twice":
+                out = (out + self.followed(dense(t * t), other)) / 2
+            kind = {"another class": Named, "own train_step": Stepper}.get(state, keras.Model)
+            network = kind(
+                list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())), [out, out] if state == "two outputs" else out
+            )
+        if state == "in a model" and not (state == "not built" or len(self.raw) > 1 or "codes" in self.raw):
+            network = keras.Sequential([keras.Input(network.inputs[0].shape[1:], name="outer"), network])
+        return self.stated(network, dense, state, loss)
+
+    def followed(self, t: Any, other: Any) -> Any:
+        for step in self.last:
+            t = step.step(t, other) if isinstance(step, Pair) else step(t)
+        return t
+
+    def stated(self, network: Any, dense: Any, state: str, loss: Any) -> Any:
+        """The network in its state, compiled."""
+        if state in ("cloned", "saved and loaded"):
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    network = remade(network, Path(folder) / "model.keras", state == "cloned")
+                except (TypeError, ValueError, NotImplementedError):  # not every function can be
+                    self.parts["state"][-1] = f"not {state}"
+        elif state == "own call":
+            network = Own(network)
+        elif state in ("all frozen", "frozen and thawed"):
+            dense.trainable = False
+            network.compile(loss=loss)
+            dense.trainable = state != "all frozen"
+        elif state == "model frozen":
+            network.trainable = False
+        elif state == "two outputs":
+            loss = [*loss, *loss] if isinstance(loss, list) else [loss, loss]
+        elif state == "not compiled":
+            return network
+        elif not isinstance(loss, list) and hasattr(network, "output_names") and self.varies("loss", share=0.1):
+            loss = {network.output_names[0]: loss}
+        network.compile(loss=loss, **COMPILED.get(state, dict)())
+        if state == "odd weights":
+            for weight in network.trainable_weights:
+                weight.assign(3 * self.rng.normal(size=weight.shape))
+        return network
+
+    # -- the form of the data -------------------------------------------------------------------------------------------------
+    def form(self, truth: Truth, loss: Loss) -> tuple[Any, Any, dict[str, Any], Any]:
+        """Return X, y, the options of the fit, and the X that it may predict."""
+        rng, raw, names, way = self.rng, self.raw, list(self.raw), self.parts["form"][-1]
+        y = self.classes(truth)[:, None] if loss.codes else truth.y
+        options: dict[str, Any] = {}
+        if way == "class_weight":
+            options["class_weight"] = dict(enumerate([1.0, 2.5, 0.5, 1.5]))
+        elif not (truth.weights == 1).all():
+            options["sample_weight" if self.varies("form", share=0.5) else "weights"] = truth.weights
+        if self.added is not None:
+            options["offset"] = self.added[:, 0] if truth.k == 1 and rng.random() < 0.5 else self.added
+        one = next(iter(raw.values())) if len(raw) == 1 else None
+        forms: dict[str, Callable[[], Any]] = {"arrays": lambda: list(raw.values()) if one is None else one}
+        columns: dict[str, np.ndarray] = {}
+        if one is None:
+            forms.update({"a dict": lambda: raw, "a tuple": lambda: tuple(raw.values())})
+            forms["a dict of tensors"] = lambda: {name: tf.constant(part) for name, part in reversed(raw.items())}
+        else:
+            forms.update(
+                {"lists": lambda: one.tolist(), "tensor": lambda: tf.constant(one), "Fortran": lambda: np.asfortranarray(one)}
+            )
+        if one is not None and one.ndim == 2:
+            columns = {f"x{j}": one[:, j] for j in range(one.shape[1])}
+            forms["sparse"] = lambda: sparse.csr_matrix(one)
+        elif one is None and sum(part.shape[1] > 1 for part in raw.values()) <= 1:
+            wide = {f"{name}{j}": part[:, j] for name, part in raw.items() if part.shape[1] > 1 for j in range(part.shape[1])}
+            columns = {**wide, **{name: part[:, 0] for name, part in raw.items() if part.shape[1] == 1}}
+        if columns:
+            forms["DataFrame"] = lambda: pandas.DataFrame(columns)
+            forms["polars"] = lambda: polars.DataFrame(columns)
+            if truth.k == 1 or loss.codes:
+                named = {**columns, "label": y[:, 0], **({"w": truth.weights} if "w" not in columns else {})}
+                forms.update({"DataFrame, y by name": lambda: pandas.DataFrame(named)})
+                forms.update(
+                    {"polars, y by name": lambda: polars.DataFrame(named), "pyarrow, y by name": lambda: pyarrow.table(named)}
+                )
+        if self.added is None and way != "class_weight":
+            forms.update(dict.fromkeys(("tf.data", "PyDataset", "list of batches"), lambda: None))
+        found = self.pick("form", forms)
+        X, form = found(), self.parts["form"][-1]
+        if form in ("tf.data", "PyDataset", "list of batches"):
+            x = raw if one is None else one
+            y, weights = y if rng.random() < 0.5 or y.shape[1] > 1 else y[:, 0], [truth.weights] if options else []
+            if form == "tf.data":
+                return tf.data.Dataset.from_tensor_slices((x, y, *weights)).batch(64), None, {}, None
+            parts = [slice(first, first + 64) for first in range(0, len(y), 64)]
+            cut = [
+                ({name: x[name][at] for name in names} if one is None else x[at], *(of[at] for of in (y, *weights)))
+                for at in parts
+            ]
+            return cut if form == "list of batches" else Batches(cut), None, {}, None
+        if "by name" in form:
+            given = next((name for name in ("weights", "sample_weight") if name in options), None)
+            options.update({given: "w"} if given else {})
+            X = (
+                X
+                if given
+                else X.drop("w", axis=1)
+                if form.startswith("DataFrame")
+                else X.drop(["w"])
+                if form[1] == "o"
+                else X.drop_columns("w")
+            )
+            return X, "label", options, None
+        ys: dict[str, Callable[[], Any]] = {"y as it is": lambda: y}
+        if y.shape[1] == 1:
+            ys.update(
+                {
+                    "y flat": lambda: y[:, 0],
+                    "y Series": lambda: pandas.Series(y[:, 0], name="label"),
+                    "y list": lambda: y[:, 0].tolist(),
+                }
+            )
+        if (y == y.astype(int)).all():
+            ys["y int"] = lambda: y.astype(int)
+            ys.update(
+                {"y bool": lambda: y.astype(bool)} if truth.family in ("binomial", "multinomial") and not loss.codes else {}
+            )
+        if y.shape[1] > 1:
+            ys.update(
+                {
+                    "y DataFrame": lambda: pandas.DataFrame(y, columns=list("abcd")[: y.shape[1]]),
+                    "y tensor": lambda: tf.constant(y),
+                }
+            )
+        return X, self.pick("form", ys)(), options, X
+
+
+# -- the verdicts ----------------------------------------------------------------------------------------------------------------
+def make(seed: int, number: int, only: str = "") -> Case:
+    """The case with this number."""
+    for attempt in range(100):
+        try:
+            return Maker(np.random.default_rng([seed, number, attempt]), only).case()
+        except Again:
+            continue
+    raise AssertionError(f"case {number} of seed {seed} cannot be drawn")
+
+
+def judged(case: Case) -> tuple[str, str]:
+    """One of the verdicts, and what is to be said of it."""
+    truth, before = case.truth, [weight.copy() for weight in case.model.get_weights()]
+    policy = keras.config.dtype_policy().name, keras.config.floatx()
+    is_refused = True
+    try:
+        found = fit(case.model, case.X, case.y, **case.options)
+        is_refused = not found.converged
+        said = found.reason
+    except ValueError as error:
+        said = str(error)
+    except Exception as error:
+        return "crash", f"{type(error).__name__}: {error}"
+    if policy != (keras.config.dtype_policy().name, keras.config.floatx()):
+        return "wrongly served", "Keras's dtype policy or floatx is another afterwards"
+    if is_refused:
+        after = case.model.get_weights()
+        if before and not all(np.array_equal(old, new) for old, new in zip(before, after)):
+            return "wrongly served", f"refused, but the weights changed: {said}"
+        return ("refused right" if truth.why or truth.either else "wrongly refused"), said
+    if truth.why and not truth.either:
+        return "wrongly served", f"it is no GLM: {truth.why}"
+    wrong = departure(case, found)
+    return ("wrongly served", wrong) if wrong else ("served right", "")
+
+
+def departure(case: Case, found: Any) -> str:
+    """How a fit departs from the truth; empty where it does not."""
+    truth, params = case.truth, found.params
+    glm = found.model if hasattr(found, "model") else found[0].model
+    if str(glm) != f"{truth.family}-{truth.link}" and not truth.either:
+        return f"it is {truth.family}-{truth.link}, not {glm}"
+    if params.coef.shape != (truth.F.shape[1], truth.k):
+        return f"the coefficients are {params.coef.shape}, not {(truth.F.shape[1], truth.k)}"
+    if not truth.is_stationary(params.coef, params.intercept):
+        return "the score does not vanish" if not any(truth.penalty) else "the KKT conditions do not hold"
+    written = case.model.trainable_weights
+    exact = [params.coef / truth.factor, params.intercept / truth.factor][: len(written)]
+    eps = 2.0**-23 if str(written[0].dtype).endswith("float32") else 2.0**-52
+    if not all((np.abs(np.float64(weight) - value) <= eps * np.abs(value)).all() for weight, value in zip(written, exact)):
+        return "the model's weights are not the optimum rounded"
+    eta = truth.eta(params.coef, params.intercept)
+    size = np.abs(truth.F) @ np.abs(params.coef) + np.abs(params.intercept) + np.abs(truth.offset) + 0.1
+    slope = np.ones_like(eta) if truth.link == "softmax" else 0.1 + np.abs(INVERSES[truth.link][1](eta))
+    mean, added = truth.mean(eta), case.options.get("offset", 0.0)
+    if case.again is not None:
+        again = found.predict(case.again, **({"offset": added} if "offset" in case.options else {}))
+        if again.shape != mean.shape or not (np.abs(again - mean) <= 1e-9 * slope * size).all():
+            return "Fitted.predict gives other means than the formula"
+    if "offset" not in case.options and keras.config.dtype_policy().name in ("float32", "float64"):
+        raw = case.raw if len(case.raw) > 1 else case.raw[0]
+        own = np.asarray(case.model(raw, training=False), dtype=float)
+        apart = np.abs(own - (eta if truth.of_eta else mean))
+        if not (apart <= PREDICTED * (size if truth.of_eta else slope * size)).all():
+            return f"the model predicts other means than the formula, by up to {apart.max():.2g}"
+    return ""
+
+
+# -- the table -------------------------------------------------------------------------------------------------------------------
+@dataclass
+class Tally:
+    """The verdicts of a fuzz by the parts of its cases, and the failures with what reproduces each."""
+
+    counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, case: Case, verdict: str, said: str, again: str) -> None:
+        for part in [("all", ""), *((kind, name) for kind, names in case.parts.items() for name in dict.fromkeys(names))]:
+            self.counts[part][verdict] += 1
+        if verdict not in ("served right", "refused right"):
+            self.failures.append(f"{again}: {verdict}: {said}\n    {case}; truth: {case.truth.why or 'a GLM'}")
+
+    def table(self) -> list[str]:
+        """At most 80 columns wide, the worst parts of each kind first."""
+        lines = [f"{'':39}{'cases':>6} {'served':>6} {'refused':>7} {'wrongly':>7} {'wrongly':>7} {'':>5}"]
+        lines += [f"{'':39}{'':>6} {'right':>6} {'right':>7} {'served':>7} {'refused':>7} {'crash':>5}"]
+        order = ["all", *KINDS]
+        for kind, name in sorted(self.counts, key=lambda part: (order.index(part[0]), part[1])):
+            of = self.counts[kind, name]
+            served, refused, *wrong, crash = (of[verdict] for verdict in VERDICTS)
+            numbers = f"{sum(of.values()):>6} {served:>6} {refused:>7} {wrong[0]:>7} {wrong[1]:>7} {crash:>5}"
+            lines.append(f"{kind:7} {name[:31]:31}{numbers}")
+        return lines
+
+    @property
+    def is_wrong(self) -> bool:
+        of = self.counts["all", ""]
+        return of["wrongly served"] > 0 or of["wrongly refused"] + of["crash"] > 0.01 * sum(of.values())
+
+
+def fuzz(numbers: Any, seed: int, only: str = "") -> Tally:
+    """Make the cases with these numbers, and judge them."""
+    tally, policy, floatx = Tally(), keras.config.dtype_policy(), keras.config.floatx()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for number in numbers:
+                keras.utils.set_random_seed(number)
+                case = make(seed, number, only)
+                verdict, said = judged(case)
+                tally.add(case, verdict, said, f"--seed {seed} {f'--kind {only} ' if only else ''}--only {number}")
+                if number % 20 == 19:
+                    keras.backend.clear_session()
+                    gc.collect()
+        finally:
+            keras.config.set_floatx(floatx)
+            keras.config.set_dtype_policy(policy)
+    return tally
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=1000, help="how many cases (default: 1000)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", choices=KINDS, default="", help="vary this kind of parts alone")
+    parser.add_argument("--only", type=int, help="the case with this number alone")
+    parser.add_argument("--list", action="store_true", help="list each failing case, and what reproduces it")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    tally = fuzz(range(options.count) if options.only is None else [options.only], options.seed, options.kind)
+    print("\n".join(tally.table()))
+    if options.list or options.only is not None:
+        print("\n".join(tally.failures))
+    sys.exit(tally.is_wrong)
+
+
+if __name__ == "__main__":
+    main()
