@@ -815,7 +815,7 @@ class Maker:
         if one is not None and one.ndim == 2:
             columns = {f"x{j}": one[:, j] for j in range(one.shape[1])}
             forms["sparse"] = lambda: sparse.csr_matrix(one)
-        elif one is None and sum(part.shape[1] > 1 for part in raw.values()) <= 1:
+        elif one is None and {part.ndim for part in raw.values()} == {2} and sum(part.shape[1] > 1 for part in raw.values()) <= 1:
             wide = {f"{name}{j}": part[:, j] for name, part in raw.items() if part.shape[1] > 1 for j in range(part.shape[1])}
             columns = {**wide, **{name: part[:, 0] for name, part in raw.items() if part.shape[1] == 1}}
         if columns:
@@ -941,7 +941,10 @@ def departure(case: Case, found: Any) -> str:
             return "Fitted.predict gives other means than the formula"
     if "offset" not in case.options and keras.config.dtype_policy().name in ("float32", "float64"):
         raw = case.raw if len(case.raw) > 1 else case.raw[0]
-        own = np.asarray(case.model(raw, training=False), dtype=float)
+        try:
+            own = np.asarray(case.model(raw, training=False), dtype=float)
+        except ValueError as error:
+            return f"the model cannot take its own data any more: {str(error).splitlines()[0]}"
         apart = np.abs(own - (eta if truth.of_eta else mean))
         if not (apart <= PREDICTED * (size if truth.of_eta else slope * size)).all():
             return f"the model predicts other means than the formula, by up to {apart.max():.2g}"

@@ -416,5 +416,19 @@ def test_a_model_that_is_another_further_out_is_no_optimum():
     assert same(before, model.get_weights())
 
 
+def test_an_offset_that_the_first_rows_lack_is_seen():
+    """It is zero but for the last rows, so no sample shows it."""
+    n = 20_000
+    wide, offset = np.random.default_rng(3).normal(size=(n, 3)), np.zeros(n)
+    offset[-9:] = 3.0
+    counts = np.random.default_rng(4).poisson(np.exp(0.3 * wide[:, 0] + offset)).astype(float)
+
+    found = fit(graph(lambda x, o: ops.exp(dense()(x) + o), "poisson", True), [wide, offset], counts)
+    expected = optimise(LOG, of_arrays(wide, counts, None, offset))
+
+    assert found.converged, found.reason
+    assert (np.abs(found.params.matrix - expected.params.matrix) < 2e-6 * expected.standard_errors).all()
+
+
 def same(before, after):
     return all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))

@@ -63,6 +63,11 @@ class Reading:
         return self.candidate.codes
 
     @property
+    def has_offset(self) -> bool:
+        """Whether the model may have an offset of its own: one of several inputs may be zero on the rows that were shown."""
+        return len(self.twin.inputs) > 1 or not self.candidate.is_free_of_offset
+
+    @property
     def several(self) -> bool:
         return self.outputs > 1 and not self.model.has_classes
 
@@ -72,7 +77,7 @@ class Reading:
             return batch
         seen = self.twin(batch.X)
         offset = batch.offset
-        if not self.candidate.is_free_of_offset:
+        if self.has_offset:
             own = self.candidate.offset(seen)
             offset = own if offset is None else own + offset
         return replace(batch, X=np.ascontiguousarray(seen.features, dtype=float), offset=offset)
