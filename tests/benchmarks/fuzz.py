@@ -46,16 +46,15 @@ PREDICTED = 1e-4  # of what eta is made of: how far a model's own means may be f
 
 
 # -- the truth -----------------------------------------------------------------------------------------------------------------
-INVERSES: dict[str, tuple[Any, Any, Any]] = {  # h, h' and, of those that Keras does not have by name, the link
-    "identity": (lambda z: z, np.ones_like, links.Identity()),
-    "log": (np.exp, np.exp, links.Log()),
+# fmt: off
+INVERSES: dict[str, tuple[Any, Any, Any]] = {  # h, h', and the link for an InverseLink
+    "identity": (lambda z: z, np.ones_like, links.Identity()), "log": (np.exp, np.exp, links.Log()),
     "logit": (special.expit, lambda z: special.expit(z) * special.expit(-z), links.Logit()),
     "probit": (stats.norm.cdf, stats.norm.pdf, links.Probit()),
     "cloglog": (lambda z: -np.expm1(-np.exp(z)), lambda z: np.exp(z - np.exp(z)), links.CLogLog()),
     "loglog": (lambda z: np.exp(-np.exp(-z)), lambda z: np.exp(-z - np.exp(-z)), links.LogLog()),
     "cauchit": (lambda z: 0.5 + np.arctan(z) / np.pi, lambda z: 1 / (np.pi * (1 + z**2)), links.Cauchit()),
-    "sqrt": (lambda z: z**2, lambda z: 2 * z, links.Sqrt()),
-    "inverse": (lambda z: 1 / z, lambda z: -1 / z**2, links.Inverse()),
+    "sqrt": (lambda z: z**2, lambda z: 2 * z, links.Sqrt()), "inverse": (lambda z: 1 / z, lambda z: -1 / z**2, links.Inverse()),
     "inverse-squared": (lambda z: z**-0.5, lambda z: -0.5 * z**-1.5, links.InverseSquared()),
     "softmax": (lambda z: special.softmax(z, axis=1), None, links.Softmax()),
 }
@@ -65,21 +64,10 @@ FAMILIES: dict[str, tuple[Any, Any, Any]] = {  # the variance, a draw, and the f
     "poisson": (lambda m: m, lambda rng, m: rng.poisson(m).astype(float), families.Poisson()),
     "gamma": (lambda m: m**2, lambda rng, m: rng.gamma(3, m / 3), families.Gamma()),
     "inverse-gaussian": (lambda m: m**3, lambda rng, m: rng.wald(m, 3.0), families.InverseGaussian()),
-    "negative-binomial(0.5)": (
-        lambda m: m + m**2 / 2,
-        lambda rng, m: rng.negative_binomial(2, 2 / (2 + m)).astype(float),
-        families.NegativeBinomial(alpha=0.5),
-    ),
-    "tweedie(1.5)": (
-        lambda m: m**1.5,
-        lambda rng, m: rng.gamma(np.maximum(k := rng.poisson(2 * np.sqrt(m)), 1e-9), np.sqrt(m) / 2) * (k > 0),
-        families.Tweedie(power=1.5),
-    ),
-    "multinomial": (
-        None,
-        lambda rng, m: np.eye(m.shape[1])[(m.cumsum(axis=1) < rng.random((len(m), 1))).sum(axis=1).clip(max=m.shape[1] - 1)],
-        families.Multinomial(),
-    ),
+    "negative-binomial(0.5)": (lambda m: m + m**2 / 2, lambda rng, m: rng.negative_binomial(2, 2 / (2 + m)).astype(float),
+                               families.NegativeBinomial(alpha=0.5)),
+    "tweedie(1.5)": (lambda m: m**1.5, lambda rng, m: sum_of_gammas(rng, m), families.Tweedie(power=1.5)),
+    "multinomial": (None, lambda rng, m: rng.multinomial(1, m).astype(float), families.Multinomial()),
 }
 GLMS: dict[str, tuple[float, float]] = {  # between which numbers eta is planted
     "gaussian identity": (-3, 3), "binomial logit": (-2, 2), "poisson log": (-0.5, 2), "multinomial softmax": (-1.5, 1.5),
@@ -87,9 +75,14 @@ GLMS: dict[str, tuple[float, float]] = {  # between which numbers eta is planted
     "binomial loglog": (-0.7, 2), "binomial cauchit": (-2, 2), "poisson sqrt": (1, 3), "poisson identity": (2, 6),
     "gamma log": (-1, 2), "gamma inverse": (0.5, 2), "gamma identity": (1, 4), "inverse-gaussian log": (-0.7, 1),
     "inverse-gaussian inverse-squared": (0.5, 2), "negative-binomial(0.5) log": (-0.5, 2), "tweedie(1.5) log": (-0.5, 2),
-}  # fmt: skip
+}
+# fmt: on
 PLAIN = list(GLMS)[:4]
-POSITIVE = ("sqrt", "inverse", "inverse-squared")  # links whose eta has an end, and an identity that keeps a mean above 0
+
+
+def sum_of_gammas(rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
+    number = rng.poisson(2 * np.sqrt(mean))
+    return rng.gamma(np.maximum(number, 1), np.sqrt(mean) / 2) * (number > 0)
 
 
 @dataclass
@@ -168,23 +161,36 @@ class Case:
 
 
 # -- the parts -----------------------------------------------------------------------------------------------------------------
-def row_mean(formula: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda y, m: ops.mean(formula(y, m), axis=-1)
+@dataclass(frozen=True)
+class Loss:
+    """
+    A loss that is -``scale`` times a log-likelihood; ``of`` says of what.
+
+    It is "eta", not the mean; a "sum" over the outputs, not their mean; "codes" for y; one number of a "batch".
+    """
+
+    made: Any
+    scale: float = 1.0
+    of: str = ""
+
+    def make(self) -> Any:
+        return self.made() if isinstance(self.made, (type, partial)) else self.made
 
 
-def row_sum(formula: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda y, m: ops.sum(formula(y, m), axis=-1)
-
-
-def of_batch(formula: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda y, m: ops.mean(formula(y, m))
+def rows(formula: Callable[..., Any], of: Any = ops.mean) -> Callable[..., Any]:
+    return lambda y, m: of(formula(y, m), axis=-1)
 
 
 def named(name: str, formula: Callable[..., Any]) -> Callable[..., Any]:
     """A loss of one's own that is called as one of Keras's."""
-    loss = row_mean(formula)
+    loss = rows(formula)
     loss.__name__ = name
     return loss
+
+
+def nll(family: str, link: str = "") -> Loss:
+    arguments = [FAMILIES[family][2], *([INVERSES[link][2]] if link else [])]
+    return Loss(partial(NegativeLogLikelihood, *arguments), 1, "sum eta" if link else "sum")
 
 
 class Poisson(losses.Loss):
@@ -210,157 +216,140 @@ def cross(y: Any, m: Any) -> Any:
     return -y * ops.log(m)
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A loss that is -``scale`` times a log-likelihood, of the mean over the outputs if ``by_output``; of eta, of codes, of a batch."""
-
-    make: Callable[[], Any]
-    scale: float = 1.0
-    by_output: bool = True
-    of_eta: bool = False
-    codes: bool = False
-    batch: bool = False
-    either: bool = False
+def count_deviance(y: Any, m: Any) -> Any:
+    return 2 * (y * ops.log(ops.where(y > 0, y, 1.0)) - y + count(y, m))
 
 
-def mine(family: str) -> Loss:
-    return Loss(lambda: NegativeLogLikelihood(FAMILIES[family][2]), by_output=False)
-
-
+stop = ops.stop_gradient
+# fmt: off
 LOSSES: dict[str, dict[str, Loss]] = {
     "gaussian": {
-        "mse": Loss(lambda: "mse", 2),
-        "MeanSquaredError()": Loss(losses.MeanSquaredError, 2),
-        "MeanSquaredError(sum)": Loss(lambda: losses.MeanSquaredError(reduction="sum"), np.nan),
-        "the function": Loss(lambda: losses.mean_squared_error, 2),
-        "by hand": Loss(lambda: row_mean(square), 2),
-        "by hand, times 3 and more": Loss(lambda: row_mean(lambda y, m: 3 * square(y, m) + y**2 + 1), 6),
-        "by hand, a sum": Loss(lambda: row_sum(lambda y, m: m * (m - 2 * y)), 2, by_output=False),
-        "by hand, one number": Loss(lambda: of_batch(square), 2, batch=True),
-        "NegativeLogLikelihood": mine("gaussian"),
+        "mse": Loss("mse", 2), "MeanSquaredError()": Loss(losses.MeanSquaredError, 2),
+        "MeanSquaredError(sum)": Loss(partial(losses.MeanSquaredError, reduction="sum"), np.nan),
+        "the function": Loss(losses.mean_squared_error, 2), "by hand": Loss(rows(square), 2),
+        "by hand, times 3 and more": Loss(rows(lambda y, m: 3 * square(y, m) + y**2 + 1), 6),
+        "by hand, a sum": Loss(rows(lambda y, m: m * (m - 2 * y), ops.sum), 2, "sum"),
+        "by hand, one number": Loss(lambda y, m: ops.mean(square(y, m)), 2, "batch"), "NegativeLogLikelihood": nll("gaussian"),
     },
     "binomial": {
-        "binary_crossentropy": Loss(lambda: "binary_crossentropy"),
-        "BinaryCrossentropy()": Loss(losses.BinaryCrossentropy),
-        "label_smoothing=0": Loss(lambda: losses.BinaryCrossentropy(label_smoothing=0.0)),
-        "from_logits": Loss(lambda: losses.BinaryCrossentropy(from_logits=True), of_eta=True),
-        "by hand": Loss(lambda: row_mean(bernoulli)),
-        "by hand, times 3 and more": Loss(lambda: row_mean(lambda y, m: 3 * bernoulli(y, m) + y), 3),
-        "by hand, of eta": Loss(lambda: row_mean(lambda y, z: ops.softplus(z) - y * z), of_eta=True),
-        "by hand, one number": Loss(lambda: of_batch(bernoulli), batch=True),
-        "NegativeLogLikelihood": mine("binomial"),
-        "NegativeLogLikelihood of eta": Loss(
-            lambda: NegativeLogLikelihood(families.Binomial(), links.Logit()), by_output=False, of_eta=True
-        ),
+        "binary_crossentropy": Loss("binary_crossentropy"), "BinaryCrossentropy()": Loss(losses.BinaryCrossentropy),
+        "label_smoothing=0": Loss(partial(losses.BinaryCrossentropy, label_smoothing=0.0)),
+        "from_logits": Loss(partial(losses.BinaryCrossentropy, from_logits=True), 1, "eta"), "by hand": Loss(rows(bernoulli)),
+        "by hand, times 3 and more": Loss(rows(lambda y, m: 3 * bernoulli(y, m) + y), 3),
+        "by hand, of eta": Loss(rows(lambda y, z: ops.softplus(z) - y * z), 1, "eta"),
+        "by hand, one number": Loss(lambda y, m: ops.mean(bernoulli(y, m)), 1, "batch"),
+        "NegativeLogLikelihood": nll("binomial"), "NegativeLogLikelihood of eta": nll("binomial", "logit"),
     },
     "poisson": {
-        "poisson": Loss(lambda: "poisson"),
-        "Poisson()": Loss(losses.Poisson),
-        "by hand": Loss(lambda: row_mean(count)),
-        "by hand, a deviance": Loss(
-            lambda: row_mean(lambda y, m: 2 * (y * ops.log(ops.where(y > 0, y, 1.0)) - y + count(y, m))), 2
-        ),
-        "by hand, of eta": Loss(lambda: row_mean(lambda y, z: ops.exp(z) - y * z), of_eta=True),
-        "NegativeLogLikelihood": mine("poisson"),
-        "NegativeLogLikelihood of eta": Loss(
-            lambda: NegativeLogLikelihood(families.Poisson(), links.Log()), by_output=False, of_eta=True
-        ),
+        "poisson": Loss("poisson"), "Poisson()": Loss(losses.Poisson), "by hand": Loss(rows(count)),
+        "by hand, a deviance": Loss(rows(count_deviance), 2),
+        "by hand, of eta": Loss(rows(lambda y, z: ops.exp(z) - y * z), 1, "eta"),
+        "NegativeLogLikelihood": nll("poisson"), "NegativeLogLikelihood of eta": nll("poisson", "log"),
     },
     "multinomial": {
-        "categorical_crossentropy": Loss(lambda: "categorical_crossentropy", by_output=False),
-        "sparse_categorical_crossentropy": Loss(lambda: "sparse_categorical_crossentropy", by_output=False, codes=True),
-        "CategoricalCrossentropy()": Loss(losses.CategoricalCrossentropy, by_output=False),
-        "SparseCategoricalCrossentropy()": Loss(losses.SparseCategoricalCrossentropy, by_output=False, codes=True),
-        "ignore_class=-1": Loss(lambda: losses.SparseCategoricalCrossentropy(ignore_class=-1), by_output=False, codes=True),
-        "from_logits": Loss(lambda: losses.CategoricalCrossentropy(from_logits=True), by_output=False, of_eta=True),
-        "sparse, from_logits": Loss(
-            lambda: losses.SparseCategoricalCrossentropy(from_logits=True), by_output=False, of_eta=True, codes=True
-        ),
-        "by hand": Loss(lambda: row_sum(cross), by_output=False),
-        "by hand, a mean": Loss(lambda: row_mean(cross)),
-        "kl_divergence": Loss(lambda: "kl_divergence", by_output=False),
-        "poisson of a softmax": Loss(lambda: "poisson"),
-        "NegativeLogLikelihood": mine("multinomial"),
+        "categorical_crossentropy": Loss("categorical_crossentropy", 1, "sum"),
+        "sparse_categorical_crossentropy": Loss("sparse_categorical_crossentropy", 1, "sum codes"),
+        "CategoricalCrossentropy()": Loss(losses.CategoricalCrossentropy, 1, "sum"),
+        "SparseCategoricalCrossentropy()": Loss(losses.SparseCategoricalCrossentropy, 1, "sum codes"),
+        "ignore_class=-1": Loss(partial(losses.SparseCategoricalCrossentropy, ignore_class=-1), 1, "sum codes"),
+        "from_logits": Loss(partial(losses.CategoricalCrossentropy, from_logits=True), 1, "sum eta"),
+        "sparse, from_logits": Loss(partial(losses.SparseCategoricalCrossentropy, from_logits=True), 1, "sum eta codes"),
+        "by hand": Loss(rows(cross, ops.sum), 1, "sum"), "by hand, a mean": Loss(rows(cross)),
+        "kl_divergence": Loss("kl_divergence", 1, "sum"), "poisson of a softmax": Loss("poisson"),
+        "NegativeLogLikelihood": nll("multinomial"), "NegativeLogLikelihood of eta": nll("multinomial", "softmax"),
     },
     "gamma": {
-        "NegativeLogLikelihood": mine("gamma"),
-        "by hand": Loss(lambda: row_mean(lambda y, m: y / m + ops.log(m))),
-        "by hand, of eta": Loss(lambda: row_mean(lambda y, z: y * ops.exp(-z) + z), of_eta=True),
-        "NegativeLogLikelihood of eta": Loss(
-            lambda: NegativeLogLikelihood(families.Gamma(), links.Log()), by_output=False, of_eta=True
-        ),
+        "NegativeLogLikelihood": nll("gamma"), "by hand": Loss(rows(lambda y, m: y / m + ops.log(m))),
+        "by hand, of eta": Loss(rows(lambda y, z: y * ops.exp(-z) + z), 1, "eta"),
+        "NegativeLogLikelihood of eta": nll("gamma", "log"),
     },
     "inverse-gaussian": {
-        "NegativeLogLikelihood": mine("inverse-gaussian"),
-        "by hand": Loss(lambda: row_mean(lambda y, m: y / (2 * m**2) - 1 / m)),
+        "NegativeLogLikelihood": nll("inverse-gaussian"), "by hand": Loss(rows(lambda y, m: y / (2 * m**2) - 1 / m)),
     },
-    **{name: {"NegativeLogLikelihood": mine(name)} for name in ("negative-binomial(0.5)", "tweedie(1.5)")},
+    **{name: {"NegativeLogLikelihood": nll(name)} for name in ("negative-binomial(0.5)", "tweedie(1.5)")},
 }
 CANONICAL = {"binomial": "logit", "poisson": "log", "multinomial": "softmax", "gamma": "log"}  # whose eta a loss may take
-ANYWHERE: dict[str, Callable[[], Any]] = {
-    "mae": lambda: "mae",
-    "mape": lambda: "mape",
-    "log_cosh": lambda: "log_cosh",
-    "Huber(0.1)": lambda: losses.Huber(delta=0.1),
-    "asymmetric": lambda: row_mean(lambda y, m: ops.where(y > m, 2.0, 1.0) * square(y, m)),
-    "another mean_squared_error": lambda: named("mean_squared_error", lambda y, m: (y - m) ** 4),
-    "stop_gradient": lambda: row_mean(lambda y, m: square(y, ops.stop_gradient(m)) + 0 * m),
-    "stop_gradient in a part": lambda: row_mean(lambda y, m: m**2 - 2 * y * (m + ops.stop_gradient(m)) / 2),
+ANYWHERE = {  # no likelihoods of whatever family
+    "mae": "mae", "mape": "mape", "log_cosh": "log_cosh", "Huber(0.1)": partial(losses.Huber, delta=0.1),
+    "asymmetric": rows(lambda y, m: ops.where(y > m, 2.0, 1.0) * square(y, m)),
+    "another mean_squared_error": named("mean_squared_error", lambda y, m: (y - m) ** 4),
+    "stop_gradient": rows(lambda y, m: square(y, stop(m)) + 0 * m),
+    "stop_gradient in a part": rows(lambda y, m: m**2 - y * (m + stop(m))),
 }
-WRONG: dict[str, dict[str, Callable[[], Any]]] = {
-    "gaussian": {"hinge": lambda: "hinge", "weighted by y": lambda: row_mean(lambda y, m: (1 + y**2) * square(y, m))},
+LOSSES_WRONG: dict[str, dict[str, Any]] = {
+    "gaussian": {"hinge": "hinge", "weighted by y": rows(lambda y, m: (1 + y**2) * square(y, m))},
     "binomial": {
-        "BinaryFocalCrossentropy": losses.BinaryFocalCrossentropy,
-        "label_smoothing": lambda: losses.BinaryCrossentropy(label_smoothing=0.1),
-        "class weights by hand": lambda: row_mean(lambda y, m: (1 + 2 * y) * bernoulli(y, m)),
-        "another binary_crossentropy": lambda: named("binary_crossentropy", lambda y, m: (1 + y) * bernoulli(y, m)),
-        "hinge": lambda: "hinge",
-        "stop_gradient of 1 - m": lambda: row_mean(lambda y, m: -y * ops.log(m) - (1 - y) * ops.log(1 - ops.stop_gradient(m))),
+        "BinaryFocalCrossentropy": losses.BinaryFocalCrossentropy, "hinge": "hinge",
+        "label_smoothing": partial(losses.BinaryCrossentropy, label_smoothing=0.1),
+        "class weights by hand": rows(lambda y, m: (1 + 2 * y) * bernoulli(y, m)),
+        "another binary_crossentropy": named("binary_crossentropy", lambda y, m: (1 + y) * bernoulli(y, m)),
+        "stop_gradient of 1 - m": rows(lambda y, m: -y * ops.log(m) - (1 - y) * ops.log(1 - stop(m))),
+        "categorical_crossentropy of shares": "categorical_crossentropy",
+        "from_logits of a mean": partial(losses.BinaryCrossentropy, from_logits=True),
     },
     "poisson": {
-        "msle": lambda: "msle",
-        "squared error of logs": lambda: row_mean(lambda y, m: (ops.log(1 + y) - ops.log(m)) ** 2),
-        "another Poisson": Poisson,
-        "weighted by y": lambda: row_mean(lambda y, m: (1 + y) * count(y, m)),
+        "msle": "msle", "squared error of logs": rows(lambda y, m: (ops.log(1 + y) - ops.log(m)) ** 2),
+        "another Poisson": Poisson, "weighted by y": rows(lambda y, m: (1 + y) * count(y, m)),
     },
     "multinomial": {
-        "mse": lambda: "mse",
-        "label_smoothing": lambda: losses.CategoricalCrossentropy(label_smoothing=0.1),
-        "CategoricalFocalCrossentropy": losses.CategoricalFocalCrossentropy,
-        "binary_crossentropy of softmax": lambda: "binary_crossentropy",
-        "categorical_hinge": lambda: "categorical_hinge",
-        "class weights by hand": lambda: row_sum(lambda y, m: (1 + y[:, :1]) * cross(y, m)),
+        "mse": "mse", "label_smoothing": partial(losses.CategoricalCrossentropy, label_smoothing=0.1),
+        "CategoricalFocalCrossentropy": losses.CategoricalFocalCrossentropy, "categorical_hinge": "categorical_hinge",
+        "binary_crossentropy of a softmax": "binary_crossentropy",
+        "class weights by hand": rows(lambda y, m: (1 + y[:, :1]) * cross(y, m), ops.sum),
     },
 }
-WRITTEN: dict[str, dict[str, Any]] = {  # functions and layers that the inverse of a link is written as
+WRITTEN: dict[str, dict[str, Any]] = {  # names, functions and layers that the inverse of a link is written as
     "identity": {"nothing": None, "'linear'": "linear", "Identity": L.Identity},
     "log": {
         "'exponential'": "exponential", "keras.activations": keras.activations.exponential, "ops.exp": lambda t: ops.exp(t),
-        "Lambda of exp": partial(L.Lambda, lambda t: ops.exp(t)), "InverseLink": InverseLink(links.Log()),
+        "Lambda of exp": partial(L.Lambda, lambda t: ops.exp(t)),
     },
     "logit": {
         "'sigmoid'": "sigmoid", "ops.sigmoid": lambda t: ops.sigmoid(t), "by hand": lambda t: 1 / (1 + ops.exp(-t)),
-        "by tanh": lambda t: 0.5 * (1 + ops.tanh(t / 2)), "InverseLink": InverseLink(links.Logit()),
+        "by tanh": lambda t: 0.5 * (1 + ops.tanh(t / 2)),
     },
     "softmax": {
         "'softmax'": "softmax", "Softmax": L.Softmax, "ops.softmax": lambda t: ops.softmax(t),
         "by hand": lambda t: ops.exp(t) / ops.sum(ops.exp(t), axis=-1, keepdims=True),
     },
-    "probit": {"by hand": lambda t: 0.5 * (1 + ops.erf(t / np.sqrt(2)))},
-    "cloglog": {"by hand": lambda t: 1 - ops.exp(-ops.exp(t))},
-    "inverse": {"by hand": lambda t: 1 / t},
-}  # fmt: skip
-NO_LINK: dict[str, Callable[[Any], Any]] = {
-    "relu": lambda t: ops.relu(t),
-    "softplus": lambda t: ops.softplus(t),
-    "tanh": lambda t: ops.tanh(t),
-    "1 - sigmoid": lambda t: 1 - ops.sigmoid(t),
-    "3 * sigmoid": lambda t: 3 * ops.sigmoid(t),
-    "abs": lambda t: ops.abs(t),
-    "clip": lambda t: ops.clip(t, -1, 1),
-    "sigmoid twice": lambda t: ops.sigmoid(ops.sigmoid(t)),
-    "z**2": lambda t: t**2,
+    "probit": {"by hand": lambda t: 0.5 * (1 + ops.erf(t / 2**0.5))}, "cloglog": {"by hand": lambda t: 1 - ops.exp(-ops.exp(t))},
+    "loglog": {"by hand": lambda t: ops.exp(-ops.exp(-t))}, "inverse": {"by hand": lambda t: 1 / t},
 }
+NO_LINK: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda t: ops.relu(t), "softplus": lambda t: ops.softplus(t), "tanh": lambda t: ops.tanh(t),
+    "1 - sigmoid": lambda t: 1 - ops.sigmoid(t), "3 * sigmoid": lambda t: 3 * ops.sigmoid(t), "abs": lambda t: ops.abs(t),
+    "clip": lambda t: ops.clip(t, -1, 1), "sigmoid twice": lambda t: ops.sigmoid(ops.sigmoid(t)), "z**2": lambda t: t**2,
+}
+AFTER_WRONG: dict[str, Callable[[], Any]] = {
+    **{name: partial(lambda step: step, step) for name, step in NO_LINK.items()}, "-z": lambda: lambda t: -t,
+    "mixing frozen Dense": lambda: L.Dense(2, trainable=False, kernel_initializer="ones"),
+    "BatchNormalization": L.BatchNormalization, "Dropout(0.3)": lambda: L.Dropout(0.3),
+}
+BEFORE_WRONG: dict[str, Callable[[], Any]] = {
+    "Dropout(0.3)": lambda: L.Dropout(0.3), "GaussianNoise": lambda: L.GaussianNoise(0.5),
+    "BatchNormalization": L.BatchNormalization, "ActivityRegularization": lambda: L.ActivityRegularization(0.1),
+    "trainable Dense": lambda: L.Dense(2), "trainable relu": lambda: L.Dense(3, "relu"),
+}
+DENSE_WRONG: dict[str, dict[str, Any]] = {
+    "kernel_constraint": {"kernel_constraint": "non_neg"}, "activity_regularizer": {"activity_regularizer": "l2"},
+    "OrthogonalRegularizer": {"kernel_regularizer": keras.regularizers.OrthogonalRegularizer(0.1)},
+}
+PENALTIES: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
+    "L2": ({"kernel_regularizer": keras.regularizers.L2(0.02)}, (0, 0.02, 0, 0)),
+    "L1": ({"kernel_regularizer": keras.regularizers.L1(0.03)}, (0.03, 0, 0, 0)),
+    "L1L2": ({"kernel_regularizer": keras.regularizers.L1L2(0.01, 0.05)}, (0.01, 0.05, 0, 0)),
+    "L2 of the bias too": ({"kernel_regularizer": "l2", "bias_regularizer": keras.regularizers.L2(0.1)}, (0, 0.01, 0, 0.1)),
+}
+COMPILED: dict[str, Callable[[], dict[str, Any]]] = {
+    "plain": dict, "jit_compile": lambda: {"jit_compile": True}, "run_eagerly": lambda: {"run_eagerly": True},
+    "trained": lambda: {"run_eagerly": True}, "sgd": lambda: {"optimizer": keras.optimizers.SGD(0.1, momentum=0.9)},
+    "adam": lambda: {"optimizer": "adam", "weighted_metrics": ["mae"]}, "loss_weights": lambda: {"loss_weights": [3.0]},
+}
+POLICIES = ("float64", "mixed_bfloat16", "mixed_float16")
+STATES = (*COMPILED, *POLICIES, "odd weights", "not built", "saved and loaded", "cloned", "frozen and thawed", "another class",
+          "in a model")
+STATES_WRONG = ("all frozen", "model frozen", "own call", "own train_step", "two outputs", "used twice", "not compiled")
+# fmt: on
 
 
 class Own(keras.Model):
@@ -452,43 +441,8 @@ BEFORE: dict[str, Callable[[np.random.Generator, np.ndarray], Step]] = {
     "Dropout(0)": lambda rng, F: (L.Dropout(0.0), F),
     "slices beside": lambda rng, F: (lambda t: ops.concatenate([t, t[:, :1] ** 2], axis=1), np.hstack([F, F[:, :1] ** 2])),
 }
-BEFORE_WRONG: dict[str, Callable[[], Any]] = {
-    "Dropout(0.3)": lambda: L.Dropout(0.3),
-    "GaussianNoise": lambda: L.GaussianNoise(0.5),
-    "BatchNormalization": L.BatchNormalization,
-    "trainable Dense": lambda: L.Dense(2),
-    "trainable relu": lambda: L.Dense(3, "relu"),
-    "ActivityRegularization": lambda: L.ActivityRegularization(0.1),
-}
-AFTER_WRONG: dict[str, Callable[[], Any]] = {
-    **{name: partial(lambda step: step, step) for name, step in NO_LINK.items()},
-    "-z": lambda: lambda t: -t,
-    "mixing frozen Dense": lambda: L.Dense(2, trainable=False, kernel_initializer="ones"),
-    "BatchNormalization": L.BatchNormalization,
-    "Dropout(0.3)": lambda: L.Dropout(0.3),
-}
-DENSE_WRONG: dict[str, dict[str, Any]] = {
-    "kernel_constraint": {"kernel_constraint": "non_neg"},
-    "activity_regularizer": {"activity_regularizer": "l2"},
-    "OrthogonalRegularizer": {"kernel_regularizer": keras.regularizers.OrthogonalRegularizer(0.1)},
-}
-PENALTIES: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
-    "L2": ({"kernel_regularizer": keras.regularizers.L2(0.02)}, (0, 0.02, 0, 0)),
-    "L1": ({"kernel_regularizer": keras.regularizers.L1(0.03)}, (0.03, 0, 0, 0)),
-    "L1L2": ({"kernel_regularizer": keras.regularizers.L1L2(0.01, 0.05)}, (0.01, 0.05, 0, 0)),
-    "L2 of the bias too": ({"kernel_regularizer": "l2", "bias_regularizer": keras.regularizers.L2(0.1)}, (0, 0.01, 0, 0.1)),
-}
-COMPILED: dict[str, Callable[[], dict[str, Any]]] = {
-    "plain": dict,
-    "jit_compile": lambda: {"jit_compile": True},
-    "run_eagerly": lambda: {"run_eagerly": True},
-    "sgd": lambda: {"optimizer": keras.optimizers.SGD(0.1, momentum=0.9)},
-    "adam and metrics": lambda: {"optimizer": "adam", "weighted_metrics": ["mae"]},
-    "loss_weights": lambda: {"loss_weights": [3.0]},
-}
-STATES = (*COMPILED, "float64", "mixed_bfloat16", "mixed_float16", "trained", "odd weights", "not built", "saved and loaded")
-STATES = (*STATES, "cloned", "frozen and thawed", "another class", "in a model")
-STATES_WRONG = ("all frozen", "model frozen", "own call", "own train_step", "two outputs", "used twice", "not compiled")
+
+TAME = ("Rescaling", "Normalization", "(x - m) / s", "tanh", "Reshape", "Identity", "Dropout(0)")  # that make no row stand out
 
 
 def remade(network: Any, path: Path, is_clone: bool) -> Any:
@@ -544,8 +498,7 @@ class Maker:
         keras.config.set_dtype_policy(state if state in ("float64", "mixed_bfloat16", "mixed_float16") else "float32")
         model = list(GLMS)[rng.integers(len(GLMS))] if self.varies("after", "loss", share=0.6) else PLAIN[rng.integers(4)]
         family, link = model.split()
-        low, high = GLMS[model]
-        bounded = low > 0 and link != "log"
+        bounded = GLMS[model][0] > 0
         k = int(rng.integers(2, 5)) if link == "softmax" else int(rng.integers(2, 4)) if self.varies("dense", share=0.2) else 1
         self.parts["dense"].append(f"{k} units" if k > 1 else "1 unit")
 
@@ -555,25 +508,32 @@ class Maker:
         loss, made = self.loss(family, link, k)
         self.after(link, k, loss, bounded)
         arguments: dict[str, Any] = {"use_bias": has_bias}
-        truth = Truth(family, link, k, F, F, np.zeros((len(F), k)), np.ones(len(F)), bias=has_bias, of_eta=loss.of_eta)
-        truth.factor, truth.scale = self.factor, loss.scale / (k if loss.by_output else 1)
+        truth = Truth(family, link, k, F, F, np.zeros((len(F), k)), np.ones(len(F)), bias=has_bias, of_eta=("eta" in loss.of))
+        truth.factor, truth.scale = self.factor, loss.scale / (k if "sum" not in loss.of else 1)
         if self.broken == "dense":
             arguments.update(self.wrong("dense", DENSE_WRONG))
-        elif np.isfinite(loss.scale) and not bounded and self.varies("dense", share=0.2):
+        elif not bounded and self.varies("dense", share=0.2):
             more, truth.penalty = self.pick("dense", PENALTIES)
             arguments.update(more)
-            if state == "loss_weights":
-                truth.scale *= 3
+            self.either = self.either or state == "loss_weights"  # which a penalty may refuse, since Keras multiplies no penalty
+            truth.scale *= 3 if state == "loss_weights" else 1
+            if np.isnan(loss.scale):
+                self.why = self.why or "a penalty beside the sum of a batch"
+        truth.link = "sqrt" if self.why == "z**2" else link
         self.check_rank(F, has_bias)
-        self.respond(truth, (low, high), bounded, loss)
+        self.respond(truth, model, bounded, loss)
         network = self.assemble(L.Dense(k, self.fused, **arguments), state, made)
         truth.why, truth.either = self.why, self.either
         X, y, options, again = self.form(truth, loss)
-        return Case(self.parts, truth, network, list(self.raw.values()), X, y, options, again)
+        raw = list(self.raw.values())
+        if state == "trained":
+            network.fit(raw if len(raw) > 1 else raw[0], self.responses(truth, loss), batch_size=128, verbose=0)
+        return Case(self.parts, truth, network, raw, X, y, options, again)
 
     # -- before -----------------------------------------------------------------------------------------------------------------
-    def table(self, n: int, p: int, kind: str) -> np.ndarray:
-        drawn = [self.rng.normal, self.rng.uniform, partial(self.rng.gamma, 2)][self.rng.integers(3)](size=(n, p))
+    def table(self, n: int, p: int, kind: str, bounded: bool) -> np.ndarray:
+        draws = [self.rng.uniform, self.rng.normal, partial(self.rng.gamma, 2)]
+        drawn = draws[0 if bounded else self.rng.integers(3)](size=(n, p))
         by = 10 ** self.rng.uniform(-0.5, 0.7, size=p)
         drawn = by * (drawn + self.rng.uniform(-1, 1, size=p))
         return np.round(6 * drawn / by).astype(kind) if kind == "int64" else drawn.astype(kind)
@@ -598,13 +558,13 @@ class Maker:
             return np.eye(levels)[codes], False
         if shape == "several inputs":
             self.raw = {
-                name: self.table(n, int(rng.integers(1, 3)), kind) for name in ("first", "second", "third")[: 3 - bounded]
+                name: self.table(n, int(rng.integers(1, 3)), kind, bounded) for name in ("first", "second", "third")[: 3 - bounded]
             }
             self.merge = L.Concatenate() if rng.random() < 0.5 else partial(ops.concatenate, axis=-1)
             self.parts["before"].append("Concatenate" if isinstance(self.merge, L.Layer) else "ops.concatenate")
             F = np.hstack([part.astype(float) for part in self.raw.values()])
         else:
-            self.raw = {"table": self.table(n, 2 * p if shape == "images" else p, kind)}
+            self.raw = {"table": self.table(n, 2 * p if shape == "images" else p, kind, bounded)}
             F = self.raw["table"].astype(float)
         if shape == "images":
             self.raw["table"] = (
@@ -612,7 +572,7 @@ class Maker:
             )
             self.steps.append(self.pick("before", {"Flatten": L.Flatten, "Reshape of images": lambda: L.Reshape((-1,))}, True)())
         for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.5, 0.2])) if self.varies("before") else 0):
-            step, F = self.pick("before", BEFORE)(rng, F)
+            step, F = self.pick("before", {name: BEFORE[name] for name in (TAME if bounded else BEFORE)})(rng, F)
             self.steps.append(step)
         if self.broken == "before":
             self.steps.append(self.wrong("before", BEFORE_WRONG)())
@@ -627,15 +587,16 @@ class Maker:
         if not np.isfinite(D).all() or not (size > 0).all() or np.linalg.cond(D / size) > 1e4:
             raise Again
 
-    # -- the loss, and after ------------------------------------------------------------------------------------------------------
+    # -- the loss, and after ----------------------------------------------------------------------------------------------------
     def loss(self, family: str, link: str, k: int) -> tuple[Loss, Any]:
         self.parts["after"].append(link)
         if self.broken == "loss":
-            wrong = {**ANYWHERE, **WRONG.get(family, {})}
-            made = self.wrong("loss", wrong)()
-            self.either = self.why == "binary_crossentropy of softmax" and k == 2
-            return Loss(lambda: made), made
-        options = {name: loss for name, loss in LOSSES[family].items() if not loss.of_eta or CANONICAL.get(family) == link}
+            loss = Loss(self.wrong("loss", {**ANYWHERE, **LOSSES_WRONG.get(family, {})}))
+            if self.why == "categorical_crossentropy of shares" and k == 1:
+                raise Again
+            self.either = "of a mean" in self.why or ("of a softmax" in self.why and k == 2)  # what Keras has it be, it is
+            return loss, loss.make()
+        options = {name: loss for name, loss in LOSSES[family].items() if "eta" not in loss.of or CANONICAL.get(family) == link}
         loss = self.pick("loss", options)
         self.parts["loss"][-1] = f"{family}: {self.parts['loss'][-1]}"
         made = loss.make()
@@ -665,7 +626,7 @@ class Maker:
                 ),
             }
             times = {"times exposure": lambda t, v: t * v, "Multiply": lambda t, v: L.Multiply()([t, v])}
-            add = self.pick("after", {**adds, **(times if link == "log" and not loss.of_eta else {})})
+            add = self.pick("after", {**adds, **(times if link == "log" and "eta" not in loss.of else {})})
             self.raw["other"] = self.offset
             if self.parts["after"][-1] in times:
                 exposure, self.raw["other"] = Pair(add), np.exp(self.offset)
@@ -680,7 +641,7 @@ class Maker:
             self.either = self.why == "z**2"
             if self.why in NO_LINK:
                 return
-        self.activate("identity" if loss.of_eta else link)
+        self.activate("identity" if ("eta" in loss.of) else link)
         self.last += [exposure] if exposure else []
 
     def activate(self, link: str) -> None:
@@ -695,9 +656,9 @@ class Maker:
             self.last.append(activation if is_step else L.Activation(activation))
 
     # -- the responses ----------------------------------------------------------------------------------------------------------
-    def respond(self, truth: Truth, ends: tuple[float, float], bounded: bool, loss: Loss) -> None:
+    def respond(self, truth: Truth, model: str, bounded: bool, loss: Loss) -> None:
         """Draw y and the weights, of parameters that the model can have."""
-        rng, F = self.rng, truth.F
+        rng, F, ends, link = self.rng, truth.F, GLMS[model], model.split()[1]
         truth.offset = truth.offset + self.constant
         if self.offset is not None:
             truth.offset = truth.offset + self.offset
@@ -709,7 +670,7 @@ class Maker:
         z = z - z.mean(axis=0) * truth.bias
         z *= rng.uniform(0.5, 1) * (ends[1] - ends[0]) / 2 / np.abs(z).max(axis=0)
         eta = z + truth.offset + truth.bias * (np.mean(ends) - truth.offset.mean(axis=0))
-        truth.y = FAMILIES[truth.family][1](rng, truth.mean(eta))
+        truth.y = FAMILIES[truth.family][1](rng, INVERSES[link][0](eta))
         n, ways = len(F), {"no weights": lambda: 1.0, "weights": lambda: rng.uniform(0.3, 2, size=n)}
         ways["weights with zeros"] = lambda: rng.integers(0, 4, size=n)
         if truth.family in ("binomial", "multinomial"):
@@ -718,16 +679,20 @@ class Maker:
             ways["trials"] = lambda: rng.integers(1, 9, size=n)
         if truth.family == "poisson" and truth.link == "log":
             ways["rates"] = lambda: rng.uniform(0.5, 3, size=n)
-        way = self.pick("form", ways, self.varies("form", share=0.5)) if not loss.batch else lambda: 1.0
+        way = self.pick("form", ways, self.varies("form", share=0.5)) if "batch" not in loss.of else lambda: 1.0
         truth.weights = np.ones(n) * way()
         if self.parts["form"][-1] == "trials":
-            truth.y = rng.binomial(truth.weights.astype(int)[:, None], truth.mean(eta)) / truth.weights[:, None]
+            truth.y = rng.binomial(truth.weights.astype(int)[:, None], INVERSES[link][0](eta)) / truth.weights[:, None]
         if self.parts["form"][-1] == "rates":
             truth.y = truth.y / truth.weights[:, None]
 
     @staticmethod
     def classes(truth: Truth) -> np.ndarray:
         return (truth.y[:, 0] if truth.k == 1 else truth.y.argmax(axis=1)).astype(int)
+
+    def responses(self, truth: Truth, loss: Loss) -> np.ndarray:
+        """What the loss takes for y."""
+        return self.classes(truth)[:, None] if ("codes" in loss.of) else truth.y
 
     # -- the model --------------------------------------------------------------------------------------------------------------
     def assemble(self, dense: Any, state: str, loss: Any) -> Any:
@@ -751,7 +716,8 @@ class Maker:
                 out = (out + self.followed(dense(t * t), other)) / 2
             kind = {"another class": Named, "own train_step": Stepper}.get(state, keras.Model)
             network = kind(
-                list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())), [out, out] if state == "two outputs" else out
+                list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())),
+                [out, out] if state == "two outputs" else out,
             )
         if state == "in a model" and not (state == "not built" or len(self.raw) > 1 or "codes" in self.raw):
             network = keras.Sequential([keras.Input(network.inputs[0].shape[1:], name="outer"), network])
@@ -790,11 +756,11 @@ class Maker:
                 weight.assign(3 * self.rng.normal(size=weight.shape))
         return network
 
-    # -- the form of the data -------------------------------------------------------------------------------------------------
+    # -- the form of the data ---------------------------------------------------------------------------------------------------
     def form(self, truth: Truth, loss: Loss) -> tuple[Any, Any, dict[str, Any], Any]:
         """Return X, y, the options of the fit, and the X that it may predict."""
         rng, raw, names, way = self.rng, self.raw, list(self.raw), self.parts["form"][-1]
-        y = self.classes(truth)[:, None] if loss.codes else truth.y
+        y = self.responses(truth, loss)
         options: dict[str, Any] = {}
         if way == "class_weight":
             options["class_weight"] = dict(enumerate([1.0, 2.5, 0.5, 1.5]))
@@ -821,7 +787,7 @@ class Maker:
         if columns:
             forms["DataFrame"] = lambda: pandas.DataFrame(columns)
             forms["polars"] = lambda: polars.DataFrame(columns)
-            if truth.k == 1 or loss.codes:
+            if truth.k == 1 or ("codes" in loss.of):
                 named = {**columns, "label": y[:, 0], **({"w": truth.weights} if "w" not in columns else {})}
                 forms.update({"DataFrame, y by name": lambda: pandas.DataFrame(named)})
                 forms.update(
@@ -867,7 +833,9 @@ class Maker:
         if (y == y.astype(int)).all():
             ys["y int"] = lambda: y.astype(int)
             ys.update(
-                {"y bool": lambda: y.astype(bool)} if truth.family in ("binomial", "multinomial") and not loss.codes else {}
+                {"y bool": lambda: y.astype(bool)}
+                if truth.family in ("binomial", "multinomial") and "codes" not in loss.of
+                else {}
             )
         if y.shape[1] > 1:
             ys.update(
@@ -907,7 +875,7 @@ def judged(case: Case) -> tuple[str, str]:
         return "wrongly served", "Keras's dtype policy or floatx is another afterwards"
     if is_refused:
         after = case.model.get_weights()
-        if before and not all(np.array_equal(old, new) for old, new in zip(before, after)):
+        if before and not all(np.array_equal(old, new, equal_nan=True) for old, new in zip(before, after)):
             return "wrongly served", f"refused, but the weights changed: {said}"
         return ("refused right" if truth.why or truth.either else "wrongly refused"), said
     if truth.why and not truth.either:

@@ -7,10 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from spec.domains import REAL
+from spec.domains import REAL, UNIT
 from spec.fit.reading.twin import NotRead, Seen, Twin
 from spec.links import Link, Softmax
 
+NEAR = 1e-5  # to an end of the domain of shares
 LEVELS = ((0.0, 1.0), (0.5, 0.15), (-0.5, 0.15), (2.0, 0.5))  # mean and spread of what the Dense layer gives, two weights each
 
 
@@ -64,9 +65,20 @@ def eta_at(link: Link, one: Asked) -> np.ndarray:
 
 
 def inside(link: Link, one: Asked) -> np.ndarray:
-    """Where the outputs are means that the link admits; and eta too, but for an offset, where not every number is one."""
-    inside = link.mu_domain.contains(one.seen.outputs)
-    return inside & (link.eta_domain.contains(one.z) if link.eta_domain != REAL else True)
+    """
+    Where the outputs are means that the link admits, in the `middle` of them.
+
+    And where eta is in its domain, but for an offset, if not every number is.
+    """
+    found = link.mu_domain.contains(one.seen.outputs) & middle(link, one.seen.outputs)
+    return found & (link.eta_domain.contains(one.z) if link.eta_domain != REAL else True)
+
+
+def middle(link: Link, means: np.ndarray) -> np.ndarray:
+    """Where shares are far enough from 0 and 1 that float64 knows both, and that Keras, which clips at 1e-7, does not clip."""
+    if link.mu_domain == UNIT or isinstance(link, Softmax):
+        return (means > NEAR) & (means < 1 - NEAR)
+    return np.ones(np.shape(means), dtype=bool)
 
 
 def numbers(values: np.ndarray) -> str:

@@ -229,9 +229,21 @@ def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input,
             "keras.Model(inputs, output)."
         )
     if not model.built or not model.inputs:
-        shape = tuple(np.shape(X)[1:]) if hasattr(X, "shape") and len(np.shape(X)) > 2 else (given().sample(1).X.shape[1],)
-        model.build((None, *shape))
+        model.build((None, *(_shape(X) or (given().sample(1).X.shape[1],))))
     return inputs_of(model)
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    """The shape of a row, if it has more than one dimension: of arrays and lists, and of the first batch of a stream."""
+    if hasattr(X, "element_spec"):
+        X = next(iter(X))[0]
+    elif hasattr(X, "num_batches") or (isinstance(X, (list, tuple)) and X and isinstance(X[0], tuple)):
+        X = X[0][0]
+    try:
+        shape = tuple(X.shape) if hasattr(X, "shape") else np.shape(X)
+    except ValueError:  # rows of several lengths
+        return ()
+    return shape[1:] if len(shape) > 2 else ()
 
 
 def is_subclass(model: keras.Model) -> bool:
@@ -285,7 +297,8 @@ def _penalty(model: keras.Model, twin: Twin, loss: OwnLoss, rows: Batch, candida
             continue
         if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
             raise NotRead(f"{dense.name} has a penalty that is neither L1 nor L2, {type(regularizer).__name__}: leave it out.")
-        parts.update({f"{of}_{norm}": float(getattr(regularizer, norm, 0.0)) for norm in ("l1", "l2")})
+        l1, l2 = (float(getattr(regularizer, norm, 0.0)) for norm in ("l1", "l2"))
+        parts.update({f"{of}_l1": l1 / candidate.factor, f"{of}_l2": l2 / candidate.factor**2})  # of the weights of eta
     penalty = Penalty(**parts, scale=candidate.scale)
     if not penalty:
         return penalty
