@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from spec.fit import fit
 KINDS = ("before", "dense", "after", "loss", "form", "state")
 VERDICTS = ("served right", "refused right", "wrongly served", "wrongly refused", "crash")
 SCORE = 1e-7  # of the sum over the rows without sign: how far a score may be from 0
+CLASS_WEIGHTS = (1.0, 2.5, 0.5, 1.5)
 PREDICTED = 1e-4  # of what eta is made of: how far a model's own means may be from those of the truth
 
 
@@ -200,28 +202,13 @@ class Poisson(losses.Loss):
         return ops.mean(y_pred**2 / 2 - y_true * y_pred**0.5, axis=-1)
 
 
-def square(y: Any, m: Any) -> Any:
-    return (y - m) ** 2
-
-
-def bernoulli(y: Any, m: Any) -> Any:
-    return -y * ops.log(m) - (1 - y) * ops.log(1 - m)
-
-
-def count(y: Any, m: Any) -> Any:
-    return m - y * ops.log(m)
-
-
-def cross(y: Any, m: Any) -> Any:
-    return -y * ops.log(m)
-
-
-def count_deviance(y: Any, m: Any) -> Any:
-    return 2 * (y * ops.log(ops.where(y > 0, y, 1.0)) - y + count(y, m))
-
-
-stop = ops.stop_gradient
 # fmt: off
+stop = ops.stop_gradient
+square = lambda y, m: (y - m) ** 2  # noqa: E731
+bernoulli = lambda y, m: -y * ops.log(m) - (1 - y) * ops.log(1 - m)  # noqa: E731
+count = lambda y, m: m - y * ops.log(m)  # noqa: E731
+cross = lambda y, m: -y * ops.log(m)  # noqa: E731
+count_deviance = lambda y, m: 2 * (y * ops.log(ops.where(y > 0, y, 1.0)) - y + count(y, m))  # noqa: E731
 LOSSES: dict[str, dict[str, Loss]] = {
     "gaussian": {
         "mse": Loss("mse", 2), "MeanSquaredError()": Loss(losses.MeanSquaredError, 2),
@@ -375,7 +362,7 @@ class Named(keras.Model):
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches that are kept in a list."""
+    """Batches of a list."""
 
     def __init__(self, batches: list[Any]) -> None:
         super().__init__()
@@ -388,12 +375,12 @@ class Batches(keras.utils.PyDataset):
         return self.batches[number]
 
 
-# -- a case of these parts ------------------------------------------------------------------------------------------------------
+# -- a case of these parts -----------------------------------------------------------------------------------------------------
 Step = tuple[Any, np.ndarray]  # a layer or a function, and the features after it
 
 
 def rescaling(rng: np.random.Generator, F: np.ndarray) -> Step:
-    by, plus = float(rng.uniform(0.2, 3)), float(rng.normal())
+    by, plus = float(np.float32(rng.uniform(0.2, 3))), float(np.float32(rng.normal()))  # as on TensorFlow, whatever the dtype
     return L.Rescaling(by, plus), by * F + plus
 
 
@@ -558,7 +545,8 @@ class Maker:
             return np.eye(levels)[codes], False
         if shape == "several inputs":
             self.raw = {
-                name: self.table(n, int(rng.integers(1, 3)), kind, bounded) for name in ("first", "second", "third")[: 3 - bounded]
+                name: self.table(n, int(rng.integers(1, 3)), kind, bounded)
+                for name in ("first", "second", "third")[: 3 - bounded]
             }
             self.merge = L.Concatenate() if rng.random() < 0.5 else partial(ops.concatenate, axis=-1)
             self.parts["before"].append("Concatenate" if isinstance(self.merge, L.Layer) else "ops.concatenate")
@@ -674,7 +662,7 @@ class Maker:
         n, ways = len(F), {"no weights": lambda: 1.0, "weights": lambda: rng.uniform(0.3, 2, size=n)}
         ways["weights with zeros"] = lambda: rng.integers(0, 4, size=n)
         if truth.family in ("binomial", "multinomial"):
-            ways["class_weight"] = lambda: np.array([1.0, 2.5, 0.5, 1.5])[self.classes(truth)]
+            ways["class_weight"] = lambda: np.array(CLASS_WEIGHTS)[self.classes(truth)]
         if truth.family == "binomial":
             ways["trials"] = lambda: rng.integers(1, 9, size=n)
         if truth.family == "poisson" and truth.link == "log":
@@ -759,91 +747,52 @@ class Maker:
     # -- the form of the data ---------------------------------------------------------------------------------------------------
     def form(self, truth: Truth, loss: Loss) -> tuple[Any, Any, dict[str, Any], Any]:
         """Return X, y, the options of the fit, and the X that it may predict."""
-        rng, raw, names, way = self.rng, self.raw, list(self.raw), self.parts["form"][-1]
-        y = self.responses(truth, loss)
-        options: dict[str, Any] = {}
-        if way == "class_weight":
-            options["class_weight"] = dict(enumerate([1.0, 2.5, 0.5, 1.5]))
-        elif not (truth.weights == 1).all():
-            options["sample_weight" if self.varies("form", share=0.5) else "weights"] = truth.weights
+        rng, raw, y, way = self.rng, self.raw, self.responses(truth, loss), self.parts["form"][-1]
+        one = next(iter(raw.values())) if len(raw) == 1 else None
+        is_single, weighted = y.shape[1] == 1, way not in ("class_weight", "no weights") and "batch" not in loss.of
+        options: dict[str, Any] = {"class_weight": dict(enumerate(CLASS_WEIGHTS))} if way == "class_weight" else {}
+        called = ("weights", "sample_weight")[int(self.varies("form", share=0.5))]
+        options.update({called: truth.weights} if weighted else {})
         if self.added is not None:
             options["offset"] = self.added[:, 0] if truth.k == 1 and rng.random() < 0.5 else self.added
-        one = next(iter(raw.values())) if len(raw) == 1 else None
         forms: dict[str, Callable[[], Any]] = {"arrays": lambda: list(raw.values()) if one is None else one}
-        columns: dict[str, np.ndarray] = {}
         if one is None:
             forms.update({"a dict": lambda: raw, "a tuple": lambda: tuple(raw.values())})
             forms["a dict of tensors"] = lambda: {name: tf.constant(part) for name, part in reversed(raw.items())}
         else:
-            forms.update(
-                {"lists": lambda: one.tolist(), "tensor": lambda: tf.constant(one), "Fortran": lambda: np.asfortranarray(one)}
-            )
+            forms.update({"lists": one.tolist, "a tensor": lambda: tf.constant(one), "Fortran": lambda: np.asfortranarray(one)})
         if one is not None and one.ndim == 2:
-            columns = {f"x{j}": one[:, j] for j in range(one.shape[1])}
             forms["sparse"] = lambda: sparse.csr_matrix(one)
-        elif one is None and {part.ndim for part in raw.values()} == {2} and sum(part.shape[1] > 1 for part in raw.values()) <= 1:
-            wide = {f"{name}{j}": part[:, j] for name, part in raw.items() if part.shape[1] > 1 for j in range(part.shape[1])}
-            columns = {**wide, **{name: part[:, 0] for name, part in raw.items() if part.shape[1] == 1}}
-        if columns:
-            forms["DataFrame"] = lambda: pandas.DataFrame(columns)
-            forms["polars"] = lambda: polars.DataFrame(columns)
-            if truth.k == 1 or ("codes" in loss.of):
-                named = {**columns, "label": y[:, 0], **({"w": truth.weights} if "w" not in columns else {})}
-                forms.update({"DataFrame, y by name": lambda: pandas.DataFrame(named)})
-                forms.update(
-                    {"polars, y by name": lambda: polars.DataFrame(named), "pyarrow, y by name": lambda: pyarrow.table(named)}
-                )
+        wide = [name for name, part in raw.items() if part.shape[1] > 1]
+        if {part.ndim for part in raw.values()} == {2} and (one is not None or len(wide) < 2):
+            columns = {
+                f"{name}{j}" if name in wide else name: part[:, j] for name, part in raw.items() for j in range(part.shape[1])
+            }
+            named = {**columns, "label": y[:, 0], **({"w": truth.weights} if weighted else {})}
+            frames = {"DataFrame": pandas.DataFrame, "polars": polars.DataFrame, "pyarrow": pyarrow.table}
+            forms.update({name: partial(frame, columns) for name, frame in frames.items()})
+            forms.update({f"{name} with y": partial(frame, named) for name, frame in frames.items() if is_single})
         if self.added is None and way != "class_weight":
-            forms.update(dict.fromkeys(("tf.data", "PyDataset", "list of batches"), lambda: None))
-        found = self.pick("form", forms)
-        X, form = found(), self.parts["form"][-1]
-        if form in ("tf.data", "PyDataset", "list of batches"):
-            x = raw if one is None else one
-            y, weights = y if rng.random() < 0.5 or y.shape[1] > 1 else y[:, 0], [truth.weights] if options else []
-            if form == "tf.data":
-                return tf.data.Dataset.from_tensor_slices((x, y, *weights)).batch(64), None, {}, None
-            parts = [slice(first, first + 64) for first in range(0, len(y), 64)]
-            cut = [
-                ({name: x[name][at] for name in names} if one is None else x[at], *(of[at] for of in (y, *weights)))
-                for at in parts
-            ]
-            return cut if form == "list of batches" else Batches(cut), None, {}, None
-        if "by name" in form:
-            given = next((name for name in ("weights", "sample_weight") if name in options), None)
-            options.update({given: "w"} if given else {})
-            X = (
-                X
-                if given
-                else X.drop("w", axis=1)
-                if form.startswith("DataFrame")
-                else X.drop(["w"])
-                if form[1] == "o"
-                else X.drop_columns("w")
-            )
-            return X, "label", options, None
-        ys: dict[str, Callable[[], Any]] = {"y as it is": lambda: y}
-        if y.shape[1] == 1:
+            of_rows = (raw if one is None else one, y[:, 0] if is_single and rng.random() < 0.5 else y)
+            of_rows = (*of_rows, truth.weights) if weighted else of_rows
+            cuts = [itemgetter(slice(first, first + 64)) for first in range(0, len(y), 64)]
+            forms["batches"] = lambda: [keras.tree.map_structure(cut, of_rows) for cut in cuts]
+            forms["PyDataset"] = lambda: Batches(forms["batches"]())
+            forms["tf.data"] = lambda: tf.data.Dataset.from_tensor_slices(of_rows).batch(64)
+        X, form = self.pick("form", forms)(), self.parts["form"][-1]
+        if form in ("batches", "PyDataset", "tf.data"):
+            return X, None, {}, None
+        if form.endswith("with y"):
+            return X, "label", {**options, **({called: "w"} if weighted else {})}, None
+        ys: dict[str, Callable[[], Any]] = {"y as it is": lambda: y, "y tensor": lambda: tf.constant(y)}
+        ys["y DataFrame"] = lambda: pandas.DataFrame(y, columns=list("abcd")[: y.shape[1]])
+        if is_single:
             ys.update(
-                {
-                    "y flat": lambda: y[:, 0],
-                    "y Series": lambda: pandas.Series(y[:, 0], name="label"),
-                    "y list": lambda: y[:, 0].tolist(),
-                }
+                {"y flat": y[:, 0].copy, "y Series": lambda: pandas.Series(y[:, 0], name="label"), "y list": y[:, 0].tolist}
             )
         if (y == y.astype(int)).all():
             ys["y int"] = lambda: y.astype(int)
-            ys.update(
-                {"y bool": lambda: y.astype(bool)}
-                if truth.family in ("binomial", "multinomial") and "codes" not in loss.of
-                else {}
-            )
-        if y.shape[1] > 1:
-            ys.update(
-                {
-                    "y DataFrame": lambda: pandas.DataFrame(y, columns=list("abcd")[: y.shape[1]]),
-                    "y tensor": lambda: tf.constant(y),
-                }
-            )
+            ys.update({"y bool": lambda: y.astype(bool)} if np.isin(y, (0, 1)).all() and "codes" not in loss.of else {})
         return X, self.pick("form", ys)(), options, X
 
 
