@@ -8,7 +8,7 @@ from keras import layers as L
 from keras import ops
 
 from spec import families, links
-from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, precision
 from spec.fit import fit, optimise
 from spec.fit.rows import of_arrays
 from spec.model import Model
@@ -25,6 +25,13 @@ CODES = RNG.integers(3, size=N)
 LOGIT, LOG, OLS = Model(families.Binomial(), links.Logit()), Model(families.Poisson(), links.Log()), None
 OLS = Model(families.Gaussian(), links.Identity())
 MEAN, SPREAD = X.mean(axis=0), X.std(axis=0)
+
+
+@pytest.fixture(autouse=True)
+def as_keras_begins():
+    """Models are made in float32, whatever other tests of this process left."""
+    with precision("float32"):
+        yield
 
 
 def layers(*made, loss):
