@@ -437,5 +437,34 @@ def test_an_offset_that_the_first_rows_lack_is_seen():
     assert (np.abs(found.params.matrix - expected.params.matrix) < 2e-6 * expected.standard_errors).all()
 
 
+@pytest.mark.parametrize("link", [links.Sqrt(), links.Identity()], ids=str)
+def test_keras_s_own_poisson_loss_is_served_with_any_link(link):
+    """The 1e-7 that it adds inside its logarithm shows where a mean is nearly 0, and nowhere else."""
+    counts = np.random.default_rng(5).poisson((2 + 0.1 * X[:, 0]) ** 2).astype(float)
+
+    assert fit(layers(dense(InverseLink(link)), loss="poisson"), X, counts).model == Model(families.Poisson(), link)
+
+
+@pytest.mark.parametrize("weight", [np.nan, 3e3])
+def test_weights_that_a_training_left_do_not_matter_to_a_penalty(weight):
+    """They may be NaN."""
+    model = layers(dense(kernel_regularizer=keras.regularizers.L2(0.0625)), loss="mse")
+    model.set_weights([np.full((3, 1), weight), np.zeros(1)])
+
+    assert fit(model, X, REAL).converged
+
+
+def test_a_normalization_is_what_it_computes():
+    """Weights that were set make no constants of a Normalization anew."""
+    model = keras.Sequential([keras.Input((3,)), normalization(), dense()])
+    stale = keras.models.clone_model(model)
+    stale.set_weights(model.get_weights())
+    stale.compile(loss="mse")
+
+    found = fit(stale, X, REAL)
+
+    assert found.predict(X) == pytest.approx(stale.predict(X, verbose=0), abs=1e-4)
+
+
 def same(before, after):
     return all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))

@@ -7,11 +7,13 @@ from itertools import product
 
 import numpy as np
 
-from spec.domains import REAL, UNIT
+from spec.domains import POSITIVE, REAL, UNIT
 from spec.fit.reading.twin import NotRead, Seen, Twin
 from spec.links import Link, Softmax
+from spec.model import Model
 
 NEAR = 1e-5  # to an end of the domain of shares
+SMALL = 0.05  # a mean: the 1e-7 that Keras adds inside the logarithm of its Poisson loss shows at smaller ones
 LEVELS = ((0.0, 1.0), (0.5, 0.15), (-0.5, 0.15), (2.0, 0.5))  # mean and spread of what the Dense layer gives, two weights each
 
 
@@ -79,6 +81,16 @@ def middle(link: Link, means: np.ndarray) -> np.ndarray:
     if link.mu_domain == UNIT or isinstance(link, Softmax):
         return (means > NEAR) & (means < 1 - NEAR)
     return np.ones(np.shape(means), dtype=bool)
+
+
+def usable(model: Model, eta: np.ndarray) -> np.ndarray:
+    """The rows whose eta (b, k) are inside the model's domain, in the `middle`, and far from a mean of 0 where there is one."""
+    with np.errstate(all="ignore"):
+        mean = model.link.inverse(eta)
+        found = model.eta_domain.contains(eta) & middle(model.link, mean)
+        if not model.has_classes and model.family.mu_domain == POSITIVE:
+            found &= mean > SMALL
+    return found.all(axis=1)
 
 
 def numbers(values: np.ndarray) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside
+from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import LINKS, mean_rung, proposed_links
 from spec.fit.reading.objective import Candidate, objective_rung, responses
@@ -45,7 +45,7 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
     y_true, y, _ = next(responses(model, rows, k, np.random.default_rng(2)))
     for one in asked:
         eta = candidate.factor * one.z + offset
-        used = np.flatnonzero(model.eta_domain.contains(eta).all(axis=1))
+        used = np.flatnonzero(usable(model, eta))
         if len(used) < min(4, len(y)):
             continue
         twin.set(one.kernel, one.bias)

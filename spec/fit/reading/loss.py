@@ -54,11 +54,14 @@ class OwnLoss:
     def is_compiled_as_a_mean(self, model: keras.Model, y: np.ndarray, outputs: list[Tensor]) -> bool:
         """Whether the compiled loss is the mean of the rows' losses, and of their products with weights; in two outputs."""
 
+        # without the penalty of the model's present weights, which may be NaN
+        of_batch = getattr(model, "_compile_loss", None) or model.compiled_loss
+
         def compiled(weight: float) -> float:
             weights = BACKEND.tensor(np.full(len(y), weight), "float32")
             made = [BACKEND.tensor(BACKEND.numpy(one), "float32") for one in outputs]
             y_true = BACKEND.tensor(y, "float32")
-            one, other = (model.compute_loss(x=None, y=y_true, y_pred=one, sample_weight=weights) for one in made)
+            one, other = (of_batch(y_true, one, weights) for one in made)
             return float(BACKEND.numpy(other)) - float(BACKEND.numpy(one))
 
         own = float(self.rows(y, outputs[1]).mean() - self.rows(y, outputs[0]).mean())

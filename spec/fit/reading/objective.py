@@ -17,7 +17,7 @@ import numpy as np
 from spec.domains import UNIT
 from spec.engines.keras.network import NegativeLogLikelihood
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson
-from spec.fit.reading.asked import Asked, contrast, eta_of, middle, numbers
+from spec.fit.reading.asked import Asked, contrast, eta_of, numbers, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
 from spec.fit.reading.twin import NotRead, Seen, Twin
@@ -136,10 +136,8 @@ def _compare(
     with np.errstate(all="ignore"):
         for one in asked:
             eta = factor * one.z + offset
-            shares = middle(model.link, model.link.inverse(eta))
-            inside = (model.eta_domain.contains(eta) & shares).all(axis=1)
             kernel = model.kernel(y, eta).sum(axis=1)
-            kernels.append(np.where(inside, kernel, np.nan))
+            kernels.append(np.where(usable(model, eta), kernel, np.nan))
             losses.append(loss.rows(y_true, one.seen.tensor))
     changes = [losses[i + 1] - losses[i] for i in range(0, len(asked), 2)]
     expected = [kernels[i] - kernels[i + 1] for i in range(0, len(asked), 2)]

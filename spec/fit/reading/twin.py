@@ -60,9 +60,9 @@ class Twin:
         self._seen = threading.local()
         self.model = self._rebuilt(model)
         self.model.set_weights(model.get_weights())
-        for layer in leaves(self.model):
-            if hasattr(layer, "finalize_state"):  # Normalization makes its constants of its weights
-                layer.finalize_state()
+        for layer in leaves(model):
+            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None:
+                self._take_constants(layer, self._made[id(layer)])
         self.dense = self._made[id(dense)]
         self.inputs = inputs_of(model)
         self.types = [str(getattr(tensor.dtype, "name", tensor.dtype)) for tensor in self.model.inputs]
@@ -96,6 +96,12 @@ class Twin:
             return layer
         self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
         return made
+
+    def _take_constants(self, layer: Any, made: Any) -> None:
+        """Give a Normalization the constants that the user's has: it makes them of its weights, but not anew of other weights."""
+        made.finalize_state()
+        for name in ("mean", "variance"):
+            setattr(made, name, BACKEND.tensor(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float), "float64"))
 
     def _watch(self, layer: Any, name: str) -> None:
         """Note what the layer is called with."""
