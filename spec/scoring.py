@@ -29,6 +29,8 @@ GAIN = 1e-4  # of the gain that a step promises: the least that it must bring
 BACK = 0.9  # of the slope along a step: the most that may lead back at its end; if it is more, the optimum was left far behind
 ROOM = 0.99  # of the way to the edge of the domain: the longest step
 EDGE = 1e-9  # of the size of eta: a row nearer than this to the edge of its domain is at the edge
+SINGULAR = "the information is singular"
+SHARES = (0.25, 0.0625)  # of the way to where the information was singular: the other starts
 TRIES = 80  # halvings of a step, which may be 1e16 times too long where means saturate; but Newton's is whole, or Fisher's
 AT_EDGE = "the likelihood rises to the edge of the domain"
 SETTLED = 1e-6  # of the size of eta: at rest no row's eta moves by more
@@ -270,8 +272,24 @@ def ascend(
 
     ``value_and_score`` answers the log-likelihood, up to a constant, and its gradient in `Problem.free`, (q, m). Stops when
     rounding is all that is left of the Newton decrement, and no eta moves: on separated data the decrement vanishes too, but eta
-    moves for ever. A step goes at most most of the way to the edge of the domain, and is halved until it gains.
+    moves for ever. A step goes at most most of the way to the edge of the domain, and is halved until it gains. Where one led so
+    far that the information is singular there, rounding hides the way back: it begins anew, nearer to the start.
     """
+    found = _ascend(problem, value_and_score, start, max_iterations)
+    if found.reason != SINGULAR:
+        return found
+    first, end = problem.free(start), problem.free(found.params)
+    for share in SHARES:
+        nearer = _ascend(problem, value_and_score, problem.params(first + share * (end - first)), max_iterations)
+        if nearer.converged:
+            return nearer
+    return found
+
+
+def _ascend(
+    problem: Problem, value_and_score: Callable[[Params], tuple[float, np.ndarray]], start: Params, max_iterations: int
+) -> Ascent:
+    """One climb of `ascend`."""
     white, params = White.of(problem), start
     if not in_domain(problem, start):
         return Ascent(start, np.nan, False, 0, NONE_INSIDE)
@@ -290,7 +308,7 @@ def ascend(
         try:
             steers = white.steers(problem, params)
         except np.linalg.LinAlgError:
-            return ended("the information is singular", known=False)
+            return ended(SINGULAR, known=False)
         eta = problem.eta(params)
         there = at_edge(problem.model, problem.y, eta)
         outward = outward_rows(problem.model, problem.design, eta, there)

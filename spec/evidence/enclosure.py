@@ -193,18 +193,7 @@ def polish(problem: Problem) -> Params:
     start = known if known is not None and likelihood.in_domain(problem, known) else likelihood.start_params(problem)
     if not likelihood.in_domain(problem, start):
         raise PreconditionFailed("edge", f"{problem}: {existence.NONE_INSIDE}")
-
-    def ascend(start: Params) -> scoring.Ascent:
-        return scoring.ascend(problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), start)
-
-    found = ascend(start)
-    first, end = problem.free(start), problem.free(found.params)
-    for share in (0.25, 0.0625):  # where a step led far beyond the optimum, where rounding hides the way back: not so far
-        if found.converged:
-            break
-        nearer = ascend(problem.params(first + share * (end - first)))
-        found = nearer if nearer.converged else found
-    return found.params
+    return scoring.ascend(problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), start).params
 
 
 @dataclass(frozen=True, eq=False)
