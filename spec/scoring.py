@@ -159,15 +159,10 @@ class Steer:
 
     def standard_errors(self, dispersion: float) -> np.ndarray:
         """The standard errors of the parameters, (q, m)."""
-        return np.sqrt(dispersion * (self._root**2).sum(axis=0)).T
-
-    def covariance(self, dispersion: float) -> np.ndarray:
-        """The covariance of the parameters, (m q, m q), output after output."""
-        root = self._root.reshape(len(self.lower), -1)
-        return dispersion * (root.T @ root)
+        return np.sqrt(dispersion * (self.root**2).sum(axis=0)).T
 
     @cached_property
-    def _root(self) -> np.ndarray:
+    def root(self) -> np.ndarray:
         """(m q, m, q): the products of its columns are the inverse information in the design's own columns."""
         root = linalg.solve_triangular(self.lower, np.eye(len(self.lower)), lower=True)
         return root.reshape(len(root), -1, len(self.basis)) @ self.basis.T

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg, stats
+from scipy import stats
 
 from spec.fit.maximise import Pass
 from spec.fit.robust import KINDS, cluster_codes, sandwich_root
@@ -110,8 +110,7 @@ class Fitted:
             return self._root if np.isfinite(self._root).all() else None
         if self._steer is None:
             return None
-        inverse = linalg.solve_triangular(self._steer.lower, np.eye(len(self._steer.lower)), lower=True)
-        return np.sqrt(self.dispersion) * inverse.reshape(len(inverse), -1, len(self._steer.basis)) @ self._steer.basis.T
+        return np.sqrt(self.dispersion) * self._steer.root
 
     @property
     def _no_error(self) -> float:

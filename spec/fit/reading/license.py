@@ -13,7 +13,7 @@ import numpy as np
 
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, usable
 from spec.fit.reading.loss import OwnLoss
-from spec.fit.reading.mean import LINKS, mean_rung, proposed_links
+from spec.fit.reading.mean import mean_rung, proposed_links
 from spec.fit.reading.objective import Candidate, objective_rung, responses
 from spec.fit.reading.twin import NotRead, Twin
 from spec.fit.rows import Batch
@@ -29,7 +29,7 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
             f"the layer {twin.dense.name} has {asked[0].z.shape[1]} units, but the model gives {asked[0].seen.outputs.shape[1]} "
             "outputs: a generalized linear model has one output for each unit."
         )
-    link, factor = mean_rung(asked, [*proposed_links(proposed), *LINKS])
+    link, factor = mean_rung(asked, proposed_links(proposed))
     offset = np.median(
         [eta_at(link, one) - factor * one.z for one in asked if inside(link, one).all()] or [0.0 * asked[0].z], axis=0
     )
@@ -43,26 +43,23 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
     """Raise `NotRead` where back-propagation through the model's own loss gives another gradient than the score."""
     model, k = candidate.model, asked[0].z.shape[1]
     y_true, y, _ = next(responses(model, rows, k, np.random.default_rng(2)))
-    for one in asked:
-        eta = candidate.factor * one.z + offset
-        used = np.flatnonzero(usable(model, eta))
-        if len(used) < min(4, len(y)):
-            continue
-        twin.set(one.kernel, one.bias)
-        try:
-            found = twin.gradient(loss.total, rows.X[used], y_true[used], np.ones(len(used)))
-        except (TypeError, ValueError) as error:
-            raise NotRead(
-                "back-propagation gives no slope of its loss, which breaks the third rung: a part of the model or of its loss "
-                "stops the gradient."
-            ) from error
-        score = candidate.score(y[used], eta[used])
-        design = np.hstack([np.ones((len(used), int(twin.dense.use_bias))), one.seen.features[used]])
-        expected, size = candidate.slope(design, score), np.abs(candidate.slope(np.abs(design), np.abs(score)))
-        if not (np.abs(found - expected) <= GRADIENT * size + 1e-12).all():
-            worst = np.unravel_index(np.argmax(np.abs(found - expected) - GRADIENT * size), found.shape)
-            raise NotRead(
-                f"back-propagation gives {found[worst]:.6g} for a slope of its loss, and calculus {expected[worst]:.6g}, which "
-                "breaks the third rung: a part of the model or of its loss stops the gradient, or changes it."
-            )
-        return
+    one = max(asked, key=lambda one: int(usable(model, candidate.factor * one.z + offset).sum()))
+    eta = candidate.factor * one.z + offset
+    used = np.flatnonzero(usable(model, eta))
+    twin.set(one.kernel, one.bias)
+    try:
+        found = twin.gradient(loss.total, rows.X[used], y_true[used], np.ones(len(used)))
+    except (TypeError, ValueError) as error:
+        raise NotRead(
+            "back-propagation gives no slope of its loss, which breaks the third rung: a part of the model or of its loss stops "
+            f"the gradient. ({type(error).__name__}: {str(error).splitlines()[0]})"
+        ) from error
+    score = candidate.score(y[used], eta[used])
+    design = np.hstack([np.ones((len(used), int(twin.dense.use_bias))), one.seen.features[used]])
+    expected, size = candidate.slope(design, score), np.abs(candidate.slope(np.abs(design), np.abs(score)))
+    if not (np.abs(found - expected) <= GRADIENT * size + 1e-12).all():
+        worst = np.unravel_index(np.argmax(np.abs(found - expected) - GRADIENT * size), found.shape)
+        raise NotRead(
+            f"back-propagation gives {found[worst]:.6g} for a slope of its loss, and calculus {expected[worst]:.6g}, which "
+            "breaks the third rung: a part of the model or of its loss stops the gradient, or changes it."
+        )

@@ -10,41 +10,15 @@ from spec.domains import UNIT
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.fit.reading.asked import Asked, contrast, eta_at, inside, numbers
 from spec.fit.reading.twin import NotRead
-from spec.links import (
-    Cauchit,
-    CLogLog,
-    Identity,
-    Inverse,
-    InverseSquared,
-    Link,
-    Log,
-    LogComplement,
-    Logit,
-    LogLog,
-    Probit,
-    Softmax,
-    Sqrt,
-)
+from spec.links import ELEMENTWISE, Link, Logit, Softmax
 
 MEAN = 1e-6  # how much eta may differ, relative to its size
-LINKS: tuple[Link, ...] = (
-    Identity(),
-    Logit(),
-    Log(),
-    Probit(),
-    CLogLog(),
-    LogLog(),
-    Cauchit(),
-    LogComplement(),
-    Inverse(),
-    InverseSquared(),
-    Sqrt(),
-)
 
 
 def proposed_links(proposed: list[Any]) -> list[Link]:
+    """The links that a model's own parts name, and after them all of `spec.links`."""
     named = [one.link for one in proposed if isinstance(one, (InverseLink, NegativeLogLikelihood)) and one.link is not None]
-    return [link for link in named if not isinstance(link, Softmax)]
+    return [*(link for link in named if not isinstance(link, Softmax)), *ELEMENTWISE]
 
 
 def mean_rung(asked: list[Asked], links: list[Link]) -> tuple[Link, float]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from spec.domains import UNIT
-from spec.engines.keras.network import NegativeLogLikelihood
-from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson
+from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood
+from spec.families import FAMILIES, Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.fit.reading.asked import Asked, contrast, eta_of, numbers, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
@@ -26,8 +26,6 @@ from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model
 
 OBJECTIVE = 1e-5  # how much a loss may differ, relative to its size: Keras adds 1e-7 inside its logarithms
-FAMILIES: tuple[Family, ...] = (Gaussian(), Binomial(), Poisson(), Gamma(), InverseGaussian())
-COMMON = (Gaussian, Binomial, Poisson, Multinomial)  # of which Keras has losses
 OF_ETA = (Model(Binomial(), Logit()), Model(Poisson(), Log()), Model(Gamma(), Log()))  # losses that take the linear predictor
 
 
@@ -68,8 +66,8 @@ def _models(link: Link, outputs: int, proposed: list[Any]) -> Iterator[Model]:
     named = [one for one in proposed if isinstance(one, NegativeLogLikelihood)]
     if isinstance(link, Identity):
         yield from (Model(one.family, one.link) for one in named if one.link is not None)
-    families = [one.family for one in named if one.link is None and not isinstance(one.family, Multinomial)]
-    yield from (Model(family, link) for family in (*families, *FAMILIES))
+    families = [one.family for one in named if one.link is None]
+    yield from (Model(family, link) for family in (*families, *FAMILIES) if not isinstance(family, Multinomial))
     if isinstance(link, Identity):
         yield from OF_ETA
         if outputs > 1:
@@ -232,7 +230,7 @@ def _no_family(
         return (
             f"the loss {loss.name} cannot be computed of y {rows.y.shape[1:]} and outputs {(k,)}{reasons[0] if reasons else ''}."
         )
-    common = sorted([one for one in near if isinstance(one.model.family, COMMON)] or near, key=lambda one: one.apart)
+    common = sorted([one for one in near if type(one.model.family) in BUILT_IN] or near, key=lambda one: one.apart)
     for found in common:
         if weights := _by_response(found):
             return f"its loss is no likelihood, which breaks the second rung: it is the {found.model} loss, but {weights}."
