@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from spec.fit.sources import FILES
+
 Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
 SAMPLE = 2**14  # rows that a formula is fixed on, where the data are read in batches
 KINDS = {"boolean": bool, "integer": "int64", "floating": float, "decimal": float, "mixed-integer-float": float, "string": object}
-FILES = {".csv": "csv", ".feather": "feather", ".arrow": "ipc"}  # others are read as Parquet
 
 
 def pandas_module() -> Any:
@@ -40,7 +41,7 @@ class Table:
 def table_of(data: Any) -> Table:
     """The data as a table, opened but not read."""
     if isinstance(data, (str, os.PathLike)):
-        path, form = Path(data), FILES.get(Path(data).suffix, "parquet")
+        path, form = Path(data), FILES.get(Path(data).suffix.lower(), "parquet")
         data = pandas_module().read_csv(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
     root = type(data).__module__.partition(".")[0]
     if root == "polars":

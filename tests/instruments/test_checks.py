@@ -1,5 +1,7 @@
 """What cannot be fitted is named by its row in the data, wherever it stands, with its one cause and the way out."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -177,7 +179,7 @@ def test_a_batch_is_checked_by_itself():
 
 def test_missing_values_of_a_frame_are_named_by_their_column():
     """NA, None and a masked value alike; they are no text."""
-    pd = pytest.importorskip("pandas")
+    pd = importlib.import_module("pandas")
     frame = pd.DataFrame({"age": [1.0] * 17 + [None] + [2.0] * 9, "height": np.arange(27.0)})
     for data in (frame, frame.astype("Int64"), frame.astype(object).where(frame.notna(), pd.NA)):
         with pytest.raises(

@@ -619,6 +619,26 @@ class TestAscent:
         assert ascent.reason == "no step along the scoring direction gains likelihood"
         assert len(tried) == 81
 
+    def test_ascent_that_was_led_too_far_begins_anew_nearer(self, monkeypatch):
+        """A quarter of the way to where the information was singular is tried, then a sixteenth, until one converges."""
+        problem, params = small(COUNTS, intercept=True, weights=False, offset=False)
+        right, _ = self.ascend(problem, params)
+        begin, far = problem.free(params), problem.free(params) + 16.0
+        climb, starts = scoring._ascend, []
+
+        def led_too_far(problem, value_and_score, start, max_iterations):
+            starts.append(problem.free(start))
+            if len(starts) < 3:
+                return scoring.Ascent(problem.params(far), 0.0, False, 1, scoring.SINGULAR)
+            return climb(problem, value_and_score, start, max_iterations)
+
+        monkeypatch.setattr(scoring, "_ascend", led_too_far)
+        ascent, _ = self.ascend(problem, params)
+
+        assert [float((start - begin).max()) for start in starts] == pytest.approx([0.0, 4.0, 1.0])
+        assert ascent.converged
+        assert np.allclose(ascent.params.matrix, right.params.matrix)
+
     def test_ascent_without_information_or_score_says_so(self):
         rows = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
         problem = Problem.of("two rows in use", OLS, rows, np.ones((4, 1)), weights=[1, 1, 0, 0])

@@ -85,8 +85,7 @@ def responses(model: Model, rows: Batch, k: int, rng: np.random.Generator) -> It
             for codes in (drawn, own):
                 yield codes[:, None].astype(float), np.eye(k)[codes], True
         else:
-            for codes in (drawn,):
-                yield np.eye(k)[codes], np.eye(k)[codes], False
+            yield np.eye(k)[drawn], np.eye(k)[drawn], False
             if rows.y.shape == (n, k):
                 yield rows.y, rows.y, False
         return
