@@ -24,7 +24,7 @@ from spec.fit.maximise import Pass
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
 from spec.fit.reading import Reading, build, read
-from spec.fit.responses import QUASI, RATES, class_weighted, has_whole_totals, mostly_no_counts, usable
+from spec.fit.responses import QUASI, RATES, class_weighted, has_whole_totals, mostly_no_counts, usable, weights_differ
 from spec.fit.result import Fitted
 from spec.fit.rows import Rows
 from spec.fit.several import Several
@@ -106,6 +106,11 @@ def fit(
     BACKEND.enable_float64()
     with precision("float64"):
         reading = read(case.model, usable(given, SAMPLE))
+    if not reading.loss.by_row and weights_differ(given):
+        raise ValueError(
+            f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: let it return one for "
+            "each row, such as keras.ops.mean(..., axis=-1)."
+        )
     rows = _read_as(reading, given)
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
         heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}

@@ -53,6 +53,12 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     return replace(batch, weights=batch.weights * factors)
 
 
+def weights_differ(rows: Rows) -> bool:
+    """Whether some rows count more than others."""
+    weights = {weight for batch in rows.read(2**14) for weight in (batch.weights.min(), batch.weights.max())}
+    return len(weights) > 1
+
+
 def mostly_no_counts(model: Model, rows: Rows) -> bool:
     """Whether most of the positive responses of a family of counts are not whole: then they are rates or amounts."""
     if not isinstance(model.family.response_domain, Counts):

@@ -407,6 +407,15 @@ def test_what_is_none_is_refused_with_the_rung(case):
     assert same(before, model.get_weights())
 
 
+def test_a_loss_of_batches_takes_no_weights():
+    """Keras multiplies its one number by their mean: the rows would count alike."""
+    weights = np.where(BINARY == 1, 2.0, 1.0)
+
+    assert fit(layers(dense(), loss=one_number), X, REAL, weights=np.full(N, 2.0)).converged
+    with pytest.raises(ValueError, match="one_number gives one number for a batch, so Keras cannot weigh its rows"):
+        fit(layers(dense(), loss=one_number), X, REAL, weights=weights)
+
+
 def test_a_model_that_is_another_further_out_is_no_optimum():
     """On five rows of 40,000, which no sample is sure to hold, its mean is one half: the gradient of its own loss says so."""
     wide = np.concatenate([np.random.default_rng(1).normal(size=(40_000, 1)), np.full((5, 1), 30.0)])
