@@ -415,7 +415,12 @@ class Convergence:
         return self.last * (self.share(self.last) if self.fresh else self.stale_share)
 
     def wanted(self, tolerance: float) -> Wanted:
-        """The information that the next pass sums: exact in the last, rough at first or while steps contract badly, or none."""
+        """
+        The information that the next pass sums: exact in the last, rough at first or while steps contract badly, or none.
+
+        The last step is Newton's also where the others are Fisher's: the share of a distance that those leave is not the same
+        in each direction, so what the last one would leave is known badly.
+        """
         if self.halved or (self.last == np.inf and not self.sampled):
             return "exact" if self.quadratic else "rough"
         if self.last == np.inf:
@@ -423,7 +428,7 @@ class Convergence:
         if self.constant == np.inf and self.last > REST:
             return "rough"
         if self.enough(tolerance, self.expected):
-            return "exact"
+            return "exact" if self.canonical or self.quadratic else "both"
         return "none" if self.stale_share <= self.good else "rough"
 
     def learn(self, distance: float, fresh: bool, halved: bool) -> None:

@@ -27,6 +27,7 @@ from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
 CACHE = 8 * 2**20  # bytes of a batch: it and its products fit in cache
+SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 networks = Recent(16)  # and their compiled programs: a fit of the same model and shape starts at once
 threads = ThreadpoolController()
 
@@ -39,7 +40,7 @@ class Task:
     rows: Rows
     size: int  # the rows of a batch
     network: KerasNetwork
-    programs: tuple[Program, Program]  # the second gives the observed information too
+    program: Program
     basis: np.ndarray
     ill_conditioned: bool
 
@@ -59,10 +60,10 @@ class Task:
         except ProblemError:
             find_wrong(model, rows, quasi)
             raise
-        network, programs = _network(known, size)
+        network, program = _network(known, size)
         with threads.limit(limits=1, user_api="blas"):
             basis, ill_conditioned = _basis(design)
-        return cls(known, checked(rows, known), size, network, programs, basis, ill_conditioned)
+        return cls(known, checked(rows, known), size, network, program, basis, ill_conditioned)
 
     @property
     def kind(self) -> Kind:
@@ -97,11 +98,10 @@ class Task:
         def contribution(batch: Batch) -> Sums:
             full = batch.padded(self.size)
             inputs = full.X if full.offset is None else [full.X, full.offset]
-            program = self.programs[wanted == "both"]
             with shared or nullcontext():
                 if shared is not None:
                     self.network.params = params
-                loss, (kernel, *bias), (pearson, outside, *about_eta) = program(inputs, full.y, full.weights)
+                loss, (kernel, *bias), (pearson, outside, *about_eta) = self.program(inputs, full.y, full.weights)
             score = np.vstack([*bias, kernel])[:, known.k - m :]
             to_sums = -self.size / self.network.loss_scale
             with np.errstate(
@@ -109,7 +109,7 @@ class Task:
             ):  # far out the squares of columns are infinite, which `Steer` refuses
                 found = [
                     summed_information(full.X, weights, known.intercept, summing, rough)
-                    for weights in (about_eta if wanted != "none" else [])
+                    for weights in about_eta[: SUMMED[wanted]]
                 ]
             information, observed = [*found, None, None][:2]
             return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
@@ -187,15 +187,15 @@ def checked(rows: Rows, known: Problem) -> Rows:
 
 
 # -- made once for a fit --------------------------------------------------------------------------------------------------------
-def _network(problem: Problem, size: int) -> tuple[KerasNetwork, tuple[Program, Program]]:
-    """The network for all problems of a model and a shape, with its compiled programs; the last few are kept."""
+def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Program]:
+    """The network for all problems of a model and a shape, with its compiled program; the last few are kept."""
     key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
     if key not in networks:
         network = KerasNetwork(problem)
         kernel, *bias = network.variables
         model, domain = problem.model, problem.model.eta_domain
 
-        def statistics(bends: bool, inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
+        def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
             """Pearson's X^2, the rows outside the domain, and the ``weights`` of `spec.fit.sums.summed_information`."""
             weights = weights[:, None]
             none = weights[0, 0] * 0
@@ -209,11 +209,10 @@ def _network(problem: Problem, size: int) -> tuple[KerasNetwork, tuple[Program, 
             if isinstance(domain, Interval) and domain != REAL:
                 wrong = ((eta <= domain.low) | (eta >= domain.high)) & (weights > 0)
                 outside = BACKEND.row_sums(BACKEND.where(wrong, 1.0 + 0 * weights, 0 * weights)[:, 0])
-            observed = [-model.row_bend(y, eta, weights, BACKEND)] if bends else []
+            observed = [] if model.is_canonical else [-model.row_bend(y, eta, weights, BACKEND)]
             return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
 
-        programs = tuple(network.derivatives.program(partial(statistics, bends)) for bends in (False, True))
-        networks[key] = network, programs
+        networks[key] = network, network.derivatives.program(statistics)
     return networks[key]
 
 

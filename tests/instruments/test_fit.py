@@ -14,7 +14,7 @@ import statsmodels.api as sm
 import tensorflow as tf
 from pyarrow import parquet
 
-from spec import families, likelihood, links, problems
+from spec import families, likelihood, links, problems, scoring
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.rungs import proven_optimum
@@ -22,6 +22,8 @@ from spec.fit import fit, optimise, task
 from spec.fit.maximise import SETTLED
 from spec.fit.rows import of_arrays
 from spec.inference import likelihood_dispersion
+from spec.model import Model
+from spec.problems import Problem
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = [problem for problem in problems.ALL if not problem.quasi]
@@ -59,6 +61,19 @@ def test_the_proven_optimum_is_reached(problem):
     size = np.linalg.norm(problem.design, axis=0)[:, None]
     rounding = 4 * np.finfo(float).eps * np.linalg.cond(problem.design / size.T) * (size * np.abs(optimum)).max() / size
     assert (np.abs(problem.free(found.params) - optimum) <= 1e-6 * found.standard_errors + rounding).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_link_that_is_not_canonical_is_as_near_as_it_says(seed):
+    """Fisher's steps leave another share in each direction; the last step is Newton's."""
+    rng = np.random.default_rng(seed)
+    design = rng.normal(size=(240, 3))
+    y = rng.gamma(3, np.exp(0.4 + design @ [0.35, -0.2, 0.1]) / 3)
+    found = optimise(Model(families.Gamma(), links.Log()), of_arrays(design, y))
+    problem = Problem.of("gamma", found.model, design, y[:, None])
+    on = scoring.ascend(problem, lambda at: (likelihood.kernel(problem, at), likelihood.score(problem, at)), found.params)
+
+    assert (np.abs(on.params.matrix - found.params.matrix) <= found.distance * found.standard_errors).all()
 
 
 @pytest.mark.parametrize("name", ["gamma-log", "binomial-probit", "softmax-8-to-5", "star98", "cpunish-weights", "longley"])
