@@ -75,7 +75,7 @@ class Model:
         admitted, reached = self.family.mu_domain, self.link.mu_domain
         if self.has_classes or not (isinstance(admitted, Interval) and isinstance(reached, Interval)):
             return REAL
-        ends = np.array([max(admitted.low, reached.low), min(admitted.high, reached.high)])
+        ends = np.array([max(admitted.low, reached.low), min(admitted.high, reached.high)], dtype=float)
         if (ends[0], ends[1]) == (reached.low, reached.high):
             return self.link.eta_domain
         with np.errstate(all="ignore"):  # an end has an infinite eta, or that of 0

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, arb_series
@@ -152,14 +153,25 @@ def enclose(problem: Problem) -> Optimum:
     could be shown either way.
     """
     check(problem)
-    centre = problem.free(polish(problem))
-    white = white_at(problem, problem.params(centre))
+    return enclose_near(problem, polish(problem))
+
+
+def enclose_near(problem: Problem, params: Params, penalty: np.ndarray | None = None) -> Optimum:
+    """
+    Prove the optimum of a problem near parameters that are nearly there; the same errors as `enclose`.
+
+    With a ``penalty`` P, symmetric (m q, m q) and ordered output after output, it is the optimum of the log-likelihood less
+    b'Pb / 2, for the free parameters b. P is exact as it stands.
+    """
+    centre = problem.free(params)
+    white = white_at(problem, params)
     with working_precision(PRECISION):
         eta = exact_eta(problem, centre)
         rows = softmax_rows(problem, eta) if problem.model.has_classes else elementwise_rows(problem, eta)
-        score_mid, score_rad = enclosed_score(problem, rows.scores)
+        pull = [] if penalty is None else [_pull(penalty, centre)]
+        score_mid, score_rad = enclosed_score(problem, rows.scores, *pull)
         try:
-            return _contract(problem, white, centre, eta, rows, score_mid, score_rad)
+            return _contract(problem, white, centre, eta, rows, score_mid, score_rad, penalty)
         except (NotProven, np.linalg.LinAlgError) as error:
             if (why := separation(problem)) is not None:
                 raise PreconditionFailed("separated", f"{problem}: {why}") from error
@@ -273,11 +285,19 @@ def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     return RowBalls(scores, weights)
 
 
-def enclosed_score(problem: Problem, scores: list[arb]) -> tuple[np.ndarray, np.ndarray]:
-    """X'S from balls, as float64 midpoints and radii, (q, m)."""
+def _pull(penalty: np.ndarray, centre: np.ndarray) -> arb_mat:
+    """The derivative Pb of a penalty, as balls, (q, m)."""
+    q, m = centre.shape
+    pull = (arb_mat(penalty.tolist()) * arb_mat([[value] for value in centre.T.ravel().tolist()])).entries()
+    return arb_mat([[pull[output * q + column] for output in range(m)] for column in range(q)])
+
+
+def enclosed_score(problem: Problem, scores: list[arb], pull: arb_mat | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """X'S from balls, less the ``pull`` (q, m) of a penalty, as float64 midpoints and radii, (q, m)."""
     m = problem.free_outputs
     rows = arb_mat(problem.n, m, scores)
-    total = (arb_mat(problem.design.T.tolist()) * rows).entries()
+    summed = arb_mat(problem.design.T.tolist()) * rows
+    total = (summed if pull is None else summed - pull).entries()
     mid = np.array([float(value.mid()) for value in total])
     rad = up(np.array([float(value.rad()) for value in total]) + 2 * UNIT * np.abs(mid))
     return mid.reshape(-1, m), rad.reshape(-1, m)
@@ -291,6 +311,7 @@ def _contract(
     rows: RowBalls,
     score: np.ndarray,
     score_radius: np.ndarray,
+    penalty: np.ndarray | None = None,
 ) -> Optimum:
     """Try the boxes, from the widest; the first that contracts is the proof."""
     m, q = problem.free_outputs, problem.q
@@ -299,7 +320,8 @@ def _contract(
     design_error = up(gamma(q) * (np.abs(problem.design) @ np.abs(basis)))  # white.design is a rounded product
     design_bound = up(np.abs(design) + design_error)
 
-    information = likelihood.gram(design, rows.weights(np.zeros(problem.n))[0])
+    added = _in_basis(penalty, basis, m)
+    information = likelihood.gram(design, rows.weights(np.zeros(problem.n))[0]) + added[0]
     if not np.isfinite(information).all():
         raise np.linalg.LinAlgError("the information is not finite")
     lower = linalg.cholesky(information, lower=True)
@@ -314,7 +336,10 @@ def _contract(
 
     reach = up((design_bound @ extent.sum(axis=1).reshape(m, q).T).max(axis=1))  # how far eta moves for |u| <= 1
     near = max(4 * first, 2.0**-60)
-    contraction = contraction_over(rows, up(reach * near), design, design_bound, whiten)
+    def contraction_in(box: float) -> float:
+        return contraction_over(rows, up(reach * box), design, design_bound, whiten, added)
+
+    contraction = contraction_in(near)
     if not (contraction < 1 and first + contraction * near < near):
         raise NotProven(
             "not proven",
@@ -328,7 +353,7 @@ def _contract(
             "there is no optimum inside. Another link keeps the means inside.",
         )
     # a wider box says more of uniqueness; there only the contraction is asked for, the zero is already known to be inside
-    wide = next((b for b in BOXES if b > near and contraction_over(rows, up(reach * b), design, design_bound, whiten) < 1), near)
+    wide = next((box for box in BOXES if box > near and contraction_in(box) < 1), near)
 
     rest = newton_error + contraction * first / (1 - contraction) + gamma(q + size + 2) * np.abs(newton)
     return Optimum(
@@ -353,15 +378,35 @@ def _not_inside(problem: Problem, eta: list[list[arb]], move: np.ndarray) -> np.
     return np.flatnonzero(~np.array(inside) & (problem.row_weights[:, 0] > 0))
 
 
-def contraction_over(rows: RowBalls, move: np.ndarray, design: np.ndarray, design_bound: np.ndarray, whiten: np.ndarray) -> float:
-    """An upper bound of |I - T'J T| in the infinity norm while each eta moves by at most ``move``; infinite if unbounded."""
+def _in_basis(penalty: np.ndarray | None, basis: np.ndarray, m: int) -> tuple[Any, Any]:
+    """A penalty in the coordinates of a basis, (m q, m q), and a bound of the rounding error of that; zeros without one."""
+    if penalty is None:
+        return 0.0, 0.0
+    of_outputs = np.kron(np.eye(m), basis)
+    size = np.abs(of_outputs).T @ np.abs(penalty) @ np.abs(of_outputs)
+    return of_outputs.T @ penalty @ of_outputs, up(2 * gamma(2 * len(penalty) + 2) * size)
+
+
+def contraction_over(
+    rows: RowBalls,
+    move: np.ndarray,
+    design: np.ndarray,
+    design_bound: np.ndarray,
+    whiten: np.ndarray,
+    added: tuple[Any, Any] = (0.0, 0.0),
+) -> float:
+    """
+    An upper bound of |I - T'J T| in the infinity norm while each eta moves by at most ``move``; infinite if unbounded.
+
+    ``added`` is what a penalty adds to J, and a bound of its error.
+    """
     W, dW = rows.weights(move)
     if not (np.isfinite(W).all() and np.isfinite(dW).all()):
         return np.inf
-    information = likelihood.gram(design, W)
+    information = likelihood.gram(design, W) + added[0]
     widest = likelihood.gram(design_bound, up(np.abs(W) + dW))
     plain = likelihood.gram(np.abs(design), np.abs(W))
-    error = np.maximum(widest - plain, 0) + 4 * gamma(len(design) + 4) * widest  # of J: box, design and rounding
+    error = np.maximum(widest - plain, 0) + 4 * gamma(len(design) + 4) * widest + added[1]  # of J: box, design, rounding
     extent, size = np.abs(whiten), len(whiten)
     residual = np.abs(whiten.T @ information @ whiten - np.eye(size))
     rounding = extent.T @ (error + 2 * gamma(2 * size) * np.abs(information)) @ extent

@@ -766,7 +766,7 @@ class TestSoundness:
         assert np.allclose(optimum.shift, optimum.basis @ optimum.whiten @ newton, rtol=1e-7, atol=0)
         bound = np.abs(white.design) + 3e-3 * np.abs(problem.design) @ B
         reach = bound @ W.sum(axis=1)
-        for size, (_, move, design, design_bound, whiten) in zip((4 * first, BOXES[0]), asked, strict=True):
+        for size, (_, move, design, design_bound, whiten, _) in zip((4 * first, BOXES[0]), asked, strict=True):
             assert np.allclose(move, reach * size, rtol=1e-7, atol=0)
             assert (move >= reach * size).all()
             assert np.array_equal(design, white.design)

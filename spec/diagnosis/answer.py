@@ -1,0 +1,47 @@
+"""An answer that a reader brings: the coefficients of a network, or of another program, to be held to the proven optimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spec.model import Params
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """
+    What an optimizer keeps of the training: its class, its learning rate, and the number of its steps.
+
+    ``mean`` and ``square`` (1 + p, k) are Adam's running means of the gradient and of its square, the bias in the first row;
+    None where the optimizer has none. ``init`` is the largest weight that the kernel's initializer draws, nearly always.
+    """
+
+    optimizer: str
+    learning_rate: float
+    steps: int
+    weight_decay: float = 0.0
+    mean: np.ndarray | None = None
+    square: np.ndarray | None = None
+    init: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """
+    Coefficients that someone brought, in the units and the order of the columns of the data.
+
+    ``params`` are as they were brought: those of a softmax keep their own gauge. ``rounding`` (1 + p, k) is half a unit of the
+    last digit that each was written with. ``standard_errors`` (q, m) are laid out as `Problem.free`, NaN where not given.
+    ``name`` is the answer's in sentences. ``program`` are causes that were read in the network itself, such as a hidden layer:
+    their codes, and a sentence each.
+    """
+
+    params: Params
+    name: str = "your network"
+    rounding: np.ndarray | float = 0.0
+    standard_errors: np.ndarray | None = None
+    record: Record | None = None
+    program: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

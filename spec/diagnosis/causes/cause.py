@@ -1,0 +1,79 @@
+"""A cause: one entry of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.result import Finding
+
+
+class Change(NamedTuple):
+    """Another hypothesis: the sentence that says what it supposes, and its numbers by name."""
+
+    hypothesis: Hypothesis
+    says: str
+    values: dict[str, Any] = {}  # noqa: RUF012
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """
+    What one pass gives without another hypothesis: unknown factors of known ``vectors``, each (q, m) in white coordinates.
+
+    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors into a sentence, or into
+    None where they make no sense, such as a negative penalty. ``become`` gives the hypothesis with its factors. ``summed`` is the
+    name and the factor of the sum over rows that the only vector is; without a name the vector does not grow with the rows.
+    """
+
+    vectors: list[np.ndarray]
+    says: Callable[[np.ndarray], Optional[str]]
+    become: Callable[[Hypothesis, np.ndarray], Hypothesis] | None = None
+    summed: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """A residue of the score (q, m) that is left where a condition other than a sum holds, as on the support of a lasso."""
+
+    residue: np.ndarray
+    says: str
+    unknowns: int
+    tries: int
+    become: Callable[[Hypothesis], Hypothesis] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cause:
+    """
+    A cause of a disagreement: its stable ``code``, the ``group`` that excludes others of it, and a ``plain`` first sentence.
+
+    ``claim`` is the slug of the claim in the book that is about it, ``mend`` the line of code that removes it. ``changes``
+    makes the other hypotheses; ``readings`` and ``endings`` need only the sums of one; a cause that has none of the three is
+    found by other means (``found_by``), which the registry names.
+    """
+
+    code: str
+    group: str
+    plain: str
+    claim: str = ""
+    mend: str = ""
+    changes: Callable[[Context, Hypothesis], Iterable[Change]] | None = None
+    readings: Callable[[Context, Hypothesis, Totals], Iterable[Reading]] | None = None
+    endings: Callable[[Context, Hypothesis, Totals], Iterable[Ending]] | None = None
+    found_by: str = ""
+
+    def finding(self, says: str, **values: Any) -> Finding:
+        """The finding of this cause."""
+        return Finding(self.code, says, self.mend, self.claim, values)
+
+    def applied(self, context: Context, hypothesis: Hypothesis) -> Iterator[Hypothesis]:
+        """The hypotheses that suppose this cause too."""
+        if self.changes is None:
+            return
+        for other, says, values in self.changes(context, hypothesis):
+            yield replace(other, found=(*hypothesis.found, self.finding(says, **values)))

@@ -1,0 +1,279 @@
+"""Causes that make another model: its link, its loss, its response, its intercept, the order and coding of its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby, permutations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from spec.diagnosis.causes.cause import Change, Reading
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
+from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
+from spec.links import ELEMENTWISE, Logit
+from spec.model import PAIRS, Model
+
+LOSSES: tuple[Family, ...] = (
+    Binomial(),
+    Poisson(),
+    Gamma(),
+    InverseGaussian(),
+    *(NegativeBinomial(alpha) for alpha in (0.1, 0.25, 0.5, 1.0, 2.0)),
+    *(Tweedie(power) for power in (1.1, 1.25, 1.5, 1.75, 1.9)),
+)
+
+
+def is_plain(hypothesis: Hypothesis) -> bool:
+    """Whether nothing was done to its likelihood yet."""
+    return type(hypothesis.objective) is Likelihood
+
+
+# -- link and loss --------------------------------------------------------------------------------------------------------------
+
+
+def links(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Other links of the same family."""
+    own = hypothesis.objective.model
+    if not is_plain(hypothesis) or own.has_classes:
+        return
+    usual = [pair.link for pair in PAIRS if type(pair.family) is type(own.family)]
+    for link in dict.fromkeys([*usual, *ELEMENTWISE]):
+        if link != own.link:
+            other = Model(own.family, link)
+            yield Change(replace(hypothesis, objective=Likelihood(other)), f"the link is {link}, not {own.link}", {"link": link})
+
+
+def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The likelihoods of other families."""
+    own = hypothesis.objective.model
+    if not is_plain(hypothesis) or own.has_classes:
+        return
+    for family in LOSSES:
+        if family != own.family:
+            objective = Likelihood(Model(family, own.link))
+            yield Change(
+                replace(hypothesis, objective=objective),
+                f"the loss is that of the {family} family, not of the {own.family} family",
+                {"family": family},
+            )
+
+
+def squared_error(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The squared error of the mean."""
+    own = hypothesis.objective.model
+    if not is_plain(hypothesis) or isinstance(own.family, Gaussian):
+        return
+    objective = SquaredShares(own) if own.has_classes else Likelihood(Model(Gaussian(), own.link))
+    yield Change(replace(hypothesis, objective=objective), f"the loss is the squared error, not the {own.family} likelihood")
+
+
+def activation_twice(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """A sigmoid of a sigmoid, a softmax of a softmax."""
+    own = hypothesis.objective.model
+    if is_plain(hypothesis) and (own.has_classes or own == Model(Binomial(), Logit())):
+        name = "softmax" if own.has_classes else "sigmoid"
+        yield Change(replace(hypothesis, objective=Twice(own)), f"the {name} is applied twice: in the output, and in the loss")
+
+
+def one_versus_rest(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """As many logistic regressions as classes."""
+    own = hypothesis.objective.model
+    if is_plain(hypothesis) and own.has_classes:
+        yield Change(replace(hypothesis, objective=OneVersusRest(own)), "each class is fitted against all others, by itself")
+
+
+# -- the response ---------------------------------------------------------------------------------------------------------------
+
+
+def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Each row is compared with every target, as (n,) targets against (n, 1) outputs are."""
+    if hypothesis.objective.model.has_classes or context.k > 1 or hypothesis.matrix[1:].any():
+        kernel = np.abs(hypothesis.matrix[1:]) * np.maximum(context.moments.deviation, 1e-300)[:, None]
+        if hypothesis.objective.model.has_classes or context.k > 1 or kernel.max(initial=0) > 1e-3:
+            return
+    mean = context.moments.y_mean
+    yield Change(
+        hypothesis.of_batch(lambda batch: replace(batch, y=np.broadcast_to(mean, batch.y.shape))),
+        "each row is compared with the targets of all rows, so every prediction is their mean",
+    )
+
+
+def labels_flipped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """1 - y in place of y."""
+    own = hypothesis.objective.model
+    if context.k == 1 and (isinstance(own.family, Binomial) or set(context.moments.y_values) == {0.0, 1.0}):
+        yield Change(
+            hypothesis.of_batch(lambda batch: replace(batch, y=1 - batch.y)), "what is modelled is 1 - y: the event is the other one"
+        )
+
+
+def classes_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The classes in another order."""
+    k = hypothesis.matrix.shape[1]
+    if not hypothesis.objective.model.has_classes or k < 2:
+        return
+    orders = permutations(range(k)) if k <= 4 else _likely_orders(context, hypothesis)
+    for order in orders:
+        if list(order) != list(range(k)):
+            yield Change(
+                replace(hypothesis, matrix=hypothesis.matrix[:, list(order)]),
+                f"the outputs are the classes in the order {', '.join(map(str, np.argsort(order)))}",
+                {"order": tuple(order)},
+            )
+
+
+def _likely_orders(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[int, ...]]:
+    """The order of the classes in which the coefficients, less their mean over classes, are nearest to the best."""
+    if context.best is None:
+        return
+    best = np.column_stack([np.zeros(len(context.best)), context.best])
+    own = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    best, own = (one - one.mean(axis=1, keepdims=True) for one in (best, own))
+    scale = np.abs(best).max(axis=1, keepdims=True) + 1e-300
+    costs = (np.abs(best[:, :, None] - own[:, None, :]) / scale[:, :, None]).sum(axis=0)
+    yield tuple(int(place) for place in linear_sum_assignment(costs)[1])
+
+
+def smoothed(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """The response drawn towards equal shares by a share epsilon."""
+    if not isinstance(hypothesis.objective.model.family, Binomial) and not hypothesis.objective.model.has_classes:
+        return
+
+    def says(factors: np.ndarray) -> str | None:
+        return f"the labels are smoothed by {factors[0]:.6g}" if 1e-6 < factors[0] < 1 else None
+
+    def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
+        share = factors[0]
+        return other.of_batch(lambda batch: replace(batch, y=(1 - share) * batch.y + share / max(batch.y.shape[1], 2)))
+
+    yield Reading([totals.more["even"]], says, become, summed=("even", 1.0))
+
+
+def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """The response in other units, or shifted: a + c y. Where y has two values that is another coding of the labels."""
+    own = hypothesis.objective.model
+    if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.moments.y_values) == 2:
+        return
+    yield from _affine(totals, shifted=isinstance(own.family, Gaussian))
+
+
+def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """Two labels under other numbers, such as -1 and 1."""
+    if context.k == 1 and len(context.moments.y_values) == 2 and not isinstance(hypothesis.objective.model.family, Binomial):
+        yield from _affine(totals, shifted=True)
+
+
+def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
+    constant, zero = totals.more["one more"], totals.more["zero"]  # scores at y + 1 and at 0, less the score at y
+
+    def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
+        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        return other.of_batch(lambda batch: replace(batch, y=shift + scale * batch.y))
+
+    def says(factors: np.ndarray) -> str | None:
+        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        if abs(scale) < 1e-9 or (abs(scale - 1) < 1e-9 and abs(shift) < 1e-9):
+            return None
+        moved = f" {'+' if shift > 0 else '-'} {abs(shift):.6g}" if abs(shift) > 1e-9 * abs(scale) else ""
+        return f"the response is {scale:.6g} y{moved}"
+
+    yield Reading([-zero], says, become, summed=("zero", -1.0))
+    if shifted:
+        yield Reading([-zero, constant], says, become)
+
+
+# -- intercept, columns, coding -------------------------------------------------------------------------------------------------
+
+
+def no_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The answer has no intercept."""
+    if hypothesis.intercept and not hypothesis.objective.free(hypothesis.matrix[:1]).any() and len(hypothesis.matrix) > 1:
+        yield Change(replace(hypothesis, intercept=False), "there is no intercept")
+
+
+def extra_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The answer has an intercept that the question has not."""
+    if not hypothesis.intercept and hypothesis.objective.free(hypothesis.matrix[:1]).any():
+        yield Change(replace(hypothesis, intercept=True), "there is an intercept, which your model has not")
+
+
+def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The columns in another order."""
+    p = len(hypothesis.matrix) - 1
+    orders = [order for order in permutations(range(p))] if p <= 4 else list(_likely_columns(context, hypothesis))
+    for order in orders:
+        if list(order) != list(range(p)):
+            names = context.question.columns
+            taken = ", ".join(names[place] for place in np.argsort(order))
+            matrix = np.vstack([hypothesis.matrix[:1], hypothesis.matrix[1:][list(order)]])
+            yield Change(replace(hypothesis, matrix=matrix), f"the coefficients are those of {taken}, in this order", {"order": order})
+
+
+def _likely_columns(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[int, ...]]:
+    """The order of the columns in which the coefficients are nearest to the best, and the turns of the whole order."""
+    p = len(hypothesis.matrix) - 1
+    yield tuple(range(p))[::-1]
+    yield from (tuple(np.roll(range(p), shift).tolist()) for shift in (1, -1))
+    if context.best is None:
+        return
+    best = context.best[int(context.question.intercept) :]
+    own = hypothesis.objective.free(hypothesis.matrix[1:])
+    if best.shape == own.shape:
+        scale = np.abs(best).max(axis=1, keepdims=True) + 1e-300
+        costs = (np.abs(best[:, None, :] - own[None, :, :]) / scale[:, None, :]).sum(axis=2)
+        yield tuple(int(place) for place in linear_sum_assignment(costs)[1])
+
+
+def factors(context: Context) -> list[list[int]]:
+    """The dummy columns of each factor: by their names ("C(region)[T.b]"), else neighbours that are never 1 together."""
+    names = context.question.columns
+    heads = [match.group(1) if (match := re.match(r"^(.*)\[[^\[\]]*\]$", name)) else "" for name in names]
+    if any(heads):
+        found = [[j for j, head in enumerate(heads) if head == one] for one in dict.fromkeys(heads) if one]
+        return [group for group in found if context.moments.binary[group].all()]
+    binary = context.moments.binary
+    groups: list[list[int]] = []
+    for is_binary, run in groupby(range(len(names)), key=lambda j: bool(binary[j])):
+        for column in run if is_binary else ():
+            if groups and groups[-1][-1] == column - 1 and context.moments.apart[groups[-1], column].all():
+                groups[-1].append(column)
+            else:
+                groups.append([column])
+    return groups
+
+
+def baseline(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Another level of a factor is the one that the others are compared with."""
+    if not hypothesis.intercept:
+        return
+    for group in factors(context):
+        own = hypothesis.matrix[1:][group]
+        for place in range(len(group)):
+            levels = np.insert(own, place + 1, 0.0, axis=0)  # of all levels, the answer's baseline at its place
+            name = context.question.columns[group[place]]
+            yield _recoded(hypothesis, group, levels, f"the baseline is the level of {name}", {"level": name})
+
+
+def coding(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The levels of a factor are compared with their mean."""
+    if not hypothesis.intercept:
+        return
+    for group in factors(context):
+        own = hypothesis.matrix[1:][group]
+        named = ", ".join(context.question.columns[j] for j in group)
+        levels = np.vstack([own, -own.sum(axis=0, keepdims=True)])
+        yield _recoded(hypothesis, group, levels, f"the levels of {named} are compared with their mean, not with a baseline", {})
+        levels = np.vstack([-own.sum(axis=0, keepdims=True), own])
+        yield _recoded(hypothesis, group, levels, f"the levels of {named} are compared with their mean, not with a baseline", {})
+
+
+def _recoded(hypothesis: Hypothesis, group: list[int], levels: np.ndarray, says: str, values: dict[str, object]) -> Change:
+    """The hypothesis whose coefficients compare the levels of a factor with the first of them."""
+    matrix = hypothesis.matrix.copy()
+    matrix[0] = matrix[0] + levels[0]
+    matrix[1:][group] = levels[1:] - levels[0]
+    return Change(replace(hypothesis, matrix=matrix), says, values)

@@ -1,0 +1,151 @@
+"""Causes that keep weights small: penalties, decay, and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.families import Gaussian
+
+
+def _centred(hypothesis: Hypothesis) -> np.ndarray:
+    """
+    The weights (q, m) that a quadratic penalty pulls at, whatever the gauge: of classes each less the mean over all of them.
+
+    A penalty on the weights of all classes chooses that gauge.
+    """
+    own = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    return (own - own.mean(axis=1, keepdims=True))[:, 1:] if hypothesis.objective.has_gauge else own
+
+
+def _quadratic(hypothesis: Hypothesis, factors: np.ndarray) -> np.ndarray:
+    """The matrix (q m, q m) of a penalty whose factor is that of each row of the weights, (q,)."""
+    m = hypothesis.free.shape[1]
+    across = np.eye(m) - 1 / (m + 1) if hypothesis.objective.has_gauge else np.eye(m)
+    return np.kron(across, np.diag(factors))
+
+
+def loss_scale(hypothesis: Hypothesis) -> float:
+    """What Keras's loss multiplies minus the mean log-likelihood by: its squared error has no factor 1/2."""
+    return 2.0 if isinstance(hypothesis.objective.model.family, Gaussian) else 1.0
+
+
+def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: str) -> Reading:
+    """A quadratic penalty whose shares of the factor are ``which`` (q,)."""
+    n = context.moments.n
+
+    def says(factors: np.ndarray) -> str | None:
+        strength = factors[0]
+        if not strength > 0:
+            return None
+        l2 = strength * loss_scale(hypothesis) / (2 * n)
+        return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2; scikit-learn's alpha is {strength:.6g}, its C {1 / strength:.6g})"
+
+    def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
+        return replace(other, penalty=_quadratic(other, factors[0] * which))
+
+    pull = which[:, None] * _centred(hypothesis)
+    return Reading([-context.basis(hypothesis.intercept).T @ pull], says, become)
+
+
+def _kernel(hypothesis: Hypothesis) -> np.ndarray:
+    """1 for each row of the weights but the bias, (q,)."""
+    which = np.ones(len(hypothesis.free))
+    which[: int(hypothesis.intercept)] = 0
+    return which
+
+
+def ridge(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """Half the square of the kernel, as it is, or with its columns in units of their standard deviations."""
+    if hypothesis.penalty is not None or len(hypothesis.matrix) < 2:
+        return
+    yield _reading(context, hypothesis, _kernel(hypothesis), "the kernel")
+    squares = np.concatenate([np.zeros(int(hypothesis.intercept)), context.moments.deviation**2])
+    if not np.allclose(context.moments.deviation, 1, rtol=1e-9):
+        yield _reading(context, hypothesis, squares, "the kernel of standardised columns")
+
+
+def ridge_bias(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """Half the square of the kernel and of the bias."""
+    if hypothesis.penalty is None and hypothesis.intercept:
+        yield _reading(context, hypothesis, np.ones(len(hypothesis.free)), "the kernel and the bias")
+
+
+def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """The decay of an optimizer, which shrinks kernel and bias with each step."""
+    record = context.answer.record
+    if record is None or not record.weight_decay or hypothesis.penalty is not None:
+        return
+    for square in (None, record.square):
+        which = np.ones(len(hypothesis.free))
+        reading = _reading(context, hypothesis, which, "kernel and bias")
+        if square is not None:
+            root = np.sqrt(square)[0 if hypothesis.intercept else 1 :]
+            pull = hypothesis.objective.free(root * hypothesis.matrix[0 if hypothesis.intercept else 1 :])
+            reading = Reading([-context.basis(hypothesis.intercept).T @ pull], reading.says)
+        expected = record.weight_decay * context.moments.n / loss_scale(hypothesis)
+
+        def says(factors: np.ndarray, expected: float = expected, adaptive: bool = square is not None) -> str | None:
+            if not 0.9 < factors[0] / expected < 1.1:
+                return None
+            scaled = ", scaled by its running mean of squared gradients" if adaptive else ""
+            return f"the optimizer {record.optimizer} shrinks kernel and bias by weight_decay={record.weight_decay:g}{scaled}"
+
+        yield replace(reading, says=says)
+
+
+def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
+    if hypothesis.penalty is not None or len(hypothesis.matrix) < 2:
+        return
+    n, basis = context.moments.n, context.basis(hypothesis.intercept)
+    score = np.linalg.solve(basis.T, totals.score)
+    unit = np.maximum(np.sqrt(np.abs(np.diag(totals.information))).reshape(score.T.shape).T, 1e-300)
+    unit = np.abs(np.linalg.solve(basis.T, unit)) + 1e-300  # about the size of a standard error's score
+    weights = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    if hypothesis.objective.has_gauge:
+        score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
+    kernel = _kernel(hypothesis)[:, None] * np.ones_like(weights) > 0
+    active = kernel & (weights != 0)
+    if not active.any():
+        return
+    for unknowns in (1, 2):
+        if active.sum() <= unknowns:
+            continue
+        vectors = np.column_stack([np.sign(weights[active]), weights[active]][:unknowns])
+        factors = np.linalg.lstsq(vectors / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
+        if not (factors > 0).all():
+            continue
+        residue = score.copy()
+        residue[active] -= vectors @ factors
+        off = kernel & ~active
+        residue[off] = np.sign(score[off]) * np.maximum(np.abs(score[off]) - factors[0], 0)
+        if hypothesis.objective.has_gauge:
+            residue = residue[:, 1:]
+        scale = loss_scale(hypothesis)
+        says = f"an L1 penalty of {factors[0] * scale / n:.6g} on the kernel (as Keras's l1)"
+        if unknowns == 2:
+            says += f", and an L2 penalty of {factors[1] * scale / (2 * n):.6g}"
+        yield Ending(basis.T @ residue, says, unknowns, tries=2)
+
+
+def nonnegative(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """Weights that are kept at 0 or above: where one is 0 the score points below."""
+    kernel = hypothesis.matrix[1:]
+    if hypothesis.objective.model.has_classes or not (kernel >= 0).all() or (kernel > 0).all() or not kernel.size:
+        return
+    basis = context.basis(hypothesis.intercept)
+    score = np.linalg.solve(basis.T, totals.score)
+    held = np.zeros(score.shape, dtype=bool)
+    held[int(hypothesis.intercept) :] = kernel == 0
+    names = [context.question.columns[j] for j in np.flatnonzero((kernel == 0).any(axis=1))]
+    yield Ending(
+        basis.T @ np.where(held, np.maximum(score, 0), score),
+        f"the kernel is kept at 0 or above, which holds {', '.join(names)} at 0",
+        unknowns=int(held.sum()),
+        tries=1,
+    )

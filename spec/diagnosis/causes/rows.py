@@ -1,0 +1,238 @@
+"""Causes that change the rows and what they weigh: offset, weights, trials, and rows that are missing or counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from spec.diagnosis.causes.cause import Change, Ending, Reading
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.families import Binomial
+from spec.fit.rows import Batch
+
+# -- offset and weights ---------------------------------------------------------------------------------------------------------
+
+
+def has_offset(context: Context) -> bool:
+    return context.question.rows.sample(1).offset is not None
+
+
+def offset_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Without the offset."""
+    if has_offset(context):
+        yield Change(hypothesis.of_batch(lambda batch: replace(batch, offset=None)), "the offset is left out")
+
+
+def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The exposure itself in place of its logarithm, or the logarithm where the question has the exposure itself."""
+    if not has_offset(context):
+        return
+
+    def exposure(batch: Batch) -> Batch:
+        with np.errstate(over="ignore"):
+            return replace(batch, offset=None if batch.offset is None else np.exp(batch.offset))
+
+    yield Change(hypothesis.of_batch(exposure), "the offset is the exposure itself, not its logarithm")
+    if all((batch.offset > 0).all() for batch, _ in context.batches() if batch.offset is not None):
+        yield Change(
+            hypothesis.of_batch(lambda batch: replace(batch, offset=None if batch.offset is None else np.log(batch.offset))),
+            "the offset is the logarithm of yours",
+        )
+
+
+def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
+    return hypothesis.of_batch(lambda batch: replace(batch, weights=np.where(batch.weights > 0, weigh(batch.weights), 0.0)))
+
+
+def has_weights(context: Context) -> bool:
+    return any((batch.weights != 1).any() for batch, _ in context.batches())
+
+
+def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Every row counts the same, or as its trials."""
+    if not has_weights(context):
+        return
+    trials = context.question.trials
+    if trials is None:
+        yield Change(_weighed(hypothesis, np.ones_like), "the weights are left out")
+    else:
+        prior = context.whole.weights / np.where(trials > 0, trials, 1)
+        if (prior != 1).any():
+            yield Change(with_weights(hypothesis, trials), "the weights are left out, but for the trials")
+
+
+def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """A share of many trials counts as one."""
+    trials = context.question.trials
+    if trials is not None and (trials != 1).any():
+        prior = context.whole.weights / np.where(trials > 0, trials, 1)
+        yield Change(with_weights(hypothesis, prior), "the trials are left out: every share counts the same")
+
+
+def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Weights used twice, as variances, or as standard deviations."""
+    if has_weights(context):
+        yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
+        yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})
+        with np.errstate(divide="ignore"):
+            yield Change(_weighed(hypothesis, lambda w: 1 / np.maximum(w, 1e-300)), "the inverses of the weights are used")
+
+
+def with_weights(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
+    """The hypothesis with other weights of the rows, (n,)."""
+
+    def step(batch: Batch, first: int) -> Batch:
+        return replace(batch, weights=weights[first : first + len(batch)])
+
+    return hypothesis.after(step)
+
+
+def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """Each class has a weight of its own."""
+    own = [name for name in totals.more if name.startswith("class ")]
+    if len(own) < 2:
+        return
+
+    def says(factors: np.ndarray) -> str | None:
+        if not (factors > -1).all() or np.abs(factors).max() < 1e-9:
+            return None
+        weights = np.concatenate([[1.0], 1 + factors])
+        balanced = weights * context.moments.classes if context.k > 1 else None
+        named = ", ".join(f"{weight:.6g}" for weight in weights)
+        is_balanced = balanced is not None and np.allclose(balanced, balanced[0], rtol=1e-4)
+        return f"the classes have the weights {named}{' (balanced)' if is_balanced else ''}, in proportion"
+
+    def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
+        weights = np.concatenate([[1.0], 1 + factors])
+
+        def step(batch: Batch, first: int) -> Batch:
+            shares = batch.y if batch.y.shape[1] > 1 else np.hstack([1 - batch.y, batch.y])
+            return replace(batch, weights=batch.weights * (shares @ weights))
+
+        return other.after(step)
+
+    if isinstance(hypothesis.objective.model.family, Binomial) or hypothesis.objective.model.has_classes:
+        yield Reading([totals.more[name] for name in own[1:]], says, become, summed=(own[1], 1.0))
+
+
+# -- rows that are missing or counted twice -------------------------------------------------------------------------------------
+
+
+def rows_missing(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """A choice of the rows that the reader may have made without a word."""
+    for what, kept in context.question.subsets.items():
+        mask = np.asarray(kept, dtype=float)
+        yield Change(_kept(hypothesis, mask), f"{what} are left out: {int(len(mask) - mask.sum())} of {len(mask)}")
+
+
+def duplicates_dropped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Only the first of rows that are the same."""
+    if not context.in_memory:
+        return
+    whole = context.whole
+    table = np.column_stack([whole.X, whole.y, *([] if whole.offset is None else [whole.offset])])
+    _, first = np.unique(table, axis=0, return_index=True)
+    if len(first) < len(table):
+        mask = np.zeros(len(table))
+        mask[first] = 1
+        yield Change(_kept(hypothesis, mask), f"rows that are the same count once: {len(table) - len(first)} are dropped")
+
+
+def _kept(hypothesis: Hypothesis, mask: np.ndarray) -> Hypothesis:
+    def step(batch: Batch, first: int) -> Batch:
+        return replace(batch, weights=batch.weights * mask[first : first + len(batch)])
+
+    return hypothesis.after(step)
+
+
+def counted(times: tuple[float, float], place: int) -> Callable[[Hypothesis], Hypothesis]:
+    """What makes the rows before a place count a number of times, and the others another number of times."""
+
+    def step(batch: Batch, first: int) -> Batch:
+        before = np.arange(first, first + len(batch)) < place
+        return replace(batch, weights=batch.weights * np.where(before, *times))
+
+    return lambda hypothesis: hypothesis.after(step)
+
+
+def _cut(totals: Totals, target: float) -> tuple[int, np.ndarray] | None:
+    """The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there."""
+    if totals.prefixes is None or totals.places is None:
+        return None
+    whole = totals.score.T.ravel()
+    usable = totals.cuts
+    if not usable.any():
+        return None
+    prefixes, places = totals.prefixes[""][usable], totals.places[usable]
+    size = np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
+    away = (((prefixes - target * whole) / size) ** 2).sum(axis=1)
+    at = int(np.argmin(away))
+    return int(places[at]), (prefixes[at] - target * whole).reshape(totals.score.T.shape).T
+
+
+def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """Only the first rows, as after Keras's validation_split, which holds the last ones back."""
+    if (found := _cut(totals, 0.0)) is None:
+        return
+    place, residue = found
+    n = int(totals.places[-1])
+    yield Ending(
+        residue * np.sqrt(n / place),  # the information is that of the rows that are left
+        f"only the first {place} of {n} rows are fitted, {place / n:.4g} of them",
+        unknowns=0,
+        tries=n,
+        become=counted((1.0, 0.0), place),
+    )
+
+
+def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """Only the last rows."""
+    if (found := _cut(totals, 1.0)) is None:
+        return
+    place, residue = found
+    n = int(totals.places[-1])
+    yield Ending(
+        residue * np.sqrt(n / (n - place)),
+        f"only the last {n - place} of {n} rows are fitted: the first {place} are left out",
+        unknowns=0,
+        tries=n,
+        become=counted((0.0, 1.0), place),
+    )
+
+
+def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """The first or the last rows count twice, or three times."""
+    n = int(totals.places[-1]) if totals.places is not None else 0
+    for extra in (1, 2):
+        for which, target, times in (
+            ("first", -1 / extra, (1.0 + extra, 1.0)),
+            ("last", 1 + 1 / extra, (1.0, 1.0 + extra)),
+        ):
+            if (found := _cut(totals, target)) is not None:
+                place, residue = found
+                count = place if which == "first" else n - place
+                yield Ending(
+                    extra * residue,
+                    f"the {which} {count} rows count {'twice' if extra == 1 else f'{1 + extra} times'}",
+                    unknowns=0,
+                    tries=4 * n,
+                    become=counted(times, place),
+                )
+
+
+def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The offset is one more column, the last or the first, with a coefficient of its own."""
+    if not has_offset(context) or context.k > 1 or hypothesis.extra is None:
+        return
+    for place in (-1, 0):
+        coefficient = hypothesis.extra[place]
+        kernel = np.delete(hypothesis.extra, place, axis=0)
+
+        def scaled(batch: Batch, coefficient: float = float(coefficient[0])) -> Batch:
+            return replace(batch, offset=None if batch.offset is None else coefficient * batch.offset)
+
+        says = f"the offset has a coefficient of its own, {float(coefficient[0]):.6g} in place of 1"
+        other = replace(hypothesis, matrix=np.vstack([hypothesis.matrix[:1], kernel]), extra=None)
+        yield Change(other.of_batch(scaled), says, {"coefficient": float(coefficient[0])})

@@ -1,0 +1,100 @@
+"""Causes that put the columns into other units, and with them the coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from spec.diagnosis.causes.cause import Change
+from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.fit.rows import Batch
+
+UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+
+
+def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
+    """The hypothesis whose coefficients are those of (x - shift) / scale, in the units of x."""
+    kernel = hypothesis.matrix[1:] / scale[:, None]
+    bias = hypothesis.matrix[0] - shift @ kernel
+    return replace(hypothesis, matrix=np.vstack([bias, kernel]))
+
+
+def _numeric(context: Context) -> Iterator[tuple[str, np.ndarray]]:
+    """Which columns are meant: all, and those that are more than 0 and 1 if that is another choice."""
+    varies = context.moments.deviation > 1e-12 * np.abs(context.moments.mean)
+    yield "the columns", varies
+    numeric = varies & ~context.moments.binary
+    if numeric.any() and (numeric != varies).any():
+        yield "the columns that are not 0 and 1 only", numeric
+
+
+def standardised(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Columns less their means, divided by their standard deviations."""
+    moments = context.moments
+    for which, used in _numeric(context):
+        for ddof in (0, 1):
+            scale = np.where(used, moments.deviation * np.sqrt(moments.n / max(moments.n - ddof, 1)), 1.0)
+            by = "" if ddof == 0 else ", which are divided by n - 1"
+            if hypothesis.intercept:
+                shift = np.where(used, moments.mean, 0.0)
+                says = f"{which} are standardised: less the mean, divided by the standard deviation{by}"
+                yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
+            says = f"{which} are divided by their standard deviations{by}"
+            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), says, {"deviation": scale})
+
+
+def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Columns less their means."""
+    if not hypothesis.intercept:
+        return
+    for which, used in _numeric(context):
+        shift = np.where(used, context.moments.mean, 0.0)
+        if shift.any():
+            yield Change(_rescaled(hypothesis, shift, np.ones_like(shift)), f"{which} are centred at their means", {"mean": shift})
+
+
+def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Columns from 0 to 1, or from -1 to 1."""
+    moments = context.moments
+    reach = moments.high - moments.low
+    for which, used in _numeric(context):
+        used = used & (reach > 0)
+        if not hypothesis.intercept or ((moments.low[used] == 0) & (moments.high[used] == 1)).all():
+            continue
+        scale, shift = np.where(used, reach, 1.0), np.where(used, moments.low, 0.0)
+        yield Change(_rescaled(hypothesis, shift, scale), f"{which} are scaled to run from 0 to 1")
+        middle = np.where(used, (moments.low + moments.high) / 2, 0.0)
+        yield Change(_rescaled(hypothesis, middle, np.where(used, reach / 2, 1.0)), f"{which} are scaled to run from -1 to 1")
+
+
+def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60."""
+    if context.best is None:
+        return
+    best = context.best[int(context.question.intercept) :]
+    own = hypothesis.objective.free(hypothesis.matrix[1:])
+    if best.shape != own.shape:
+        return
+    with np.errstate(all="ignore"):
+        ratios = np.exp(np.median(np.log(np.abs(own / best)), axis=1))
+    scale = np.ones(len(own))
+    for j, ratio in enumerate(ratios):
+        for unit in UNITS:
+            for one in (unit, 1 / unit):
+                if np.isfinite(ratio) and abs(ratio / one - 1) < 0.02:
+                    scale[j] = one
+    if (scale != 1).any():
+        named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
+        yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+
+
+def float32_inputs(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Columns rounded to single precision."""
+
+    def rounded(batch: Batch) -> Batch:
+        return replace(batch, X=batch.X.astype(np.float32).astype(float))
+
+    if any((batch.X.astype(np.float32) != batch.X).any() for batch, _ in context.batches()):
+        yield Change(hypothesis.of_batch(rounded), "the columns are rounded to float32")

@@ -1,0 +1,92 @@
+"""Which convention standard errors follow, where the coefficients agree: information, dispersion, or robust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import linalg
+
+from spec import likelihood, scoring
+from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.proof import problem_of
+from spec.problems import Problem
+
+AGREE = 1e-5  # relative: how well a convention must agree, beyond the printed digits
+
+
+def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (code, sentence, standard errors (q, m)) of each convention at an optimum; the first is that of the specification."""
+    problem = problem_of(context, hypothesis)
+    params = problem.params(hypothesis.free)
+    white = scoring.White.of(problem)
+    fisher = white.fisher(problem, params)
+    unit = fisher.standard_errors(1.0)
+    mu = problem.model.link.inverse(problem.eta(params))
+    pearson = likelihood.dispersion(problem, mu)
+    n, rest = problem.n, max(problem.n - problem.q * problem.free_outputs, 1)
+    yield "", "", np.sqrt(pearson) * unit
+    observed = _observed(problem, white, hypothesis)
+    if observed is not None:
+        yield "errors-observed", "they are of the observed information, not of the expected", np.sqrt(pearson) * observed
+    deviance = likelihood.deviance(problem, mu)
+    if problem.has_dispersion:
+        yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
+        yield "errors-deviance", "the dispersion is the deviance over n - p, not Pearson's", np.sqrt(deviance / rest) * unit
+        yield "errors-ml", "the dispersion is the deviance over n", np.sqrt(deviance / n) * unit
+        yield "errors-no-dispersion", "the dispersion is taken as 1", unit
+    elif rest and (own := _overdispersion(problem, mu)) > 0:
+        yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
+    for kind, errors in _robust(problem, fisher, white, params):
+        yield "errors-robust", f"they are robust (a sandwich, {kind})", errors
+
+
+def _overdispersion(problem: Problem, mu: np.ndarray) -> float:
+    if problem.model.has_classes:
+        return 0.0
+    return float((problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum())
+
+
+def _observed(problem: Problem, white: scoring.White, hypothesis: Hypothesis) -> np.ndarray | None:
+    if problem.model.is_canonical or problem.model.has_classes:
+        return None
+    bends = problem.model.row_bend(problem.y, problem.eta(problem.params(hypothesis.free)), problem.row_weights)
+    try:
+        information = likelihood.gram(white.design, -bends[:, :, None])
+        return scoring.Steer.by(information, white.basis).standard_errors(1.0)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _robust(problem: Problem, fisher: scoring.Steer, white: scoring.White, params: object) -> Iterator[tuple[str, np.ndarray]]:
+    """The sandwich of the rows' scores, HC0 and HC1, and HC2 and HC3 of one output."""
+    scores = likelihood.row_scores(problem, params)  # type: ignore[arg-type]
+    each = (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
+    half = linalg.solve_triangular(fisher.lower, each.T, lower=True)
+    size = problem.q * problem.free_outputs
+    factors = {"HC0": np.ones(problem.n), "HC1": np.full(problem.n, problem.n / max(problem.n - size, 1))}
+    if problem.free_outputs == 1:
+        weights = likelihood.expected_weights(problem, params)[:, 0, 0]  # type: ignore[arg-type]
+        leverage = weights * (linalg.solve_triangular(fisher.lower, white.design.T, lower=True) ** 2).sum(axis=0)
+        rest = np.maximum(1 - leverage, 1e-12)
+        factors |= {"HC2": 1 / rest, "HC3": 1 / rest**2}
+    for kind, factor in factors.items():
+        meat = (half * factor) @ half.T
+        root = fisher.root.reshape(len(half), -1)
+        yield kind, np.sqrt(np.einsum("ai,ab,bi->i", root, meat, root)).reshape(problem.free_outputs, -1).T
+
+
+def convention(context: Context, hypothesis: Hypothesis, given: np.ndarray, rounding: float = 0.0) -> tuple[str, str] | None:
+    """Return (code, sentence) of the convention that given standard errors (q, m) follow; None where it is the usual one."""
+    known = np.isfinite(given) & (given > 0)
+    nearest, names = np.inf, []
+    for code, says, errors in conventions(context, hypothesis):
+        away = float((np.abs(given - errors) / errors)[known].max(initial=0))
+        nearest = min(nearest, away)
+        if away <= AGREE + rounding:
+            if not code:
+                return None
+            names.append((code, says))
+    if names:
+        return names[0]
+    return "unexplained", f"they follow no convention that was tested: the nearest differs by {nearest:.2g}"

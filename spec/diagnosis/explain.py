@@ -1,0 +1,397 @@
+"""
+The search: which causes, at most two, put an answer at the optimum of another problem.
+
+Each hypothesis costs a share of a pass, since at the optimum of the right one the score vanishes at the answer. First the
+answer as it is, then each cause alone, then pairs. An explanation counts if what it leaves is no more than the rounding of the
+answer; else, marked as not proven, if it leaves a small part of what was there. An explanation that would fit by chance, since
+few equations are left to contradict it, does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from spec.diagnosis import errors
+from spec.diagnosis.answer import Answer
+from spec.diagnosis.causes import CAUSES, Cause, named
+from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.causes.rows import counted
+from spec.diagnosis.causes.training import VERDICTS, Way, rounded_away
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.objective import Likelihood
+from spec.diagnosis.proof import Metric, at, compared, nearest_optimum, penalised, stated_optimum
+from spec.diagnosis.question import Question
+from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
+
+EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
+CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
+NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
+SMALL = 0.3  # standard errors: the most that it may leave
+MANY = 40  # hypotheses that go on to the pairs, where a pass is long
+ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
+LONG = 2e6  # numbers of the design times outputs: where a pass is long
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A hypothesis with its causes, the distance in standard errors that it leaves, and the chance that it fits by accident."""
+
+    hypothesis: Hypothesis
+    left: float
+    chance: float
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return self.hypothesis.codes
+
+
+@dataclass(eq=False)
+class Search:
+    """The search of one question and answer: what was tried, with the distance that each cause leaves."""
+
+    context: Context
+    root: Hypothesis
+    before: float = np.nan  # the distance of the answer from the optimum as it was stated
+    exact: float = EXACT
+    tried: int = 0
+    ruled_out: dict[str, float] = field(default_factory=dict)
+
+    # -- hypotheses -------------------------------------------------------------------------------------------------------------
+    def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
+        """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
+        used = {named(code).group for code in hypothesis.codes if named(code).group != "columns"}
+        return [
+            other
+            for one in CAUSES
+            if one.group not in used and one.code not in hypothesis.codes
+            for other in one.applied(self.context, hypothesis)
+        ]
+
+    def explained(
+        self, hypotheses: Sequence[Hypothesis], more: Sequence[str] = ()
+    ) -> tuple[list[Explained], list[tuple[Hypothesis, Totals, Metric]]]:
+        """Return (explained, informed): each hypothesis by itself, and the sums of those that have an information."""
+        found: list[Explained] = []
+        informed: list[tuple[Hypothesis, Totals, Metric]] = []
+        for hypothesis, totals in zip(hypotheses, self.context.totals(hypotheses, more)):
+            metric = None if totals is None else Metric.of(self.context, hypothesis, totals)
+            if totals is None or metric is None:
+                continue
+            informed.append((hypothesis, totals, metric))
+            score = penalised(self.context, hypothesis, totals.score)
+            found.append(self._judged(hypothesis, metric.distance(score), score.size, 1))
+        return found, informed
+
+    def further(self) -> list[str]:
+        """The further sums that readings ask for."""
+        model = self.root.objective.model
+        classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
+        return ["even", "zero", "one more", "prefixes", *(f"class {number}" for number in classes)]
+
+    def _judged(self, hypothesis: Hypothesis, left: float, equations: int, tries: int) -> Explained:
+        """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
+        self.tried += tries
+        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1.0
+        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(max(tries, 1) * 100)
+        for code in hypothesis.codes[-1:]:
+            self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
+        return Explained(hypothesis, left, chance)
+
+    # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
+    def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:
+        """The explanations by one cause more, or by two readings, that need no further pass."""
+        score = penalised(self.context, hypothesis, totals.score)
+        used = {named(code).group for code in hypothesis.codes}
+        readings = [
+            (one, reading)
+            for one in CAUSES
+            if one.readings and one.group not in used
+            for reading in one.readings(self.context, hypothesis, totals)
+        ]
+        room = 2 - len(hypothesis.codes)
+        for count in range(1, 1 + min(room, 2)):
+            for chosen in combinations(readings, count):
+                groups = {one.group for one, _ in chosen}  # of two, one is a penalty, since others multiply each other
+                if count == len(groups) and (count == 1 or "penalty" in groups):
+                    yield from self._solved(hypothesis, score, metric, chosen)
+        for one in CAUSES:
+            if one.endings and one.group not in used:
+                for ending in one.endings(self.context, hypothesis, totals):
+                    yield self._ended(hypothesis, metric, one, ending)
+        if room > 1:
+            yield from self._cut(hypothesis, totals, metric, readings)
+
+    def _solved(
+        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]]
+    ) -> Iterator[Explained]:
+        """The explanation by the factors that leave least of the score; none where they make no sense."""
+        vectors = [vector for _, reading in chosen for vector in reading.vectors]
+        white = np.column_stack([metric.whiten(vector) for vector in vectors])
+        length = np.linalg.norm(white, axis=0)
+        if not (np.isfinite(white).all() and length.all()):
+            return
+        goal = metric.whiten(score)
+        factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
+        left = float(np.linalg.norm(goal + white @ factors))
+        other, start = hypothesis, 0
+        for one, reading in chosen:
+            own = factors[start : start + len(reading.vectors)]
+            start += len(reading.vectors)
+            if (says := reading.says(own)) is None:
+                return
+            other = other if reading.become is None else reading.become(other, own)
+            other = replace(other, found=(*other.found, one.finding(says, factors=own)))
+        yield self._judged(other, left, score.size - len(vectors), len(chosen))
+
+    def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
+        other = hypothesis if ending.become is None else ending.become(hypothesis)
+        other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
+        left = metric.distance(ending.residue)
+        return self._judged(other, left, ending.residue.size - ending.unknowns, ending.tries)
+
+    def _cut(
+        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[tuple[Cause, Reading]]
+    ) -> Iterator[Explained]:
+        """Rows that are cut off, beside a reading of one factor: at each place the factor that leaves least of the score."""
+        if totals.prefixes is None or totals.places is None or not totals.cuts.any():
+            return
+        places, n = totals.places[totals.cuts], int(totals.places[-1])
+        prefixes = {name: metric.whiten_rows(sums[totals.cuts]) for name, sums in totals.prefixes.items()}
+        whole = metric.whiten(totals.score)
+        for one, reading in readings:
+            name, factor = reading.summed or ("", 0.0)
+            if len(reading.vectors) != 1 or (factor and name not in prefixes) or reading.become is None:
+                continue
+            vector = metric.whiten(reading.vectors[0])
+            for code, times in (("rows-first", (1.0, 0.0)), ("rows-last", (0.0, 1.0))):
+                is_first = code == "rows-first"
+                scores = prefixes[""] if is_first else whole - prefixes[""]
+                vectors = np.broadcast_to(vector, scores.shape)
+                if factor:
+                    vectors = factor * prefixes[name] if is_first else vector - factor * prefixes[name]
+                with np.errstate(all="ignore"):
+                    factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=1)
+                    rest = np.linalg.norm(scores + factors[:, None] * vectors, axis=1)
+                rest = np.nan_to_num(rest * np.sqrt(n / np.where(is_first, places, n - places)), nan=np.inf)
+                at_row = int(np.argmin(rest))
+                own, place = factors[at_row : at_row + 1], int(places[at_row])
+                if not np.isfinite(own).all() or (says := reading.says(own)) is None:
+                    continue
+                which = f"first {place}" if is_first else f"last {n - place}"
+                other = counted(times, place)(reading.become(hypothesis, own))
+                found = (named(code).finding(f"only the {which} of {n} rows are fitted"), one.finding(says, factors=own))
+                other = replace(other, found=(*hypothesis.found, *found))
+                yield self._judged(other, float(rest[at_row]), totals.score.size - 1, n)
+
+
+def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
+    """Why an answer is not the optimum of a question, or that it is. ``progress`` hears the number of rows of each piece read."""
+    context = Context(question, answer, progress or (lambda rows: None))
+    root = _root(context)
+    made = {"model": str(question.model), "rows": context.moments.n, "answer": answer}
+    best, why = stated_optimum(context, root)
+    context.best = best
+    stated = None
+    search = Search(context, root)
+    if best is not None:
+        optimum = at(root, best)
+        (totals,) = context.totals([optimum])
+        metric = None if totals is None else Metric.of(context, optimum, totals)
+        if metric is None:
+            best, why = None, why or "the information is singular at the optimum"
+        else:
+            stated = compared(context, root, optimum, metric)
+            search.before = stated.distance
+            search.exact = EXACT + 3 * rounded_away(context, root, metric)
+    if not np.isfinite(root.matrix).all():
+        return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
+    if stated is not None and stated.distance <= search.exact:
+        return _agreed(context, root, stated, made)
+    return _searched(search, stated, why, made)
+
+
+def _root(context: Context) -> Hypothesis:
+    """The question as it was stated, and the answer as it was brought."""
+    question, matrix, extra = context.question, context.answer.params.matrix, None
+    p = len(question.columns)
+    if len(matrix) == p + 2:
+        matrix, extra = matrix[:-1], matrix[1:]
+    if matrix.shape[1] == 2 and context.k == 1:
+        matrix = matrix[:, 1:] - matrix[:, :1]
+    elif matrix.shape[1] == 1 and context.k == 2:
+        matrix = np.hstack([np.zeros_like(matrix), matrix])
+    if matrix.shape != (p + 1, context.k):
+        raise ValueError(
+            f"{context.answer.name} has coefficients {matrix.shape} with the intercept, but the model has {(p + 1, context.k)}: "
+            f"an intercept and {p} columns ({', '.join(question.columns[:8])}), of {context.k} outputs."
+        )
+    return Hypothesis(Likelihood(question.model), np.asarray(matrix, dtype=float), question.intercept, extra=extra)
+
+
+def _program(answer: Answer) -> tuple[Finding, ...]:
+    return tuple(named(code).finding(says) for code, says in answer.program.items())
+
+
+def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+    """The diagnosis of an answer that is the optimum: its standard errors may follow another convention."""
+    told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()  # type: ignore[arg-type]
+    found = _program(made["answer"])
+    verdict = FOUND if told or found else NONE
+    return Diagnosis(**made, verdict=verdict, found=found, errors=told, stated=stated, mended=stated)
+
+
+def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:
+    given = answer.standard_errors
+    if given is None or not context.in_memory or not np.isfinite(given).any():
+        return ()
+    told = errors.convention(context, optimum, np.asarray(given, dtype=float), 1e-4)
+    if told is None:
+        return ()
+    code, says = told
+    return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
+
+
+def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
+    """The diagnosis of an answer that is not the optimum as it was stated."""
+    context, root = search.context, search.root
+    found = _alone(search)
+    exact = [one for one in found if one.left <= _exact(search, one)]
+    if not exact:
+        found += _pairs(search, found)
+        exact = [one for one in found if one.left <= _exact(search, one)]
+    likely = _best_of(search, exact)
+    if likely:
+        return _told(search, likely, stated, made, proven=True)
+    measured = _measured(search, found)
+    trained = _trained(search, stated, measured)
+    if trained is not None:
+        return _told(search, [trained], stated, made, proven=False)
+    if measured is not None:
+        return _told(search, [measured], stated, made, proven=False)
+    rest = _ruled_out(search)
+    if stated is None:
+        code = "collinear" if "dependent" in why or "zeros" in why else "class-without-rows" if "never occurs" in why else "separated"
+        return Diagnosis(**made, verdict=NO_OPTIMUM, found=(named(code).finding(why),), why=why, ruled_out=rest)
+    if program := _program(made["answer"]):
+        return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=rest)
+    return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=f"{stated.distance:.2g} standard errors", ruled_out=rest)
+
+
+def _exact(search: Search, one: Explained) -> float:
+    return search.exact
+
+
+def _alone(search: Search) -> list[Explained]:
+    """The explanations by one cause."""
+    hypotheses = [search.root, *search.changed(search.root)]
+    found, informed = search.explained(hypotheses, search.further())
+    search.informed = informed  # type: ignore[attr-defined]
+    own = [one for one in found if one.codes]
+    for hypothesis, totals, metric in informed:
+        if not hypothesis.codes:
+            own += [one for one in search.read_off(hypothesis, totals, metric) if one.codes]
+    return own
+
+
+def _pairs(search: Search, alone: Sequence[Explained]) -> list[Explained]:
+    """The explanations by two causes: a change and what can be read off its sums, and two changes."""
+    found: list[Explained] = []
+    informed = [one for one in search.informed if one[0].codes]  # type: ignore[attr-defined]
+    for hypothesis, totals, metric in informed:
+        found += [one for one in search.read_off(hypothesis, totals, metric) if len(one.codes) == 2]
+    size = search.context.moments.n * search.root.matrix.size
+    near = sorted(informed, key=lambda one: one[2].distance(one[1].score))
+    if size > LONG:
+        near = near[:MANY]
+    pairs = [other for hypothesis, *_ in near for other in search.changed(hypothesis)]
+    unique: dict[Any, Hypothesis] = {}
+    for pair in pairs:
+        unique.setdefault((frozenset((one.code, one.says) for one in pair.found)), pair)
+    near = [
+        pair
+        for pair, totals in zip(unique.values(), search.context.totals(list(unique.values()), informed=False))
+        if totals is not None and totals.rough <= ROUGH
+    ]
+    return found + search.explained(near)[0]
+
+
+def _best_of(search: Search, exact: list[Explained]) -> list[Explained]:
+    """The explanations that leave nothing, by the fewest causes; those that the network itself shows go first."""
+    sure = [one for one in exact if one.chance <= CHANCE]
+    if not sure:
+        return []
+    fewest = min(len(one.codes) for one in sure)
+    sure = [one for one in sure if len(one.codes) == fewest]
+    program = set(search.context.answer.program)
+    shown = [one for one in sure if program & set(one.codes)]
+    sure = sorted(shown or sure, key=lambda one: one.left)
+    unique: dict[tuple[str, ...], Explained] = {}
+    for one in sure:
+        unique.setdefault(tuple(sorted(one.codes)), one)
+    return list(unique.values())
+
+
+def _measured(search: Search, found: list[Explained]) -> Explained | None:
+    """The explanation that leaves a small part, where there is one: a second cause must explain much more than one alone."""
+    near = [one for one in found if one.chance <= CHANCE and one.left <= min(SMALL, NEARLY * search.before)]
+    if not near:
+        return None
+    alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.left, default=None)
+    both = min(near, key=lambda one: one.left)
+    return both if alone is None or both.left < alone.left / 100 else alone
+
+
+def _trained(search: Search, stated: Compared | None, measured: Explained | None) -> Explained | None:
+    """An explanation by the way to the optimum: of the answer as it is, or of what another cause leaves."""
+    context = search.context
+    for hypothesis in [search.root] * (stated is not None) + ([measured.hypothesis] if measured is not None else []):
+        (totals,) = context.totals([hypothesis])
+        metric = None if totals is None else Metric.of(context, hypothesis, totals)
+        start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
+        near = nearest_optimum(context, start)
+        if totals is None or metric is None or near is None:
+            continue
+        optimum, _, at_best = near
+        way = Way(context, hypothesis, totals, metric, optimum, at_best)
+        if not hypothesis.codes and metric.distance(totals.score) <= search.exact:
+            return Explained(replace(hypothesis, found=(named("local-optimum").finding("the score vanishes at its coefficients too"),)), 0.0, -9)
+        for code, asked in VERDICTS.items():
+            if (says := asked(way)) is not None:
+                left = measured.left if measured is not None and hypothesis.codes else search.before
+                return Explained(replace(hypothesis, found=(*hypothesis.found, named(code).finding(says))), left, -9)
+    return None
+
+
+def _ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
+    """The causes that were tried alone, by the distance that each leaves."""
+    rest = {code: left for code, left in search.ruled_out.items() if code not in found}
+    return dict(sorted(rest.items(), key=lambda pair: pair[1]))
+
+
+def _told(search: Search, likely: list[Explained], stated: Compared | None, made: dict[str, Any], proven: bool) -> Diagnosis:
+    """The diagnosis by one explanation, or by several that the data cannot tell apart."""
+    context, first = search.context, likely[0]
+    near = nearest_optimum(context, first.hypothesis)
+    mended = None
+    if near is not None:
+        optimum, _, metric = near
+        mended = compared(context, first.hypothesis, optimum, metric)
+        if not proven or mended.distance > search.exact:
+            mended = replace(mended, proven=False)
+    found = [tuple(one.hypothesis.found) for one in likely]
+    told = _errors(context, near[0], made["answer"]) if near is not None and first.hypothesis.objective.is_likelihood else ()
+    return Diagnosis(
+        **made,
+        verdict=FOUND if len(found) == 1 else EITHER,
+        found=found[0],
+        others=tuple(found[1:]),
+        errors=told,
+        stated=stated,
+        mended=mended,
+        ruled_out=_ruled_out(search, first.codes),
+    )

@@ -1,0 +1,171 @@
+"""Where the optimum of a hypothesis is: found by scoring, and enclosed in ball arithmetic where that can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import linalg
+
+from spec import existence, likelihood, scoring
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.result import Compared
+from spec.evidence.enclosure import Optimum, enclose_near
+from spec.evidence.preconditions import PreconditionFailed
+from spec.fit import optimise
+from spec.problems import Problem, ProblemError
+
+PROVEN = 2**21  # numbers of a design, times outputs, up to which an optimum is enclosed
+STEPS = 30
+FAR = 3.0  # standard errors: where a step is longer, the first-order distance says little, and the optimum is sought
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """How far a score is from zero, in standard errors: the root of s' I^-1 s / phi, for scores (q, m) in white coordinates."""
+
+    lower: np.ndarray  # the Cholesky factor of the information
+    dispersion: float
+
+    @classmethod
+    def of(cls, context: Context, hypothesis: Hypothesis, totals: Totals) -> Metric | None:
+        """None where the information is singular."""
+        information = totals.information + in_white(context, hypothesis)
+        try:
+            lower = scoring.Steer.by(information, np.eye(len(totals.score))).checked().lower
+        except np.linalg.LinAlgError:
+            return None
+        has_dispersion = context.question.quasi or hypothesis.objective.model.family.has_dispersion
+        dispersion = totals.pearson / max(totals.rows - totals.score.size, 1) if has_dispersion else 1.0
+        return cls(lower, max(dispersion, 1e-300))
+
+    def whiten(self, score: np.ndarray) -> np.ndarray:
+        """The score (q, m) as a vector (q m,) whose length is the distance."""
+        return linalg.solve_triangular(self.lower, score.T.ravel(), lower=True) / np.sqrt(self.dispersion)
+
+    def whiten_rows(self, scores: np.ndarray) -> np.ndarray:
+        """Scores (r, q m), output after output, each as a vector whose length is the distance."""
+        return linalg.solve_triangular(self.lower, scores.T, lower=True).T / np.sqrt(self.dispersion)
+
+    def distance(self, score: np.ndarray) -> float:
+        return float(np.linalg.norm(self.whiten(score)))
+
+    def step(self, score: np.ndarray) -> np.ndarray:
+        """The scoring step (q, m), in white coordinates."""
+        found = linalg.cho_solve((self.lower, True), score.T.ravel())
+        return found.reshape(score.T.shape).T
+
+    def standard_errors(self, basis: np.ndarray) -> np.ndarray:
+        """The standard errors (q, m) of the free parameters in the design's own columns."""
+        return scoring.Steer(basis, self.lower).standard_errors(self.dispersion)
+
+    def length(self, step: np.ndarray) -> float:
+        """The length in standard errors of a difference of parameters (q, m), in white coordinates."""
+        return float(np.linalg.norm(self.lower.T @ step.T.ravel()) / np.sqrt(self.dispersion))
+
+
+def in_white(context: Context, hypothesis: Hypothesis) -> np.ndarray | float:
+    """The penalty's matrix in white coordinates; 0 without one."""
+    if hypothesis.penalty is None:
+        return 0.0
+    of_outputs = np.kron(np.eye(hypothesis.free.shape[1]), context.basis(hypothesis.intercept))
+    return of_outputs.T @ hypothesis.penalty @ of_outputs
+
+
+def penalised(context: Context, hypothesis: Hypothesis, score: np.ndarray) -> np.ndarray:
+    """The score (q, m) in white coordinates, less the pull of the hypothesis's penalty."""
+    if hypothesis.penalty is None:
+        return score
+    pull = hypothesis.penalty @ hypothesis.free.T.ravel()
+    return score - context.basis(hypothesis.intercept).T @ pull.reshape(score.T.shape).T
+
+
+def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
+    """The hypothesis at other free parameters (q, m); of classes, class 0 has zeros."""
+    matrix = np.zeros_like(hypothesis.matrix)
+    matrix[0 if hypothesis.intercept else 1 :, hypothesis.matrix.shape[1] - free.shape[1] :] = free
+    return replace(hypothesis, matrix=matrix)
+
+
+def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesis, Totals, Metric] | None:
+    """The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none."""
+    here, last = hypothesis, np.inf
+    for _ in range(STEPS):
+        (totals,) = context.totals([here])
+        metric = None if totals is None else Metric.of(context, here, totals)
+        if totals is None or metric is None:
+            return None
+        score = penalised(context, here, totals.score)
+        distance = metric.distance(score)
+        if distance < 1e-13 or (distance < 1e-8 and distance > last / 2):
+            return here, totals, metric
+        last = distance
+        step = context.basis(here.intercept) @ metric.step(score)
+        here = at(here, here.free + step)
+    return (here, totals, metric) if distance < 1e-6 else None
+
+
+def stated_optimum(context: Context, hypothesis: Hypothesis) -> tuple[np.ndarray | None, str]:
+    """Return (free, why): the free parameters at the optimum of a stated model, or None and why there is no optimum."""
+    question = context.question
+    if not context.in_memory:
+        fitted = optimise(question.model, question.rows, question.intercept, quasi=question.quasi, tolerance=1e-8)
+        own = fitted.params.matrix[0 if question.intercept else 1 :]
+        return (hypothesis.objective.free(own), "") if fitted.converged else (None, fitted.reason)
+    try:
+        problem = problem_of(context, hypothesis)
+        if why := existence.rank_deficiency(problem):
+            return None, why
+        start = likelihood.start_params(problem)
+    except ProblemError as error:
+        return None, str(error)
+    ascent = scoring.ascend(problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), start)
+    if ascent.converged:
+        return problem.free(ascent.params), ""
+    none = existence.no_optimum(problem, ascent.edge)
+    return None, none or existence.not_reached(f"{ascent.iterations} iterations", ascent.distance)
+
+
+def problem_of(context: Context, hypothesis: Hypothesis) -> Problem:
+    """The problem whose optimum a hypothesis says that the answer is; its rows are in memory."""
+    rows = hypothesis.rows(context.whole, 0)
+    data = {"weights": rows.weights, "offset": rows.offset, "columns": context.question.columns}
+    made = Problem.of("the data", hypothesis.objective.model, rows.X, rows.y, hypothesis.intercept, **data)
+    family = made.model.family
+    return replace(made, quasi=context.question.quasi or not bool(np.all(family.response_domain.contains(rows.y))))
+
+
+def enclosed(context: Context, hypothesis: Hypothesis) -> Optimum | None:
+    """The proven optimum of a hypothesis, near where it stands; None where it cannot be enclosed."""
+    size = context.moments.n * hypothesis.free.size
+    if not (context.in_memory and hypothesis.objective.is_likelihood and size <= PROVEN):
+        return None
+    try:
+        problem = problem_of(context, hypothesis)
+        return enclose_near(problem, problem.params(hypothesis.free), hypothesis.penalty)
+    except (PreconditionFailed, ProblemError, np.linalg.LinAlgError):
+        return None
+
+
+def compared(context: Context, hypothesis: Hypothesis, optimum: Hypothesis, metric: Metric) -> Compared:
+    """An answer beside the optimum of the hypothesis that it is held to."""
+    proof = enclosed(context, optimum)
+    mine, best = hypothesis.free, optimum.free if proof is None else proof.centre + proof.shift
+    errors = metric.standard_errors(context.basis(hypothesis.intercept))
+    away = np.abs(mine - best)
+    size = np.where(np.abs(best) > 1e-3 * errors, np.abs(best), errors)  # of a coefficient of nearly 0 digits say nothing
+    digits = float(-np.log10(max(float((away / size).max()), 1e-16)))
+    white = np.linalg.solve(context.basis(hypothesis.intercept), mine - best)
+    names = (["the intercept"] if hypothesis.intercept else []) + list(context.question.columns)
+    if mine.shape[1] > 1:
+        first = int(hypothesis.objective.model.has_classes and hypothesis.objective.outputs(context.k) < context.k)
+        names = [f"{name}, class {output + first}" for output in range(mine.shape[1]) for name in names]
+    return Compared(
+        tuple(names),
+        mine.T.ravel(),
+        best.T.ravel(),
+        errors.T.ravel(),
+        distance=metric.length(white),
+        digits=max(digits, 0.0),
+        proven=proof is not None,
+    )

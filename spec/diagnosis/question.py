@@ -1,0 +1,36 @@
+"""A question: the model that a reader states, and the rows that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spec.fit.rows import Rows, of_arrays
+from spec.model import Model
+from spec.problems import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """
+    A stated model and its rows, which may be larger than memory.
+
+    ``columns`` name those of X; ``trials`` says that the weights of the rows have the trials as a factor, and which;
+    ``subsets`` are other choices of the rows that a reader may have made without a word, by what was done, each a mask (n,).
+    """
+
+    model: Model
+    rows: Rows
+    intercept: bool
+    columns: tuple[str, ...]
+    quasi: bool = False
+    trials: np.ndarray | None = None
+    subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Question:
+        """The question that a problem asks."""
+        rows = of_arrays(problem.X, problem.y, problem.row_weights[:, 0], problem.offset)
+        return cls(problem.model, rows, problem.intercept, problem.data.columns, problem.quasi, problem.data.trials)
