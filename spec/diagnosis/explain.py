@@ -26,6 +26,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, nearest_optimum, penalised, stated_optimum
 from spec.diagnosis.question import Question
+from spec.fit.task import threads
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
@@ -44,6 +45,7 @@ class Explained:
     hypothesis: Hypothesis
     left: float
     chance: float
+    residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -60,6 +62,7 @@ class Search:
     exact: float = EXACT
     tried: int = 0
     ruled_out: dict[str, float] = field(default_factory=dict)
+    informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
 
     # -- hypotheses -------------------------------------------------------------------------------------------------------------
     def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
@@ -91,7 +94,7 @@ class Search:
         """The further sums that readings ask for."""
         model = self.root.objective.model
         classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
-        return ["even", "zero", "one more", "prefixes", *(f"class {number}" for number in classes)]
+        return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
 
     def _judged(self, hypothesis: Hypothesis, left: float, equations: int, tries: int) -> Explained:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
@@ -142,7 +145,7 @@ class Search:
         for one, reading in chosen:
             own = factors[start : start + len(reading.vectors)]
             start += len(reading.vectors)
-            if (says := reading.says(own)) is None:
+            if (says := reading.says(own, self.context.facts.n)) is None:
                 return
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
@@ -151,8 +154,8 @@ class Search:
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
         other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
-        left = metric.distance(ending.residue)
-        return self._judged(other, left, ending.residue.size - ending.unknowns, ending.tries)
+        made = self._judged(other, metric.distance(ending.residue), ending.residue.size - ending.unknowns, ending.tries)
+        return made if ending.become is not None else replace(made, residue=ending.residue)
 
     def _cut(
         self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[tuple[Cause, Reading]]
@@ -160,12 +163,12 @@ class Search:
         """Rows that are cut off, beside a reading of one factor: at each place the factor that leaves least of the score."""
         if totals.prefixes is None or totals.places is None or not totals.cuts.any():
             return
-        places, n = totals.places[totals.cuts], int(totals.places[-1])
+        places, n = totals.places[totals.cuts], self.context.facts.n
         prefixes = {name: metric.whiten_rows(sums[totals.cuts]) for name, sums in totals.prefixes.items()}
         whole = metric.whiten(totals.score)
         for one, reading in readings:
             name, factor = reading.summed or ("", 0.0)
-            if len(reading.vectors) != 1 or (factor and name not in prefixes) or reading.become is None:
+            if len(reading.vectors) != 1 or reading.become is None or (factor and name not in prefixes):
                 continue
             vector = metric.whiten(reading.vectors[0])
             for code, times in (("rows-first", (1.0, 0.0)), ("rows-last", (0.0, 1.0))):
@@ -180,7 +183,7 @@ class Search:
                 rest = np.nan_to_num(rest * np.sqrt(n / np.where(is_first, places, n - places)), nan=np.inf)
                 at_row = int(np.argmin(rest))
                 own, place = factors[at_row : at_row + 1], int(places[at_row])
-                if not np.isfinite(own).all() or (says := reading.says(own)) is None:
+                if not np.isfinite(own).all() or (says := reading.says(own, place if is_first else n - place)) is None:
                     continue
                 which = f"first {place}" if is_first else f"last {n - place}"
                 other = counted(times, place)(reading.become(hypothesis, own))
@@ -191,16 +194,21 @@ class Search:
 
 def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
     """Why an answer is not the optimum of a question, or that it is. ``progress`` hears the number of rows of each piece read."""
+    with threads.limit(limits=1, user_api="blas"):  # the products are small: several threads wait for one another
+        return _explained(question, answer, progress)
+
+
+def _explained(question: Question, answer: Answer, progress: Callable[[int], None] | None) -> Diagnosis:
     context = Context(question, answer, progress or (lambda rows: None))
     root = _root(context)
-    made = {"model": str(question.model), "rows": context.moments.n, "answer": answer}
+    made = {"model": str(question.model), "rows": context.facts.n, "answer": answer}
     best, why = stated_optimum(context, root)
     context.best = best
     stated = None
     search = Search(context, root)
     if best is not None:
         optimum = at(root, best)
-        (totals,) = context.totals([optimum])
+        (totals,) = context.totals([optimum], exact=True)
         metric = None if totals is None else Metric.of(context, optimum, totals)
         if metric is None:
             best, why = None, why or "the information is singular at the optimum"
@@ -288,35 +296,30 @@ def _exact(search: Search, one: Explained) -> float:
 
 def _alone(search: Search) -> list[Explained]:
     """The explanations by one cause."""
-    hypotheses = [search.root, *search.changed(search.root)]
-    found, informed = search.explained(hypotheses, search.further())
-    search.informed = informed  # type: ignore[attr-defined]
+    more = [*search.further(), "prefixes", *["all prefixes"] * search.context.is_small]
+    _, at_root = search.explained([search.root], more)
+    found, search.informed = search.explained(search.changed(search.root), more)
     own = [one for one in found if one.codes]
-    for hypothesis, totals, metric in informed:
-        if not hypothesis.codes:
-            own += [one for one in search.read_off(hypothesis, totals, metric) if one.codes]
+    for hypothesis, totals, metric in at_root:
+        own += search.read_off(hypothesis, totals, metric)
     return own
 
 
 def _pairs(search: Search, alone: Sequence[Explained]) -> list[Explained]:
     """The explanations by two causes: a change and what can be read off its sums, and two changes."""
     found: list[Explained] = []
-    informed = [one for one in search.informed if one[0].codes]  # type: ignore[attr-defined]
-    for hypothesis, totals, metric in informed:
+    for hypothesis, totals, metric in search.informed:
         found += [one for one in search.read_off(hypothesis, totals, metric) if len(one.codes) == 2]
-    size = search.context.moments.n * search.root.matrix.size
-    near = sorted(informed, key=lambda one: one[2].distance(one[1].score))
+    size = search.context.facts.n * search.root.matrix.size
+    near = sorted(search.informed, key=lambda one: one[2].distance(one[1].score))
     if size > LONG:
         near = near[:MANY]
     pairs = [other for hypothesis, *_ in near for other in search.changed(hypothesis)]
     unique: dict[Any, Hypothesis] = {}
     for pair in pairs:
         unique.setdefault((frozenset((one.code, one.says) for one in pair.found)), pair)
-    near = [
-        pair
-        for pair, totals in zip(unique.values(), search.context.totals(list(unique.values()), informed=False))
-        if totals is not None and totals.rough <= ROUGH
-    ]
+    several = list(unique.values())
+    near = [pair for pair, is_far in zip(several, search.context.refuted(several, ROUGH)) if not is_far]
     return found + search.explained(near)[0]
 
 
@@ -329,7 +332,7 @@ def _best_of(search: Search, exact: list[Explained]) -> list[Explained]:
     sure = [one for one in sure if len(one.codes) == fewest]
     program = set(search.context.answer.program)
     shown = [one for one in sure if program & set(one.codes)]
-    sure = sorted(shown or sure, key=lambda one: one.left)
+    sure = sorted(shown or sure, key=lambda one: one.chance)
     unique: dict[tuple[str, ...], Explained] = {}
     for one in sure:
         unique.setdefault(tuple(sorted(one.codes)), one)
@@ -350,7 +353,7 @@ def _trained(search: Search, stated: Compared | None, measured: Explained | None
     """An explanation by the way to the optimum: of the answer as it is, or of what another cause leaves."""
     context = search.context
     for hypothesis in [search.root] * (stated is not None) + ([measured.hypothesis] if measured is not None else []):
-        (totals,) = context.totals([hypothesis])
+        (totals,) = context.totals([hypothesis], exact=True)
         metric = None if totals is None else Metric.of(context, hypothesis, totals)
         start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
         near = nearest_optimum(context, start)
@@ -376,13 +379,15 @@ def _ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
 def _told(search: Search, likely: list[Explained], stated: Compared | None, made: dict[str, Any], proven: bool) -> Diagnosis:
     """The diagnosis by one explanation, or by several that the data cannot tell apart."""
     context, first = search.context, likely[0]
-    near = nearest_optimum(context, first.hypothesis)
+    near = nearest_optimum(context, first.hypothesis) if first.residue is None else None
     mended = None
     if near is not None:
         optimum, _, metric = near
         mended = compared(context, first.hypothesis, optimum, metric)
         if not proven or mended.distance > search.exact:
             mended = replace(mended, proven=False)
+    elif first.residue is not None:
+        mended = _by_a_step(context, first)
     found = [tuple(one.hypothesis.found) for one in likely]
     told = _errors(context, near[0], made["answer"]) if near is not None and first.hypothesis.objective.is_likelihood else ()
     return Diagnosis(
@@ -395,3 +400,13 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
         mended=mended,
         ruled_out=_ruled_out(search, first.codes),
     )
+
+
+def _by_a_step(context: Context, one: Explained) -> Compared | None:
+    """An answer beside the optimum that one step leads to, of a condition that is no sum: it is not proven."""
+    (totals,) = context.totals([one.hypothesis], exact=True)
+    metric = None if totals is None else Metric.of(context, one.hypothesis, totals)
+    if metric is None or one.residue is None:
+        return None
+    step = context.basis(one.hypothesis.intercept) @ metric.step(one.residue)
+    return compared(context, one.hypothesis, at(one.hypothesis, one.hypothesis.free + step), metric, prove=False)

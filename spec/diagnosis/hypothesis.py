@@ -8,7 +8,7 @@ orthonormal, so that badly scaled columns cost no digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,13 +20,13 @@ from spec.diagnosis.answer import Answer
 from spec.diagnosis.objective import Objective
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import Finding
-from spec.domains import Domain
-from spec.fit.rows import Batch
+from spec.fit.rows import Batch, joined
 from spec.likelihood import gram
 
 PIECE = 2**14  # rows that are summed at a time
+SMALL = 2**17  # numbers of a design, times outputs: of fewer the sums of the rows so far are kept of everything
 KEPT = 2**25  # numbers of a design that are kept in memory
-Step = Callable[[Batch, int], Batch]  # of a batch and the number of its first row
+Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Hypothesis:
     """
     An objective, what is done with the rows before, and the answer as it then reads: ``matrix`` (1 + p, k), the bias first.
 
-    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) is the matrix P of a penalty b'Pb / 2 that is taken off.
+    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) and ``pull`` (q, m) are P and c of a penalty b'Pb / 2 + c'b
+    that is taken off.
     """
 
     objective: Objective
@@ -43,6 +44,7 @@ class Hypothesis:
     steps: tuple[Step, ...] = ()
     found: tuple[Finding, ...] = ()
     penalty: np.ndarray | None = None
+    pull: np.ndarray | None = None
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
@@ -51,12 +53,12 @@ class Hypothesis:
 
     def of_batch(self, function: Callable[[Batch], Batch]) -> Hypothesis:
         """The same, with a step that does not ask for the numbers of the rows."""
-        return self.after(lambda batch, first: function(batch))
+        return self.after(lambda batch, numbers: function(batch))
 
-    def rows(self, batch: Batch, first: int) -> Batch:
+    def rows(self, batch: Batch, numbers: np.ndarray) -> Batch:
         """The batch as the hypothesis has it."""
         for step in self.steps:
-            batch = step(batch, first)
+            batch = step(batch, numbers)
         return batch
 
     @property
@@ -93,7 +95,7 @@ class Totals:
         """The places that leave enough rows on both sides to tell a cut from chance, as a mask."""
         assert self.places is not None
         least = 3 * self.score.size
-        return (self.places >= least) & (self.places <= self.places[-1] - least)
+        return (self.places >= least) & (self.places <= self.rows - least)
 
     @property
     def is_finite(self) -> bool:
@@ -109,9 +111,10 @@ class Totals:
 
 class Context:
     """
-    A question and an answer, and what is known of both: moments of the columns, the white coordinates, the best answer.
+    A question and an answer, and what is known of both: facts of the rows, the white coordinates, the best answer.
 
-    ``best`` (q, m) are the free parameters at the optimum of the question, where there is one.
+    ``best`` (q, m) are the free parameters at the optimum of the question, where there is one. ``part`` are rows that stand for
+    all: of many rows the information is that of these, times ``grows``, until an explanation is held to all of them.
     """
 
     def __init__(self, question: Question, answer: Answer, on_rows: Callable[[int], None] = lambda rows: None) -> None:
@@ -121,51 +124,121 @@ class Context:
         self.k = sample.y.shape[1]
         self._bases = {intercept: _basis(_design(sample.X, intercept)) for intercept in (True, False)}
         total = question.rows.total
-        self.in_memory = total is not None and total * (sample.X.shape[1] + 1) <= KEPT
-        self._kept: list[tuple[Batch, int]] = list(self._read()) if self.in_memory else []
+        width = sample.X.shape[1] + 1
+        self.in_memory = total is not None and total * width <= KEPT
+        self.is_small = total is not None and total * width * self.k <= SMALL
+        self.stride = 1 if self.is_small else 64  # of the places that are noted in the order of the rows
+        self._kept: list[tuple[Batch, np.ndarray]] = list(self._read()) if self.in_memory else []
+        self.part, self.grows = self._part(sample)
 
-    def _read(self) -> Iterator[tuple[Batch, int]]:
+    def _read(self) -> Iterator[tuple[Batch, np.ndarray]]:
         first = 0
         for batch in self.question.rows.read(PIECE):
-            yield batch, first
+            yield batch, np.arange(first, first + len(batch))
             first += len(batch)
 
+    def _part(self, sample: Batch) -> tuple[tuple[Batch, np.ndarray], float]:
+        if not self.in_memory:
+            return (sample, np.arange(len(sample))), self.facts.n / len(sample)
+        n = self.facts.n
+        if n <= PIECE:
+            return (self.whole, np.arange(n)), 1.0
+        numbers = np.sort(np.random.default_rng(0).choice(n, PIECE // 2, replace=False))
+        return (self.whole.each(lambda part: part[numbers]), numbers), n / len(numbers)
+
     @cached_property
-    def moments(self) -> Moments:
-        """The moments of the columns of X and of y."""
-        return Moments.of(self)
+    def facts(self) -> Facts:
+        """What one pass says of the columns."""
+        return Facts.of(batch for batch, _ in self.batches())
 
     @cached_property
     def whole(self) -> Batch:
         """All rows, which are in memory."""
-        parts = [batch.parts for batch, _ in self._kept]
-        X, y, weights, offset = zip(*parts)
-        return Batch(*(np.concatenate(part) for part in (X, y, weights)), None if offset[0] is None else np.concatenate(offset))
+        return joined([batch for batch, _ in self._kept])
 
-    def batches(self) -> Iterator[tuple[Batch, int]]:
-        """The rows, in pieces, each with the number of its first row."""
-        for batch, first in self._kept or self._read():
-            yield batch, first
+    @cached_property
+    def first_of_same(self) -> np.ndarray | None:
+        """1 for the first of rows that are the same, 0 for the others, (n,); None where no two rows are the same."""
+        whole = self.whole
+        table = np.column_stack([whole.X, whole.y, *([] if whole.offset is None else [whole.offset])])
+        _, first = np.unique(table, axis=0, return_index=True)
+        if len(first) == len(table):
+            return None
+        mask = np.zeros(len(table))
+        mask[first] = 1
+        return mask
+
+    @property
+    def all(self) -> tuple[Batch, np.ndarray]:
+        """All rows, which are in memory, and their numbers."""
+        return self.whole, np.arange(len(self.whole))
+
+    def batches(self) -> Iterator[tuple[Batch, np.ndarray]]:
+        """The rows, in pieces, each with the numbers of its rows."""
+        for batch, numbers in self._kept or self._read():
+            yield batch, numbers
             self.on_rows(len(batch))
 
     def basis(self, intercept: bool) -> np.ndarray:
         """(q, q), whose product with the design has nearly orthonormal columns."""
         return self._bases[intercept]
 
-    def totals(self, hypotheses: Sequence[Hypothesis], more: Sequence[str] = (), informed: bool = True) -> list[Totals | None]:
-        """What the rows say of each hypothesis, in one pass; None where eta leaves its domain, or y that of the family."""
-        found: list[Any] = [_Sum() for _ in hypotheses]
-        for batch, first in self.batches():
+    def totals(self, hypotheses: Sequence[Hypothesis], more: Sequence[str] = (), exact: bool = False) -> list[Totals | None]:
+        """
+        What the rows say of each hypothesis, in one pass; None where eta leaves its domain.
+
+        Without ``exact`` the information of many rows is that of a part of them.
+        """
+        known = [_Spread() for _ in hypotheses]
+        own = self.batches() if exact else [self.part]
+        self._each(own, [(h, spread) for h, spread in zip(hypotheses, known)])
+        usable = [(h, _Sum(more, self.stride)) for h, spread in zip(hypotheses, known) if not spread.is_out]
+        self._each(self.batches(), usable)
+        sums = iter(usable)
+        found: list[Totals | None] = []
+        for spread in known:
+            total = None if spread.is_out else next(sums)[1]
+            found.append(None if total is None or total.is_out else _totals(spread, total, 1.0 if exact else self.grows))
+        return found
+
+    def places_between(self, hypothesis: Hypothesis, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (places, sums): each place from ``low`` to ``high``, and the score of the rows from ``low`` up to it, (r, q m)."""
+        first, total = 0, _Sum(["prefixes"])
+        for batch, numbers in self.batches():
+            part = slice(max(low - first, 0), max(high - first, 0))
+            if len(batch[part]):
+                self._each([(batch[part], numbers[part])], [(hypothesis, total)])
+            first += len(batch)
+        return np.concatenate(total.places), np.concatenate(total.prefixes[""])
+
+    def refuted(self, hypotheses: Sequence[Hypothesis], most: float) -> list[bool]:
+        """Which hypotheses a part of the rows refutes: that is farther from them than chance and ``most`` standard errors are."""
+        sums = [(h, _Sum(())) for h in hypotheses]
+        spreads = [(h, _Spread()) for h in hypotheses]
+        self._each([self.part], [*sums, *spreads])
+        found = []
+        for (_, total), (_, spread) in zip(sums, spreads):
+            if total.is_out or spread.is_out:
+                found.append(True)
+                continue
+            with np.errstate(all="ignore"):
+                away = float(np.sqrt(np.where(total.score == 0, 0.0, total.score**2 / spread.squares).sum()))
+            by_chance = 0.0 if self.grows == 1 else 4 * np.sqrt(total.score.size)
+            found.append(not away <= most + by_chance)
+        return found
+
+    def _each(self, batches: Iterable[tuple[Batch, np.ndarray]], asked: Sequence[tuple[Hypothesis, Any]]) -> None:
+        """Add each batch to the sums of each hypothesis."""
+        for batch, numbers in batches:
             shared: dict[bool, np.ndarray] = {}  # the white designs of the rows as they are, which most hypotheses have
-            for hypothesis, own in zip(hypotheses, found):
-                if own.is_out:
+            for hypothesis, sums in asked:
+                if sums.is_out:
                     continue
-                rows = hypothesis.rows(batch, first)
+                rows = hypothesis.rows(batch, numbers)
                 whites = shared if rows.X is batch.X else {}
                 if hypothesis.intercept not in whites:
                     whites[hypothesis.intercept] = _design(rows.X, hypothesis.intercept) @ self.basis(hypothesis.intercept)
-                own.add(hypothesis, rows, whites[hypothesis.intercept], first, more, informed)
-        return [None if own.is_out else own.totals() for own in found]
+                sums.add(hypothesis.objective, Scored.of(hypothesis, rows), whites[hypothesis.intercept], numbers)
 
 
 def _design(X: np.ndarray, intercept: bool) -> np.ndarray:
@@ -184,98 +257,132 @@ def _basis(design: np.ndarray) -> np.ndarray:
     return np.diag(1 / scale)
 
 
-class _Sum:
-    """The running sums of one hypothesis."""
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Rows with their eta (b, k), their weights (b, 1) and their scores (b, m); ``scores`` is None where eta leaves its domain."""
 
-    def __init__(self) -> None:
-        self.is_out = False
-        self.parts: list[Any] | None = None
-        self.more: dict[str, Any] = {}
-        self.prefixes: dict[str, list[np.ndarray]] = {}
-        self.places: list[np.ndarray] = []
+    rows: Batch
+    eta: np.ndarray
+    weight: np.ndarray
+    scores: np.ndarray | None
 
-    def add(
-        self, hypothesis: Hypothesis, rows: Batch, white: np.ndarray, first: int, more: Sequence[str], informed: bool
-    ) -> None:
-        objective, weight = hypothesis.objective, rows.weights[:, None]
+    @classmethod
+    def of(cls, hypothesis: Hypothesis, rows: Batch) -> Scored:
         eta = rows.X @ hypothesis.matrix[1:] + hypothesis.matrix[0]
         if rows.offset is not None:
             eta = eta + rows.offset
-        counts = rows.weights > 0
-        if not (_contains(objective, eta[counts]) and np.isfinite(eta).all()):
+        weight = rows.weights[:, None]
+        inside = hypothesis.objective.model.eta_domain.contains(eta) & np.isfinite(eta)
+        if not (inside | (weight == 0)).all():
+            return cls(rows, eta, weight, None)
+        with np.errstate(all="ignore"):
+            scores = np.where(weight > 0, hypothesis.objective.score(rows.y, eta, weight), 0.0)
+        return cls(rows, eta, weight, scores)
+
+
+class _Sum:
+    """The running sums of the scores of one hypothesis, and of what is asked for besides."""
+
+    def __init__(self, more: Sequence[str], stride: int = 1) -> None:
+        self.is_out, self.asked, self.stride = False, more, stride
+        self.score: Any = 0.0
+        self.more: dict[str, Any] = {}
+        self.prefixes: dict[str, list[np.ndarray]] = {}
+        self.places: list[np.ndarray] = []
+        self.last: dict[str, np.ndarray] = {}
+
+    def add(self, objective: Objective, scored: Scored, white: np.ndarray, numbers: np.ndarray) -> None:
+        if scored.scores is None:
             self.is_out = True
             return
-        with np.errstate(all="ignore"):
-            scores = objective.score(rows.y, eta, weight)
-            scores = np.where(weight > 0, scores, 0.0)
-            score, squares = white.T @ scores, (white**2).T @ scores**2
-            information = gram(white, objective.information(eta, weight)) if informed else np.zeros((0, 0))
-            pearson = _pearson(objective, rows, eta, weight) if informed else 0.0
-        parts = [score, squares, information, pearson, int(counts.sum())]
-        noted = "prefixes" in more
+        self.score = self.score + white.T @ scored.scores
+        noted = "prefixes" in self.asked
+        thin = slice(self.stride - 1, None, self.stride)
         if noted:
-            thin = slice(None) if first + len(white) <= 2**18 else slice(-1, None)
-            self._note("", white, scores, thin)
-            self.places.append(np.arange(first + 1, first + len(white) + 1)[thin])
-        for name in more:
-            if name != "prefixes":
-                further = FURTHER[name](objective, rows, eta, weight, scores)
-                self.more[name] = self.more.get(name, 0) + white.T @ further
-                if noted and white.size * scores.shape[1] <= 2**18:
+            self._note("", white, scored.scores, thin)
+            self.places.append(numbers[thin] + 1)
+        for name in self.asked:
+            if name in FURTHER:
+                further = FURTHER[name](objective, scored)
+                self.more[name] = self.more.get(name, 0.0) + white.T @ further
+                if noted and "all prefixes" in self.asked:
                     self._note(name, white, further, thin)
-        self.parts = parts if self.parts is None else [a + b for a, b in zip(self.parts, parts)]
 
     def _note(self, name: str, white: np.ndarray, scores: np.ndarray, thin: slice) -> None:
         """Note the sum of the rows up to each row, or up to the last of many."""
         so_far = np.cumsum((white[:, None, :] * scores[:, :, None]).reshape(len(white), -1), axis=0)
         before = self.prefixes.setdefault(name, [])
         if before:
-            so_far += before[-1][-1]
+            so_far += self.last[name]
+        self.last[name] = so_far[-1]
         before.append(so_far[thin])
 
-    def totals(self) -> Totals | None:
-        if self.parts is None:
-            return None
-        prefixes = {name: np.concatenate(parts) for name, parts in self.prefixes.items()} or None
-        places = np.concatenate(self.places) if self.places else None
-        found = Totals(*self.parts, more=self.more, prefixes=prefixes, places=places)
-        return found if found.is_finite else None
+
+class _Spread:
+    """The running sums of how the scores of one hypothesis spread: the rows' squares, the information, Pearson's X^2."""
+
+    def __init__(self) -> None:
+        self.is_out = False
+        self.squares: Any = 0.0
+        self.information: Any = 0.0
+        self.pearson = 0.0
+        self.rows = 0
+
+    def add(self, objective: Objective, scored: Scored, white: np.ndarray, numbers: np.ndarray) -> None:
+        if scored.scores is None:
+            self.is_out = True
+            return
+        with np.errstate(all="ignore"):
+            self.squares = self.squares + (white**2).T @ scored.scores**2
+            self.information = self.information + gram(white, objective.information(scored.eta, scored.weight))
+            self.pearson += _pearson(objective, scored)
+        self.rows += int((scored.weight > 0).sum())
 
 
-def _contains(objective: Objective, eta: np.ndarray) -> bool:
-    domain: Domain = objective.model.eta_domain
-    return bool(domain.contains(eta).all())
+def _totals(spread: _Spread, total: _Sum, grows: float) -> Totals | None:
+    found = Totals(
+        total.score,
+        grows * spread.squares,
+        grows * spread.information,
+        grows * spread.pearson,
+        round(grows * spread.rows),
+        more=total.more,
+        prefixes={name: np.concatenate(parts) for name, parts in total.prefixes.items()} or None,
+        places=np.concatenate(total.places) if total.places else None,
+    )
+    return found if found.is_finite else None
 
 
-def _pearson(objective: Objective, rows: Batch, eta: np.ndarray, weight: np.ndarray) -> float:
-    model = objective.model
+def _pearson(objective: Objective, scored: Scored) -> float:
+    model, y = objective.model, scored.rows.y
     if model.has_classes:
         return 0.0
-    mu = model.link.inverse(eta)
-    return float(np.where(rows.y == mu, 0.0, weight * (rows.y - mu) ** 2 / model.family.variance(mu)).sum())
+    mu = model.link.inverse(scored.eta)
+    return float(np.where(y == mu, 0.0, scored.weight * (y - mu) ** 2 / model.family.variance(mu)).sum())
 
 
-def _as_if(y: Callable[[Batch], np.ndarray]) -> Callable[..., np.ndarray]:
+def _as_if(y: Callable[[Batch], np.ndarray]) -> Callable[[Objective, Scored], np.ndarray]:
     """How the rows' scores change where y is something else: the score is linear in y."""
 
-    def changed(objective: Objective, rows: Batch, eta: np.ndarray, weight: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def changed(objective: Objective, scored: Scored) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.where(weight > 0, objective.score(y(rows), eta, weight) - scores, 0.0)
+            other = objective.score(y(scored.rows), scored.eta, scored.weight) - scored.scores
+        return np.where(scored.weight > 0, other, 0.0)
 
     return changed
 
 
-def _of_class(number: int) -> Callable[..., np.ndarray]:
+def _of_class(number: int) -> Callable[[Objective, Scored], np.ndarray]:
     """The scores of the rows of one class; without classes y is 0 or 1."""
 
-    def own(objective: Objective, rows: Batch, eta: np.ndarray, weight: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        share = rows.y[:, [number]] if rows.y.shape[1] > 1 else (rows.y if number else 1 - rows.y)
-        return share * scores
+    def own(objective: Objective, scored: Scored) -> np.ndarray:
+        y = scored.rows.y
+        return (y[:, [number]] if y.shape[1] > 1 else (y if number else 1 - y)) * scored.scores
 
     return own
 
 
-FURTHER: dict[str, Callable[..., np.ndarray]] = {
+FURTHER: dict[str, Callable[[Objective, Scored], np.ndarray]] = {
     "even": _as_if(lambda rows: np.full_like(rows.y, 1 / max(rows.y.shape[1], 2))),
     "zero": _as_if(lambda rows: np.zeros_like(rows.y)),
     "one more": _as_if(lambda rows: rows.y + 1),
@@ -284,12 +391,13 @@ FURTHER: dict[str, Callable[..., np.ndarray]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class Facts:
     """
-    Moments of the columns of X (p,): ``mean``, ``deviation`` (divided by n), ``low`` and ``high``; ``n`` rows.
+    What one pass says of n rows: of the columns of X (p,) the ``mean``, the ``deviation`` (divided by n), ``low`` and ``high``.
 
-    ``binary`` says which hold 0 and 1 only, ``apart`` (p, p) which pairs of them are never 1 in one row. ``y_mean`` (k,) is
-    weighted, ``y_plain`` is not; ``y_deviation`` (k,). ``y_values`` are the values of y, if they are few.
+    ``binary`` says which hold 0 and 1 only, ``apart`` (p, p) which pairs are never other than 0 in one row. ``y_mean`` (k,) is
+    weighted; ``y_values`` are the values of y, if they are few; ``classes`` (k,) the sums of y. Then whether there are an
+    offset and one that is positive throughout, weights other than 1, and columns that float32 does not hold.
     """
 
     n: int
@@ -300,42 +408,58 @@ class Moments:
     binary: np.ndarray
     apart: np.ndarray
     y_mean: np.ndarray
-    y_plain: np.ndarray
-    y_deviation: np.ndarray
     y_values: tuple[float, ...]
-    classes: np.ndarray  # rows of each class
+    classes: np.ndarray
+    has_offset: bool
+    has_positive_offset: bool
+    has_weights: bool
+    has_fine_columns: bool
 
     @classmethod
-    def of(cls, context: Context) -> Moments:
-        n, total, squares, cross = 0, 0.0, 0.0, 0.0
-        y_total, y_weighted, y_squares, weight = 0.0, 0.0, 0.0, 0.0
-        low, high, binary = np.inf, -np.inf, True
+    def of(cls, batches: Iterable[Batch]) -> Facts:
+        n, weight = 0, 0.0
+        total: Any = 0.0
+        squares: Any = 0.0
+        cross: Any = 0.0
+        classes: Any = 0.0
+        weighted: Any = 0.0
+        low: Any = np.inf
+        high: Any = -np.inf
+        binary: Any = True
         values: set[float] = set()
-        shift = None
-        for batch, _ in context.batches():
+        shift: Any = None
+        has_offset, positive, has_weights, fine = False, True, False, False
+        for batch in batches:
             X, y = batch.X, batch.y
             shift = X.mean(axis=0) if shift is None else shift
             n, total, squares = n + len(X), total + (X - shift).sum(axis=0), squares + ((X - shift) ** 2).sum(axis=0)
             cross = cross + np.abs(X.T) @ np.abs(X)
             low, high = np.minimum(low, X.min(axis=0)), np.maximum(high, X.max(axis=0))
             binary = binary & ((X == 0) | (X == 1)).all(axis=0)
-            y_total, y_squares = y_total + y.sum(axis=0), y_squares + (y**2).sum(axis=0)
-            y_weighted, weight = y_weighted + (batch.weights[:, None] * y).sum(axis=0), weight + batch.weights.sum()
+            classes, weighted = classes + y.sum(axis=0), weighted + (batch.weights[:, None] * y).sum(axis=0)
+            weight += float(batch.weights.sum())
             if len(values) < 16:
                 values.update(np.unique(y)[:16].tolist())
-        centred = total / n
-        y_mean = y_total / n
+            has_offset = batch.offset is not None
+            positive = positive and batch.offset is not None and bool((batch.offset > 0).all())
+            has_weights = has_weights or bool((batch.weights != 1).any())
+            fine = fine or bool((X.astype(np.float32) != X).any())
+        away = total / n
+        deviation = np.sqrt(np.maximum(squares / n - away**2, 0))
+        few = tuple(sorted(values)) if len(values) < 16 else ()
         return cls(
             n,
-            shift + centred,
-            np.sqrt(np.maximum(squares / n - centred**2, 0)),
+            shift + away,
+            deviation,
             low,
             high,
-            binary,
+            np.atleast_1d(binary),
             cross == 0,
-            y_weighted / weight,
-            y_mean,
-            np.sqrt(np.maximum(y_squares / n - y_mean**2, 0)),
-            tuple(sorted(values)) if len(values) < 16 else (),
-            np.atleast_1d(y_total),
+            weighted / weight,
+            few,
+            np.atleast_1d(classes),
+            has_offset,
+            positive,
+            has_weights,
+            fine,
         )

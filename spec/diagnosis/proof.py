@@ -74,10 +74,10 @@ def in_white(context: Context, hypothesis: Hypothesis) -> np.ndarray | float:
 
 def penalised(context: Context, hypothesis: Hypothesis, score: np.ndarray) -> np.ndarray:
     """The score (q, m) in white coordinates, less the pull of the hypothesis's penalty."""
-    if hypothesis.penalty is None:
-        return score
-    pull = hypothesis.penalty @ hypothesis.free.T.ravel()
-    return score - context.basis(hypothesis.intercept).T @ pull.reshape(score.T.shape).T
+    pull = np.zeros(hypothesis.free.shape) if hypothesis.pull is None else hypothesis.pull
+    if hypothesis.penalty is not None:
+        pull = pull + (hypothesis.penalty @ hypothesis.free.T.ravel()).reshape(score.T.shape).T
+    return score - context.basis(hypothesis.intercept).T @ pull if pull.any() else score
 
 
 def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
@@ -91,7 +91,7 @@ def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesi
     """The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none."""
     here, last = hypothesis, np.inf
     for _ in range(STEPS):
-        (totals,) = context.totals([here])
+        (totals,) = context.totals([here], exact=True)
         metric = None if totals is None else Metric.of(context, here, totals)
         if totals is None or metric is None:
             return None
@@ -128,7 +128,7 @@ def stated_optimum(context: Context, hypothesis: Hypothesis) -> tuple[np.ndarray
 
 def problem_of(context: Context, hypothesis: Hypothesis) -> Problem:
     """The problem whose optimum a hypothesis says that the answer is; its rows are in memory."""
-    rows = hypothesis.rows(context.whole, 0)
+    rows = hypothesis.rows(*context.all)
     data = {"weights": rows.weights, "offset": rows.offset, "columns": context.question.columns}
     made = Problem.of("the data", hypothesis.objective.model, rows.X, rows.y, hypothesis.intercept, **data)
     family = made.model.family
@@ -137,19 +137,19 @@ def problem_of(context: Context, hypothesis: Hypothesis) -> Problem:
 
 def enclosed(context: Context, hypothesis: Hypothesis) -> Optimum | None:
     """The proven optimum of a hypothesis, near where it stands; None where it cannot be enclosed."""
-    size = context.moments.n * hypothesis.free.size
+    size = context.facts.n * hypothesis.free.size
     if not (context.in_memory and hypothesis.objective.is_likelihood and size <= PROVEN):
         return None
     try:
         problem = problem_of(context, hypothesis)
-        return enclose_near(problem, problem.params(hypothesis.free), hypothesis.penalty)
+        return enclose_near(problem, problem.params(hypothesis.free), hypothesis.penalty, hypothesis.pull)
     except (PreconditionFailed, ProblemError, np.linalg.LinAlgError):
         return None
 
 
-def compared(context: Context, hypothesis: Hypothesis, optimum: Hypothesis, metric: Metric) -> Compared:
+def compared(context: Context, hypothesis: Hypothesis, optimum: Hypothesis, metric: Metric, prove: bool = True) -> Compared:
     """An answer beside the optimum of the hypothesis that it is held to."""
-    proof = enclosed(context, optimum)
+    proof = enclosed(context, optimum) if prove else None
     mine, best = hypothesis.free, optimum.free if proof is None else proof.centre + proof.shift
     errors = metric.standard_errors(context.basis(hypothesis.intercept))
     away = np.abs(mine - best)

@@ -156,20 +156,22 @@ def enclose(problem: Problem) -> Optimum:
     return enclose_near(problem, polish(problem))
 
 
-def enclose_near(problem: Problem, params: Params, penalty: np.ndarray | None = None) -> Optimum:
+def enclose_near(
+    problem: Problem, params: Params, penalty: np.ndarray | None = None, pull: np.ndarray | None = None
+) -> Optimum:
     """
     Prove the optimum of a problem near parameters that are nearly there; the same errors as `enclose`.
 
-    With a ``penalty`` P, symmetric (m q, m q) and ordered output after output, it is the optimum of the log-likelihood less
-    b'Pb / 2, for the free parameters b. P is exact as it stands.
+    With a ``penalty`` P, symmetric (m q, m q) and ordered output after output, and a ``pull`` c (q, m), it is the optimum of the
+    log-likelihood less b'Pb / 2 and c'b, for the free parameters b. Both are exact as they stand.
     """
     centre = problem.free(params)
     white = white_at(problem, params)
     with working_precision(PRECISION):
         eta = exact_eta(problem, centre)
         rows = softmax_rows(problem, eta) if problem.model.has_classes else elementwise_rows(problem, eta)
-        pull = [] if penalty is None else [_pull(penalty, centre)]
-        score_mid, score_rad = enclosed_score(problem, rows.scores, *pull)
+        pulls = [] if penalty is None and pull is None else [_pulls(penalty, pull, centre)]
+        score_mid, score_rad = enclosed_score(problem, rows.scores, *pulls)
         try:
             return _contract(problem, white, centre, eta, rows, score_mid, score_rad, penalty)
         except (NotProven, np.linalg.LinAlgError) as error:
@@ -285,11 +287,14 @@ def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     return RowBalls(scores, weights)
 
 
-def _pull(penalty: np.ndarray, centre: np.ndarray) -> arb_mat:
-    """The derivative Pb of a penalty, as balls, (q, m)."""
+def _pulls(penalty: np.ndarray | None, pull: np.ndarray | None, centre: np.ndarray) -> arb_mat:
+    """The derivative Pb + c of a penalty, as balls, (q, m)."""
     q, m = centre.shape
-    pull = (arb_mat(penalty.tolist()) * arb_mat([[value] for value in centre.T.ravel().tolist()])).entries()
-    return arb_mat([[pull[output * q + column] for output in range(m)] for column in range(q)])
+    total = arb_mat(q, m) if pull is None else arb_mat(pull.tolist())
+    if penalty is None:
+        return total
+    of_weights = (arb_mat(penalty.tolist()) * arb_mat([[value] for value in centre.T.ravel().tolist()])).entries()
+    return total + arb_mat([[of_weights[output * q + column] for output in range(m)] for column in range(q)])
 
 
 def enclosed_score(problem: Problem, scores: list[arb], pull: arb_mat | None = None) -> tuple[np.ndarray, np.ndarray]:

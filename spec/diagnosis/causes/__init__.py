@@ -334,6 +334,7 @@ CAUSES: tuple[Cause, ...] = (
         "Your network was trained with a penalty on the size of its weights.",
         "l1-threshold",
         "kernel_regularizer=None (scikit-learn: C=np.inf)",
+        readings=penalty.signs,
         endings=penalty.lasso,
     ),
     Cause(

@@ -25,13 +25,13 @@ class Reading:
     """
     What one pass gives without another hypothesis: unknown factors of known ``vectors``, each (q, m) in white coordinates.
 
-    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors into a sentence, or into
-    None where they make no sense, such as a negative penalty. ``become`` gives the hypothesis with its factors. ``summed`` is the
+    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors, and the
+    number of rows that count, into a sentence, or into None where they make no sense, such as a negative penalty. ``become`` gives the hypothesis with its factors. ``summed`` is the
     name and the factor of the sum over rows that the only vector is; without a name the vector does not grow with the rows.
     """
 
     vectors: list[np.ndarray]
-    says: Callable[[np.ndarray], Optional[str]]
+    says: Callable[[np.ndarray, int], Optional[str]]
     become: Callable[[Hypothesis, np.ndarray], Hypothesis] | None = None
     summed: tuple[str, float] | None = None
 

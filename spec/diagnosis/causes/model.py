@@ -92,10 +92,10 @@ def one_versus_rest(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Each row is compared with every target, as (n,) targets against (n, 1) outputs are."""
     if hypothesis.objective.model.has_classes or context.k > 1 or hypothesis.matrix[1:].any():
-        kernel = np.abs(hypothesis.matrix[1:]) * np.maximum(context.moments.deviation, 1e-300)[:, None]
+        kernel = np.abs(hypothesis.matrix[1:]) * np.maximum(context.facts.deviation, 1e-300)[:, None]
         if hypothesis.objective.model.has_classes or context.k > 1 or kernel.max(initial=0) > 1e-3:
             return
-    mean = context.moments.y_mean
+    mean = context.facts.y_mean
     yield Change(
         hypothesis.of_batch(lambda batch: replace(batch, y=np.broadcast_to(mean, batch.y.shape))),
         "each row is compared with the targets of all rows, so every prediction is their mean",
@@ -105,7 +105,7 @@ def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 def labels_flipped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """1 - y in place of y."""
     own = hypothesis.objective.model
-    if context.k == 1 and (isinstance(own.family, Binomial) or set(context.moments.y_values) == {0.0, 1.0}):
+    if context.k == 1 and (isinstance(own.family, Binomial) or set(context.facts.y_values) == {0.0, 1.0}):
         yield Change(
             hypothesis.of_batch(lambda batch: replace(batch, y=1 - batch.y)), "what is modelled is 1 - y: the event is the other one"
         )
@@ -143,7 +143,7 @@ def smoothed(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterat
     if not isinstance(hypothesis.objective.model.family, Binomial) and not hypothesis.objective.model.has_classes:
         return
 
-    def says(factors: np.ndarray) -> str | None:
+    def says(factors: np.ndarray, rows: int) -> str | None:
         return f"the labels are smoothed by {factors[0]:.6g}" if 1e-6 < factors[0] < 1 else None
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
@@ -156,14 +156,14 @@ def smoothed(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterat
 def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """The response in other units, or shifted: a + c y. Where y has two values that is another coding of the labels."""
     own = hypothesis.objective.model
-    if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.moments.y_values) == 2:
+    if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.facts.y_values) == 2:
         return
     yield from _affine(totals, shifted=isinstance(own.family, Gaussian))
 
 
 def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Two labels under other numbers, such as -1 and 1."""
-    if context.k == 1 and len(context.moments.y_values) == 2 and not isinstance(hypothesis.objective.model.family, Binomial):
+    if context.k == 1 and len(context.facts.y_values) == 2 and not isinstance(hypothesis.objective.model.family, Binomial):
         yield from _affine(totals, shifted=True)
 
 
@@ -174,7 +174,7 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
         scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
         return other.of_batch(lambda batch: replace(batch, y=shift + scale * batch.y))
 
-    def says(factors: np.ndarray) -> str | None:
+    def says(factors: np.ndarray, rows: int) -> str | None:
         scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
         if abs(scale) < 1e-9 or (abs(scale - 1) < 1e-9 and abs(shift) < 1e-9):
             return None
@@ -234,12 +234,12 @@ def factors(context: Context) -> list[list[int]]:
     heads = [match.group(1) if (match := re.match(r"^(.*)\[[^\[\]]*\]$", name)) else "" for name in names]
     if any(heads):
         found = [[j for j, head in enumerate(heads) if head == one] for one in dict.fromkeys(heads) if one]
-        return [group for group in found if context.moments.binary[group].all()]
-    binary = context.moments.binary
+        return [group for group in found if context.facts.binary[group].all()]
+    binary = context.facts.binary
     groups: list[list[int]] = []
     for is_binary, run in groupby(range(len(names)), key=lambda j: bool(binary[j])):
         for column in run if is_binary else ():
-            if groups and groups[-1][-1] == column - 1 and context.moments.apart[groups[-1], column].all():
+            if groups and groups[-1][-1] == column - 1 and context.facts.apart[groups[-1], column].all():
                 groups[-1].append(column)
             else:
                 groups.append([column])

@@ -36,13 +36,12 @@ def loss_scale(hypothesis: Hypothesis) -> float:
 
 def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: str) -> Reading:
     """A quadratic penalty whose shares of the factor are ``which`` (q,)."""
-    n = context.moments.n
 
-    def says(factors: np.ndarray) -> str | None:
+    def says(factors: np.ndarray, rows: int) -> str | None:
         strength = factors[0]
         if not strength > 0:
             return None
-        l2 = strength * loss_scale(hypothesis) / (2 * n)
+        l2 = strength * loss_scale(hypothesis) / (2 * rows)
         return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2; scikit-learn's alpha is {strength:.6g}, its C {1 / strength:.6g})"
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
@@ -61,24 +60,24 @@ def _kernel(hypothesis: Hypothesis) -> np.ndarray:
 
 def ridge(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Half the square of the kernel, as it is, or with its columns in units of their standard deviations."""
-    if hypothesis.penalty is not None or len(hypothesis.matrix) < 2:
+    if _is_pulled(hypothesis) or len(hypothesis.matrix) < 2:
         return
     yield _reading(context, hypothesis, _kernel(hypothesis), "the kernel")
-    squares = np.concatenate([np.zeros(int(hypothesis.intercept)), context.moments.deviation**2])
-    if not np.allclose(context.moments.deviation, 1, rtol=1e-9):
+    squares = np.concatenate([np.zeros(int(hypothesis.intercept)), context.facts.deviation**2])
+    if not np.allclose(context.facts.deviation, 1, rtol=1e-9):
         yield _reading(context, hypothesis, squares, "the kernel of standardised columns")
 
 
 def ridge_bias(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Half the square of the kernel and of the bias."""
-    if hypothesis.penalty is None and hypothesis.intercept:
+    if not _is_pulled(hypothesis) and hypothesis.intercept:
         yield _reading(context, hypothesis, np.ones(len(hypothesis.free)), "the kernel and the bias")
 
 
 def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """The decay of an optimizer, which shrinks kernel and bias with each step."""
     record = context.answer.record
-    if record is None or not record.weight_decay or hypothesis.penalty is not None:
+    if record is None or not record.weight_decay or _is_pulled(hypothesis):
         return
     for square in (None, record.square):
         which = np.ones(len(hypothesis.free))
@@ -87,9 +86,9 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
             root = np.sqrt(square)[0 if hypothesis.intercept else 1 :]
             pull = hypothesis.objective.free(root * hypothesis.matrix[0 if hypothesis.intercept else 1 :])
             reading = Reading([-context.basis(hypothesis.intercept).T @ pull], reading.says)
-        expected = record.weight_decay * context.moments.n / loss_scale(hypothesis)
+        expected = record.weight_decay * context.facts.n / loss_scale(hypothesis)
 
-        def says(factors: np.ndarray, expected: float = expected, adaptive: bool = square is not None) -> str | None:
+        def says(factors: np.ndarray, rows: int, expected: float = expected, adaptive: bool = square is not None) -> str | None:
             if not 0.9 < factors[0] / expected < 1.1:
                 return None
             scaled = ", scaled by its running mean of squared gradients" if adaptive else ""
@@ -100,37 +99,70 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
 
 def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
-    if hypothesis.penalty is not None or len(hypothesis.matrix) < 2:
+    if _is_pulled(hypothesis) or len(hypothesis.matrix) < 2:
         return
-    n, basis = context.moments.n, context.basis(hypothesis.intercept)
+    n, basis, gauge = context.facts.n, context.basis(hypothesis.intercept), hypothesis.objective.has_gauge
     score = np.linalg.solve(basis.T, totals.score)
-    unit = np.maximum(np.sqrt(np.abs(np.diag(totals.information))).reshape(score.T.shape).T, 1e-300)
-    unit = np.abs(np.linalg.solve(basis.T, unit)) + 1e-300  # about the size of a standard error's score
+    unit = np.abs(np.linalg.inv(basis).T) @ np.sqrt(totals.squares) + 1e-300  # about the size of a standard error's score
     weights = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
-    if hypothesis.objective.has_gauge:
+    if gauge:  # the score of class 0 is minus that of all others
         score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
-    kernel = _kernel(hypothesis)[:, None] * np.ones_like(weights) > 0
+    kernel = np.broadcast_to(_kernel(hypothesis)[:, None] > 0, weights.shape)
     active = kernel & (weights != 0)
-    if not active.any():
+    if (active == kernel).all() and not gauge:
+        return  # then `signs` has it
+    plain = np.ones(weights.shape)
+    deviation = np.concatenate([np.ones(int(hypothesis.intercept)), context.facts.deviation])[:, None] * plain
+    for of_columns, share in (("", plain), (" of standardised columns", deviation)):
+        for unknowns in (1, 2):
+            if active.sum() <= unknowns:
+                continue
+            vectors = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])[:, :unknowns]
+            factors = np.linalg.lstsq(vectors / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
+            if not (factors > 1e-9 * np.abs(score).max()).all():
+                continue
+            residue, off = score.copy(), kernel & ~active
+            residue[active] -= vectors @ factors
+            residue[off] = np.sign(score[off]) * np.maximum(np.abs(score[off]) - factors[0] * share[off], 0)
+            scale = loss_scale(hypothesis)
+            says = f"an L1 penalty of {factors[0] * scale / n:.6g} on the kernel{of_columns} (as Keras's l1)"
+            if unknowns == 2:
+                says += f", and an L2 penalty of {factors[1] * scale / (2 * n):.6g}"
+            yield Ending(basis.T @ (residue[:, 1:] if gauge else residue), says, unknowns, tries=4)
+
+
+def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
+    """The absolute values of a kernel that has no zero: each is pulled at with one force, by its sign."""
+    kernel = hypothesis.matrix[1:]
+    if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or not kernel.size or not kernel.all():
         return
-    for unknowns in (1, 2):
-        if active.sum() <= unknowns:
-            continue
-        vectors = np.column_stack([np.sign(weights[active]), weights[active]][:unknowns])
-        factors = np.linalg.lstsq(vectors / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
-        if not (factors > 0).all():
-            continue
-        residue = score.copy()
-        residue[active] -= vectors @ factors
-        off = kernel & ~active
-        residue[off] = np.sign(score[off]) * np.maximum(np.abs(score[off]) - factors[0], 0)
-        if hypothesis.objective.has_gauge:
-            residue = residue[:, 1:]
-        scale = loss_scale(hypothesis)
-        says = f"an L1 penalty of {factors[0] * scale / n:.6g} on the kernel (as Keras's l1)"
-        if unknowns == 2:
-            says += f", and an L2 penalty of {factors[1] * scale / (2 * n):.6g}"
-        yield Ending(basis.T @ residue, says, unknowns, tries=2)
+    first = int(hypothesis.intercept)
+    for of_columns, share in (("", np.ones(len(kernel))), (" of standardised columns", context.facts.deviation)):
+        pull = np.zeros(hypothesis.free.shape)
+        pull[first:] = share[:, None] * np.sign(kernel)
+        square = np.zeros(len(pull))
+        square[first:] = share**2
+
+        def says(factors: np.ndarray, rows: int, of_columns: str = of_columns) -> str | None:
+            if not (factors > 0).all() or (len(factors) > 1 and factors[0] < 1e-6 * factors[1] * np.abs(kernel).max()):
+                return None
+            scale = loss_scale(hypothesis)
+            beside = f", and an L2 penalty of {factors[1] * scale / (2 * rows):.6g}" if len(factors) > 1 else ""
+            return f"an L1 penalty of {factors[0] * scale / rows:.6g} on the kernel{of_columns} (as Keras's l1){beside}"
+
+        def become(
+            other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull, square: np.ndarray = square
+        ) -> Hypothesis:
+            other = replace(other, pull=factors[0] * pull)
+            return other if len(factors) < 2 else replace(other, penalty=_quadratic(other, factors[1] * square))
+
+        basis = context.basis(hypothesis.intercept)
+        yield Reading([-basis.T @ pull], says, become)
+        yield Reading([-basis.T @ pull, -basis.T @ (square[:, None] * hypothesis.free)], says, become)
+
+
+def _is_pulled(hypothesis: Hypothesis) -> bool:
+    return hypothesis.penalty is not None or hypothesis.pull is not None
 
 
 def nonnegative(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:

@@ -15,19 +15,15 @@ from spec.fit.rows import Batch
 # -- offset and weights ---------------------------------------------------------------------------------------------------------
 
 
-def has_offset(context: Context) -> bool:
-    return context.question.rows.sample(1).offset is not None
-
-
 def offset_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Without the offset."""
-    if has_offset(context):
+    if context.facts.has_offset:
         yield Change(hypothesis.of_batch(lambda batch: replace(batch, offset=None)), "the offset is left out")
 
 
 def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The exposure itself in place of its logarithm, or the logarithm where the question has the exposure itself."""
-    if not has_offset(context):
+    if not context.facts.has_offset:
         return
 
     def exposure(batch: Batch) -> Batch:
@@ -35,7 +31,7 @@ def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Ch
             return replace(batch, offset=None if batch.offset is None else np.exp(batch.offset))
 
     yield Change(hypothesis.of_batch(exposure), "the offset is the exposure itself, not its logarithm")
-    if all((batch.offset > 0).all() for batch, _ in context.batches() if batch.offset is not None):
+    if context.facts.has_positive_offset:
         yield Change(
             hypothesis.of_batch(lambda batch: replace(batch, offset=None if batch.offset is None else np.log(batch.offset))),
             "the offset is the logarithm of yours",
@@ -46,13 +42,9 @@ def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) 
     return hypothesis.of_batch(lambda batch: replace(batch, weights=np.where(batch.weights > 0, weigh(batch.weights), 0.0)))
 
 
-def has_weights(context: Context) -> bool:
-    return any((batch.weights != 1).any() for batch, _ in context.batches())
-
-
 def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Every row counts the same, or as its trials."""
-    if not has_weights(context):
+    if not context.facts.has_weights:
         return
     trials = context.question.trials
     if trials is None:
@@ -73,7 +65,7 @@ def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Chang
 
 def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Weights used twice, as variances, or as standard deviations."""
-    if has_weights(context):
+    if context.facts.has_weights:
         yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
         yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})
         with np.errstate(divide="ignore"):
@@ -83,8 +75,8 @@ def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 def with_weights(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
     """The hypothesis with other weights of the rows, (n,)."""
 
-    def step(batch: Batch, first: int) -> Batch:
-        return replace(batch, weights=weights[first : first + len(batch)])
+    def step(batch: Batch, numbers: np.ndarray) -> Batch:
+        return replace(batch, weights=weights[numbers])
 
     return hypothesis.after(step)
 
@@ -95,11 +87,11 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
     if len(own) < 2:
         return
 
-    def says(factors: np.ndarray) -> str | None:
+    def says(factors: np.ndarray, rows: int) -> str | None:
         if not (factors > -1).all() or np.abs(factors).max() < 1e-9:
             return None
         weights = np.concatenate([[1.0], 1 + factors])
-        balanced = weights * context.moments.classes if context.k > 1 else None
+        balanced = weights * context.facts.classes if context.k > 1 else None
         named = ", ".join(f"{weight:.6g}" for weight in weights)
         is_balanced = balanced is not None and np.allclose(balanced, balanced[0], rtol=1e-4)
         return f"the classes have the weights {named}{' (balanced)' if is_balanced else ''}, in proportion"
@@ -107,7 +99,7 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
         weights = np.concatenate([[1.0], 1 + factors])
 
-        def step(batch: Batch, first: int) -> Batch:
+        def step(batch: Batch, numbers: np.ndarray) -> Batch:
             shares = batch.y if batch.y.shape[1] > 1 else np.hstack([1 - batch.y, batch.y])
             return replace(batch, weights=batch.weights * (shares @ weights))
 
@@ -129,20 +121,15 @@ def rows_missing(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 def duplicates_dropped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Only the first of rows that are the same."""
-    if not context.in_memory:
+    if not context.in_memory or (first := context.first_of_same) is None:
         return
-    whole = context.whole
-    table = np.column_stack([whole.X, whole.y, *([] if whole.offset is None else [whole.offset])])
-    _, first = np.unique(table, axis=0, return_index=True)
-    if len(first) < len(table):
-        mask = np.zeros(len(table))
-        mask[first] = 1
-        yield Change(_kept(hypothesis, mask), f"rows that are the same count once: {len(table) - len(first)} are dropped")
+    dropped = int(len(first) - first.sum())
+    yield Change(_kept(hypothesis, first), f"rows that are the same count once: {dropped} are dropped")
 
 
 def _kept(hypothesis: Hypothesis, mask: np.ndarray) -> Hypothesis:
-    def step(batch: Batch, first: int) -> Batch:
-        return replace(batch, weights=batch.weights * mask[first : first + len(batch)])
+    def step(batch: Batch, numbers: np.ndarray) -> Batch:
+        return replace(batch, weights=batch.weights * mask[numbers])
 
     return hypothesis.after(step)
 
@@ -150,34 +137,35 @@ def _kept(hypothesis: Hypothesis, mask: np.ndarray) -> Hypothesis:
 def counted(times: tuple[float, float], place: int) -> Callable[[Hypothesis], Hypothesis]:
     """What makes the rows before a place count a number of times, and the others another number of times."""
 
-    def step(batch: Batch, first: int) -> Batch:
-        before = np.arange(first, first + len(batch)) < place
-        return replace(batch, weights=batch.weights * np.where(before, *times))
+    def step(batch: Batch, numbers: np.ndarray) -> Batch:
+        return replace(batch, weights=batch.weights * np.where(numbers < place, *times))
 
     return lambda hypothesis: hypothesis.after(step)
 
 
-def _cut(totals: Totals, target: float) -> tuple[int, np.ndarray] | None:
+def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float) -> tuple[int, np.ndarray] | None:
     """The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there."""
-    if totals.prefixes is None or totals.places is None:
+    if totals.prefixes is None or totals.places is None or not totals.cuts.any():
         return None
-    whole = totals.score.T.ravel()
-    usable = totals.cuts
-    if not usable.any():
-        return None
-    prefixes, places = totals.prefixes[""][usable], totals.places[usable]
+    goal = target * totals.score.T.ravel()
+    prefixes, places = totals.prefixes[""][totals.cuts], totals.places[totals.cuts]
     size = np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
-    away = (((prefixes - target * whole) / size) ** 2).sum(axis=1)
+    away = (((prefixes - goal) / size) ** 2).sum(axis=1)
     at = int(np.argmin(away))
-    return int(places[at]), (prefixes[at] - target * whole).reshape(totals.score.T.shape).T
+    if context.stride > 1:  # look at each row around the nearest of the places that were noted
+        low, high = int(places[max(at - 1, 0)]), int(places[min(at + 1, len(places) - 1)])
+        places, since = context.places_between(hypothesis, low, high)
+        prefixes = prefixes[max(at - 1, 0)] + since
+        at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
+    return int(places[at]), (prefixes[at] - goal).reshape(totals.score.T.shape).T
 
 
 def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the first rows, as after Keras's validation_split, which holds the last ones back."""
-    if (found := _cut(totals, 0.0)) is None:
+    if (found := _cut(context, hypothesis, totals, 0.0)) is None:
         return
     place, residue = found
-    n = int(totals.places[-1])
+    n = context.facts.n
     yield Ending(
         residue * np.sqrt(n / place),  # the information is that of the rows that are left
         f"only the first {place} of {n} rows are fitted, {place / n:.4g} of them",
@@ -189,10 +177,10 @@ def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iter
 
 def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the last rows."""
-    if (found := _cut(totals, 1.0)) is None:
+    if (found := _cut(context, hypothesis, totals, 1.0)) is None:
         return
     place, residue = found
-    n = int(totals.places[-1])
+    n = context.facts.n
     yield Ending(
         residue * np.sqrt(n / (n - place)),
         f"only the last {n - place} of {n} rows are fitted: the first {place} are left out",
@@ -204,13 +192,13 @@ def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Itera
 
 def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The first or the last rows count twice, or three times."""
-    n = int(totals.places[-1]) if totals.places is not None else 0
+    n = context.facts.n
     for extra in (1, 2):
         for which, target, times in (
             ("first", -1 / extra, (1.0 + extra, 1.0)),
             ("last", 1 + 1 / extra, (1.0, 1.0 + extra)),
         ):
-            if (found := _cut(totals, target)) is not None:
+            if (found := _cut(context, hypothesis, totals, target)) is not None:
                 place, residue = found
                 count = place if which == "first" else n - place
                 yield Ending(
@@ -224,7 +212,7 @@ def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iter
 
 def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The offset is one more column, the last or the first, with a coefficient of its own."""
-    if not has_offset(context) or context.k > 1 or hypothesis.extra is None:
+    if not context.facts.has_offset or context.k > 1 or hypothesis.extra is None:
         return
     for place in (-1, 0):
         coefficient = hypothesis.extra[place]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, at, penalised
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
+from spec.likelihood import gram
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 REPLAYED = 2**27  # numbers of a design that are multiplied in a replay of a descent
@@ -50,11 +51,14 @@ class Way:
         m = self.here.free.shape[1]
         return np.eye(m) + (1.0 if self.here.objective.has_gauge else 0.0) * np.ones((m, m))
 
+    def length(self, difference: np.ndarray) -> float:
+        """The length in standard errors of a difference of free parameters (q, m)."""
+        return self.at_best.length(np.linalg.solve(self.context.basis(self.here.intercept), difference))
+
     def near(self, free: np.ndarray) -> bool:
         """Whether the answer is at these parameters (q, m), to the precision that it was brought in."""
-        white = np.linalg.solve(self.context.basis(self.here.intercept), self.here.free - free)
-        gone = np.linalg.solve(self.context.basis(self.here.intercept), self.here.free - self.best.free)
-        return self.metric.length(white) <= max(1e-6, 1e-5 * self.metric.length(gone)) + 3 * rounding_of(self)
+        gone = self.length(self.here.free - self.best.free)
+        return self.length(self.here.free - free) <= max(1e-6, 1e-5 * gone) + 3 * rounding_of(self)
 
 
 def rounding_of(way: Way) -> float:
@@ -77,20 +81,21 @@ def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> fl
 
 def newton_steps(way: Way) -> str | None:
     """The answer is an iterate of scoring from a usual start."""
-    if not way.context.in_memory or not way.here.objective.is_likelihood or way.here.penalty is not None:
+    if not way.context.in_memory or not way.here.objective.is_likelihood or way.here.penalty is not None or way.here.pull is not None:
         return None
-    rows = way.here.rows(way.context.whole, 0)
+    rows = way.here.rows(*way.context.all)
+    gone = way.length(way.here.free - way.best.free)
     for name, eta in _starts(way, rows):
-        here = eta
         for step in range(1, 26):
-            free = _weighted(way, rows, here)
-            if free is None or way.near(way.best.free) and step > 25:
+            free = _weighted(way, rows, eta)
+            if free is None:
                 break
             if way.near(free):
-                far = np.abs(free - way.best.free).max()
-                return f"it is iterate {step} of scoring from {name}; the optimum is {far:.2g} away" if far > 0 else None
+                return f"it is iterate {step} of scoring from {name}"
+            if way.length(free - way.best.free) < gone / 4:
+                break  # later ones are nearer still
             here = at(way.here, free)
-            here = rows.X @ here.matrix[1:] + here.matrix[0] + (0 if rows.offset is None else rows.offset)
+            eta = rows.X @ here.matrix[1:] + here.matrix[0] + (0 if rows.offset is None else rows.offset)
     return None
 
 
@@ -126,10 +131,9 @@ def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
     offset = np.zeros_like(eta) if rows.offset is None else rows.offset
     linear = objective.free(eta - offset)
     m = linear.shape[1]
-    total = white.T @ (score + np.einsum("nab,nb->na", working, linear))
-    information = np.einsum("nab,nq,nr->aqbr", working, white, white).reshape(m * white.shape[1], -1)
+    total = white.T @ (score + (working @ linear[:, :, None])[:, :, 0])
     try:
-        found = np.linalg.solve(information, total.T.ravel()).reshape(m, -1).T
+        found = np.linalg.solve(gram(white, working), total.T.ravel()).reshape(m, -1).T
     except np.linalg.LinAlgError:
         return None
     return way.context.basis(way.here.intercept) @ found if np.isfinite(found).all() else None
@@ -140,7 +144,9 @@ def descent_path(way: Way) -> str | None:
     context = way.context
     if not context.in_memory or context.k > 1 or len(way.here.matrix) < 2:
         return None
-    rows = way.here.rows(context.whole, 0)
+    if not _falls_with_curvature(way):
+        return None
+    rows = way.here.rows(*context.all)
     design = np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X
     record = context.answer.record
     rates = (record.learning_rate,) if record is not None and record.steps else RATES
@@ -152,6 +158,8 @@ def descent_path(way: Way) -> str | None:
     objective, weight = way.here.objective, rows.weights[:, None]
     offset = 0 if rows.offset is None else rows.offset
     pull = way.here.penalty
+    if way.here.pull is not None:
+        return None
     for rate in rates:
         free, last = np.zeros_like(goal), np.inf
         for step in range(1, most + 1):
@@ -169,13 +177,25 @@ def descent_path(way: Way) -> str | None:
     return None
 
 
+def _falls_with_curvature(way: Way) -> bool:
+    """Whether what is left of the way from zero is smaller the more curved an axis is: near the optimum a descent leaves it so."""
+    curvatures, away, whole = _modes(way)
+    with np.errstate(all="ignore"):
+        left = np.log(away / whole)
+    left = np.where(away <= 1e-9 * np.linalg.norm(whole), -np.inf, left)  # as near as rounding lets it
+    flat = int(np.argmin(curvatures))
+    if not np.isfinite(left[flat]) or left[flat] > -1:
+        return True
+    return bool((left <= 0.5 * left[flat] * curvatures / curvatures[flat] + np.log(30)).all())
+
+
 def float32(way: Way) -> str | None:
     """What is left of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
     record = way.context.answer.record
     rounding = np.asarray(way.context.answer.rounding, dtype=float)
     if record is None or not record.steps or not rounding.any():
         return None
-    n, scale = way.context.moments.n, loss_scale(way.here)
+    n, scale = way.context.facts.n, loss_scale(way.here)
     basis = way.context.basis(way.here.intercept)
     spread = np.abs(np.linalg.inv(basis).T) @ np.sqrt(way.totals.squares * n)
     stalled = EPS32 * np.abs(way.here.free) * n / (scale * max(record.learning_rate, 1e-12))
@@ -202,7 +222,7 @@ def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     record = way.context.answer.record
     if record is None or not record.steps or "sgd" not in record.optimizer.lower():
         return None
-    n, scale = way.context.moments.n, loss_scale(way.here)
+    n, scale = way.context.facts.n, loss_scale(way.here)
     curvatures, away, whole = _modes(way)
     share = np.abs(1 - record.learning_rate * scale * curvatures / n)
     left = np.minimum(share, 1.0) ** record.steps * (whole + 4 * record.init)
@@ -224,7 +244,7 @@ def stopped(way: Way) -> str | None:
         return None
     if record.mean is None or record.square is None:
         return None
-    gradient = -way.score * loss_scale(way.here) / way.context.moments.n
+    gradient = -way.score * loss_scale(way.here) / way.context.facts.n
     seen = way.here.objective.free(record.mean[0 if way.here.intercept else 1 :]) / (1 - 0.9**record.steps)
     wide = np.sqrt(np.abs(record.square[0 if way.here.intercept else 1 :]) / (1 - 0.999**record.steps))
     wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide
@@ -246,11 +266,32 @@ def minibatch_noise(way: Way) -> str | None:
     return None
 
 
+def undersampled(way: Way) -> str | None:
+    """The intercept is far off, the rest no more than a sample of the rows makes it: it is likely, and cannot be proven."""
+    objective = way.here.objective
+    if not way.here.intercept or not isinstance(objective.model.family, (Binomial, Multinomial)):
+        return None
+    gone = np.linalg.solve(way.context.basis(True), way.here.free - way.best.free)
+    axes = np.linalg.solve(way.context.basis(True), np.eye(len(gone))[:, :1])  # the intercept, in white coordinates
+    m = gone.shape[1]
+    along = np.column_stack([(way.at_best.lower.T @ np.kron(np.eye(m)[:, [j]], axes)).ravel() for j in range(m)])
+    whole = way.at_best.lower.T @ gone.T.ravel()
+    shift, *_ = np.linalg.lstsq(along, whole, rcond=None)
+    rest, total = float(np.linalg.norm(whole - along @ shift)), float(np.linalg.norm(whole))
+    equations = gone.size - m
+    if equations < 1 or not 0.2 * np.sqrt(equations) <= rest <= 4 * np.sqrt(equations):
+        return None
+    if equations * np.log10(rest / total) > -2.5:
+        return None
+    shares = ", ".join(f"{np.exp(-abs(value)):.3g}" for value in shift)
+    return f"the intercept is off by {', '.join(f'{value:.4g}' for value in shift)}, as if {shares} of the rows of one class were kept"
+
+
 VERDICTS: dict[str, Callable[[Way], str | None]] = {
     "newton-steps": newton_steps,
     "descent-path": descent_path,
     "float32": float32,
     "stopped": stopped,
     "minibatch-noise": minibatch_noise,
+    "undersampled": undersampled,
 }
-__all__ = ["VERDICTS", "Multinomial", "Way", "replace"]

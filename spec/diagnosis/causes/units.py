@@ -23,22 +23,22 @@ def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> H
 
 def _numeric(context: Context) -> Iterator[tuple[str, np.ndarray]]:
     """Which columns are meant: all, and those that are more than 0 and 1 if that is another choice."""
-    varies = context.moments.deviation > 1e-12 * np.abs(context.moments.mean)
+    varies = context.facts.deviation > 1e-12 * np.abs(context.facts.mean)
     yield "the columns", varies
-    numeric = varies & ~context.moments.binary
+    numeric = varies & ~context.facts.binary
     if numeric.any() and (numeric != varies).any():
         yield "the columns that are not 0 and 1 only", numeric
 
 
 def standardised(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Columns less their means, divided by their standard deviations."""
-    moments = context.moments
+    facts = context.facts
     for which, used in _numeric(context):
         for ddof in (0, 1):
-            scale = np.where(used, moments.deviation * np.sqrt(moments.n / max(moments.n - ddof, 1)), 1.0)
+            scale = np.where(used, facts.deviation * np.sqrt(facts.n / max(facts.n - ddof, 1)), 1.0)
             by = "" if ddof == 0 else ", which are divided by n - 1"
             if hypothesis.intercept:
-                shift = np.where(used, moments.mean, 0.0)
+                shift = np.where(used, facts.mean, 0.0)
                 says = f"{which} are standardised: less the mean, divided by the standard deviation{by}"
                 yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
             says = f"{which} are divided by their standard deviations{by}"
@@ -50,22 +50,22 @@ def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     if not hypothesis.intercept:
         return
     for which, used in _numeric(context):
-        shift = np.where(used, context.moments.mean, 0.0)
+        shift = np.where(used, context.facts.mean, 0.0)
         if shift.any():
             yield Change(_rescaled(hypothesis, shift, np.ones_like(shift)), f"{which} are centred at their means", {"mean": shift})
 
 
 def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Columns from 0 to 1, or from -1 to 1."""
-    moments = context.moments
-    reach = moments.high - moments.low
+    facts = context.facts
+    reach = facts.high - facts.low
     for which, used in _numeric(context):
         used = used & (reach > 0)
-        if not hypothesis.intercept or ((moments.low[used] == 0) & (moments.high[used] == 1)).all():
+        if not hypothesis.intercept or ((facts.low[used] == 0) & (facts.high[used] == 1)).all():
             continue
-        scale, shift = np.where(used, reach, 1.0), np.where(used, moments.low, 0.0)
+        scale, shift = np.where(used, reach, 1.0), np.where(used, facts.low, 0.0)
         yield Change(_rescaled(hypothesis, shift, scale), f"{which} are scaled to run from 0 to 1")
-        middle = np.where(used, (moments.low + moments.high) / 2, 0.0)
+        middle = np.where(used, (facts.low + facts.high) / 2, 0.0)
         yield Change(_rescaled(hypothesis, middle, np.where(used, reach / 2, 1.0)), f"{which} are scaled to run from -1 to 1")
 
 
@@ -96,5 +96,5 @@ def float32_inputs(context: Context, hypothesis: Hypothesis) -> Iterator[Change]
     def rounded(batch: Batch) -> Batch:
         return replace(batch, X=batch.X.astype(np.float32).astype(float))
 
-    if any((batch.X.astype(np.float32) != batch.X).any() for batch, _ in context.batches()):
+    if context.facts.has_fine_columns:
         yield Change(hypothesis.of_batch(rounded), "the columns are rounded to float32")
