@@ -3,7 +3,9 @@ Claims, their evidence and the matrix as pages, out of tests/claims and evidence
 
 ``.. chapter:: test_03_...``      every claim of a chapter: sentence, mathematics, code, controls, evidence
 ``.. cited:: S3``                 the claims that make a sentence of the source executable
-``.. symptoms::``                 what puzzles people, and the claims that say why
+``.. symptoms:: separated-...``   what puzzles people, and the claims that say why: these, or all that are not yet there
+``.. causes::``                   why an answer may disagree: code, sentence, claim, and what mends it
+``.. confusion::``                what was planted, and what a diagnosis named
 ``.. environments::``             where the claims were verified
 ``.. gaps::``                     where libraries depart from the claims, and why
 ``.. matrix::``                   claims x environments
@@ -20,6 +22,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import diagnosed
 from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
@@ -259,28 +262,65 @@ class Cited(BookDirective):
 
 
 class Symptoms(BookDirective):
-    """``.. symptoms::``"""
+    """
+    ``.. symptoms::`` with the slugs of claims, in their order: a table of what one sees.
+
+    Without slugs it has a table for each chapter, of the claims that no directive of the page named before.
+    """
+
+    optional_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        lines: list[str] = []
-        for chapter in self.book.chapters.values():
-            found = [claim for claim in chapter.claims if claim.symptom]
-            if found:
-                lines += [
-                    chapter.title,
-                    "=" * 130,
-                    "",
-                    ".. list-table::",
-                    "   :header-rows: 1",
-                    "   :class: symptoms",
-                    "   :widths: 2 3",
-                    "",
-                ]
-                lines += ["   * - You see", "     - because"]
-                for claim in found:
-                    lines += [f"   * - {claim.symptom}", f"     - {claim.sentence} {ref(claim.slug)}"]
-                lines += [""]
-        return self.rst(lines)
+        named = self.env.temp_data.setdefault("book_symptoms", {})
+        if not self.arguments:
+            rest = [claim for claim in self.book.claims.values() if claim.symptom and claim.slug not in named]
+            chapters = [
+                (chapter, [claim for claim in chapter.claims if claim in rest]) for chapter in self.book.chapters.values()
+            ]
+            return self.rst(
+                line for chapter, found in chapters if found for line in (chapter.title, "-" * 130, "", *self._table(found))
+            )
+        slugs = self.arguments[0].split()
+        for slug in slugs:
+            if slug not in self.book.claims or not self.book.claims[slug].symptom:
+                raise ExtensionError(f"{self.env.docname}: no claim {slug} has a symptom.")
+            if slug in named:
+                raise ExtensionError(f"{self.env.docname}: the symptom of {slug} is there twice.")
+            named[slug] = True
+        return self.rst(self._table([self.book.claims[slug] for slug in slugs]))
+
+    def _table(self, found: Iterable[Claim]) -> Iterator[str]:
+        yield from (".. list-table::", "   :header-rows: 1", "   :class: symptoms", "   :widths: 2 3", "")
+        yield from ("   * - You see", "     - because")
+        for claim in found:
+            yield from (f"   * - {claim.symptom}", f"     - {claim.sentence} {ref(claim.slug)}")
+        yield ""
+
+
+class Causes(BookDirective):
+    """``.. causes::``"""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(self.book.root / diagnosed.REGISTRY))
+        return self.raw(diagnosed.causes(self.book.root, self._address))
+
+    def _address(self, slug: str) -> str:
+        if slug not in self.book.claims:
+            return ""
+        chapter = self.book.chapter_of(slug)
+        return f"{self.env.app.builder.get_relative_uri(self.env.docname, f'chapters/{chapter.number:02d}')}#{slug}"
+
+
+class Confusion(BookDirective):
+    """``.. confusion::``"""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(self.book.root / diagnosed.RECORD))
+        try:
+            return self.raw(diagnosed.confusion(self.book.root))
+        except ValueError as error:
+            raise ExtensionError(f"{self.env.docname}: {error}") from error
 
 
 class Distances(BookDirective):
@@ -473,7 +513,9 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("book_root", str(Path(__file__).parents[2]), "env")
     for name, directive in {
         "chapter": ChapterDirective,
+        "causes": Causes,
         "cited": Cited,
+        "confusion": Confusion,
         "symptoms": Symptoms,
         "distances": Distances,
         "environments": Environments,

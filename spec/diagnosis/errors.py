@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, optimize, special
 
 from spec import likelihood, scoring
 from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.proof import problem_of
+from spec.families import Gamma, Gaussian, InverseGaussian
 from spec.problems import Problem
 
 AGREE = 1e-5  # relative: how well a convention must agree, beyond the printed digits
@@ -33,12 +34,24 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     if problem.has_dispersion:
         yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
         yield "errors-deviance", "the dispersion is the deviance over n - p, not Pearson's", np.sqrt(deviance / rest) * unit
-        yield "errors-ml", "the dispersion is the deviance over n", np.sqrt(deviance / n) * unit
+        if (likely := _most_likely(problem, deviance)) is not None:
+            yield "errors-ml", "the dispersion is that of the highest likelihood", np.sqrt(likely) * unit
         yield "errors-no-dispersion", "the dispersion is taken as 1", unit
     elif rest and (own := _overdispersion(problem, mu)) > 0:
         yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
     for kind, errors in _robust(problem, fisher, white, params):
         yield "errors-robust", f"they are robust (a sandwich, {kind})", errors
+
+
+def _most_likely(problem: Problem, deviance: float) -> float | None:
+    """The dispersion of the highest likelihood: D / n, but of a gamma response 1 / a with log a - digamma(a) = D / (2 n)."""
+    mean = deviance / problem.n
+    if isinstance(problem.model.family, (Gaussian, InverseGaussian)):
+        return mean
+    if not isinstance(problem.model.family, Gamma) or not mean > 0:
+        return None
+    low, high = 1e-8, 1e12
+    return 1 / float(optimize.brentq(lambda a: np.log(a) - special.digamma(a) - mean / 2, low, high, xtol=1e-14, rtol=1e-14))
 
 
 def _overdispersion(problem: Problem, mu: np.ndarray) -> float:

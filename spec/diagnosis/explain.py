@@ -26,13 +26,16 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, nearest_optimum, penalised, stated_optimum
 from spec.diagnosis.question import Question
-from spec.fit.task import threads
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
+from spec.fit.task import threads
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
+NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
+TRIED = {0: 1, 1: 1e2, 2: 5e3}  # about how many explanations of so many causes there are
+COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
 LONG = 2e6  # numbers of the design times outputs: where a pass is long
@@ -100,8 +103,9 @@ class Search:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
         self.tried += tries
         share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1.0
-        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(max(tries, 1) * 100)
-        for code in hypothesis.codes[-1:]:
+        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)])
+        if len(hypothesis.codes) == 1:
+            (code,) = hypothesis.codes
             self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
         return Explained(hypothesis, left, chance)
 
@@ -201,7 +205,7 @@ def explain(question: Question, answer: Answer, *, progress: Callable[[int], Non
 def _explained(question: Question, answer: Answer, progress: Callable[[int], None] | None) -> Diagnosis:
     context = Context(question, answer, progress or (lambda rows: None))
     root = _root(context)
-    made = {"model": str(question.model), "rows": context.facts.n, "answer": answer}
+    made: dict[str, Any] = {"model": str(question.model), "rows": context.facts.n, "answer": answer}
     best, why = stated_optimum(context, root)
     context.best = best
     stated = None
@@ -219,7 +223,7 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
     if not np.isfinite(root.matrix).all():
         return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
     if stated is not None and stated.distance <= search.exact:
-        return _agreed(context, root, stated, made)
+        return _agreed(context, root, stated, made, search.exact)
     return _searched(search, stated, why, made)
 
 
@@ -245,12 +249,14 @@ def _program(answer: Answer) -> tuple[Finding, ...]:
     return tuple(named(code).finding(says) for code, says in answer.program.items())
 
 
-def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str, Any], exact: float) -> Diagnosis:
     """The diagnosis of an answer that is the optimum: its standard errors may follow another convention."""
-    told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()  # type: ignore[arg-type]
+    if exact > COARSE and stated.distance > EXACT:
+        why = f"its digits are so few that it stands for all answers within {exact:.2g} standard errors: give more of them"
+        return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why)
+    told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()
     found = _program(made["answer"])
-    verdict = FOUND if told or found else NONE
-    return Diagnosis(**made, verdict=verdict, found=found, errors=told, stated=stated, mended=stated)
+    return Diagnosis(**made, verdict=FOUND if told or found else NONE, found=found, errors=told, stated=stated, mended=stated)
 
 
 def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:
@@ -266,15 +272,14 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
 
 def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
-    context, root = search.context, search.root
     found = _alone(search)
-    exact = [one for one in found if one.left <= _exact(search, one)]
-    if not exact:
-        found += _pairs(search, found)
-        exact = [one for one in found if one.left <= _exact(search, one)]
-    likely = _best_of(search, exact)
+    if not (likely := _best_of(search, found)):
+        found += _pairs(search)
+        likely = _best_of(search, found)
     if likely:
         return _told(search, likely, stated, made, proven=True)
+    if NOISY & set(search.context.answer.program):
+        return Diagnosis(**made, verdict=FOUND, found=_program(made["answer"]), stated=stated, ruled_out=_ruled_out(search))
     measured = _measured(search, found)
     trained = _trained(search, stated, measured)
     if trained is not None:
@@ -283,15 +288,17 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
         return _told(search, [measured], stated, made, proven=False)
     rest = _ruled_out(search)
     if stated is None:
-        code = "collinear" if "dependent" in why or "zeros" in why else "class-without-rows" if "never occurs" in why else "separated"
+        code = (
+            "collinear"
+            if "dependent" in why or "zeros" in why
+            else "class-without-rows"
+            if "never occurs" in why
+            else "separated"
+        )
         return Diagnosis(**made, verdict=NO_OPTIMUM, found=(named(code).finding(why),), why=why, ruled_out=rest)
     if program := _program(made["answer"]):
         return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=rest)
     return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=f"{stated.distance:.2g} standard errors", ruled_out=rest)
-
-
-def _exact(search: Search, one: Explained) -> float:
-    return search.exact
 
 
 def _alone(search: Search) -> list[Explained]:
@@ -305,27 +312,24 @@ def _alone(search: Search) -> list[Explained]:
     return own
 
 
-def _pairs(search: Search, alone: Sequence[Explained]) -> list[Explained]:
+def _pairs(search: Search) -> list[Explained]:
     """The explanations by two causes: a change and what can be read off its sums, and two changes."""
     found: list[Explained] = []
     for hypothesis, totals, metric in search.informed:
         found += [one for one in search.read_off(hypothesis, totals, metric) if len(one.codes) == 2]
     size = search.context.facts.n * search.root.matrix.size
-    near = sorted(search.informed, key=lambda one: one[2].distance(one[1].score))
-    if size > LONG:
-        near = near[:MANY]
-    pairs = [other for hypothesis, *_ in near for other in search.changed(hypothesis)]
+    firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score))]
     unique: dict[Any, Hypothesis] = {}
-    for pair in pairs:
-        unique.setdefault((frozenset((one.code, one.says) for one in pair.found)), pair)
+    for pair in (other for one in firsts[: MANY if size > LONG else None] for other in search.changed(one)):
+        unique.setdefault(frozenset((one.code, one.says) for one in pair.found), pair)
     several = list(unique.values())
     near = [pair for pair, is_far in zip(several, search.context.refuted(several, ROUGH)) if not is_far]
     return found + search.explained(near)[0]
 
 
-def _best_of(search: Search, exact: list[Explained]) -> list[Explained]:
+def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
     """The explanations that leave nothing, by the fewest causes; those that the network itself shows go first."""
-    sure = [one for one in exact if one.chance <= CHANCE]
+    sure = [one for one in found if one.left <= search.exact and one.chance <= CHANCE]
     if not sure:
         return []
     fewest = min(len(one.codes) for one in sure)
@@ -335,8 +339,21 @@ def _best_of(search: Search, exact: list[Explained]) -> list[Explained]:
     sure = sorted(shown or sure, key=lambda one: one.chance)
     unique: dict[tuple[str, ...], Explained] = {}
     for one in sure:
-        unique.setdefault(tuple(sorted(one.codes)), one)
+        if tuple(sorted(one.codes)) not in unique and _holds(search, one):
+            unique[tuple(sorted(one.codes))] = one
     return list(unique.values())
+
+
+def _holds(search: Search, one: Explained) -> bool:
+    """Whether an explanation holds on all rows, in units of the rows' own scores too: where means saturate others fail."""
+    if one.residue is not None:
+        return True
+    (totals,) = search.context.totals([one.hypothesis], exact=True)
+    metric = None if totals is None else Metric.of(search.context, one.hypothesis, totals)
+    if totals is None or metric is None:
+        return False
+    score = penalised(search.context, one.hypothesis, totals.score)
+    return metric.distance(score) <= 2 * search.exact and replace(totals, score=score).rough <= 1e3 * search.exact
 
 
 def _measured(search: Search, found: list[Explained]) -> Explained | None:
@@ -352,7 +369,9 @@ def _measured(search: Search, found: list[Explained]) -> Explained | None:
 def _trained(search: Search, stated: Compared | None, measured: Explained | None) -> Explained | None:
     """An explanation by the way to the optimum: of the answer as it is, or of what another cause leaves."""
     context = search.context
-    for hypothesis in [search.root] * (stated is not None) + ([measured.hypothesis] if measured is not None else []):
+    program = set(search.context.answer.program)
+    shown = [one for one, *_ in search.informed if program & set(one.codes)]  # what the network itself shows goes first
+    for hypothesis in [*shown, *[search.root] * (stated is not None), *([measured.hypothesis] if measured is not None else [])]:
         (totals,) = context.totals([hypothesis], exact=True)
         metric = None if totals is None else Metric.of(context, hypothesis, totals)
         start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
@@ -362,7 +381,8 @@ def _trained(search: Search, stated: Compared | None, measured: Explained | None
         optimum, _, at_best = near
         way = Way(context, hypothesis, totals, metric, optimum, at_best)
         if not hypothesis.codes and metric.distance(totals.score) <= search.exact:
-            return Explained(replace(hypothesis, found=(named("local-optimum").finding("the score vanishes at its coefficients too"),)), 0.0, -9)
+            finding = named("local-optimum").finding("the score vanishes at its coefficients too")
+            return Explained(replace(hypothesis, found=(finding,)), 0.0, -9)
         for code, asked in VERDICTS.items():
             if (says := asked(way)) is not None:
                 left = measured.left if measured is not None and hypothesis.codes else search.before

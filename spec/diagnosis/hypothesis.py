@@ -45,6 +45,7 @@ class Hypothesis:
     found: tuple[Finding, ...] = ()
     penalty: np.ndarray | None = None
     pull: np.ndarray | None = None
+    scale: np.ndarray | None = None  # (p,): the kernel was brought in units in which each column is divided by this
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
@@ -202,7 +203,7 @@ class Context:
         return found
 
     def places_between(self, hypothesis: Hypothesis, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (places, sums): each place from ``low`` to ``high``, and the score of the rows from ``low`` up to it, (r, q m)."""
+        """Return (places, sums): each place from ``low`` to ``high``, and the score (r, q m) of the rows from ``low`` to it."""
         first, total = 0, _Sum(["prefixes"])
         for batch, numbers in self.batches():
             part = slice(max(low - first, 0), max(high - first, 0))
@@ -259,7 +260,7 @@ def _basis(design: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Rows with their eta (b, k), their weights (b, 1) and their scores (b, m); ``scores`` is None where eta leaves its domain."""
+    """Rows with eta (b, k), ``weight`` (b, 1) and ``scores`` (b, m), which are None where eta leaves its domain."""
 
     rows: Batch
     eta: np.ndarray

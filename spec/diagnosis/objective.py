@@ -158,6 +158,9 @@ class Clipped(Departed):
     def score(self, y: np.ndarray, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return np.where(np.abs(eta) > CLIP, 0.0, super().score(y, eta, weight))
 
+    def information(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return np.where((np.abs(eta) > CLIP)[:, :, None], 0.0, super().information(eta, weight))
+
 
 @dataclass(frozen=True)
 class Lowered(Departed):

@@ -89,7 +89,7 @@ def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
 
 def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesis, Totals, Metric] | None:
     """The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none."""
-    here, last = hypothesis, np.inf
+    here, last, found = hypothesis, np.inf, None
     for _ in range(STEPS):
         (totals,) = context.totals([here], exact=True)
         metric = None if totals is None else Metric.of(context, here, totals)
@@ -97,12 +97,13 @@ def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesi
             return None
         score = penalised(context, here, totals.score)
         distance = metric.distance(score)
+        found = here, totals, metric
         if distance < 1e-13 or (distance < 1e-8 and distance > last / 2):
-            return here, totals, metric
+            return found
         last = distance
         step = context.basis(here.intercept) @ metric.step(score)
         here = at(here, here.free + step)
-    return (here, totals, metric) if distance < 1e-6 else None
+    return found if last < 1e-6 else None
 
 
 def stated_optimum(context: Context, hypothesis: Hypothesis) -> tuple[np.ndarray | None, str]:

@@ -77,6 +77,16 @@ class Diagnosis:
         """The codes of the causes that were found, in the order in which they were applied."""
         return tuple(one.code for one in (*self.found, *self.errors))
 
+    def __str__(self) -> str:
+        from spec.diagnosis.words import text  # which imports this module
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from spec.diagnosis.page import fragment
+
+        return fragment(self)
+
     @property
     def proven(self) -> bool:
         """Whether the answer lies at the proven optimum of what the findings say, to the precision that it was brought in."""

@@ -26,6 +26,8 @@ ORDER = [
     "spec.engines",
     "spec.evidence",
     "spec.fit",
+    "spec.diagnosis",
+    "spec.diagnose",
     "spec.report",
     "spec.plugin",
 ]

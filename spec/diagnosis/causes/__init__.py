@@ -27,7 +27,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "separated",
         "existence",
-        "Your data have no best answer: some coefficients could grow for ever.",
+        "{it} has no optimum to reach, for a combination of columns tells the responses apart and weights grow for ever",
         "separated-is-proven",
         "kernel_regularizer='l2', or more data",
         found_by="optimum",
@@ -35,7 +35,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "class-without-rows",
         "existence",
-        "A class, or a level of a factor, has no rows, so nothing is known of its coefficient.",
+        "{it} has a weight for a class or a level that no row belongs to, so no data move that weight",
         "level-without-rows",
         "leave the class or the level out",
         found_by="optimum",
@@ -43,7 +43,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "collinear",
         "existence",
-        "Some columns add up to others, so many different coefficients are equally good.",
+        "{it} has columns that repeat each other, so that many different weights give the same predictions",
         "collinear-weights-are-not-identified",
         "drop one of the columns",
         found_by="optimum",
@@ -51,7 +51,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "softmax-gauge",
         "existence",
-        "The two answers say the same: a softmax does not notice a number that is added to all classes.",
+        "{it} has other weights and the same predictions, for softmax does not see what all classes have in common",
         "softmax-is-blind-to-a-common-vector",
         "weights - weights[:, :1]",
         found_by="comparison",
@@ -60,7 +60,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "link",
         "model",
-        "Your network turns its sum into a mean in another way than your model does.",
+        "{it} has an activation that is not the inverse of your model's link",
         "glm-mean",
         "keras.layers.Dense(1, activation=...): the inverse of your model's link",
         changes=model.links,
@@ -68,7 +68,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "squared-error",
         "model",
-        "Your network was trained to make squared errors small, and your model to make the data likely.",
+        "{it} was {trained} with squared error, which is not the likelihood of your model",
         "squared-error-is-not-logistic-regression",
         "model.compile(loss='binary_crossentropy'), or that of your model's family",
         changes=model.squared_error,
@@ -76,7 +76,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "loss",
         "model",
-        "Your network was trained with the loss of another family of distributions.",
+        "{it} was {trained} with a loss that is not the likelihood of your model",
         "the-loss-completes-the-model",
         "model.compile(loss=NegativeLogLikelihood(family))",
         changes=model.losses,
@@ -84,7 +84,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "activation-twice",
         "model",
-        "Your network applies its sigmoid or softmax twice: once in the output, once in the loss.",
+        "{it} has its activation applied twice, in the layer and once more in the loss",
         "softmax-twice",
         "BinaryCrossentropy(from_logits=False), or no activation",
         changes=model.activation_twice,
@@ -92,16 +92,23 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "one-vs-rest",
         "model",
-        "Each class was fitted by itself against all others, not all classes together.",
+        "{it} is a separate yes-or-no model for each class, where your model has all classes at once",
         "one-vs-rest-is-not-multinomial",
         "activation='softmax', loss='categorical_crossentropy'",
         changes=model.one_versus_rest,
     ),
-    Cause("hidden-layer", "model", "Your network has a hidden layer.", "a-hidden-activation-ends-the-glm", "leave it out", found_by="program"),
+    Cause(
+        "hidden-layer",
+        "model",
+        "{it} has a hidden layer, so it is not a generalized linear model of its inputs",
+        "a-hidden-activation-ends-the-glm",
+        "leave it out",
+        found_by="program",
+    ),
     Cause(
         "flat-targets",
         "response",
-        "Each prediction was compared with the targets of all rows, so your network predicts their mean.",
+        "{it} was {trained} on targets (n,) against outputs (n, 1), which compares every row with every other",
         "targets-without-their-column",
         "y = y[:, None]",
         changes=model.flat_targets,
@@ -109,7 +116,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "labels-flipped",
         "response",
-        "Your network predicts the other of the two outcomes.",
+        "{it} was {trained} on the labels the other way round and models the zeros, where your model has the ones",
         "failures-mirror-successes",
         "y = 1 - y",
         changes=model.labels_flipped,
@@ -117,7 +124,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "classes-permuted",
         "response",
-        "The classes are in another order.",
+        "{it} has the classes in another order than your model",
         "baseline-is-a-label",
         "weights[:, order]",
         changes=model.classes_permuted,
@@ -125,7 +132,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "label-smoothing",
         "response",
-        "Your network was trained on softened labels.",
+        "{it} was {trained} on smoothed labels, which are another response than that of your model",
         "label-smoothing-is-a-response",
         "label_smoothing=0",
         readings=model.smoothed,
@@ -133,7 +140,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "labels-recoded",
         "response",
-        "The two labels are coded by other numbers than 0 and 1.",
+        "{it} was {trained} on labels that are coded by other numbers than those of your model",
         "units-and-the-optimum",
         "y = (y == event)",
         readings=model.labels_recoded,
@@ -141,7 +148,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "response-units",
         "response",
-        "The response is in other units.",
+        "{it} has the response in other units than your model",
         "units-and-the-optimum",
         "the same y for both",
         readings=model.response_units,
@@ -149,7 +156,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "no-intercept",
         "columns",
-        "Your network has no bias, and your model has an intercept.",
+        "{it} has no bias, where your model has an intercept",
         "no-bias-is-no-intercept",
         "use_bias=True",
         changes=model.no_intercept,
@@ -157,7 +164,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "extra-intercept",
         "columns",
-        "Your network has a bias, and your model has no intercept.",
+        "{it} has a bias, where your model has no intercept",
         "no-bias-is-no-intercept",
         "use_bias=False",
         changes=model.extra_intercept,
@@ -165,7 +172,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "columns-permuted",
         "columns",
-        "The columns are in another order.",
+        "{it} has the columns in another order than your model",
         "input-neurons-are-columns",
         "X = X[columns]",
         changes=model.columns_permuted,
@@ -173,7 +180,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "baseline",
         "columns",
-        "Another level of a factor is the one that the others are compared with.",
+        "{it} compares with another baseline than your model",
         "a-coding-is-a-change-of-coordinates",
         "C(factor, Treatment(level))",
         changes=model.baseline,
@@ -181,7 +188,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "coding",
         "columns",
-        "A factor is coded in another way.",
+        "{it} turns a factor into other columns than your model does",
         "a-coding-is-a-change-of-coordinates",
         "C(factor, Treatment)",
         changes=model.coding,
@@ -190,7 +197,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "offset-forgotten",
         "offset",
-        "The offset, such as an exposure, was left out.",
+        "{it} leaves out the offset that your model has",
         "offset-is-a-frozen-weight",
         "keras.layers.Add()([eta, offset])",
         changes=rows.offset_forgotten,
@@ -198,7 +205,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "offset-free",
         "offset",
-        "The offset got a coefficient of its own, which should be 1.",
+        "{it} takes the offset for one more feature and has a weight for it, where your model fixes that weight at 1",
         "offset-is-a-frozen-weight",
         "keras.layers.Add()([eta, offset])",
         changes=rows.offset_free,
@@ -206,7 +213,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "exposure-not-logged",
         "offset",
-        "The exposure itself was added, not its logarithm.",
+        "{it} adds the exposure itself, where your model adds its logarithm",
         "rates-are-totals-with-an-offset",
         "offset = np.log(exposure)",
         changes=rows.exposure_not_logged,
@@ -214,7 +221,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "weights-forgotten",
         "weights",
-        "The weights of the rows were left out.",
+        "{it} counts every row once, where your model weights the rows",
         "a-weight-repeats-its-row",
         "model.fit(X, y, sample_weight=weights)",
         changes=rows.weights_forgotten,
@@ -222,7 +229,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "trials-forgotten",
         "weights",
-        "A share of many trials counts as much as a share of few.",
+        "{it} counts every share once, whatever the number of trials behind it",
         "counts-shares-and-rows",
         "sample_weight=trials",
         changes=rows.trials_forgotten,
@@ -230,7 +237,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "weights-squared",
         "weights",
-        "The weights of the rows were used in another power.",
+        "{it} counts each row by the square of its weight, as if the weights were applied twice",
         "a-weight-repeats-its-row",
         "model.fit(X, y, sample_weight=weights)",
         changes=rows.weights_squared,
@@ -238,7 +245,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "class-weights",
         "weights",
-        "The classes have weights of their own.",
+        "{it} was {trained} with weights for the classes that your model does not have",
         "a-weight-repeats-its-row",
         "class_weight=None",
         readings=rows.class_weights,
@@ -246,7 +253,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "rows-missing",
         "rows",
-        "Some rows were left out, such as those with a missing value in another column.",
+        "{it} was {trained} without some of the rows that your model has",
         "a-weight-of-zero-removes-its-row",
         "data.dropna(subset=the columns of the formula)",
         changes=rows.rows_missing,
@@ -254,7 +261,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "duplicates-dropped",
         "rows",
-        "Rows that are the same were counted once.",
+        "{it} was {trained} after rows that repeat others had been dropped",
         "a-weight-repeats-its-row",
         "leave out drop_duplicates()",
         changes=rows.duplicates_dropped,
@@ -262,17 +269,31 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "rows-first",
         "rows",
-        "The last rows were held back, as validation_split does.",
+        "{it} was {trained} on the first rows only, as happens when the last are held out for validation",
         "held-out-rows-are-lost",
         "model.fit(..., validation_split=0)",
         endings=rows.rows_first,
     ),
-    Cause("rows-last", "rows", "The first rows were left out.", "held-out-rows-are-lost", "give all rows", endings=rows.rows_last),
-    Cause("rows-twice", "rows", "Some rows were counted more than once.", "a-weight-repeats-its-row", "give each row once", endings=rows.rows_twice),
+    Cause(
+        "rows-last",
+        "rows",
+        "{it} was {trained} on the last rows only",
+        "held-out-rows-are-lost",
+        "give all rows",
+        endings=rows.rows_last,
+    ),
+    Cause(
+        "rows-twice",
+        "rows",
+        "{it} was {trained} on some rows twice",
+        "a-weight-repeats-its-row",
+        "give each row once",
+        endings=rows.rows_twice,
+    ),
     Cause(
         "undersampled",
         "rows",
-        "The rows of one class were thinned out, which moves the intercept alone.",
+        "{it} was {trained} after rows of one class had been dropped",
         "undersampling-moves-the-intercept",
         "intercept + log(share that was kept)",
         found_by="training",
@@ -281,7 +302,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "standardised",
         "units",
-        "Your network saw standardised columns, so its weights are per standard deviation.",
+        "{it} was {trained} on standardised columns, where your model has them in their own units",
         "units-move-weights-not-means",
         "weights / deviation; bias - weights @ (mean / deviation)",
         changes=units.standardised,
@@ -289,7 +310,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "centred",
         "units",
-        "Your network saw columns less their means.",
+        "{it} was {trained} on centred columns, so that its bias belongs to the average row",
         "units-move-weights-not-means",
         "bias - weights @ mean",
         changes=units.centred,
@@ -297,16 +318,23 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "min-max",
         "units",
-        "Your network saw columns that run from 0 to 1.",
+        "{it} was {trained} on columns that were scaled to run from 0 to 1",
         "units-move-weights-not-means",
         "weights / (high - low); bias - weights @ (low / (high - low))",
         changes=units.min_max,
     ),
-    Cause("units", "units", "A column is in other units.", "units-move-weights-not-means", "the same units for both", changes=units.units),
+    Cause(
+        "units",
+        "units",
+        "{it} has a column in other units than your model",
+        "units-move-weights-not-means",
+        "the same units for both",
+        changes=units.units,
+    ),
     Cause(
         "float32-inputs",
         "precision",
-        "Your network saw columns that were rounded to single precision.",
+        "{it} was {trained} on inputs that had been rounded to float32",
         "float64-policy-rounds-the-inputs",
         "keras.backend.set_floatx('float64')",
         changes=units.float32_inputs,
@@ -315,7 +343,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "ridge",
         "penalty",
-        "Your network was trained with a penalty on the squares of its weights.",
+        "{it} was {trained} with a penalty on its weights that your model does not have",
         "penalised-optimum",
         "kernel_regularizer=None (scikit-learn: C=np.inf)",
         readings=penalty.ridge,
@@ -323,7 +351,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "ridge-bias",
         "penalty",
-        "Your network was trained with a penalty on the squares of its weights, and of its bias too.",
+        "{it} was {trained} with a penalty on its weights and on its bias that your model does not have",
         "penalty-spares-the-bias",
         "kernel_regularizer=None, bias_regularizer=None",
         readings=penalty.ridge_bias,
@@ -331,7 +359,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "lasso",
         "penalty",
-        "Your network was trained with a penalty on the size of its weights.",
+        "{it} was {trained} with an L1 penalty, which pulls weights to zero and which your model does not have",
         "l1-threshold",
         "kernel_regularizer=None (scikit-learn: C=np.inf)",
         readings=penalty.signs,
@@ -340,7 +368,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "weight-decay",
         "penalty",
-        "The optimizer shrinks the weights with each step.",
+        "{it} was {trained} by an optimizer that shrinks the weights at each step, which your model does not do",
         "weight-decay-is-a-penalty",
         "weight_decay=None",
         readings=penalty.weight_decay,
@@ -348,17 +376,24 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "nonnegative",
         "penalty",
-        "The weights are kept from falling below 0.",
+        "{it} may have no negative weight, where the coefficients of your model may be negative",
         "an-optimum-on-the-edge",
         "kernel_constraint=None",
         endings=penalty.nonnegative,
     ),
     # -- at the optimum at all ----------------------------------------------------------------------------------------------
-    Cause("dropout", "training", "Dropout was at work in the training.", "dropout-is-off-in-prediction", "leave it out", found_by="program"),
+    Cause(
+        "dropout",
+        "training",
+        "{it} was {trained} with dropout, which acts as a penalty that your model does not have",
+        "dropout-is-off-in-prediction",
+        "leave it out",
+        found_by="program",
+    ),
     Cause(
         "batch-normalization",
         "training",
-        "Batch normalisation computes otherwise in training than in prediction.",
+        "{it} has a batch normalization that takes the mean and the deviation of each batch, not of the data",
         "normalising-layer",
         "keras.layers.Normalization, adapted before",
         found_by="program",
@@ -366,7 +401,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "local-optimum",
         "training",
-        "Your network is at an optimum, but not at the best one.",
+        "{it} came to rest at another optimum, for this loss has more than one",
         "two-optima",
         "start elsewhere",
         found_by="training",
@@ -374,7 +409,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "newton-steps",
         "training",
-        "The fit was broken off after a few steps.",
+        "{it} was stopped a step or two before the optimum, as by a solver whose tolerance is loose",
         "default-stopping",
         "more iterations, a smaller tolerance",
         found_by="training",
@@ -382,16 +417,23 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "descent-path",
         "training",
-        "The training was broken off on its way.",
+        "{it} took too few steps of gradient descent and is still on its way to the optimum",
         "training-falls-geometrically",
         "more epochs, standardised columns",
         found_by="training",
     ),
-    Cause("stopped", "training", "The training ended too early.", "training-falls-geometrically", "more epochs, standardised columns", found_by="training"),
+    Cause(
+        "stopped",
+        "training",
+        "{it} was stopped before it came to the optimum",
+        "training-falls-geometrically",
+        "more epochs, standardised columns",
+        found_by="training",
+    ),
     Cause(
         "minibatch-noise",
         "training",
-        "Your network wanders around the optimum: each step sees few rows.",
+        "{it} wanders about the optimum, as minibatches at a constant learning rate do",
         "minibatches-stall",
         "a smaller learning rate at the end, or batches of all rows",
         found_by="training",
@@ -400,7 +442,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "float32",
         "precision",
-        "Your network was trained in single precision, which cannot come nearer.",
+        "{it} is as near to the optimum as float32 can come, and no nearer",
         "float32-means",
         "keras.backend.set_floatx('float64')",
         found_by="training",
@@ -408,7 +450,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "clip",
         "precision",
-        "The loss is clipped, so rows that are nearly sure do not count.",
+        "{it} was {trained} with probabilities kept 1e-7 away from 0 and 1, so that it learns nothing from rows beyond that",
         "clipped-cross-entropy",
         "BinaryCrossentropy(from_logits=True), and no activation",
         changes=precision.clip,
@@ -416,7 +458,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "poisson-epsilon",
         "precision",
-        "Keras adds 1e-7 to the mean in its Poisson loss.",
+        "{it} was {trained} with a Poisson loss that adds 1e-7 inside its logarithm",
         "built-in-poisson-loses-1e-7",
         "NegativeLogLikelihood(Poisson())",
         changes=precision.poisson_epsilon,
@@ -425,13 +467,48 @@ CAUSES: tuple[Cause, ...] = (
     *(
         Cause(f"errors-{code}", "errors", plain, claim, mend, found_by="errors")
         for code, plain, claim, mend in (
-            ("observed", "The standard errors rest on the other kind of information.", "two-standard-errors-at-one-optimum", "expected information"),
-            ("n", "The dispersion is divided by another number of rows.", "mse-is-not-the-variance", "n - p degrees of freedom"),
-            ("deviance", "The dispersion is estimated by the deviance.", "mse-is-not-the-variance", "Pearson's X^2 / (n - p)"),
-            ("ml", "The dispersion is estimated by the deviance over all rows.", "mse-is-not-the-variance", "Pearson's X^2 / (n - p)"),
-            ("no-dispersion", "The dispersion is taken as 1.", "mse-is-not-the-variance", "Pearson's X^2 / (n - p)"),
-            ("dispersion", "A dispersion is estimated where there is none.", "same-inference", "dispersion 1"),
-            ("robust", "The standard errors are robust ones.", "same-inference", "fitted.robust('HC0') for both"),
+            (
+                "observed",
+                "{it} takes its standard errors from the observed information, where your model takes the expected one",
+                "two-standard-errors-at-one-optimum",
+                "expected information",
+            ),
+            (
+                "n",
+                "{it} divides by the number of rows in its standard errors, where your model subtracts the coefficients first",
+                "mse-is-not-the-variance",
+                "n - p degrees of freedom",
+            ),
+            (
+                "deviance",
+                "{it} takes the dispersion of its standard errors from the deviance, where your model takes Pearson's",
+                "mse-is-not-the-variance",
+                "Pearson's X^2 / (n - p)",
+            ),
+            (
+                "ml",
+                "{it} has the dispersion of maximum likelihood in its standard errors, where your model takes Pearson's",
+                "mse-is-not-the-variance",
+                "Pearson's X^2 / (n - p)",
+            ),
+            (
+                "no-dispersion",
+                "{it} leaves the dispersion out of its standard errors, where your model estimates one",
+                "mse-is-not-the-variance",
+                "Pearson's X^2 / (n - p)",
+            ),
+            (
+                "dispersion",
+                "{it} has a dispersion in its standard errors, where your model has none to estimate",
+                "same-inference",
+                "dispersion 1",
+            ),
+            (
+                "robust",
+                "{it} has robust standard errors, where your model has those of the likelihood",
+                "same-inference",
+                "fitted.robust('HC0') for both",
+            ),
         )
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,14 @@ class Reading:
     """
     What one pass gives without another hypothesis: unknown factors of known ``vectors``, each (q, m) in white coordinates.
 
-    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors, and the
-    number of rows that count, into a sentence, or into None where they make no sense, such as a negative penalty. ``become`` gives the hypothesis with its factors. ``summed`` is the
-    name and the factor of the sum over rows that the only vector is; without a name the vector does not grow with the rows.
+    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors, and the number of rows
+    that count, into a sentence, or into None where they make no sense, such as a negative penalty. ``become`` gives the
+    hypothesis with its factors. ``summed`` is the name and the factor of the sum over rows that the only vector is; without it
+    the vector does not grow with the rows.
     """
 
     vectors: list[np.ndarray]
-    says: Callable[[np.ndarray, int], Optional[str]]
+    says: Callable[[np.ndarray, int], str | None]
     become: Callable[[Hypothesis, np.ndarray], Hypothesis] | None = None
     summed: tuple[str, float] | None = None
 
@@ -50,7 +51,8 @@ class Ending:
 @dataclass(frozen=True, eq=False)
 class Cause:
     """
-    A cause of a disagreement: its stable ``code``, the ``group`` that excludes others of it, and a ``plain`` first sentence.
+    A cause of a disagreement: its stable ``code``, the ``group`` that excludes others of it, and a ``plain`` first sentence,
+    in which {it} is the answer and {trained} says how it came about.
 
     ``claim`` is the slug of the claim in the book that is about it, ``mend`` the line of code that removes it. ``changes``
     makes the other hypotheses; ``readings`` and ``endings`` need only the sums of one; a cause that has none of the three is

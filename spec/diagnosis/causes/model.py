@@ -14,6 +14,7 @@ from spec.diagnosis.causes.cause import Change, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
+from spec.fit.rows import Batch
 from spec.links import ELEMENTWISE, Logit
 from spec.model import PAIRS, Model
 
@@ -91,15 +92,17 @@ def one_versus_rest(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 
 def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Each row is compared with every target, as (n,) targets against (n, 1) outputs are."""
-    if hypothesis.objective.model.has_classes or context.k > 1 or hypothesis.matrix[1:].any():
-        kernel = np.abs(hypothesis.matrix[1:]) * np.maximum(context.facts.deviation, 1e-300)[:, None]
-        if hypothesis.objective.model.has_classes or context.k > 1 or kernel.max(initial=0) > 1e-3:
-            return
-    mean = context.facts.y_mean
-    yield Change(
-        hypothesis.of_batch(lambda batch: replace(batch, y=np.broadcast_to(mean, batch.y.shape))),
-        "each row is compared with the targets of all rows, so every prediction is their mean",
-    )
+    slopes = np.abs(hypothesis.matrix[1:]) * context.facts.deviation[:, None]
+    if hypothesis.objective.model.has_classes or context.k > 1 or slopes.max(initial=0) > 1e-3:
+        return
+    plain = context.facts.classes / context.facts.n
+    for mean in (plain, context.facts.y_mean)[: 1 + bool((plain != context.facts.y_mean).any())]:
+
+        def flat(batch: Batch, mean: np.ndarray = mean) -> Batch:
+            return replace(batch, y=np.broadcast_to(mean, batch.y.shape))
+
+        says = "each row is compared with the targets of all rows, so every prediction is their mean"
+        yield Change(hypothesis.of_batch(flat), says)
 
 
 def labels_flipped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
@@ -107,7 +110,8 @@ def labels_flipped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]
     own = hypothesis.objective.model
     if context.k == 1 and (isinstance(own.family, Binomial) or set(context.facts.y_values) == {0.0, 1.0}):
         yield Change(
-            hypothesis.of_batch(lambda batch: replace(batch, y=1 - batch.y)), "what is modelled is 1 - y: the event is the other one"
+            hypothesis.of_batch(lambda batch: replace(batch, y=1 - batch.y)),
+            "what is modelled is 1 - y: the event is the other one",
         )
 
 
@@ -204,13 +208,15 @@ def extra_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The columns in another order."""
     p = len(hypothesis.matrix) - 1
-    orders = [order for order in permutations(range(p))] if p <= 4 else list(_likely_columns(context, hypothesis))
+    orders = list(permutations(range(p))) if p <= 4 else list(_likely_columns(context, hypothesis))
     for order in orders:
         if list(order) != list(range(p)):
             names = context.question.columns
             taken = ", ".join(names[place] for place in np.argsort(order))
             matrix = np.vstack([hypothesis.matrix[:1], hypothesis.matrix[1:][list(order)]])
-            yield Change(replace(hypothesis, matrix=matrix), f"the coefficients are those of {taken}, in this order", {"order": order})
+            yield Change(
+                replace(hypothesis, matrix=matrix), f"the coefficients are those of {taken}, in this order", {"order": order}
+            )
 
 
 def _likely_columns(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[int, ...]]:

@@ -42,7 +42,8 @@ def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: 
         if not strength > 0:
             return None
         l2 = strength * loss_scale(hypothesis) / (2 * rows)
-        return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2; scikit-learn's alpha is {strength:.6g}, its C {1 / strength:.6g})"
+        elsewhere = f"scikit-learn's alpha is {strength:.6g}, its C {1 / strength:.6g}"
+        return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2; {elsewhere})"
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
         return replace(other, penalty=_quadratic(other, factors[0] * which))
@@ -51,21 +52,22 @@ def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: 
     return Reading([-context.basis(hypothesis.intercept).T @ pull], says, become)
 
 
-def _kernel(hypothesis: Hypothesis) -> np.ndarray:
-    """1 for each row of the weights but the bias, (q,)."""
-    which = np.ones(len(hypothesis.free))
-    which[: int(hypothesis.intercept)] = 0
-    return which
+def _shares(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray]]:
+    """How much of a penalty each row of the weights bears, (q,): as they were brought, and in units of standard deviations."""
+    first = np.zeros(int(hypothesis.intercept))
+    deviation = context.facts.deviation
+    own = np.ones(len(deviation)) if hypothesis.scale is None else hypothesis.scale
+    yield "", np.concatenate([first, own])
+    if hypothesis.scale is None and not np.allclose(deviation, 1, rtol=1e-9):
+        yield " of standardised columns", np.concatenate([first, deviation])
 
 
 def ridge(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Half the square of the kernel, as it is, or with its columns in units of their standard deviations."""
     if _is_pulled(hypothesis) or len(hypothesis.matrix) < 2:
         return
-    yield _reading(context, hypothesis, _kernel(hypothesis), "the kernel")
-    squares = np.concatenate([np.zeros(int(hypothesis.intercept)), context.facts.deviation**2])
-    if not np.allclose(context.facts.deviation, 1, rtol=1e-9):
-        yield _reading(context, hypothesis, squares, "the kernel of standardised columns")
+    for of_columns, share in _shares(context, hypothesis):
+        yield _reading(context, hypothesis, share**2, f"the kernel{of_columns}")
 
 
 def ridge_bias(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
@@ -107,17 +109,19 @@ def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
     weights = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
     if gauge:  # the score of class 0 is minus that of all others
         score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
-    kernel = np.broadcast_to(_kernel(hypothesis)[:, None] > 0, weights.shape)
+    kernel = np.ones(weights.shape, dtype=bool)
+    kernel[: int(hypothesis.intercept)] = False
     active = kernel & (weights != 0)
     if (active == kernel).all() and not gauge:
         return  # then `signs` has it
-    plain = np.ones(weights.shape)
-    deviation = np.concatenate([np.ones(int(hypothesis.intercept)), context.facts.deviation])[:, None] * plain
-    for of_columns, share in (("", plain), (" of standardised columns", deviation)):
+    for of_columns, each in _shares(context, hypothesis):
+        share = each[:, None] * np.ones(weights.shape)
         for unknowns in (1, 2):
             if active.sum() <= unknowns:
                 continue
-            vectors = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])[:, :unknowns]
+            vectors = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])[
+                :, :unknowns
+            ]
             factors = np.linalg.lstsq(vectors / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
             if not (factors > 1e-9 * np.abs(score).max()).all():
                 continue
@@ -136,12 +140,8 @@ def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
     kernel = hypothesis.matrix[1:]
     if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or not kernel.size or not kernel.all():
         return
-    first = int(hypothesis.intercept)
-    for of_columns, share in (("", np.ones(len(kernel))), (" of standardised columns", context.facts.deviation)):
-        pull = np.zeros(hypothesis.free.shape)
-        pull[first:] = share[:, None] * np.sign(kernel)
-        square = np.zeros(len(pull))
-        square[first:] = share**2
+    for of_columns, share in _shares(context, hypothesis):
+        pull, square = share[:, None] * np.sign(hypothesis.free), share**2
 
         def says(factors: np.ndarray, rows: int, of_columns: str = of_columns) -> str | None:
             if not (factors > 0).all() or (len(factors) > 1 and factors[0] < 1e-6 * factors[1] * np.abs(kernel).max()):
@@ -150,9 +150,7 @@ def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
             beside = f", and an L2 penalty of {factors[1] * scale / (2 * rows):.6g}" if len(factors) > 1 else ""
             return f"an L1 penalty of {factors[0] * scale / rows:.6g} on the kernel{of_columns} (as Keras's l1){beside}"
 
-        def become(
-            other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull, square: np.ndarray = square
-        ) -> Hypothesis:
+        def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull, square: np.ndarray = square) -> Hypothesis:
             other = replace(other, pull=factors[0] * pull)
             return other if len(factors) < 2 else replace(other, penalty=_quadratic(other, factors[1] * square))
 

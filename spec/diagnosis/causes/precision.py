@@ -21,7 +21,12 @@ def clip(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     if not is_plain(hypothesis) or hypothesis.objective.model != Model(Binomial(), Logit()):
         return
     beyond = sum(
-        int((np.abs(batch.X @ hypothesis.matrix[1:] + hypothesis.matrix[0] + (0 if batch.offset is None else batch.offset)) > CLIP).sum())
+        int(
+            (
+                np.abs(batch.X @ hypothesis.matrix[1:] + hypothesis.matrix[0] + (0 if batch.offset is None else batch.offset))
+                > CLIP
+            ).sum()
+        )
         for batch, _ in context.batches()
     )
     if beyond:

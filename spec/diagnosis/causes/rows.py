@@ -211,16 +211,47 @@ def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iter
 
 
 def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """The offset is one more column, the last or the first, with a coefficient of its own."""
-    if not context.facts.has_offset or context.k > 1 or hypothesis.extra is None:
+    """The offset is one more column, the last or the first, with a coefficient of its own; or that was left out of a table."""
+    if not context.facts.has_offset or context.k > 1 or "offset-free" in hypothesis.codes:
         return
-    for place in (-1, 0):
-        coefficient = hypothesis.extra[place]
-        kernel = np.delete(hypothesis.extra, place, axis=0)
-
-        def scaled(batch: Batch, coefficient: float = float(coefficient[0])) -> Batch:
-            return replace(batch, offset=None if batch.offset is None else coefficient * batch.offset)
-
-        says = f"the offset has a coefficient of its own, {float(coefficient[0]):.6g} in place of 1"
+    found: list[tuple[float, np.ndarray]] = []
+    if hypothesis.extra is not None:
+        found = [(float(hypothesis.extra[place, 0]), np.delete(hypothesis.extra, place, axis=0)) for place in (-1, 0)]
+    elif not hypothesis.codes and (own := _coefficient_of_offset(context, hypothesis)) is not None:
+        found = [(own, hypothesis.matrix[1:])]
+    for coefficient, kernel in found:
         other = replace(hypothesis, matrix=np.vstack([hypothesis.matrix[:1], kernel]), extra=None)
-        yield Change(other.of_batch(scaled), says, {"coefficient": float(coefficient[0])})
+        says = f"the offset has a coefficient of its own, {coefficient:.6g} in place of 1"
+        yield Change(_with_coefficient(other, coefficient), says, {"coefficient": coefficient})
+
+
+def _with_coefficient(hypothesis: Hypothesis, coefficient: float) -> Hypothesis:
+    def scaled(batch: Batch) -> Batch:
+        return replace(batch, offset=None if batch.offset is None else coefficient * batch.offset)
+
+    return hypothesis.of_batch(scaled)
+
+
+def _coefficient_of_offset(context: Context, hypothesis: Hypothesis) -> float | None:
+    """The coefficient of the offset at which the score is nearest to zero, by Newton's steps; None where they lead nowhere."""
+    if not context.in_memory:
+        return None
+    whole, coefficient, basis = context.whole, 1.0, context.basis(hypothesis.intercept)
+    design = np.hstack([np.ones((len(whole), 1)), whole.X]) if hypothesis.intercept else whole.X
+    white, weight, objective = design @ basis, whole.weights[:, None], hypothesis.objective
+    offset = np.asarray(whole.offset)
+    linear = whole.X @ hypothesis.matrix[1:] + hypothesis.matrix[0]
+    for _ in range(25):
+        eta = linear + coefficient * offset
+        if not objective.model.eta_domain.contains(eta).all():
+            return None
+        with np.errstate(all="ignore"):
+            score = white.T @ objective.score(whole.y, eta, weight)
+            slope = -white.T @ (objective.information(eta, weight)[:, :, 0] * offset)
+            step = -float((slope * score).sum() / (slope**2).sum())
+        if not np.isfinite(step):
+            return None
+        coefficient += step
+        if abs(step) <= 1e-12 * max(abs(coefficient), 1):
+            return coefficient
+    return None

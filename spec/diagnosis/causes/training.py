@@ -81,7 +81,12 @@ def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> fl
 
 def newton_steps(way: Way) -> str | None:
     """The answer is an iterate of scoring from a usual start."""
-    if not way.context.in_memory or not way.here.objective.is_likelihood or way.here.penalty is not None or way.here.pull is not None:
+    if (
+        not way.context.in_memory
+        or not way.here.objective.is_likelihood
+        or way.here.penalty is not None
+        or way.here.pull is not None
+    ):
         return None
     rows = way.here.rows(*way.context.all)
     gone = way.length(way.here.free - way.best.free)
@@ -105,13 +110,15 @@ def _starts(way: Way, rows: Batch) -> Iterator[tuple[str, np.ndarray]]:
     yield "zero", np.zeros_like(rows.y) + (0 if rows.offset is None else rows.offset)
     if model.has_classes:
         return
-    weight, mean = rows.weights[:, None], rows.y.mean(axis=0)
+    weight, plain = rows.weights[:, None], rows.y.mean(axis=0)
     family = model.family
+    mean = (weight * rows.y).sum(axis=0) / weight.sum()
     starts = {
+        "the mean": np.broadcast_to(mean, rows.y.shape),
         "R's start": (weight * rows.y + 0.5) / (weight + 1)
         if isinstance(family, Binomial)
         else (rows.y + 0.1 if isinstance(family, Poisson) else rows.y),
-        "statsmodels' start": (rows.y + 0.5) / 2 if isinstance(family, Binomial) else (rows.y + mean) / 2,
+        "statsmodels' start": (rows.y + 0.5) / 2 if isinstance(family, Binomial) else (rows.y + plain) / 2,
     }
     for name, mu in starts.items():
         with np.errstate(all="ignore"):
@@ -144,13 +151,11 @@ def descent_path(way: Way) -> str | None:
     context = way.context
     if not context.in_memory or context.k > 1 or len(way.here.matrix) < 2:
         return None
-    if not _falls_with_curvature(way):
-        return None
     rows = way.here.rows(*context.all)
     design = np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X
     record = context.answer.record
     rates = (record.learning_rate,) if record is not None and record.steps else RATES
-    most = min(20000, REPLAYED // (len(rates) * design.size))
+    most = min(5000, REPLAYED // (len(rates) * design.size))
     if record is not None and record.steps:
         most = min(most, record.steps)
     goal, scale = way.here.free, loss_scale(way.here)
@@ -167,26 +172,17 @@ def descent_path(way: Way) -> str | None:
                 score = design.T @ objective.score(rows.y, design @ free + offset, weight)
             if pull is not None:
                 score = score - (pull @ free.T.ravel()).reshape(score.T.shape).T
-            free = free + rate * scale / len(rows) * score
+            move = rate * scale / len(rows) * score
+            free = free + move
             gap = float(np.abs(free - goal).max())
+            if step > 8 and np.abs(move).max() * (most - step) < gap:
+                break  # it is too slow to come there
             if gap <= 1e-6 * size and way.near(free):
                 return f"it is step {step} of gradient descent from zero with the rate {rate:g}"
             if not np.isfinite(gap) or gap > 4 * size + last or (gap > last and gap > 0.5 * size):
                 break
             last = gap
     return None
-
-
-def _falls_with_curvature(way: Way) -> bool:
-    """Whether what is left of the way from zero is smaller the more curved an axis is: near the optimum a descent leaves it so."""
-    curvatures, away, whole = _modes(way)
-    with np.errstate(all="ignore"):
-        left = np.log(away / whole)
-    left = np.where(away <= 1e-9 * np.linalg.norm(whole), -np.inf, left)  # as near as rounding lets it
-    flat = int(np.argmin(curvatures))
-    if not np.isfinite(left[flat]) or left[flat] > -1:
-        return True
-    return bool((left <= 0.5 * left[flat] * curvatures / curvatures[flat] + np.log(30)).all())
 
 
 def float32(way: Way) -> str | None:
@@ -218,7 +214,7 @@ def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return (away, left, noise) along each axis: the answer's distance, what so many steps leave of it, and what batches add."""
+    """Return (away, left, noise) along each axis: the answer's distance, what the steps leave, what batches add."""
     record = way.context.answer.record
     if record is None or not record.steps or "sgd" not in record.optimizer.lower():
         return None
@@ -284,7 +280,8 @@ def undersampled(way: Way) -> str | None:
     if equations * np.log10(rest / total) > -2.5:
         return None
     shares = ", ".join(f"{np.exp(-abs(value)):.3g}" for value in shift)
-    return f"the intercept is off by {', '.join(f'{value:.4g}' for value in shift)}, as if {shares} of the rows of one class were kept"
+    off = ", ".join(f"{value:.4g}" for value in shift)
+    return f"the intercept is off by {off}, as if {shares} of the rows of one class were kept"
 
 
 VERDICTS: dict[str, Callable[[Way], str | None]] = {

@@ -18,7 +18,12 @@ def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> H
     """The hypothesis whose coefficients are those of (x - shift) / scale, in the units of x."""
     kernel = hypothesis.matrix[1:] / scale[:, None]
     bias = hypothesis.matrix[0] - shift @ kernel
-    return replace(hypothesis, matrix=np.vstack([bias, kernel]))
+    return replace(hypothesis, matrix=np.vstack([bias, kernel]), scale=scale)
+
+
+def _moved(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
+    """The hypothesis of a model without an intercept, whose columns are (x - shift) / scale."""
+    return hypothesis.of_batch(lambda batch: replace(batch, X=(batch.X - shift) / scale))
 
 
 def _numeric(context: Context) -> Iterator[tuple[str, np.ndarray]]:
@@ -41,6 +46,10 @@ def standardised(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 shift = np.where(used, facts.mean, 0.0)
                 says = f"{which} are standardised: less the mean, divided by the standard deviation{by}"
                 yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
+            else:
+                shift = np.where(used, facts.mean, 0.0)
+                says = f"{which} are standardised, and there is no intercept{by}"
+                yield Change(_moved(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
             says = f"{which} are divided by their standard deviations{by}"
             yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), says, {"deviation": scale})
 
@@ -52,7 +61,9 @@ def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     for which, used in _numeric(context):
         shift = np.where(used, context.facts.mean, 0.0)
         if shift.any():
-            yield Change(_rescaled(hypothesis, shift, np.ones_like(shift)), f"{which} are centred at their means", {"mean": shift})
+            yield Change(
+                _rescaled(hypothesis, shift, np.ones_like(shift)), f"{which} are centred at their means", {"mean": shift}
+            )
 
 
 def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

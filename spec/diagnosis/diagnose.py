@@ -1,0 +1,279 @@
+"""Diagnose a reader's own network, or coefficients of another program, on the reader's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from spec.diagnosis.answer import Answer
+from spec.diagnosis.given import given_question
+from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
+from spec.diagnosis.question import Question
+from spec.diagnosis.result import Diagnosis
+from spec.diagnosis.table import answer_of_table
+from spec.engines.keras.versions import keras
+from spec.families import Family
+from spec.fit.checks import codes, find_wrong, normalised
+from spec.fit.formula import _model
+from spec.fit.frames import frames, table_of
+from spec.fit.responses import mostly_no_counts
+from spec.fit.rows import Batch, Rows
+from spec.fit.sources import source
+from spec.links import Link
+from spec.model import Model, Params
+
+SHOWN = 4096  # rows in which a constant column is looked for, before all of them are read
+
+
+def diagnose(
+    model: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    weights: Any = None,
+    offset: Any = None,
+    sample_weight: Any = None,
+    formula: str | None = None,
+    data: Any = None,
+    family: str | Family | Model | None = None,
+    link: str | Link | None = None,
+    trials: Any = None,
+    reference: Any = None,
+    intercept: bool | None = None,
+    quasi: bool | None = None,
+    progress: bool | Callable[[int], None] = False,
+) -> Diagnosis:
+    """
+    Why a network, or coefficients of another program, are not the optimum of the model that is meant; or that they are.
+
+    ``model`` is a Keras model, its file, ``package.module:model``, or coefficients in any form that
+    `spec.diagnosis.table.answer_of_table` takes. The data are ``X`` and ``y``, as `spec.fit.fit` takes them; or ``data``, a
+    frame or a file, with a ``formula``, or with the name of the response for ``y`` and all other columns. ``weights``,
+    ``offset`` and ``trials`` are arrays, or names and expressions such as "log(exposure)" beside ``data``.
+
+    ``family`` and ``link`` say which model is meant. Without a family it is that of the network's last activation, with the
+    family whose canonical link it inverts: a sigmoid means binomial-logit, an exponential Poisson-log. With X and y the model
+    has an intercept unless a column of X is constant, or ``intercept`` says otherwise. ``reference`` is another program's answer
+    to the same question: its diagnosis is that of `Diagnosis.reference`.
+
+    >>> import numpy as np
+    >>> X, y = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([1.0, 3.0, 5.0, 7.0])
+    >>> diagnose({"const": 2.0, "x1": 4.0}, X, y, family="gaussian").verdict
+    'none'
+    """
+    if weights is not None and sample_weight is not None:
+        raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
+    weights = sample_weight if weights is None else weights
+    model = load_network(model) if is_network_name(model) else model
+    stated, notes = _stated(model, X, y, family, link)
+    beside = {"weights": weights, "offset": offset, "trials": trials}
+    if data is not None or formula is not None:
+        if data is None or X is not None:
+            raise ValueError("a formula needs data=, a frame or a file with the columns that it names, and no X.")
+        case = _case_of_data(stated, data, formula, y, beside)
+    else:
+        case = _case_of_arrays(stated, model, X, y, beside, intercept)
+    question = case.question
+    if quasi or (quasi is None and mostly_no_counts(question.model, question.rows)):
+        question = replace(question, quasi=True)
+    find_wrong(question.model, question.rows, question.quasi)
+    case = replace(case, question=question)
+    answer = _answer(model, case, "your network" if isinstance(model, keras.Model) else "your coefficients")
+    answer = replace(answer, notes=(*notes, *answer.notes))
+    with _heard(progress, question.rows.total) as on_rows:
+        found = _explained(question, answer, on_rows)
+        if reference is None:
+            return found
+        reference = load_network(reference) if is_network_name(reference) else reference
+        return replace(found, reference=_explained(question, _answer(reference, case, "the reference"), on_rows))
+
+
+def _explained(question: Question, answer: Answer, on_rows: Callable[[int], None] | None) -> Diagnosis:
+    from spec.diagnosis.explain import explain
+
+    return explain(question, answer, progress=on_rows)
+
+
+@contextmanager
+def _heard(progress: bool | Callable[[int], None], total: int | None) -> Iterator[Callable[[int], None] | None]:
+    """What hears of the rows that are read: a bar on stderr, the caller's own function, or nothing."""
+    if progress is not True:
+        yield progress or None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    shown = (TextColumn("reading, pass {task.fields[number]}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*shown, console=Console(stderr=True), transient=True) as bars:
+        bar, read = bars.add_task("", total=total, number=1), 0
+
+        def on_rows(rows: int) -> None:
+            nonlocal read
+            read += rows
+            done, left = divmod(read, total) if total else (0, read)
+            bars.update(bar, completed=left, number=done + 1)
+
+        yield on_rows
+
+
+# -- the question --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A question; ``outputs`` name its classes, or its response; ``constant`` are the columns that have one value, with it."""
+
+    question: Question
+    outputs: tuple[str, ...]
+    constant: tuple[tuple[int, float], ...] = ()
+
+
+def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, tuple[str, ...]]:
+    """Return (stated, notes): the model that is meant, and how that is known where the reader does not say."""
+    if isinstance(family, Model):
+        return family, ()
+    if family is not None:
+        return _model(family, link), ()
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "say which model is meant: family='binomial', 'poisson', 'gaussian', ..., and link= if it is not canonical."
+        )
+    meant = meant_model(model) if model.built and model.inputs else meant_model(model, source(X, y))
+    if link is not None:
+        meant = _model(meant.family, link)
+    return meant, (f"No family was given: {meant} is meant, by the network's last activation. Give family= if it is another.",)
+
+
+def _case_of_data(stated: Model, data: Any, formula: str | None, y: Any, beside: dict[str, Any]) -> _Case:
+    """The question of a frame or a file, with a formula or the name of a response."""
+    if formula is None and not isinstance(y, str):
+        raise ValueError("data need a formula such as 'y ~ x + C(group)', or the name of the response for y.")
+    if formula is not None and y is not None:
+        raise ValueError("give a formula or a response, and not both: the formula begins with its response.")
+    question = given_question(data, family=stated.family, link=stated.link, formula=formula, response=y, **beside)
+    response = y if formula is None else formula.partition("~")[0].strip()
+    response = response.removeprefix("C(").rstrip(")") if stated.has_classes else response
+    return _Case(question, _levels(data, response) if stated.has_classes else (response,))
+
+
+def _levels(data: Any, response: str) -> tuple[str, ...]:
+    """The classes of a response, in the order of `spec.fit.formula.designed`."""
+    name, ordered, seen = response.strip("`"), [], set()
+    for frame in frames(table_of(data), [name]):
+        column = frame[name]
+        ordered += list(getattr(column.dtype, "categories", ()))
+        seen |= set(column.unique().tolist())
+    levels = [level for level in dict.fromkeys(ordered) if level in seen] or sorted(seen)
+    return tuple(map(str, levels))
+
+
+def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str, Any], intercept: bool | None) -> _Case:
+    """The question of X and y, which are what `spec.fit.fit` takes."""
+    if X is None:
+        raise ValueError("give the data: X and y, or formula= and data=.")
+    rows = source(X, y, beside["weights"], beside["offset"])
+    trials = None
+    if beside["trials"] is not None:
+        trials = np.asarray(X[beside["trials"]] if isinstance(beside["trials"], str) else beside["trials"], dtype=float).ravel()
+        rows = _of_trials(rows, trials)
+    names = tuple(map(str, getattr(y, "columns", ())))
+    if stated.has_classes:
+        k = rows.sample(1).y.shape[1]
+        if k == 1:
+            k = _classes(model, rows)
+            rows = rows.map_numbered(lambda batch, first: replace(batch, y=codes(batch.y, k, first)))
+        else:
+            rows = rows.map(lambda batch: replace(batch, y=normalised(batch.y)))
+        outputs = names if len(names) == k else tuple(map(str, range(k)))
+    else:
+        if (k := rows.sample(1).y.shape[1]) > 1:
+            raise ValueError(f"y has {k} columns, but {stated} has one output: give one of them, or family='multinomial'.")
+        outputs = (y,) if isinstance(y, str) else names or (str(getattr(y, "name", None) or "y"),)
+    constant = _constant(rows)
+    columns = rows.columns or _numbered(rows.sample(1).X.shape[1], [j for j, _ in constant[:1]])
+    intercept = not constant if intercept is None else intercept
+    question = Question(stated, replace(rows, columns=columns), intercept, columns, trials=trials)
+    return _Case(question, outputs, () if intercept else constant)
+
+
+def _of_trials(rows: Rows, trials: np.ndarray) -> Rows:
+    """The rows with the trials as a factor of the weights, and shares for responses that are counts of successes."""
+    if rows.total is not None and rows.total != len(trials):
+        raise ValueError(f"trials has {len(trials)} rows, but y has {rows.total}.")
+    if not (np.isfinite(trials) & (trials > 0) & (trials % 1 == 0)).all():
+        raise ValueError("trials are whole numbers of at least 1.")
+    counts = any((batch.y > 1).any() for batch in rows.read(2**14))
+
+    def taken(batch: Batch, first: int) -> Batch:
+        own = trials[first : first + len(batch)]
+        return replace(batch, weights=batch.weights * own, y=batch.y / own[:, None] if counts else batch.y)
+
+    made = rows.map_numbered(taken)
+    return replace(made, sample=lambda size: next(iter(made.batches(size))))  # a sample drawn by chance lacks its numbers
+
+
+def _classes(model: Any, rows: Rows) -> int:
+    """The number of classes: of the network's units, else of the codes."""
+    if isinstance(model, keras.Model) and model.built and int(model.outputs[0].shape[-1]) > 1:
+        return int(model.outputs[0].shape[-1])
+    return 1 + int(max(batch.y.max() for batch in rows.read(2**14)))
+
+
+def _numbered(p: int, constant: list[int]) -> tuple[str, ...]:
+    """Names for columns that have none, as statsmodels makes them: x1, x2, ..., and const for the constant one."""
+    names = iter(f"x{j}" for j in range(1, p + 1))
+    return tuple("const" if j in constant else next(names) for j in range(p))
+
+
+def _constant(rows: Rows) -> tuple[tuple[int, float], ...]:
+    """The columns that have one value in all rows, other than 0, with that value."""
+    X = rows.sample(SHOWN).X
+    found = {j: float(X[0, j]) for j in np.flatnonzero((X[:1] == X).all(axis=0) & (X[0] != 0)).tolist()}
+    for batch in rows.read(2**14) if found else ():
+        found = {j: value for j, value in found.items() if (batch.X[:, j] == value).all()}
+    return tuple(found.items())
+
+
+# -- the answer ----------------------------------------------------------------------------------------------------------------
+
+
+def _answer(brought: Any, case: _Case, name: str) -> Answer:
+    """What a reader brings, as an answer to the question."""
+    question = case.question
+    if isinstance(brought, keras.Model):
+        has_own = question.intercept or not case.constant
+        answer = answer_of_model(
+            brought,
+            question.rows,
+            question.columns,
+            name,
+            stated=question.model,
+            intercept=question.intercept if has_own else None,
+        )
+    elif isinstance(brought, Params):
+        answer = Answer(brought, name, np.abs(brought.matrix) * 2.0**-53)
+    else:
+        answer = answer_of_table(brought, question.columns, question.intercept, case.outputs, name)
+    return _folded(answer, case) if case.constant else answer
+
+
+def _folded(answer: Answer, case: _Case) -> Answer:
+    """An answer with an intercept beside a constant column, whose coefficient takes it over."""
+    intercept = answer.params.intercept
+    if not intercept.any() or answer.params.coef.shape[0] != len(case.question.columns):
+        return answer
+    column, value = case.constant[0]
+    matrix = answer.params.matrix
+    matrix[0], matrix[1 + column] = 0.0, matrix[1 + column] + intercept / value
+    rounding = np.array(np.broadcast_to(answer.rounding, matrix.shape))
+    rounding[1 + column], rounding[0] = rounding[1 + column] + rounding[0] / abs(value), 0.0
+    note = (
+        f"The column {case.question.columns[column]} is constant, and {answer.name} has an intercept too: the coefficient of the "
+        "column is that of both."
+    )
+    program = {code: says for code, says in answer.program.items() if code != "extra-intercept"}
+    return replace(answer, params=Params.from_matrix(matrix), rounding=rounding, program=program, notes=(*answer.notes, note))

@@ -1,0 +1,78 @@
+"""
+A diagnosis as a page: one sentence, the evidence with a picture, what to do, what was ruled out.
+
+`fragment` is the part that stands in a notebook or in another page, `write` makes a page of it that stands alone: nothing is
+fetched and nothing is scripted, and all that came with the data is escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spec.diagnosis import picture, words
+from spec.diagnosis.result import Diagnosis
+
+TEMPLATE = "page.html.jinja"
+NEEDS = ("jinja2", "matplotlib")
+SHOWN = 20  # coefficients in the table
+
+
+def fragment(diagnosis: Diagnosis) -> str:
+    """
+    The diagnosis as one element of HTML, for a notebook or a page.
+
+    Without Jinja it is the text for a terminal, and without matplotlib it has no picture.
+    """
+    if find_spec("jinja2") is None:
+        return f"<pre>{escape(words.text(diagnosis))}</pre>"
+    return _rendered(words.read(diagnosis), "fragment")
+
+
+def write(path: str | Path, diagnosis: Diagnosis) -> None:
+    """Write the page in one step. Raises ValueError for a name that is not one of a page, ImportError where a library lacks."""
+    path = Path(path)
+    if path.suffix not in (".html", ".htm"):
+        raise ValueError(f"{path}: name a file that ends in .html.")
+    if absent := [name for name in NEEDS if find_spec(name) is None]:
+        raise ImportError(f"a page needs {' and '.join(absent)}: pip install {' '.join(absent)}")
+    _replace(path, _rendered(words.read(diagnosis), "page"))
+
+
+def _rendered(reading: words.Reading, macro: str) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.globals.update(picture=_picture, short=words.short, finite=np.isfinite, SHOWN=SHOWN, NEAREST=words.NEAREST)
+    macros: Any = made.get_template(TEMPLATE).module
+    return str(getattr(macros, macro)(reading))
+
+
+def _picture(reading: words.Reading) -> str:
+    return picture.svg(reading) if find_spec("matplotlib") is not None else ""
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step, and its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

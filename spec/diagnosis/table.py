@@ -1,0 +1,722 @@
+"""
+Coefficients that another program printed, as an answer: tables of R, SAS, Stata, statsmodels and scikit-learn.
+
+Every program spells the columns of a design in its own way. Names are matched by what they are made of: the variable, the level,
+and the parts of an interaction in whichever order. What is matched to nothing, or twice, is an error that lists both sides.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spec.diagnosis.answer import Answer
+from spec.model import Params
+
+ESTIMATES = (
+    "estimate",
+    "estimates",
+    "coef",
+    "coefs",
+    "coefficient",
+    "coefficients",
+    "b",
+    "beta",
+    "value",
+    "est",
+    "params",
+    "x",
+    "s0",
+)
+ERRORS = ("stderror", "stderr", "se", "standarderror", "standarderrors", "bse", "robustse", "stdev")
+TERMS = (
+    "term",
+    "name",
+    "names",
+    "variable",
+    "parameter",
+    "param",
+    "effect",
+    "feature",
+    "predictor",
+    "rownames",
+    "index",
+    "unnamed0",
+)
+OUTPUTS = ("class", "response", "ylevel", "equation", "eq", "outcome", "category", "component")
+LEVELS = re.compile(r"(level|classval)\d+")
+INTERCEPTS = ("intercept", "const", "cons", "constant", "bias")
+SCALES = (
+    "scale",
+    "dispersion",
+    "lnalpha",
+    "/lnalpha",
+    "alpha",
+    "theta",
+    "logtheta",
+    "lntheta",
+    "sigma",
+    "sigma2",
+    "phi",
+    "lnsigma",
+)
+MISSING = ("", ".", "na", "nan", "none", "null", "-", "aliased", "omitted")
+FACTOR = re.compile(r"^(?:C\(\s*(?P<coded>.+?)\s*(?:,.*)?\)|(?P<plain>[^\[\]]+))\[(?:(?P<kind>[A-Z])\.)?(?P<level>.+)\]$")
+DOUBLE = 2.0**-53  # half an ulp, relative
+Part = tuple[str, str]  # (variable, level), squashed; of a number the level is empty
+Term = frozenset[Part]  # none: the intercept
+
+
+def answer_of_table(
+    given: Any, columns: Sequence[str], intercept: bool, outputs: Sequence[str], name: str = "the reference"
+) -> Answer:
+    """
+    The coefficients of a table as an answer about a design with these columns.
+
+    ``given`` is a CSV file, a data frame or a series, a mapping of names to numbers, the results of statsmodels, arrays
+    ``coef_`` and ``intercept_`` (of an estimator, a mapping or an ``.npz`` file), `Params`, or an array with the intercept
+    first. ``outputs`` names the classes of a multinomial model in their order; otherwise it has one entry. A class that the
+    table leaves out has zeros: the answer keeps the table's gauge.
+
+    Each coefficient is known to half a unit of its last printed digit; zeros at the end that a program drops are counted as
+    printed. A table whose factor has another baseline is converted, and ``program`` says so. Raises ValueError where the names
+    of the table and those of the design do not match one to one.
+    """
+    design = _Design(tuple(columns), intercept, tuple(outputs))
+    arrays = _arrays(given)
+    if arrays is not None:
+        return _of_arrays(*arrays, design, name)
+    cells = _cells(given, design)
+    if not cells:
+        raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
+    return _matched(cells, design, name)
+
+
+# -- numbers and their digits --------------------------------------------------------------------------------------------------
+
+
+def _decimal(text: str) -> Decimal | None:
+    """The number of a cell; None if it is none. Stars and quotes that a program puts around it are taken off."""
+    cleaned = text.strip().strip('="').strip().rstrip("*").strip().replace("−", "-").replace("D", "e")
+    try:
+        found = Decimal(cleaned)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def _is_missing(text: str) -> bool:
+    return text.strip().strip('="').strip("()").lower() in MISSING
+
+
+def half_units(texts: Sequence[str]) -> np.ndarray:
+    """
+    Half a unit of the last digit that each number was printed with, but at least half an ulp.
+
+    A program that drops zeros at the end writes fewer digits: they count as far as the other numbers have digits after the
+    point, and digits in all.
+
+    >>> half_units(["1.2346", "0.5", "12"]).tolist()
+    [5e-05, 5e-05, 0.0005]
+    """
+    numbers = [_decimal(text) or Decimal(0) for text in texts]
+    last = [int(number.as_tuple().exponent) for number in numbers]
+    digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
+    finest, most = min(last, default=0), max(digits, default=0)
+    half = []
+    for number, own in zip(numbers, last):
+        dropped = max(finest, number.adjusted() - most + 1) if number else finest
+        half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
+    return np.array(half)
+
+
+def _is_number(text: str) -> bool:
+    return _decimal(text) is not None or _is_missing(text)
+
+
+# -- names ---------------------------------------------------------------------------------------------------------------------
+
+
+def _squash(text: str) -> str:
+    """What programs agree on in a name: no spaces, quotes, brackets, points and underscores, in lower case."""
+    return re.sub(r"[\s`'\"\[\](){}._,$]", "", text.replace("**", "^").lower())
+
+
+def _split(name: str) -> list[str]:
+    """The parts of an interaction, which R and formulaic join by a colon, SAS by a star and Stata by a hash."""
+    parts, depth, start = [], 0, 0
+    guarded = name.replace("**", "^^")
+    for i, sign in enumerate(guarded):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign in ":*#" and depth == 0:
+            parts.append(name[start:i])
+            start = i + 1
+    return [part.strip() for part in (*parts, name[start:]) if part.strip()]
+
+
+def _bare(part: str) -> str:
+    """A part of a name without what a program wraps a factor in: factor(region)north, C(region)[T.north], 2.region, c.age."""
+    part = re.sub(r"^(?:as\.)?factor\((.+?)\)", r"\1", part.strip().strip("`"))
+    part = re.sub(r"^C\((.+?)(?:,.*)?\)(?=\[|\w|$)", r"\1", part)
+    part = re.sub(r"\[(?:[A-Z]\.)?(.*)\]$", r" \1", part)
+    part = re.sub(r"^(\d+)(?:bn|b|o)?\.(?=[A-Za-z])", r"\1.", part)
+    part = re.sub(r"^Q\((.*)\)$", r"\1", re.sub(r"^[ic]\.(?=[A-Za-z])", "", part))
+    return re.sub(r"(?<=\d)\.0$", "", part)
+
+
+class _Design:
+    """
+    The columns of a design, by what they are made of.
+
+    ``terms`` give the number of each column, ``levels`` those of each factor that have a column.
+    """
+
+    def __init__(self, columns: tuple[str, ...], intercept: bool, outputs: tuple[str, ...]) -> None:
+        self.columns, self.intercept, self.outputs = columns, intercept, outputs
+        self.terms: dict[Term, int] = {}
+        self.levels: dict[str, set[str]] = {}
+        self._constant = False  # whether a column stands for the intercept
+        self._parts: dict[str, set[Part]] = {}  # by how a program may spell them
+        for j, column in enumerate(columns):
+            term = frozenset(self._own_part(text) for text in _split(column))
+            self.terms[frozenset([(column, "")]) if term in self.terms else term] = j
+
+    def _own_part(self, text: str) -> Part:
+        """The part that a column's name has, noted under the ways to spell it."""
+        found = FACTOR.match(text)
+        if found is None:
+            part = (_squash(_bare(text)), "")
+            spelled = {part[0], _squash(text)}
+            if part[0] in INTERCEPTS and not self.intercept:  # a column of ones
+                spelled |= set(INTERCEPTS)
+                self._constant = True
+        else:
+            variable = _squash(_bare(found["coded"] or found["plain"]))
+            part = (variable, _squash(re.sub(r"(?<=\d)\.0$", "", found["level"])))
+            spelled = {part[0] + part[1], part[1] + part[0]}
+            self.levels.setdefault(variable, set()).add(part[1])
+        for one in spelled:
+            self._parts.setdefault(one, set()).add(part)
+        return part
+
+    @property
+    def k(self) -> int:
+        return len(self.outputs)
+
+    def is_intercept(self, name: str) -> bool:
+        """Whether a name is that of the intercept, and of no column."""
+        return name not in self.columns and _squash(name) in INTERCEPTS and not self._constant
+
+    def term(self, name: str) -> Term | None:
+        """What a name is made of: none of it is the intercept; None where some part is neither a column nor a level."""
+        if name in self.columns:
+            return next(term for term, j in self.terms.items() if j == self.columns.index(name))
+        if self.is_intercept(name):
+            return frozenset()
+        found = [self._part(text) for text in _split(name)]
+        if None in found or not found:
+            whole = self._part(name)  # a column whose own name has a colon or a star
+            return None if whole is None else frozenset([whole])
+        return frozenset(found)  # type: ignore[arg-type]
+
+    def _part(self, text: str) -> Part | None:
+        key = _squash(_bare(text))
+        known = self._parts.get(key, set())
+        if len(known) == 1:
+            return next(iter(known))
+        if known:
+            return None
+        for variable in sorted(self.levels, key=len, reverse=True):  # a level that has no column: the baseline
+            if key.startswith(variable) and len(key) > len(variable):
+                return variable, key[len(variable) :]
+            if key.endswith(variable) and len(key) > len(variable):
+                return variable, key[: -len(variable)]
+        return None
+
+    def knows(self, name: str) -> bool:
+        """Whether a name is that of the intercept or of a column."""
+        term = self.term(name)
+        return term is not None and (not term or term in self.terms)
+
+    def with_levels(self, name: str, levels: Sequence[str]) -> str:
+        """The name of SAS's parameter with its levels: "region*age", ["north"] is "region north:age"."""
+        parts, waiting = _split(name), [level for level in levels if level.strip()]
+        for i, part in enumerate(parts):
+            if waiting and _squash(part) in self.levels:
+                parts[i] = f"{part} {waiting.pop(0)}"
+        return ":".join([*parts[:-1], " ".join([parts[-1], *waiting])]) if parts else name
+
+
+# -- reading -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A coefficient as it was written: the ``term``'s name, the ``output`` that it belongs to, its standard error."""
+
+    term: str
+    value: str
+    error: str = ""
+    output: str = ""
+
+
+def _cells(given: Any, design: _Design) -> list[_Cell]:
+    if isinstance(given, (str, os.PathLike)):
+        return _of_grid(_grid_of_file(Path(given)), design, str(given))
+    if hasattr(given, "params") and hasattr(given, "bse"):  # the results of statsmodels
+        return _of_results(given, design)
+    if isinstance(given, Mapping):
+        if any(isinstance(value, Mapping) for value in given.values()):  # by class, or by column of a table
+            names = list(dict.fromkeys(name for value in given.values() for name in value))
+            rows = [[str(name), *(_text(value.get(name)) for value in given.values())] for name in names]
+            return _of_grid([["", *map(str, given)], *rows], design, "the mapping")
+        if given and all(np.ndim(value) == 1 and not isinstance(value, str) for value in given.values()):
+            header, parts = [str(key) for key in given], [list(value) for value in given.values()]
+            return _of_grid([header, *([_text(one) for one in row] for row in zip(*parts))], design, "the mapping")
+        return [_Cell(str(name), _text(value)) for name, value in given.items()]
+    if hasattr(given, "to_frame") and hasattr(given, "index"):  # a series of pandas
+        return [_Cell(_label(name), _text(value)) for name, value in given.items()]
+    if hasattr(given, "columns") and hasattr(given, "index"):
+        return _of_grid(_grid_of_frame(given), design, "the frame")
+    if hasattr(given, "columns") and hasattr(given, "rows"):  # of Polars
+        return _of_grid([list(given.columns), *([_text(one) for one in row] for row in given.rows())], design, "the frame")
+    raise ValueError(f"a {type(given).__name__} is no table of coefficients: give a CSV file, a frame, or names and numbers.")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else repr(value.item() if hasattr(value, "item") else value)
+
+
+def _label(name: Any) -> str:
+    return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _of_results(results: Any, design: _Design) -> list[_Cell]:
+    """The cells of statsmodels' results: a frame of params has a column for each class but the first."""
+    params, errors = np.asarray(results.params, dtype=float), np.asarray(results.bse, dtype=float)
+    names = [str(one) for one in getattr(results.params, "index", results.model.exog_names)]
+    params, errors = params.reshape(len(names), -1), errors.reshape(len(names), -1)
+    return [
+        _Cell(name, repr(float(value)), repr(float(error)), design.outputs[j + 1] if design.k > 1 else "")
+        for name, values, own in zip(names, params, errors)
+        for j, (value, error) in enumerate(zip(values, own))
+    ]
+
+
+def _grid_of_frame(frame: Any) -> list[list[str]]:
+    """A frame of pandas as text; its index is a column if it holds names."""
+    named = not all(isinstance(one, (int, np.integer)) for one in frame.index)
+    rows = [[_text(one) for one in row] for row in frame.itertuples(index=False, name=None)]
+    if named:
+        rows = [[_label(label), *row] for label, row in zip(frame.index, rows)]
+    return [["", *map(_label, frame.columns)] if named else list(map(_label, frame.columns)), *rows]
+
+
+def _grid_of_file(path: Path) -> list[list[str]]:
+    if not path.exists():
+        raise ValueError(f"there is no file {path}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise ValueError(f"{path} is no text: give the coefficients as a CSV file.") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError(f"{path} is empty.")
+    delimiter = max("\t;,", key=lambda sign: sum(line.count(sign) > 0 for line in lines) * (2 if sign != "," else 1))
+    rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO("\n".join(lines)), delimiter=delimiter)]
+    if delimiter != ",":  # then the comma may be the decimal point
+        rows = [[re.sub(r"^(-?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", cell) for cell in row] for row in rows]
+    return [[re.sub(r'^="?(.*?)"?$', r"\1", cell) for cell in row] for row in rows]
+
+
+def _heading(cell: str) -> str:
+    return re.sub(r"[^a-z0-9/]", "", cell.lower())
+
+
+def _of_grid(grid: list[list[str]], design: _Design, where: str) -> list[_Cell]:
+    """The cells of a table, whichever of its rows and columns are the terms."""
+    header, *rows = grid
+    if len(header) > 1 and _is_transposed(header, design):
+        return [cell for row in rows for cell in _of_wide(header, row, design)]
+    if design.k > 1 and _are_classes(header[1:], design):
+        return list(_of_outputs(header, rows, where))
+    start = next((i for i, row in enumerate(grid) if len(row) > 1 and any(_heading(c) in ESTIMATES[:8] for c in row)), None)
+    if start is not None:
+        return _of_headed(grid[start:], design, where)
+    if len(header) > 1 and _decimal(header[1]) is not None and design.term(header[0]) is not None:  # there are no headings
+        return [_Cell(row[0], row[1], row[2] if len(row) > 2 else "") for row in grid if len(row) > 1]
+    if any(_heading(cell) in ESTIMATES for cell in header[1:]):
+        return _of_headed(grid, design, where)
+    return list(_of_outputs(header, rows, where))
+
+
+def _are_classes(headings: Sequence[str], design: _Design) -> bool:
+    """Whether the headings name the classes, or count them."""
+    if len(headings) not in (design.k - 1, design.k):
+        return False
+    return all(_class(one, design.outputs) is not None for one in headings) or all(one.isdigit() for one in headings)
+
+
+def _is_transposed(header: Sequence[str], design: _Design) -> bool:
+    """Whether the headings are the terms: then a row is an output."""
+    known = [cell for cell in header if cell and design.knows(_without_output(cell, design)[0])]
+    return len(known) > 1 and 2 * len(known) >= len(header) - 1
+
+
+def _of_wide(header: Sequence[str], row: Sequence[str], design: _Design) -> Iterator[_Cell]:
+    label = ""
+    for heading, cell in zip(header, row):
+        term, output = _without_output(heading, design)
+        if not heading or (not design.knows(term) and _heading(heading) in (*TERMS, *OUTPUTS)):
+            label = cell
+        else:
+            yield _Cell(term, cell, "", output or label)
+
+
+def _of_headed(grid: Sequence[Sequence[str]], design: _Design, where: str) -> list[_Cell]:
+    """The cells of a table with headings such as Estimate and Std. Error; blocks of it may have headings of their own."""
+    found: list[_Cell] = []
+    header: Sequence[str] = ()
+    at: dict[str, Any] = {}
+    block = ""
+    for row in grid:
+        headings = [_heading(cell) for cell in row]
+        if any(one in ESTIMATES for one in headings) and not any(_decimal(cell) is not None for cell in row):
+            header, at = row, _places(headings, where)
+            equals = re.match(r"^[\w ]+=\s*(.+)$", row[0])
+            block = equals[1].strip() if equals else ""
+            continue
+        if len(row) != len(header):
+            if found:
+                break
+            continue
+        levels = [row[i] for i in at["levels"]]
+        name = design.with_levels(row[at["term"]], levels) if levels else row[at["term"]]
+        output = row[at["output"]] if at["output"] is not None else block
+        error = row[at["error"]] if at["error"] is not None else ""
+        found.append(_Cell(name, row[at["estimate"]], error, output))
+    return found
+
+
+def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
+    """The numbers of the columns that hold the terms, the estimates, the errors, the outputs and the levels."""
+    first = {kind: next((i for i, one in enumerate(headings) if one in words), None) for kind, words in KINDS.items()}
+    estimate = next(i for word in ESTIMATES for i, one in enumerate(headings) if one == word)
+    if first["term"] in (None, estimate):
+        others = [i for i in range(len(headings)) if i not in (estimate, first["error"], first["output"])]
+        if not others:
+            raise ValueError(f"{where} has estimates, but no column with the names of the terms.")
+        first["term"] = others[0]
+    return {**first, "estimate": estimate, "levels": [i for i, one in enumerate(headings) if LEVELS.fullmatch(one)]}
+
+
+KINDS = {"term": TERMS, "error": ERRORS, "output": OUTPUTS}
+
+
+def _of_outputs(header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> Iterator[_Cell]:
+    """Yield the cells of a table with a column of names and a column of numbers for each output."""
+    numeric = [j for j in range(len(header)) if all(_is_number(row[j]) for row in rows if len(row) > j)]
+    terms = [j for j in range(len(header)) if j not in numeric]
+    if not numeric or not terms:
+        raise ValueError(f"{where} has no column of names with a column of numbers: its headings are {', '.join(header)}.")
+    for row in rows:
+        for j in numeric:
+            yield _Cell(row[terms[0]], row[j], "", header[j] if len(numeric) > 1 else "")
+
+
+def _without_output(name: str, design: _Design) -> tuple[str, str]:
+    """Return (term, output): "north:age" of a class north, or VGAM's "age:1"; no output where the name is a term."""
+    if design.k == 1 and ":" in name and not design.knows(name):  # Stata's equation, "n:age"
+        equation, _, rest = name.partition(":")
+        return (rest, "") if design.knows(rest) and not design.knows(equation) else (name, "")
+    if design.k == 1 or design.knows(name) or ":" not in name:
+        return name, ""
+    first, _, rest = name.partition(":")
+    before, _, last = name.rpartition(":")
+    if design.knows(rest):
+        return rest, first
+    if design.knows(before) and last.isdigit() and 0 < int(last) <= design.k:
+        return before, design.outputs[int(last) - 1]
+    return name, ""
+
+
+# -- matching ------------------------------------------------------------------------------------------------------------------
+
+
+def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
+    """The answer that the cells make, one for each column and output of the design."""
+    notes: list[str] = []
+    kept = [_with_output(cell, design) for cell in cells]
+    absent = [cell.term for cell in kept if _decimal(cell.value) is None and not _is_missing(cell.value)]
+    if absent:
+        raise ValueError(f"the coefficient of {absent[0]} in {name} is no number.")
+    left_out = [cell for cell in kept if _is_missing(cell.value)]
+    for cell in left_out:
+        term = design.term(cell.term)
+        if term in design.terms:
+            notes.append(
+                f"{_first_big(name)} has no number for {cell.term}: it left the column out, which is a coefficient of 0."
+            )
+    kept = [cell if not _is_missing(cell.value) else _Cell(cell.term, "0", "", cell.output) for cell in kept]
+    kept = [cell for cell in kept if not _is_reference_level(cell, design)]
+    scales = [cell.term for cell in kept if design.term(cell.term) is None and _squash(cell.term) in SCALES]
+    if scales:
+        notes.append(f"{', '.join(dict.fromkeys(scales))} in {name} is a parameter of the family, and no coefficient.")
+    kept = [cell for cell in kept if cell.term not in scales]
+    numbered, base = _numbered([cell.output for cell in kept], design, name)
+    values, halves, errors = _by_term(kept, numbered, design, name)
+    program: dict[str, str] = {}
+    for variable in sorted(design.levels):
+        says = _rebased(variable, values, halves, errors, design, name)
+        program.update(says)
+    return _laid_out(values, halves, errors, base, design, name, program, notes)
+
+
+def _first_big(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _with_output(cell: _Cell, design: _Design) -> _Cell:
+    if cell.output:
+        return cell
+    term, output = _without_output(cell.term, design)
+    return _Cell(term, cell.value, cell.error, output)
+
+
+def _is_reference_level(cell: _Cell, design: _Design) -> bool:
+    """Whether a row stands for the level that a program compares with: its estimate is 0, and it has no standard error."""
+    zero = _decimal(cell.value) == 0 and (_is_missing(cell.error) or _decimal(cell.error) == 0)
+    return zero and not design.knows(cell.term)
+
+
+def _numbered(labels: Sequence[str], design: _Design, name: str) -> tuple[list[int], int | None]:
+    """Return (numbers, base): the output of each cell, and the class that has none, which the others are compared with."""
+    k, distinct = design.k, list(dict.fromkeys(labels))
+    if k == 1:
+        if len(distinct) > 1:
+            raise ValueError(f"{name} has coefficients for {', '.join(distinct)}, but the model has one output.")
+        return [0] * len(labels), None
+    if len(distinct) not in (k - 1, k):
+        shown = ", ".join(distinct)
+        raise ValueError(
+            f"{name} has coefficients of {len(distinct)} outputs ({shown}), but the classes are {', '.join(design.outputs)}."
+        )
+    by_name = {label: _class(label, design.outputs) for label in distinct}
+    counted = [str(j) for j in range(len(distinct))]
+    if None in by_name.values() or len(set(by_name.values())) < len(distinct) or (len(distinct) < k and distinct == counted):
+        by_name = {label: j + k - len(distinct) for j, label in enumerate(distinct)}  # class 0 is left out, and they are in order
+    left = set(range(k)) - set(by_name.values())  # type: ignore[arg-type]
+    return [by_name[label] for label in labels], (left.pop() if left else None)  # type: ignore[misc]
+
+
+def _class(label: str, outputs: Sequence[str]) -> int | None:
+    """The number of the class that a label names."""
+    for spelled in (label, re.sub(r"^(?:class|y\s*=|y|mu|level)[\s_.=]*", "", label, flags=re.IGNORECASE)):
+        matches = [j for j, output in enumerate(outputs) if spelled == output or _squash(spelled) == _squash(output)]
+        if len(matches) == 1:
+            return matches[0]
+    return None
+
+
+Values = dict[Term, np.ndarray]  # (k,) of each term
+
+
+def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, name: str) -> tuple[Values, Values, Values]:
+    """Return (values, halves, errors) by term. Raises ValueError for a name that matches nothing, or is there twice."""
+    half = half_units([cell.value for cell in cells])
+    values: Values = {}
+    halves: Values = {}
+    errors: Values = {}
+    spelled: dict[tuple[Term, int], str] = {}
+    unknown = []
+    for cell, output, unit in zip(cells, numbered, half):
+        term = design.term(cell.term)
+        if term is None:
+            unknown.append(cell.term)
+            continue
+        if (term, output) in spelled:
+            other = spelled[term, output]
+            twice = f"{cell.term} twice" if other == cell.term else f"{other} and {cell.term}, which are one column"
+            raise ValueError(f"{name} has {twice}. {_both_sides(cells, design)}")
+        spelled[term, output] = cell.term
+        for store, number in ((values, float(_decimal(cell.value) or 0)), (halves, unit), (errors, _error(cell))):
+            store.setdefault(term, np.full(design.k, np.nan if store is errors else 0.0))[output] = number
+    if unknown:
+        listed = ", ".join(dict.fromkeys(unknown))
+        raise ValueError(f"{name} has {listed}, which matches no column of the design. {_both_sides(cells, design)}")
+    return values, halves, errors
+
+
+def _error(cell: _Cell) -> float:
+    found = _decimal(cell.error.strip().strip("()"))
+    return np.nan if found is None else float(found)
+
+
+def _both_sides(cells: Sequence[_Cell], design: _Design) -> str:
+    theirs = ", ".join(dict.fromkeys(cell.term for cell in cells))
+    ours = ", ".join([*(["the intercept"] if design.intercept else []), *design.columns])
+    return f"Its names are: {theirs}. Those of the design are: {ours}."
+
+
+def _rebased(variable: str, values: Values, halves: Values, errors: Values, design: _Design, name: str) -> dict[str, str]:
+    """Convert the terms of a factor whose baseline is another level than the design's, in place; says so by its code."""
+    theirs = {level for term in values for of, level in term if of == variable and level}
+    new, gone = theirs - design.levels[variable], design.levels[variable] - theirs
+    has_intercept = frozenset() in values
+    if not new:
+        return {}
+    if len(new) != 1 or len(gone) != (1 if has_intercept else 0) or not design.intercept:
+        shown = ", ".join(sorted(new))
+        both = _both_sides([_Cell(_spelled(term), "") for term in values], design)
+        raise ValueError(f"{name} has the level {shown} of {variable}, which matches no column of the design. {both}")
+    (other,), base = new, (next(iter(gone)) if gone else None)
+    groups: dict[Term, dict[str, Term]] = {}
+    for term in values:
+        for part in term:
+            if part[0] == variable and part[1]:
+                groups.setdefault(term - {part}, {})[part[1]] = term
+    for rest, terms in groups.items():
+        if other not in terms or (rest not in values and (rest or has_intercept)):
+            both = _both_sides([_Cell(_spelled(term), "") for term in values], design)
+            raise ValueError(f"the baseline of {variable} in {name} cannot be converted: some terms are missing. {both}")
+        _convert(rest, terms, (variable, base) if base else None, other, values, halves, errors)
+    if base is None:
+        return {
+            "coding": f"{_first_big(name)} has a column for each level of {variable} and no intercept; the model has a baseline."
+        }
+    return {"baseline": f"{_first_big(name)} compares the levels of {variable} with {base}, and the model with {other}."}
+
+
+def _convert(
+    rest: Term, terms: dict[str, Term], base: Part | None, other: str, values: Values, halves: Values, errors: Values
+) -> None:
+    """Take the level ``other`` for the baseline of some terms, in place of ``base``."""
+    moved = terms.pop(other)
+    shift, unit, error = values.pop(moved), halves.pop(moved), errors.pop(moved)
+    zero, unknown = np.zeros_like(shift), np.full_like(shift, np.nan)
+    values[rest], halves[rest] = values.get(rest, zero) + shift, halves.get(rest, zero) + unit
+    errors[rest] = error if base is None else unknown
+    for term in terms.values():
+        values[term], halves[term], errors[term] = values[term] - shift, halves[term] + unit, unknown
+    if base is not None:
+        term = rest | {base}
+        values[term], halves[term], errors[term] = -shift, unit, error
+
+
+def _spelled(term: Term) -> str:
+    return ":".join(" ".join(part).strip() for part in sorted(term)) or "the intercept"
+
+
+def _laid_out(
+    values: Values,
+    halves: Values,
+    errors: Values,
+    base: int | None,
+    design: _Design,
+    name: str,
+    program: dict[str, str],
+    notes: list[str],
+) -> Answer:
+    """The answer, its terms in the order of the design's columns."""
+    p, k = len(design.columns), design.k
+    missing = [column for term, j in design.terms.items() for column in [design.columns[j]] if term not in values]
+    if missing:
+        both = _both_sides([_Cell(_spelled(term), "") for term in values], design)
+        raise ValueError(f"{name} has no coefficient of {', '.join(missing)}. {both}")
+    none = np.zeros(k)
+    if frozenset() not in values and design.intercept:
+        notes.append(f"{_first_big(name)} has no intercept: it is taken as 0.")
+    if frozenset() in values and not design.intercept:
+        program["extra-intercept"] = f"{_first_big(name)} has an intercept, and the model has none."
+    order: list[Term] = [frozenset()] * (1 + p)
+    for term, j in design.terms.items():
+        order[1 + j] = term
+    matrix = np.array([values.get(term, none) for term in order]).reshape(1 + p, k)
+    rounding = np.array([halves.get(term, none) for term in order]).reshape(1 + p, k)
+    own = np.array([errors.get(term, np.full(k, np.nan)) for term in order]).reshape(1 + p, k)
+    own = own[0 if design.intercept else 1 :]
+    if k > 1:  # of the contrasts with class 0, if that is what the table compares with
+        own = own[:, 1:] if base == 0 else np.full_like(own[:, 1:], np.nan)
+    known = own if np.isfinite(own).any() else None
+    return Answer(Params.from_matrix(matrix), name, rounding, known, None, program, tuple(notes))
+
+
+# -- arrays --------------------------------------------------------------------------------------------------------------------
+
+
+def _arrays(given: Any) -> tuple[Any, Any] | None:
+    """Return (coef, intercept) of what has no names; the intercept is None where it is in the first row of coef."""
+    if isinstance(given, Params):
+        return given.coef.T, given.intercept
+    if isinstance(given, (str, os.PathLike)) and Path(given).suffix.lower() == ".npz":
+        try:
+            with np.load(given, allow_pickle=False) as kept:
+                given = dict(kept)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{given} is no file of arrays: save coef_ and intercept_ by numpy.savez.") from error
+    if hasattr(given, "coef_"):
+        return given.coef_, getattr(given, "intercept_", 0.0)
+    if isinstance(given, Mapping):
+        for coef, intercept in (("coef_", "intercept_"), ("coef", "intercept")):
+            if coef in given and np.ndim(given[coef]) > 0:
+                return given[coef], given.get(intercept, 0.0)
+        return None
+    if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) > 0:
+        return given
+    if isinstance(given, (list, tuple, np.ndarray)):
+        return given, None
+    return None
+
+
+def _of_arrays(coef: Any, intercept: Any, design: _Design, name: str) -> Answer:
+    try:
+        coef = np.asarray(coef, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is neither a table nor an array of numbers.") from error
+    p, k = len(design.columns), design.k
+    own = isinstance(coef, np.ndarray) and intercept is not None
+    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), p, k) if own else _first_row(coef, p, k, design.intercept)
+    if matrix is None:
+        asked = f"{p} columns" + (" and an intercept" if design.intercept else "") + (f", of {k} classes" if k > 1 else "")
+        raise ValueError(
+            f"{name} has coefficients of the shape {coef.shape}, but the design has {asked}: {', '.join(design.columns)}."
+        )
+    notes, program = [], {}
+    if design.intercept and not matrix[0].any() and not own:
+        notes = [f"{_first_big(name)} has no intercept: it is taken as 0."]
+    if not design.intercept and matrix[0].any():
+        program["extra-intercept"] = f"{_first_big(name)} has an intercept, and the model has none."
+    return Answer(Params.from_matrix(matrix), name, np.abs(matrix) * DOUBLE, None, None, program, tuple(notes))
+
+
+def _named_rows(coef: np.ndarray, intercept: np.ndarray, p: int, k: int) -> np.ndarray | None:
+    """(1 + p, k) of scikit-learn's coef_ (k, p) and intercept_ (k,); of two classes one row may stand for both."""
+    rows = coef.reshape(1, -1) if coef.ndim == 1 else coef
+    if rows.ndim != 2 or rows.shape[1] != p or rows.shape[0] not in (k, max(k - 1, 1)):
+        return None
+    first = np.broadcast_to(np.ravel(intercept), (len(rows),)) if np.size(intercept) in (1, len(rows)) else None
+    if first is None:
+        return None
+    matrix = np.vstack([first, rows.T])
+    return matrix if len(rows) == k else np.hstack([np.zeros((1 + p, 1)), matrix])
+
+
+def _first_row(matrix: np.ndarray, p: int, k: int, intercept: bool) -> np.ndarray | None:
+    """(1 + p, k) of an array with the intercept first, if it has one."""
+    matrix = matrix[:, None] if matrix.ndim == 1 else matrix
+    if matrix.ndim != 2 or matrix.shape[1] not in (k, max(k - 1, 1)) or len(matrix) not in (p, p + 1):
+        return None
+    if len(matrix) == p:
+        matrix = np.vstack([np.zeros((1, matrix.shape[1])), matrix])
+    return matrix if matrix.shape[1] == k else np.hstack([np.zeros((1 + p, 1)), matrix])
