@@ -48,6 +48,8 @@ class Explained:
     hypothesis: Hypothesis
     left: float
     chance: float
+    allowed: float  # the distance that rounding may leave
+    unknowns: int = 0  # numbers that were chosen such that little is left
     residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
 
     @property
@@ -63,7 +65,6 @@ class Search:
     root: Hypothesis
     before: float = np.nan  # the distance of the answer from the optimum as it was stated
     exact: float = EXACT
-    tried: int = 0
     ruled_out: dict[str, float] = field(default_factory=dict)
     informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
 
@@ -90,7 +91,7 @@ class Search:
                 continue
             informed.append((hypothesis, totals, metric))
             score = penalised(self.context, hypothesis, totals.score)
-            found.append(self._judged(hypothesis, metric.distance(score), score.size, 1))
+            found.append(self._judged(hypothesis, metric.distance(score), score.size, 1, metric))
         return found, informed
 
     def further(self) -> list[str]:
@@ -99,15 +100,16 @@ class Search:
         classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
         return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
 
-    def _judged(self, hypothesis: Hypothesis, left: float, equations: int, tries: int) -> Explained:
+    def _judged(
+        self, hypothesis: Hypothesis, left: float, equations: int, tries: int, metric: Metric, unknowns: int = 0
+    ) -> Explained:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
-        self.tried += tries
-        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1.0
+        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
         chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)])
         if len(hypothesis.codes) == 1:
             (code,) = hypothesis.codes
             self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
-        return Explained(hypothesis, left, chance)
+        return Explained(hypothesis, left, chance, EXACT + 3 * rounded_away(self.context, hypothesis, metric), unknowns)
 
     # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
     def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:
@@ -125,16 +127,16 @@ class Search:
             for chosen in combinations(readings, count):
                 groups = {one.group for one, _ in chosen}  # of two, one is a penalty, since others multiply each other
                 if count == len(groups) and (count == 1 or "penalty" in groups):
-                    yield from self._solved(hypothesis, score, metric, chosen)
+                    yield from self._solved(hypothesis, score, metric, chosen, totals.rows)
         for one in CAUSES:
-            if one.endings and one.group not in used:
+            if one.endings and one.group not in used and score.size > 1:
                 for ending in one.endings(self.context, hypothesis, totals):
                     yield self._ended(hypothesis, metric, one, ending)
         if room > 1:
             yield from self._cut(hypothesis, totals, metric, readings)
 
     def _solved(
-        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]]
+        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]], rows: int
     ) -> Iterator[Explained]:
         """The explanation by the factors that leave least of the score; none where they make no sense."""
         vectors = [vector for _, reading in chosen for vector in reading.vectors]
@@ -149,16 +151,17 @@ class Search:
         for one, reading in chosen:
             own = factors[start : start + len(reading.vectors)]
             start += len(reading.vectors)
-            if (says := reading.says(own, self.context.facts.n)) is None:
+            if (says := reading.says(own, rows)) is None:
                 return
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
-        yield self._judged(other, left, score.size - len(vectors), len(chosen))
+        yield self._judged(other, left, score.size - len(vectors), len(chosen), metric, len(vectors))
 
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
         other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
-        made = self._judged(other, metric.distance(ending.residue), ending.residue.size - ending.unknowns, ending.tries)
+        equations = ending.residue.size - ending.unknowns
+        made = self._judged(other, metric.distance(ending.residue), equations, ending.tries, metric, ending.unknowns)
         return made if ending.become is not None else replace(made, residue=ending.residue)
 
     def _cut(
@@ -193,12 +196,13 @@ class Search:
                 other = counted(times, place)(reading.become(hypothesis, own))
                 found = (named(code).finding(f"only the {which} of {n} rows are fitted"), one.finding(says, factors=own))
                 other = replace(other, found=(*hypothesis.found, *found))
-                yield self._judged(other, float(rest[at_row]), totals.score.size - 1, n)
+                yield self._judged(other, float(rest[at_row]), totals.score.size - 1, n, metric, 1)
 
 
 def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
     """Why an answer is not the optimum of a question, or that it is. ``progress`` hears the number of rows of each piece read."""
-    with threads.limit(limits=1, user_api="blas"):  # the products are small: several threads wait for one another
+    # the products are small, so that several threads wait for one another; what overflows is not finite, and no explanation
+    with threads.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
         return _explained(question, answer, progress)
 
 
@@ -218,6 +222,8 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
             best, why = None, why or "the information is singular at the optimum"
         else:
             stated = compared(context, root, optimum, metric)
+            if not root.intercept and root.objective.free(root.matrix[:1]).any():
+                stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
             search.before = stated.distance
             search.exact = EXACT + 3 * rounded_away(context, root, metric)
     if not np.isfinite(root.matrix).all():
@@ -227,22 +233,33 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
     return _searched(search, stated, why, made)
 
 
+def _by_its_bias(context: Context, root: Hypothesis, optimum: Hypothesis) -> float:
+    """The distance of an answer that has a bias from the optimum of a question that has none."""
+    there, here = (replace(one, intercept=True) for one in (optimum, root))
+    (totals,) = context.totals([there], exact=True)
+    metric = None if totals is None else Metric.of(context, there, totals)
+    return np.inf if metric is None else metric.length(np.linalg.solve(context.basis(True), here.free - there.free))
+
+
 def _root(context: Context) -> Hypothesis:
     """The question as it was stated, and the answer as it was brought."""
     question, matrix, extra = context.question, context.answer.params.matrix, None
+    rounding = np.broadcast_to(np.asarray(context.answer.rounding, dtype=float), matrix.shape)
     p = len(question.columns)
     if len(matrix) == p + 2:
-        matrix, extra = matrix[:-1], matrix[1:]
+        matrix, extra, rounding = matrix[:-1], matrix[1:], rounding[:-1]
     if matrix.shape[1] == 2 and context.k == 1:
-        matrix = matrix[:, 1:] - matrix[:, :1]
+        matrix, rounding = matrix[:, 1:] - matrix[:, :1], rounding.sum(axis=1, keepdims=True)
     elif matrix.shape[1] == 1 and context.k == 2:
-        matrix = np.hstack([np.zeros_like(matrix), matrix])
+        matrix, rounding = (np.hstack([np.zeros_like(one), one]) for one in (matrix, rounding))
     if matrix.shape != (p + 1, context.k):
         raise ValueError(
             f"{context.answer.name} has coefficients {matrix.shape} with the intercept, but the model has {(p + 1, context.k)}: "
             f"an intercept and {p} columns ({', '.join(question.columns[:8])}), of {context.k} outputs."
         )
-    return Hypothesis(Likelihood(question.model), np.asarray(matrix, dtype=float), question.intercept, extra=extra)
+    return Hypothesis(
+        Likelihood(question.model), np.asarray(matrix, dtype=float), question.intercept, extra=extra, rounding=np.array(rounding)
+    )
 
 
 def _program(answer: Answer) -> tuple[Finding, ...]:
@@ -273,7 +290,8 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
 def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
     found = _alone(search)
-    if not (likely := _best_of(search, found)):
+    likely = _best_of(search, [one for one in found if len(one.codes) == 1])
+    if not likely:
         found += _pairs(search)
         likely = _best_of(search, found)
     if likely:
@@ -328,24 +346,26 @@ def _pairs(search: Search) -> list[Explained]:
 
 
 def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
-    """The explanations that leave nothing, by the fewest causes; those that the network itself shows go first."""
-    sure = [one for one in found if one.left <= search.exact and one.chance <= CHANCE]
-    if not sure:
-        return []
-    fewest = min(len(one.codes) for one in sure)
-    sure = [one for one in sure if len(one.codes) == fewest]
+    """
+    The explanations that leave nothing: those with the fewest causes, and of these those with the fewest numbers to choose.
+
+    What the network itself shows goes first.
+    """
+    sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
     program = set(search.context.answer.program)
-    shown = [one for one in sure if program & set(one.codes)]
-    sure = sorted(shown or sure, key=lambda one: one.chance)
+    shown = [one for one in sure if program & set(one.codes)] or sure
+    if not shown:
+        return []
+    least = min((len(one.codes), one.unknowns) for one in shown)
     unique: dict[tuple[str, ...], Explained] = {}
-    for one in sure:
-        if tuple(sorted(one.codes)) not in unique and _holds(search, one):
-            unique[tuple(sorted(one.codes))] = one
+    for one in sorted(shown, key=lambda one: one.chance):
+        if (len(one.codes), one.unknowns) == least:
+            unique.setdefault(tuple(sorted(one.codes)), one)
     return list(unique.values())
 
 
-def _holds(search: Search, one: Explained) -> bool:
-    """Whether an explanation holds on all rows, in units of the rows' own scores too: where means saturate others fail."""
+def _holds(search: Search, one: Explained, allowed: float) -> bool:
+    """Whether an explanation holds on all rows, where these have an optimum, and in units of the rows' own scores too."""
     if one.residue is not None:
         return True
     (totals,) = search.context.totals([one.hypothesis], exact=True)
@@ -353,12 +373,14 @@ def _holds(search: Search, one: Explained) -> bool:
     if totals is None or metric is None:
         return False
     score = penalised(search.context, one.hypothesis, totals.score)
-    return metric.distance(score) <= 2 * search.exact and replace(totals, score=score).rough <= 1e3 * search.exact
+    return metric.distance(score) <= 2 * allowed and replace(totals, score=score).rough <= 10 * allowed
 
 
 def _measured(search: Search, found: list[Explained]) -> Explained | None:
     """The explanation that leaves a small part, where there is one: a second cause must explain much more than one alone."""
-    near = [one for one in found if one.chance <= CHANCE and one.left <= min(SMALL, NEARLY * search.before)]
+    most = min(SMALL, NEARLY * search.before)
+    near = [one for one in found if one.chance <= CHANCE and one.left <= most]
+    near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most)]
     if not near:
         return None
     alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.left, default=None)
@@ -382,11 +404,11 @@ def _trained(search: Search, stated: Compared | None, measured: Explained | None
         way = Way(context, hypothesis, totals, metric, optimum, at_best)
         if not hypothesis.codes and metric.distance(totals.score) <= search.exact:
             finding = named("local-optimum").finding("the score vanishes at its coefficients too")
-            return Explained(replace(hypothesis, found=(finding,)), 0.0, -9)
+            return Explained(replace(hypothesis, found=(finding,)), 0.0, -9, search.exact)
         for code, asked in VERDICTS.items():
             if (says := asked(way)) is not None:
-                left = measured.left if measured is not None and hypothesis.codes else search.before
-                return Explained(replace(hypothesis, found=(*hypothesis.found, named(code).finding(says))), left, -9)
+                found = (*hypothesis.found, named(code).finding(says))
+                return Explained(replace(hypothesis, found=found), search.before, -9, search.exact)
     return None
 
 
@@ -404,7 +426,7 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
     if near is not None:
         optimum, _, metric = near
         mended = compared(context, first.hypothesis, optimum, metric)
-        if not proven or mended.distance > search.exact:
+        if not proven or mended.distance > 2 * first.allowed:
             mended = replace(mended, proven=False)
     elif first.residue is not None:
         mended = _by_a_step(context, first)

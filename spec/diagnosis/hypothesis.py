@@ -45,7 +45,8 @@ class Hypothesis:
     found: tuple[Finding, ...] = ()
     penalty: np.ndarray | None = None
     pull: np.ndarray | None = None
-    scale: np.ndarray | None = None  # (p,): the kernel was brought in units in which each column is divided by this
+    back: np.ndarray | None = None  # (1 + p, 1 + p): its product with the matrix is the weights as they were brought
+    rounding: np.ndarray | None = None  # (1 + p, k): half a unit of the last digit of each
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
@@ -55,6 +56,28 @@ class Hypothesis:
     def of_batch(self, function: Callable[[Batch], Batch]) -> Hypothesis:
         """The same, with a step that does not ask for the numbers of the rows."""
         return self.after(lambda batch, numbers: function(batch))
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
+        """The same, with a linear function of the parameters (1 + p, k) that puts them into other units or another coding."""
+        matrix = function(np.eye(len(self.matrix)))
+        back, rounding = np.linalg.inv(matrix), self.rounding
+        return replace(
+            self,
+            matrix=function(self.matrix),
+            back=back if self.back is None else self.back @ back,
+            rounding=None if rounding is None else np.abs(matrix) @ rounding,
+        )
+
+    @property
+    def brought(self) -> np.ndarray:
+        """The free parameters (q, m) in the units in which they were brought, where a penalty acts."""
+        return self.objective.free(self.of_brought @ self.matrix[0 if self.intercept else 1 :])
+
+    @property
+    def of_brought(self) -> np.ndarray:
+        """(q, q), whose product with the parameters is them as they were brought."""
+        first = 0 if self.intercept else 1
+        return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 
     def rows(self, batch: Batch, numbers: np.ndarray) -> Batch:
         """The batch as the hypothesis has it."""
@@ -90,13 +113,14 @@ class Totals:
     more: dict[str, np.ndarray] = field(default_factory=dict)
     prefixes: dict[str, np.ndarray] | None = None
     places: np.ndarray | None = None
+    all_rows: int = 0  # those without weight too
 
     @property
     def cuts(self) -> np.ndarray:
         """The places that leave enough rows on both sides to tell a cut from chance, as a mask."""
         assert self.places is not None
-        least = 3 * self.score.size
-        return (self.places >= least) & (self.places <= self.rows - least)
+        least = self.score.size + 1
+        return (self.places >= least) & (self.places <= self.all_rows - least)
 
     @property
     def is_finite(self) -> bool:
@@ -105,8 +129,7 @@ class Totals:
     @cached_property
     def rough(self) -> float:
         """A distance that needs no information: each score in units of the root of its rows' squares."""
-        with np.errstate(all="ignore"):
-            found = self.score**2 / self.squares
+        found = self.score**2 / self.squares
         return float(np.sqrt(np.where(self.score == 0, 0.0, found).sum()))
 
 
@@ -222,8 +245,7 @@ class Context:
             if total.is_out or spread.is_out:
                 found.append(True)
                 continue
-            with np.errstate(all="ignore"):
-                away = float(np.sqrt(np.where(total.score == 0, 0.0, total.score**2 / spread.squares).sum()))
+            away = float(np.sqrt(np.where(total.score == 0, 0.0, total.score**2 / spread.squares).sum()))
             by_chance = 0.0 if self.grows == 1 else 4 * np.sqrt(total.score.size)
             found.append(not away <= most + by_chance)
         return found
@@ -274,11 +296,10 @@ class Scored:
             eta = eta + rows.offset
         weight = rows.weights[:, None]
         inside = hypothesis.objective.model.eta_domain.contains(eta) & np.isfinite(eta)
-        if not (inside | (weight == 0)).all():
+        is_biased = not hypothesis.intercept and hypothesis.objective.free(hypothesis.matrix[:1]).any()
+        if is_biased or not (inside | (weight == 0)).all():
             return cls(rows, eta, weight, None)
-        with np.errstate(all="ignore"):
-            scores = np.where(weight > 0, hypothesis.objective.score(rows.y, eta, weight), 0.0)
-        return cls(rows, eta, weight, scores)
+        return cls(rows, eta, weight, np.where(weight > 0, hypothesis.objective.score(rows.y, eta, weight), 0.0))
 
 
 class _Sum:
@@ -286,6 +307,7 @@ class _Sum:
 
     def __init__(self, more: Sequence[str], stride: int = 1) -> None:
         self.is_out, self.asked, self.stride = False, more, stride
+        self.rows = 0
         self.score: Any = 0.0
         self.more: dict[str, Any] = {}
         self.prefixes: dict[str, list[np.ndarray]] = {}
@@ -296,6 +318,7 @@ class _Sum:
         if scored.scores is None:
             self.is_out = True
             return
+        self.rows += len(numbers)
         self.score = self.score + white.T @ scored.scores
         noted = "prefixes" in self.asked
         thin = slice(self.stride - 1, None, self.stride)
@@ -333,10 +356,9 @@ class _Spread:
         if scored.scores is None:
             self.is_out = True
             return
-        with np.errstate(all="ignore"):
-            self.squares = self.squares + (white**2).T @ scored.scores**2
-            self.information = self.information + gram(white, objective.information(scored.eta, scored.weight))
-            self.pearson += _pearson(objective, scored)
+        self.squares = self.squares + (white**2).T @ scored.scores**2
+        self.information = self.information + gram(white, objective.information(scored.eta, scored.weight))
+        self.pearson += _pearson(objective, scored)
         self.rows += int((scored.weight > 0).sum())
 
 
@@ -350,6 +372,7 @@ def _totals(spread: _Spread, total: _Sum, grows: float) -> Totals | None:
         more=total.more,
         prefixes={name: np.concatenate(parts) for name, parts in total.prefixes.items()} or None,
         places=np.concatenate(total.places) if total.places else None,
+        all_rows=total.rows,
     )
     return found if found.is_finite else None
 
@@ -366,8 +389,7 @@ def _as_if(y: Callable[[Batch], np.ndarray]) -> Callable[[Objective, Scored], np
     """How the rows' scores change where y is something else: the score is linear in y."""
 
     def changed(objective: Objective, scored: Scored) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            other = objective.score(y(scored.rows), scored.eta, scored.weight) - scored.scores
+        other = objective.score(y(scored.rows), scored.eta, scored.weight) - scored.scores
         return np.where(scored.weight > 0, other, 0.0)
 
     return changed
@@ -397,8 +419,9 @@ class Facts:
     What one pass says of n rows: of the columns of X (p,) the ``mean``, the ``deviation`` (divided by n), ``low`` and ``high``.
 
     ``binary`` says which hold 0 and 1 only, ``apart`` (p, p) which pairs are never other than 0 in one row. ``y_mean`` (k,) is
-    weighted; ``y_values`` are the values of y, if they are few; ``classes`` (k,) the sums of y. Then whether there are an
-    offset and one that is positive throughout, weights other than 1, and columns that float32 does not hold.
+    weighted, ``y_size`` the root of the mean square of y; ``y_values`` are the values of y, if they are few; ``classes`` (k,)
+    the sums of y. Then whether there are an offset and one that is positive throughout, weights other than 1, and columns that
+    float32 does not hold.
     """
 
     n: int
@@ -409,6 +432,7 @@ class Facts:
     binary: np.ndarray
     apart: np.ndarray
     y_mean: np.ndarray
+    y_size: float
     y_values: tuple[float, ...]
     classes: np.ndarray
     has_offset: bool
@@ -418,7 +442,7 @@ class Facts:
 
     @classmethod
     def of(cls, batches: Iterable[Batch]) -> Facts:
-        n, weight = 0, 0.0
+        n, weight, y_squares = 0, 0.0, 0.0
         total: Any = 0.0
         squares: Any = 0.0
         cross: Any = 0.0
@@ -439,6 +463,7 @@ class Facts:
             binary = binary & ((X == 0) | (X == 1)).all(axis=0)
             classes, weighted = classes + y.sum(axis=0), weighted + (batch.weights[:, None] * y).sum(axis=0)
             weight += float(batch.weights.sum())
+            y_squares += float((y**2).sum())
             if len(values) < 16:
                 values.update(np.unique(y)[:16].tolist())
             has_offset = batch.offset is not None
@@ -457,6 +482,7 @@ class Facts:
             np.atleast_1d(binary),
             cross == 0,
             weighted / weight,
+            float(np.sqrt(y_squares / n)),
             few,
             np.atleast_1d(classes),
             has_offset,

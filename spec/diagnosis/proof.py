@@ -12,6 +12,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.result import Compared
 from spec.evidence.enclosure import Optimum, enclose_near
 from spec.evidence.preconditions import PreconditionFailed
+from spec.families import Gaussian
 from spec.fit import optimise
 from spec.problems import Problem, ProblemError
 
@@ -35,9 +36,11 @@ class Metric:
             lower = scoring.Steer.by(information, np.eye(len(totals.score))).checked().lower
         except np.linalg.LinAlgError:
             return None
-        has_dispersion = context.question.quasi or hypothesis.objective.model.family.has_dispersion
-        dispersion = totals.pearson / max(totals.rows - totals.score.size, 1) if has_dispersion else 1.0
-        return cls(lower, max(dispersion, 1e-300))
+        family = hypothesis.objective.model.family
+        if not (context.question.quasi or family.has_dispersion):
+            return cls(lower, 1.0)
+        least = 1e-12 * (context.facts.y_size**2 if isinstance(family, Gaussian) else 1.0)  # a perfect fit leaves rounding
+        return cls(lower, max(totals.pearson / max(totals.rows - totals.score.size, 1), least, 1e-300))
 
     def whiten(self, score: np.ndarray) -> np.ndarray:
         """The score (q, m) as a vector (q m,) whose length is the distance."""

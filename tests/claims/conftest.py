@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spec.diagnosis.answer import Answer
 from spec.engines.checked import Checked
 from spec.engines.contract import Fit, Likelihood, Network, Recipe
 from spec.model import Params
@@ -60,6 +61,15 @@ def by_default(reference: Checked) -> Callable[[Problem], Fit]:
 def beyond(reference: Checked) -> Callable[[Problem, Recipe], Likelihood]:
     """``beyond(problem, recipe)`` is the reference's model for a network that is no generalized linear model."""
     return _method(reference, "beyond", "it has no models beyond the generalized linear ones")
+
+
+@pytest.fixture
+def brought(request: pytest.FixtureRequest, subject: Checked) -> Callable[[Problem], Answer]:
+    """``brought(problem)`` is the answer of --network or --coefficients, else of the subject."""
+    from spec.plugin.brought import answer
+
+    given = answer(request.config)
+    return lambda problem: given or Answer(subject.fit(problem).params)
 
 
 @pytest.fixture(scope="session")

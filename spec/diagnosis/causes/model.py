@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby, permutations
 
@@ -213,10 +213,12 @@ def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Chang
         if list(order) != list(range(p)):
             names = context.question.columns
             taken = ", ".join(names[place] for place in np.argsort(order))
-            matrix = np.vstack([hypothesis.matrix[:1], hypothesis.matrix[1:][list(order)]])
-            yield Change(
-                replace(hypothesis, matrix=matrix), f"the coefficients are those of {taken}, in this order", {"order": order}
-            )
+            rows = [0, *(1 + place for place in order)]
+
+            def in_order(matrix: np.ndarray, rows: list[int] = rows) -> np.ndarray:
+                return matrix[rows]
+
+            yield Change(hypothesis.mapped(in_order), f"the coefficients are those of {taken}, in this order", {"order": order})
 
 
 def _likely_columns(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[int, ...]]:
@@ -257,29 +259,43 @@ def baseline(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     if not hypothesis.intercept:
         return
     for group in factors(context):
-        own = hypothesis.matrix[1:][group]
         for place in range(len(group)):
-            levels = np.insert(own, place + 1, 0.0, axis=0)  # of all levels, the answer's baseline at its place
             name = context.question.columns[group[place]]
-            yield _recoded(hypothesis, group, levels, f"the baseline is the level of {name}", {"level": name})
+            says = f"the baseline is the level of {name}"
+
+            def levels(own: np.ndarray, place: int = place) -> np.ndarray:
+                return np.insert(own, place + 1, 0.0, axis=0)  # of all levels, the answer's baseline at its place
+
+            yield Change(_recoded(hypothesis, group, levels), says, {"level": name})
 
 
 def coding(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """The levels of a factor are compared with their mean."""
+    """The levels of a factor are compared with their mean, or each with the one before it."""
     if not hypothesis.intercept:
         return
     for group in factors(context):
-        own = hypothesis.matrix[1:][group]
         named = ", ".join(context.question.columns[j] for j in group)
-        levels = np.vstack([own, -own.sum(axis=0, keepdims=True)])
-        yield _recoded(hypothesis, group, levels, f"the levels of {named} are compared with their mean, not with a baseline", {})
-        levels = np.vstack([-own.sum(axis=0, keepdims=True), own])
-        yield _recoded(hypothesis, group, levels, f"the levels of {named} are compared with their mean, not with a baseline", {})
+        for says, levels in CODINGS:
+            yield Change(_recoded(hypothesis, group, levels), f"the levels of {named} are compared with {says}")
 
 
-def _recoded(hypothesis: Hypothesis, group: list[int], levels: np.ndarray, says: str, values: dict[str, object]) -> Change:
+Levels = Callable[[np.ndarray], np.ndarray]  # coefficients of all levels, the baseline first, up to a number common to all
+CODINGS: tuple[tuple[str, Levels], ...] = (
+    ("their mean, and the last has no column", lambda own: np.vstack([own, -own.sum(axis=0, keepdims=True)])),
+    ("their mean, and the first has no column", lambda own: np.vstack([-own.sum(axis=0, keepdims=True), own])),
+    ("the level before", lambda own: np.vstack([np.zeros_like(own[:1]), np.cumsum(own, axis=0)])),
+)
+
+
+def _recoded(hypothesis: Hypothesis, group: list[int], levels: Levels) -> Hypothesis:
     """The hypothesis whose coefficients compare the levels of a factor with the first of them."""
-    matrix = hypothesis.matrix.copy()
-    matrix[0] = matrix[0] + levels[0]
-    matrix[1:][group] = levels[1:] - levels[0]
-    return Change(replace(hypothesis, matrix=matrix), says, values)
+
+    def compared(matrix: np.ndarray) -> np.ndarray:
+        matrix = matrix.copy()
+        rows = 1 + np.array(group)
+        each = levels(matrix[rows])
+        matrix[0] = matrix[0] + each[0]
+        matrix[rows] = each[1:] - each[0]
+        return matrix
+
+    return hypothesis.mapped(compared)

@@ -9,29 +9,39 @@ import numpy as np
 
 from spec.diagnosis.causes.cause import Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.objective import OneVersusRest, SquaredShares
 from spec.families import Gaussian
 
 
-def _centred(hypothesis: Hypothesis) -> np.ndarray:
+def _brought(hypothesis: Hypothesis) -> np.ndarray:
     """
-    The weights (q, m) that a quadratic penalty pulls at, whatever the gauge: of classes each less the mean over all of them.
+    The weights (q, k) as they were brought, where a penalty acts; of classes each less the mean over all of them.
 
-    A penalty on the weights of all classes chooses that gauge.
+    A quadratic penalty on the weights of all classes chooses that gauge.
     """
-    own = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
-    return (own - own.mean(axis=1, keepdims=True))[:, 1:] if hypothesis.objective.has_gauge else own
+    own = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    return own - own.mean(axis=1, keepdims=True) if hypothesis.objective.has_gauge else own
+
+
+def _free(hypothesis: Hypothesis, pull: np.ndarray) -> np.ndarray:
+    """The pull (q, m) at the free parameters of a pull (q, k) at the weights as they were brought."""
+    pull = hypothesis.of_brought.T @ pull
+    return pull[:, 1:] if hypothesis.objective.has_gauge else pull
 
 
 def _quadratic(hypothesis: Hypothesis, factors: np.ndarray) -> np.ndarray:
-    """The matrix (q m, q m) of a penalty whose factor is that of each row of the weights, (q,)."""
-    m = hypothesis.free.shape[1]
+    """The matrix (q m, q m) of a penalty whose factor is that of each row of the weights as they were brought, (q,)."""
+    m, back = hypothesis.free.shape[1], hypothesis.of_brought
     across = np.eye(m) - 1 / (m + 1) if hypothesis.objective.has_gauge else np.eye(m)
-    return np.kron(across, np.diag(factors))
+    return np.kron(across, back.T @ (factors[:, None] * back))
 
 
 def loss_scale(hypothesis: Hypothesis) -> float:
-    """What Keras's loss multiplies minus the mean log-likelihood by: its squared error has no factor 1/2."""
-    return 2.0 if isinstance(hypothesis.objective.model.family, Gaussian) else 1.0
+    """What Keras's loss multiplies minus the mean objective by: squared errors have no factor 1/2, outputs of one row a mean."""
+    objective = hypothesis.objective
+    if isinstance(objective, (SquaredShares, OneVersusRest)):
+        return (2.0 if isinstance(objective, SquaredShares) else 1.0) / hypothesis.matrix.shape[1]
+    return 2.0 if isinstance(objective.model.family, Gaussian) else 1.0
 
 
 def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: str) -> Reading:
@@ -48,17 +58,15 @@ def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
         return replace(other, penalty=_quadratic(other, factors[0] * which))
 
-    pull = which[:, None] * _centred(hypothesis)
+    pull = _free(hypothesis, which[:, None] * _brought(hypothesis))
     return Reading([-context.basis(hypothesis.intercept).T @ pull], says, become)
 
 
 def _shares(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray]]:
     """How much of a penalty each row of the weights bears, (q,): as they were brought, and in units of standard deviations."""
-    first = np.zeros(int(hypothesis.intercept))
-    deviation = context.facts.deviation
-    own = np.ones(len(deviation)) if hypothesis.scale is None else hypothesis.scale
-    yield "", np.concatenate([first, own])
-    if hypothesis.scale is None and not np.allclose(deviation, 1, rtol=1e-9):
+    first, deviation = np.zeros(int(hypothesis.intercept)), context.facts.deviation
+    yield "", np.concatenate([first, np.ones(len(deviation))])
+    if hypothesis.back is None and not np.allclose(deviation, 1, rtol=1e-9):
         yield " of standardised columns", np.concatenate([first, deviation])
 
 
@@ -85,8 +93,7 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
         which = np.ones(len(hypothesis.free))
         reading = _reading(context, hypothesis, which, "kernel and bias")
         if square is not None:
-            root = np.sqrt(square)[0 if hypothesis.intercept else 1 :]
-            pull = hypothesis.objective.free(root * hypothesis.matrix[0 if hypothesis.intercept else 1 :])
+            pull = _free(hypothesis, np.sqrt(square)[0 if hypothesis.intercept else 1 :] * _brought(hypothesis))
             reading = Reading([-context.basis(hypothesis.intercept).T @ pull], reading.says)
         expected = record.weight_decay * context.facts.n / loss_scale(hypothesis)
 
@@ -101,54 +108,55 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
 
 def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
-    if _is_pulled(hypothesis) or len(hypothesis.matrix) < 2:
-        return
-    n, basis, gauge = context.facts.n, context.basis(hypothesis.intercept), hypothesis.objective.has_gauge
-    score = np.linalg.solve(basis.T, totals.score)
-    unit = np.abs(np.linalg.inv(basis).T) @ np.sqrt(totals.squares) + 1e-300  # about the size of a standard error's score
-    weights = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
-    if gauge:  # the score of class 0 is minus that of all others
-        score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
+    weights = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :]
     kernel = np.ones(weights.shape, dtype=bool)
     kernel[: int(hypothesis.intercept)] = False
-    active = kernel & (weights != 0)
-    if (active == kernel).all() and not gauge:
-        return  # then `signs` has it
+    active, gauge = kernel & (weights != 0), hypothesis.objective.has_gauge
+    if _is_pulled(hypothesis) or ((active == kernel).all() and not gauge):
+        return  # without a zero `signs` has it
+    basis, back = context.basis(hypothesis.intercept), np.linalg.inv(hypothesis.of_brought)
+    score = back.T @ np.linalg.solve(basis.T, totals.score)
+    unit = np.abs(back.T @ np.linalg.inv(basis).T) @ np.sqrt(totals.squares) + 1e-300  # about a standard error's score
+    if gauge:  # the score of class 0 is minus that of all others
+        score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
+    off = kernel & ~active
     for of_columns, each in _shares(context, hypothesis):
         share = each[:, None] * np.ones(weights.shape)
-        for unknowns in (1, 2):
-            if active.sum() <= unknowns:
-                continue
-            vectors = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])[
-                :, :unknowns
-            ]
-            factors = np.linalg.lstsq(vectors / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
+        forces = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])
+        for unknowns in range(1, min(3, int(active.sum()))):
+            own = forces[:, :unknowns]
+            factors = np.linalg.lstsq(own / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
             if not (factors > 1e-9 * np.abs(score).max()).all():
                 continue
-            residue, off = score.copy(), kernel & ~active
-            residue[active] -= vectors @ factors
+            residue = score.copy()
+            residue[active] -= own @ factors
             residue[off] = np.sign(score[off]) * np.maximum(np.abs(score[off]) - factors[0] * share[off], 0)
-            scale = loss_scale(hypothesis)
-            says = f"an L1 penalty of {factors[0] * scale / n:.6g} on the kernel{of_columns} (as Keras's l1)"
-            if unknowns == 2:
-                says += f", and an L2 penalty of {factors[1] * scale / (2 * n):.6g}"
-            yield Ending(basis.T @ (residue[:, 1:] if gauge else residue), says, unknowns, tries=4)
+            free = unknowns + int(off[:, int(gauge) :].sum())  # off the support a score that is small is no coincidence
+            yield Ending(
+                basis.T @ _free(hypothesis, residue), _elastic(hypothesis, factors, totals.rows, of_columns), free, tries=4
+            )
+
+
+def _elastic(hypothesis: Hypothesis, factors: np.ndarray, rows: int, of_columns: str) -> str:
+    """A sentence about an L1 penalty of a factor, and about an L2 penalty of a second if there is one."""
+    scale = loss_scale(hypothesis)
+    beside = f", and an L2 penalty of {factors[1] * scale / (2 * rows):.6g}" if len(factors) > 1 else ""
+    return f"an L1 penalty of {factors[0] * scale / rows:.6g} on the kernel{of_columns} (as Keras's l1){beside}"
 
 
 def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """The absolute values of a kernel that has no zero: each is pulled at with one force, by its sign."""
-    kernel = hypothesis.matrix[1:]
-    if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or not kernel.size or not kernel.all():
+    first = int(hypothesis.intercept)
+    weights = _brought(hypothesis)
+    if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or not weights[first:].size or not weights[first:].all():
         return
     for of_columns, share in _shares(context, hypothesis):
-        pull, square = share[:, None] * np.sign(hypothesis.free), share**2
+        pull, square = _free(hypothesis, share[:, None] * np.sign(weights)), share**2
 
         def says(factors: np.ndarray, rows: int, of_columns: str = of_columns) -> str | None:
-            if not (factors > 0).all() or (len(factors) > 1 and factors[0] < 1e-6 * factors[1] * np.abs(kernel).max()):
+            if not (factors > 0).all() or (len(factors) > 1 and factors[0] < 1e-6 * factors[1] * np.abs(weights).max()):
                 return None
-            scale = loss_scale(hypothesis)
-            beside = f", and an L2 penalty of {factors[1] * scale / (2 * rows):.6g}" if len(factors) > 1 else ""
-            return f"an L1 penalty of {factors[0] * scale / rows:.6g} on the kernel{of_columns} (as Keras's l1){beside}"
+            return _elastic(hypothesis, factors, rows, of_columns)
 
         def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull, square: np.ndarray = square) -> Hypothesis:
             other = replace(other, pull=factors[0] * pull)
@@ -156,7 +164,7 @@ def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
 
         basis = context.basis(hypothesis.intercept)
         yield Reading([-basis.T @ pull], says, become)
-        yield Reading([-basis.T @ pull, -basis.T @ (square[:, None] * hypothesis.free)], says, become)
+        yield Reading([-basis.T @ pull, -basis.T @ _free(hypothesis, square[:, None] * weights)], says, become)
 
 
 def _is_pulled(hypothesis: Hypothesis) -> bool:

@@ -12,6 +12,8 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.families import Binomial
 from spec.fit.rows import Batch
 
+FORGOTTEN = 1e-5  # the coefficient of an offset: one of less is of an offset that was left out
+
 # -- offset and weights ---------------------------------------------------------------------------------------------------------
 
 
@@ -27,8 +29,7 @@ def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Ch
         return
 
     def exposure(batch: Batch) -> Batch:
-        with np.errstate(over="ignore"):
-            return replace(batch, offset=None if batch.offset is None else np.exp(batch.offset))
+        return replace(batch, offset=None if batch.offset is None else np.exp(batch.offset))
 
     yield Change(hypothesis.of_batch(exposure), "the offset is the exposure itself, not its logarithm")
     if context.facts.has_positive_offset:
@@ -68,8 +69,7 @@ def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change
     if context.facts.has_weights:
         yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
         yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})
-        with np.errstate(divide="ignore"):
-            yield Change(_weighed(hypothesis, lambda w: 1 / np.maximum(w, 1e-300)), "the inverses of the weights are used")
+        yield Change(_weighed(hypothesis, lambda w: 1 / np.maximum(w, 1e-300)), "the inverses of the weights are used")
 
 
 def with_weights(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
@@ -217,7 +217,7 @@ def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     found: list[tuple[float, np.ndarray]] = []
     if hypothesis.extra is not None:
         found = [(float(hypothesis.extra[place, 0]), np.delete(hypothesis.extra, place, axis=0)) for place in (-1, 0)]
-    elif not hypothesis.codes and (own := _coefficient_of_offset(context, hypothesis)) is not None:
+    elif not hypothesis.codes and (own := _coefficient_of_offset(context, hypothesis)) is not None and abs(own) > FORGOTTEN:
         found = [(own, hypothesis.matrix[1:])]
     for coefficient, kernel in found:
         other = replace(hypothesis, matrix=np.vstack([hypothesis.matrix[:1], kernel]), extra=None)
@@ -245,10 +245,9 @@ def _coefficient_of_offset(context: Context, hypothesis: Hypothesis) -> float | 
         eta = linear + coefficient * offset
         if not objective.model.eta_domain.contains(eta).all():
             return None
-        with np.errstate(all="ignore"):
-            score = white.T @ objective.score(whole.y, eta, weight)
-            slope = -white.T @ (objective.information(eta, weight)[:, :, 0] * offset)
-            step = -float((slope * score).sum() / (slope**2).sum())
+        score = white.T @ objective.score(whole.y, eta, weight)
+        slope = -white.T @ (objective.information(eta, weight)[:, :, 0] * offset)
+        step = -float((slope * score).sum() / (slope**2).sum())
         if not np.isfinite(step):
             return None
         coefficient += step

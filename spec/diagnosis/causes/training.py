@@ -56,27 +56,21 @@ class Way:
         return self.at_best.length(np.linalg.solve(self.context.basis(self.here.intercept), difference))
 
     def near(self, free: np.ndarray) -> bool:
-        """Whether the answer is at these parameters (q, m), to the precision that it was brought in."""
+        """Whether the answer is at these parameters (q, m), to the precision that it was brought in, which tells them apart."""
         gone = self.length(self.here.free - self.best.free)
-        return self.length(self.here.free - free) <= max(1e-6, 1e-5 * gone) + 3 * rounding_of(self)
-
-
-def rounding_of(way: Way) -> float:
-    """The distance in standard errors that the last digits of the answer may make."""
-    return rounded_away(way.context, way.here, way.metric)
+        allowed = max(1e-6, 1e-5 * gone) + 3 * rounded_away(self.context, self.here, self.metric)
+        return allowed <= 0.02 * gone and self.length(self.here.free - free) <= allowed
 
 
 def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> float:
-    rounding = np.broadcast_to(np.asarray(context.answer.rounding, dtype=float), hypothesis.matrix.shape)
-    free = np.abs(rounding[0 if hypothesis.intercept else 1 :])
-    if hypothesis.objective.has_gauge and free.shape[1] != hypothesis.free.shape[1]:
-        free = free[:, 1:] + free[:, :1]
-    if not free.any():
+    """The most that the last digits of an answer move it, in standard errors."""
+    if hypothesis.rounding is None or not hypothesis.rounding.any():
         return 0.0
-    inverse = np.linalg.inv(context.basis(hypothesis.intercept))
-    root = np.kron(np.eye(hypothesis.free.shape[1]), inverse)
+    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
+    free = free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
+    root = np.kron(np.eye(free.shape[1]), np.linalg.inv(context.basis(hypothesis.intercept)))
     lengths = np.linalg.norm(metric.lower.T @ root, axis=0) / np.sqrt(metric.dispersion)
-    return float((lengths * free.T.ravel()).sum())
+    return float(lengths @ free.T.ravel())
 
 
 def newton_steps(way: Way) -> str | None:
@@ -121,8 +115,7 @@ def _starts(way: Way, rows: Batch) -> Iterator[tuple[str, np.ndarray]]:
         "statsmodels' start": (rows.y + 0.5) / 2 if isinstance(family, Binomial) else (rows.y + plain) / 2,
     }
     for name, mu in starts.items():
-        with np.errstate(all="ignore"):
-            eta = model.link(mu)
+        eta = model.link(mu)
         if np.isfinite(eta).all() and model.eta_domain.contains(eta).all():
             yield name, eta
 
@@ -132,9 +125,8 @@ def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
     objective, weight = way.here.objective, rows.weights[:, None]
     design = np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X
     white = design @ way.context.basis(way.here.intercept)
-    with np.errstate(all="ignore"):
-        working = objective.information(eta, weight)
-        score = objective.score(rows.y, eta, weight)
+    working = objective.information(eta, weight)
+    score = objective.score(rows.y, eta, weight)
     offset = np.zeros_like(eta) if rows.offset is None else rows.offset
     linear = objective.free(eta - offset)
     m = linear.shape[1]
@@ -168,8 +160,7 @@ def descent_path(way: Way) -> str | None:
     for rate in rates:
         free, last = np.zeros_like(goal), np.inf
         for step in range(1, most + 1):
-            with np.errstate(all="ignore"):
-                score = design.T @ objective.score(rows.y, design @ free + offset, weight)
+            score = design.T @ objective.score(rows.y, design @ free + offset, weight)
             if pull is not None:
                 score = score - (pull @ free.T.ravel()).reshape(score.T.shape).T
             move = rate * scale / len(rows) * score
@@ -188,8 +179,7 @@ def descent_path(way: Way) -> str | None:
 def float32(way: Way) -> str | None:
     """What is left of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
     record = way.context.answer.record
-    rounding = np.asarray(way.context.answer.rounding, dtype=float)
-    if record is None or not record.steps or not rounding.any():
+    if record is None or not record.steps or way.here.rounding is None or not way.here.rounding.any():
         return None
     n, scale = way.context.facts.n, loss_scale(way.here)
     basis = way.context.basis(way.here.intercept)

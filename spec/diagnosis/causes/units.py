@@ -16,9 +16,12 @@ UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1
 
 def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
     """The hypothesis whose coefficients are those of (x - shift) / scale, in the units of x."""
-    kernel = hypothesis.matrix[1:] / scale[:, None]
-    bias = hypothesis.matrix[0] - shift @ kernel
-    return replace(hypothesis, matrix=np.vstack([bias, kernel]), scale=scale)
+
+    def in_units(matrix: np.ndarray) -> np.ndarray:
+        kernel = matrix[1:] / scale[:, None]
+        return np.vstack([matrix[:1] - shift @ kernel, kernel])
+
+    return hypothesis.mapped(in_units)
 
 
 def _moved(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
@@ -88,8 +91,7 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     own = hypothesis.objective.free(hypothesis.matrix[1:])
     if best.shape != own.shape:
         return
-    with np.errstate(all="ignore"):
-        ratios = np.exp(np.median(np.log(np.abs(own / best)), axis=1))
+    ratios = np.exp(np.median(np.log(np.abs(own / best)), axis=1))
     scale = np.ones(len(own))
     for j, ratio in enumerate(ratios):
         for unit in UNITS:
