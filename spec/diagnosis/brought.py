@@ -92,6 +92,17 @@ def diagnose(
         return replace(found, reference=_explained(question, _answer(reference, case, "the reference"), on_rows))
 
 
+def asked(
+    data: Any, brought: Any, family: Any, link: Any = None, formula: Any = None, response: Any = None, **beside: Any
+) -> tuple[Question, Answer]:
+    """Return (question, answer) of a file or a frame and what is brought to it; the keywords are those of `diagnose`."""
+    case = _case_of_data(
+        _model(family, link), data, formula, response, {"weights": None, "offset": None, "trials": None, **beside}
+    )
+    brought = load_network(brought) if is_network_name(brought) else brought
+    return case.question, _answer(brought, case, "your network" if isinstance(brought, keras.Model) else "your coefficients")
+
+
 def _explained(question: Question, answer: Answer, on_rows: Callable[[int], None] | None) -> Diagnosis:
     from spec.diagnosis.explain import explain
 

@@ -29,7 +29,8 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     yield "", "", np.sqrt(pearson) * unit
     observed = _observed(problem, white, hypothesis)
     if observed is not None:
-        yield "errors-observed", "they are of the observed information, not of the expected", np.sqrt(pearson) * observed
+        errors = np.sqrt(pearson) * observed.standard_errors(1.0)
+        yield "errors-observed", "they are of the observed information, not of the expected", errors
     deviance = likelihood.deviance(problem, mu)
     if problem.has_dispersion:
         yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
@@ -39,8 +40,13 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
         yield "errors-no-dispersion", "the dispersion is taken as 1", unit
     elif rest and (own := _overdispersion(problem, mu)) > 0:
         yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
+        says = "a dispersion, the deviance over n - p, is estimated, where the family has 1"
+        yield "errors-dispersion", says, np.sqrt(deviance / rest) * unit
     for kind, errors in _robust(problem, fisher, white, params):
         yield "errors-robust", f"they are robust (a sandwich, {kind})", errors
+    if observed is not None:
+        for kind, errors in _robust(problem, observed, white, params):
+            yield "errors-robust", f"they are robust (a sandwich of the observed information, {kind})", errors
 
 
 def _most_likely(problem: Problem, deviance: float) -> float | None:
@@ -60,32 +66,35 @@ def _overdispersion(problem: Problem, mu: np.ndarray) -> float:
     return float((problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum())
 
 
-def _observed(problem: Problem, white: scoring.White, hypothesis: Hypothesis) -> np.ndarray | None:
+def _observed(problem: Problem, white: scoring.White, hypothesis: Hypothesis) -> scoring.Steer | None:
+    """The observed information; None where it is the expected one, or no maximum's."""
     if problem.model.is_canonical or problem.model.has_classes:
         return None
     bends = problem.model.row_bend(problem.y, problem.eta(problem.params(hypothesis.free)), problem.row_weights)
     try:
         information = likelihood.gram(white.design, -bends[:, :, None])
-        return scoring.Steer.by(information, white.basis).standard_errors(1.0)
+        return scoring.Steer.by(information, white.basis)
     except np.linalg.LinAlgError:
         return None
 
 
-def _robust(problem: Problem, fisher: scoring.Steer, white: scoring.White, params: object) -> Iterator[tuple[str, np.ndarray]]:
-    """The sandwich of the rows' scores, HC0 and HC1, and HC2 and HC3 of one output."""
+def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params: object) -> Iterator[tuple[str, np.ndarray]]:
+    """The sandwich of the rows' scores: HC0, HC1, HC0 of weights that count rows, and HC2 and HC3 of one output."""
     scores = likelihood.row_scores(problem, params)  # type: ignore[arg-type]
     each = (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
-    half = linalg.solve_triangular(fisher.lower, each.T, lower=True)
+    half = linalg.solve_triangular(bread.lower, each.T, lower=True)
     size = problem.q * problem.free_outputs
     factors = {"HC0": np.ones(problem.n), "HC1": np.full(problem.n, problem.n / max(problem.n - size, 1))}
+    if (problem.row_weights != 1).any():
+        factors["HC0 of repeated rows"] = 1 / np.where(problem.row_weights > 0, problem.row_weights, 1)[:, 0]
     if problem.free_outputs == 1:
         weights = likelihood.expected_weights(problem, params)[:, 0, 0]  # type: ignore[arg-type]
-        leverage = weights * (linalg.solve_triangular(fisher.lower, white.design.T, lower=True) ** 2).sum(axis=0)
+        leverage = weights * (linalg.solve_triangular(bread.lower, white.design.T, lower=True) ** 2).sum(axis=0)
         rest = np.maximum(1 - leverage, 1e-12)
         factors |= {"HC2": 1 / rest, "HC3": 1 / rest**2}
     for kind, factor in factors.items():
         meat = (half * factor) @ half.T
-        root = fisher.root.reshape(len(half), -1)
+        root = bread.root.reshape(len(half), -1)
         yield kind, np.sqrt(np.einsum("ai,ab,bi->i", root, meat, root)).reshape(problem.free_outputs, -1).T
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -78,14 +79,10 @@ class Diagnosis:
         return tuple(one.code for one in (*self.found, *self.errors))
 
     def __str__(self) -> str:
-        from spec.diagnosis.words import text  # which imports this module
-
-        return text(self)
+        return str(import_module("spec.diagnosis.words").text(self))  # which knows this class
 
     def _repr_html_(self) -> str:
-        from spec.diagnosis.page import fragment
-
-        return fragment(self)
+        return str(import_module("spec.diagnosis.page").fragment(self))
 
     @property
     def proven(self) -> bool:

@@ -20,7 +20,8 @@ from spec.diagnosis.result import EITHER, NO_OPTIMUM, NONE, UNEXPLAINED, Compare
 
 PLAIN = {one.code: one.plain for one in CAUSES}  # {it} is the answer, {trained} says how it came about
 PROVEN = "proven"
-_BEGINS = re.compile("(a|all|an|each|every|if|it|no|of|one|only|rows|some|the|there|this|what|where|which) ")  # and no column
+_WORDS = "a all an each every if it no of one only rows some steps the there they this training what where which"
+_BEGINS = re.compile(f"({_WORDS.replace(' ', '|')}) ")  # a sentence, and no name of a column
 FULL = 12  # digits, with which a coefficient counts as not rounded
 SHOWN, NEAREST = 10, 5  # coefficients in the terminal, and causes that were ruled out
 

@@ -156,9 +156,7 @@ def enclose(problem: Problem) -> Optimum:
     return enclose_near(problem, polish(problem))
 
 
-def enclose_near(
-    problem: Problem, params: Params, penalty: np.ndarray | None = None, pull: np.ndarray | None = None
-) -> Optimum:
+def enclose_near(problem: Problem, params: Params, penalty: np.ndarray | None = None, pull: np.ndarray | None = None) -> Optimum:
     """
     Prove the optimum of a problem near parameters that are nearly there; the same errors as `enclose`.
 
@@ -341,6 +339,7 @@ def _contract(
 
     reach = up((design_bound @ extent.sum(axis=1).reshape(m, q).T).max(axis=1))  # how far eta moves for |u| <= 1
     near = max(4 * first, 2.0**-60)
+
     def contraction_in(box: float) -> float:
         return contraction_over(rows, up(reach * box), design, design_bound, whiten, added)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the modules of the specification are imported only when the
     from xdist.scheduler import Scheduling
 
     from spec.engines.checked import Checked
+    from spec.problems import Problem
     from spec.report.gaps import Gap
 
 SUBJECT = "spec.engines.keras:KerasEngine"
@@ -23,6 +24,18 @@ REFERENCE = "spec.engines.statsmodels:StatsmodelsEngine"
 DEFAULTS: dict[str, str | int] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
 ENGINES: pytest.StashKey[dict[str, Checked]] = pytest.StashKey()
 GAPS: pytest.StashKey[list[Gap]] = pytest.StashKey()
+OWN = {  # the options about a reader's own data, with what each is
+    "--formula": ("'y ~ x + C(group)'", "the formula, in the words of formulaic"),
+    "--response": ("COLUMN", "in place of a formula: the response, which all other columns explain"),
+    "--family": ("FAMILY", "gaussian, binomial, poisson, gamma, multinomial, negative-binomial(0.5), ..."),
+    "--link": ("LINK", "identity, log, logit, probit, ... (default: the canonical one; log for gamma and negative binomial)"),
+    "--offset": ("EXPRESSION", "what is added to the linear predictor, such as 'log(exposure)'"),
+    "--weights": ("EXPRESSION", "prior weights of the rows"),
+    "--trials": ("EXPRESSION", "the number of trials, of which the response is the share or the count of successes"),
+}
+BROUGHT = ("--network", "--coefficients")
+GIVEN: pytest.StashKey[Problem] = pytest.StashKey()
+SAID: pytest.StashKey[dict[str, float]] = pytest.StashKey()  # the tests about the reader's data, and up to how many rows
 ORDER = {"claims": 0, "instruments": 1, "benchmarks": 2}
 
 
@@ -38,10 +51,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--known-gaps", type=Path, metavar="FILE.toml", help="known departures of engines (default: spec/known_gaps.toml)"
     )
+    own = parser.getgroup("your own data")
+    own.addoption("--data", metavar="FILE", help="run the claims that are true of any data on these: CSV, Parquet or Feather")
+    for option, (metavar, said) in OWN.items():
+        own.addoption(option, metavar=metavar, help=said)
+    own.addoption(
+        "--network", metavar="MODEL", help="your network, to be held to these data: a .keras or .h5 file, or module:model"
+    )
+    own.addoption("--coefficients", metavar="TABLE.csv", help="coefficients of another program, to be held to them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pass on the seed, load the list of known gaps, and register what writes files."""
+    """Pass on the seed, load the list of known gaps and the reader's data, and register what writes files."""
     os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
     from spec.report import gaps
 
@@ -50,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[GAPS] = gaps.load(config.getoption("--known-gaps") or gaps.FILE)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
+    _take_own_data(config)
     if not hasattr(config, "workerinput"):
         _register_writers(config)
     if getattr(config.option, "numprocesses", None):  # report a wrong name once, and not from each process
@@ -63,11 +85,78 @@ def _register_writers(config: pytest.Config) -> None:
     if (path := config.getoption("--evidence")) is not None:
         from spec.report.recorder import Recorder
 
-        config.pluginmanager.register(Recorder(path, config, config.stash[GAPS]))
+        recorder = Recorder(path, config, config.stash[GAPS])
+        if GIVEN in config.stash:  # not every chapter can be said of them
+            recorder.chapters = set()
+        config.pluginmanager.register(recorder)
     if (path := config.getoption("--report")) is not None:
         from spec.report.html import Reporter
 
         config.pluginmanager.register(Reporter(path, config))
+
+
+def _take_own_data(config: pytest.Config) -> None:
+    """Make the problem that the options name. Raises `pytest.UsageError`, a sentence, for one that cannot be made."""
+    asked = {option.lstrip("-"): config.getoption(option) for option in OWN}
+    data = config.getoption("--data")
+    if data is None:
+        alone = [o for o in (*OWN, *BROUGHT) if config.getoption(o) is not None]
+        if alone:
+            raise pytest.UsageError(f"{alone[0]} is about your own data: name them with --data FILE.")
+        return
+    if asked["family"] is None:
+        raise pytest.UsageError("--data needs --family: gaussian, binomial, poisson, gamma, multinomial, ...")
+    path = Path(data) if Path(data).is_absolute() else config.invocation_params.dir / data
+    if not path.exists():  # before Keras is imported
+        raise pytest.UsageError(f"--data {data}: there is no file {path}.")
+    from spec.diagnosis.given import given
+
+    try:
+        config.stash[GIVEN] = given(path, **asked)
+    except (ValueError, TypeError, ImportError) as error:
+        raise pytest.UsageError(f"--data {data}: {str(error).splitlines()[0]}") from error
+    config.stash[SAID] = {}
+    config.stash[GAPS] = []  # they are gaps on the specification's own problems
+
+
+def path_of_data(config: pytest.Config) -> Path:
+    """The file of --data, from where pytest was called."""
+    return config.invocation_params.dir / config.getoption("--data")
+
+
+def unfit(problem: Problem) -> bool:
+    """Whether the data are no problem, so that there is nothing to ask of them."""
+    from spec.problems import ProblemError
+
+    try:
+        return not problem.data
+    except ProblemError:
+        return True
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What the claims are held to, where it is the reader's data."""
+    if (problem := config.stash.get(GIVEN, None)) is None:
+        return None
+    size = "" if unfit(problem) else f", {problem.n} rows, {problem.p} columns"
+    return f"your data: {problem.model}{size}: {problem.about}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Put the reader's problem in place of the problems of a claim, where the claim can be said of it."""
+    if (problem := metafunc.config.stash.get(GIVEN, None)) is None:
+        return
+    from spec.problems import Said
+
+    marks = metafunc.definition.own_markers
+    for place, mark in enumerate(marks):
+        said = mark.args[1] if mark.name == "parametrize" and len(mark.args) > 1 else None
+        if isinstance(said, Said):
+            cases = ([problem] if mark.args[0] == "problem" else []) if unfit(problem) else said.of(problem)
+            if cases:
+                marks[place] = pytest.mark.parametrize(mark.args[0], cases, **mark.kwargs).mark
+                metafunc.config.stash[SAID][metafunc.definition.nodeid] = said.most
 
 
 def engine(config: pytest.Config, option: str) -> Checked:
@@ -80,6 +169,10 @@ def engine(config: pytest.Config, option: str) -> Checked:
             engines[option] = load(config.getoption(option))
         except ValueError as error:
             pytest.exit(f"{option}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        if GIVEN in config.stash and not unfit(config.stash[GIVEN]):
+            from spec.plugin.presupposing import Presupposing
+
+            engines[option] = Presupposing(engines[option].engine, config.stash[GIVEN])
         gc.collect()
         gc.freeze()  # the hundred thousand objects of a library stay: to search them for garbage costs a twentieth of a run
         gc.set_threshold(50_000, 20, 50)
@@ -100,9 +193,30 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     return np.random.default_rng([request.config.getoption("--seed"), zlib.crc32(name.encode())])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the claims first, in reading order; then the tests of the instruments; benchmarks last."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the claims first, in reading order; then the tests of the instruments; benchmarks last. With --data, those about it."""
     items.sort(key=lambda item: min((ORDER[part] for part in item.path.parts if part in ORDER), default=3))
+    if (problem := config.stash.get(GIVEN, None)) is None:
+        return
+    said = config.stash[SAID]
+    kept = [item for item in items if item.nodeid.partition("[")[0] in said]
+    if unfit(problem):
+        kept = kept[:1]  # which says why, once
+    else:
+        _leave_out_what_takes_minutes(problem, kept, said)
+    others = set(items) - set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in others])
+    items[:] = kept
+
+
+def _leave_out_what_takes_minutes(problem: Problem, items: list[pytest.Item], said: dict[str, float]) -> None:
+    """Skip the claims whose proofs take too long on so many rows, with that for a reason."""
+    for item in items:
+        most = said[item.nodeid.partition("[")[0]]
+        if problem.n > most:
+            why = f"left out: it proves an optimum of other data, which takes long on more than {most} rows; here are {problem.n}"
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -114,7 +228,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
     from spec import problems
 
-    names = sorted(map(str, problems.ALL), key=len, reverse=True)
+    own = GIVEN in config.stash  # one problem alone is divided by file
+    names = [] if own else sorted(map(str, problems.ALL), key=len, reverse=True)
 
     class ByProblem(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from spec.plugin.options import DEFAULTS, ENGINES, GAPS, chapter
+from spec.plugin.brought import diagnosed
+from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter
 
 Report = Any  # a pytest.TestReport, with a `status` of ours
 Case = Any  # a pytest.Item that is a test function, with the attributes of one
+NOT_TOLD_APART = "on these data what is wrong on purpose is right, or too near to be told from it"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,6 +48,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Report, Report]:
     """Give the report of a claim its status, and its case, engines and measurements as properties."""
     report = yield
+    if report.outcome == "failed" and (why := _cannot_tell(item, call)):
+        report.outcome, report.longrepr = "skipped", (str(item.path), item.location[1] or 0, f"Skipped: {why}")
     if report.outcome == "failed":
         _name_the_failure(item, call, report)
     if (case := _case(item)) is not None:
@@ -87,13 +92,31 @@ def _slug(item: Case, marker: pytest.Mark) -> str:
     return slug.replace("*", item.callspec.params["rung"]) if "*" in slug else slug
 
 
+def _cannot_tell(item: pytest.Item, call: pytest.CallInfo[None]) -> str:
+    """Why a control tells nothing on a reader's data, where that is no fault; empty where it was to be refused."""
+    if GIVEN not in item.config.stash or item.get_closest_marker("control") is None or call.excinfo is None:
+        return ""
+    from spec.evidence.preconditions import PreconditionFailed
+    from spec.problems import ProblemError
+
+    error = call.excinfo.value
+    if isinstance(error, pytest.fail.Exception):  # a bias that was forgotten may have been zero
+        return NOT_TOLD_APART if "DID NOT RAISE" in str(error) else ""
+    if isinstance(error, (AssertionError, PreconditionFailed, ProblemError)):
+        return ""
+    return f"what is wrong on purpose cannot be computed on these data: {type(error).__name__}: {error}"
+
+
 def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Report) -> None:
     """Set the status of a failed test: the claim fails, a precondition fails, or an error, which is no verdict on the claim."""
     from spec.engines.contract import EngineError
     from spec.evidence.preconditions import PreconditionFailed
+    from spec.problems import ProblemError
 
     assert call.excinfo is not None
     error = call.excinfo.value
+    if isinstance(error, ProblemError) and GIVEN in item.config.stash:
+        error = PreconditionFailed("data", str(error))
     if isinstance(error, PreconditionFailed):
         report.status, report.longrepr = "precondition failed", str(error)
     elif isinstance(error, EngineError):
@@ -101,8 +124,9 @@ def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Re
     else:
         report.status = "fails" if isinstance(error, (AssertionError, pytest.fail.Exception)) else "error"
     item.user_properties.append(("why", (str(error).splitlines() or [type(error).__name__])[0]))
-    changed = [o for o, default in DEFAULTS.items() if item.config.getoption(o) != default]
-    again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {item.config.getoption(o)}" for o in changed)])
+    asked = {**DEFAULTS, **dict.fromkeys(("--data", *OWN, *BROUGHT))}
+    changed = {o: item.config.getoption(o) for o, default in asked.items() if item.config.getoption(o) != default}
+    again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {shlex.quote(str(value))}" for o, value in changed.items())])
     judged = [f"{o[2:]:9} {engine}" for o, engine in item.config.stash[ENGINES].items()]
     report.sections.append(("to run this again", "\n".join([again, *judged])))
 
@@ -134,12 +158,15 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the failed preconditions and the table of claims."""
+    """Print the failed preconditions, the table of claims, and the diagnosis of what a reader brought."""
     from spec.report import table
 
+    failed: dict[str, list[Report]] = {}
     for report in terminalreporter.stats.get("precondition failed", ()):  # pytest prints failures and errors itself
-        terminalreporter.section(report.nodeid, sep="_")
-        terminalreporter.write_line(str(report.longrepr))
+        failed.setdefault(str(report.longrepr), []).append(report)
+    for why, (report, *others) in failed.items():
+        terminalreporter.section(f"{report.nodeid} and {len(others)} more" if others else report.nodeid, sep="_")
+        terminalreporter.write_line(why)
         terminalreporter.write_line(dict(report.sections)["to run this again"])
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     claims = table.collect(reports)
@@ -153,4 +180,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         seed = config.getoption("--seed")
         title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {seed}"
         for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
+            terminalreporter.write_line(line)
+    terminal = terminalreporter._tw
+    if lines := list(diagnosed(config, terminal.fullwidth, terminalreporter.hasmarkup)):
+        terminalreporter.section("why they disagree", sep="_")
+        for line in lines:
             terminalreporter.write_line(line)

@@ -8,12 +8,15 @@ What the claims are about: a registry of problems, asked by what they are and ne
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from spec.problems.by_construction import BY_CONSTRUCTION
 from spec.problems.by_hand import BY_HAND
 from spec.problems.problem import Data, Problem, ProblemError, Published
 from spec.problems.published import PUBLISHED
 
-__all__ = ["ALL", "Data", "Problem", "ProblemError", "Published", "get", "where"]
+__all__ = ["ALL", "Data", "Problem", "ProblemError", "Published", "Said", "get", "where"]
 
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 
@@ -43,3 +46,32 @@ def get(name: str) -> Problem:
         if problem.name == name:
             return problem
     raise LookupError(f"no problem is called {name!r}; the names are {[str(p) for p in ALL]}")
+
+
+class Said(list[Any]):
+    """
+    The cases of a claim that is true of other problems too: it says of which, and what its cases about another one are.
+
+    ``admits`` tells whether the claim can be said of a problem that a reader brings, by its model and by what it has; ``cases``
+    makes the claim's cases of it. ``most`` is the number of rows up to which that takes seconds, where the claim needs the
+    proof of other data than the problem's own.
+
+    >>> from spec.links import Log
+    >>> counts = Said(where(link=Log), admits=lambda problem: problem.model.link == Log())
+    >>> counts.of(get("poisson-log")), counts.of(get("binomial-logit"))
+    ([Problem('poisson-log', poisson-log)], [])
+    """
+
+    def __init__(
+        self,
+        usual: Iterable[Any],
+        admits: Callable[[Problem], bool] = lambda problem: True,
+        cases: Callable[[Problem], Iterable[Any]] = lambda problem: [problem],
+        most: float = float("inf"),
+    ) -> None:
+        super().__init__(usual)
+        self.admits, self.cases, self.most = admits, cases, most
+
+    def of(self, problem: Problem) -> list[Any]:
+        """The claim's cases about another problem; none where it cannot be said of that."""
+        return list(self.cases(problem)) if self.admits(problem) else []

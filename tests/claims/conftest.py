@@ -17,6 +17,7 @@ from spec.diagnosis.answer import Answer
 from spec.engines.checked import Checked
 from spec.engines.contract import Fit, Likelihood, Network, Recipe
 from spec.model import Params
+from spec.plugin.brought import asked
 from spec.plugin.options import engine
 from spec.problems import Problem
 
@@ -66,10 +67,8 @@ def beyond(reference: Checked) -> Callable[[Problem, Recipe], Likelihood]:
 @pytest.fixture
 def brought(request: pytest.FixtureRequest, subject: Checked) -> Callable[[Problem], Answer]:
     """``brought(problem)`` is the answer of --network or --coefficients, else of the subject."""
-    from spec.plugin.brought import answer
-
-    given = answer(request.config)
-    return lambda problem: given or Answer(subject.fit(problem).params)
+    given = asked(request.config)
+    return lambda problem: Answer(subject.fit(problem).params) if given is None else given[1]
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,20 @@
 
 import pytest
 
-from spec.engines.wrong import RUNGS, controls
+from spec.engines.wrong import RUNGS, NoBias, controls
+from spec.problems import Said
 
 
-def refusals(problems, rungs=RUNGS):
-    """A case for each problem, each rung, and each control that spoils the rung for that problem."""
+def refusals(problems, rungs=RUNGS, admits=lambda problem: False):
+    """A case for each problem, each rung, and each control that spoils the rung; ``admits`` tells of what other problems."""
+    return Said(_cases(problems, rungs), admits, lambda problem: _cases([problem], rungs))
+
+
+def _cases(problems, rungs):
     return [
         pytest.param(rung, wrong, problem, id=f"{rung}-{wrong.__name__}-{problem}")
         for problem in problems
         for rung in rungs
         for wrong in controls(rung, problem)
+        if problem.p or wrong is not NoBias  # without which nothing is left
     ]

@@ -13,12 +13,19 @@ import pytest
 from spec import problems
 from spec.evidence.rungs import assert_same_mean
 from spec.model import Params
+from spec.problems import Said
+from tests.claims.said import has_classes, has_inputs
 
 SENTENCE = problems.where(tag="keras-sentence")
+SMALL = problems.where(tag="small")
+COLUMNS = Said(SENTENCE + problems.where(tag="pair"), has_inputs)
+REVERSED = Said(SENTENCE, lambda problem: problem.p > 1)
+CLASSES = Said(SENTENCE + SMALL, has_classes)
+TURNED = Said(SMALL, has_classes)
 
 
 @pytest.mark.claim("input-neurons-are-columns", source="S3")
-@pytest.mark.parametrize("problem", SENTENCE + problems.where(tag="pair"), ids=str)
+@pytest.mark.parametrize("problem", COLUMNS, ids=str)
 def test_an_input_neuron_is_a_column_of_the_data(problem, params, subject, rng):
     r"""
     An input neuron is a column: neurons and columns in another order, together, give the same outputs.
@@ -32,7 +39,7 @@ def test_an_input_neuron_is_a_column_of_the_data(problem, params, subject, rng):
 
 
 @pytest.mark.control("input-neurons-are-columns")
-@pytest.mark.parametrize("problem", SENTENCE, ids=str)
+@pytest.mark.parametrize("problem", REVERSED, ids=str)
 def test_columns_without_their_weights_are_refused(problem, params, reference):
     """Columns in reverse, weights as they were."""
     reversed_columns = problem.with_data(X=lambda data: data.X[:, ::-1])
@@ -42,7 +49,7 @@ def test_columns_without_their_weights_are_refused(problem, params, reference):
 
 
 @pytest.mark.claim("output-neurons-are-classes", source="S3")
-@pytest.mark.parametrize("problem", SENTENCE + problems.where(tag="small"), ids=str)
+@pytest.mark.parametrize("problem", CLASSES, ids=str)
 def test_an_output_neuron_is_a_group_of_the_response(problem, params, subject, rng):
     r"""
     An output neuron is a class: a permutation of the weights' columns permutes the probabilities, and does nothing else.
@@ -56,7 +63,7 @@ def test_an_output_neuron_is_a_group_of_the_response(problem, params, subject, r
 
 
 @pytest.mark.control("output-neurons-are-classes")
-@pytest.mark.parametrize("problem", problems.where(tag="small"), ids=str)
+@pytest.mark.parametrize("problem", TURNED, ids=str)
 def test_permuted_weights_with_the_classes_as_they_were_are_refused(problem, params, reference):
     """Weights of the classes in reverse, probabilities as they were."""
     turned = Params(params.intercept[::-1], params.coef[:, ::-1])
@@ -86,7 +93,7 @@ def test_a_dead_input_is_noticed(problem, params, reference):
 
 
 @pytest.mark.claim("one-class-is-redundant", source="S3")
-@pytest.mark.parametrize("problem", SENTENCE + problems.where(tag="small"), ids=str)
+@pytest.mark.parametrize("problem", SENTENCE + SMALL, ids=str)
 def test_one_vector_added_to_all_classes_changes_nothing(problem, params, subject):
     r"""
     Of the (32 + 1) * 16 weights (32 + 1) * 15 are free: one vector added to every class changes no probability.
@@ -101,7 +108,7 @@ def test_one_vector_added_to_all_classes_changes_nothing(problem, params, subjec
 
 
 @pytest.mark.control("one-class-is-redundant")
-@pytest.mark.parametrize("problem", SENTENCE + problems.where(tag="small"), ids=str)
+@pytest.mark.parametrize("problem", SENTENCE + SMALL, ids=str)
 def test_a_vector_added_to_one_class_is_refused(problem, params, reference):
     """The same vector, added to the last class alone."""
     shift = np.eye(problem.k)[-1] / 4

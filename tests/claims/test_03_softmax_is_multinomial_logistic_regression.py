@@ -11,10 +11,13 @@ import pytest
 from spec import problems
 from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optimum
 from spec.links import Softmax
+from spec.problems import Said
 from tests.claims.refusals import refusals
+from tests.claims.said import has_classes
 
 SENTENCE = problems.where(tag="keras-sentence")
-SOFTMAX = SENTENCE + [p for p in problems.where(link=Softmax) if p not in SENTENCE]
+SOFTMAX = Said(SENTENCE + [p for p in problems.where(link=Softmax) if p not in SENTENCE], has_classes)
+CONTROLLED = [problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")]
 
 
 @pytest.mark.claim("softmax-mean", source="S1")
@@ -78,7 +81,7 @@ def test_the_trained_softmax_network_is_the_maximum_likelihood_estimate(problem,
 
 
 @pytest.mark.control("softmax-*")
-@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals([problems.get("softmax-3-to-3"), problems.get("softmax-8-to-5")]))
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals(CONTROLLED, admits=has_classes))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

@@ -16,11 +16,13 @@ from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optim
 from spec.families import Binomial
 from spec.links import Logit
 from spec.model import Model, Params
+from spec.problems import Said
 from tests.claims.refusals import refusals
+from tests.claims.said import is_logistic
 
 COLOURS = problems.get("logistic-4-colours")
-LOGISTIC = [COLOURS] + [p for p in problems.where(family=Binomial, link=Logit) if "width" not in p.tags]
-TWO_CLASSES = problems.where(tag="two-classes")
+LOGISTIC = Said([COLOURS] + [p for p in problems.where(family=Binomial, link=Logit) if "width" not in p.tags], is_logistic)
+TWO_CLASSES = Said(problems.where(tag="two-classes"), lambda problem: problem.k == 2)
 
 
 def one_output(problem):
@@ -174,7 +176,7 @@ def test_the_trained_sigmoid_network_is_the_logistic_regression(problem, subject
 
 
 @pytest.mark.control("sigmoid-*")
-@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals([COLOURS, problems.get("star98")]))
+@pytest.mark.parametrize(("rung", "wrong", "problem"), refusals([COLOURS, problems.get("star98")], admits=is_logistic))
 def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
     """The same assertions refuse each engine that is wrong on purpose, on every rung that it spoils."""
     with pytest.raises(AssertionError, match=f"not the same {rung}"):

@@ -99,7 +99,7 @@ def test_beside_that_optimum_nothing_is_named(problem, code, subject, rng):
         assert_named(explain(question, replace(answer, params=Params.from_matrix(beside))), code)
 
 
-@pytest.mark.claim("two-causes-have-two-names", source="S6")
+@pytest.mark.claim("two-causes-have-two-names", source="S6", symptom="I mended what was wrong, and they still disagree.")
 @pytest.mark.parametrize(("problem", "codes"), TOGETHER, ids=str)
 def test_two_causes_at_once_are_both_named(problem, codes, subject, rng):
     """Two mistakes at once make one other problem, and no other pair has its optimum."""

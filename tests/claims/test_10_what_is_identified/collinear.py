@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from spec import problems
-from spec.problems import Problem
+from spec.existence import rank_deficiency
+from spec.problems import Problem, Said
 from spec.problems.by_construction import elementwise
+from tests.claims.said import has_a_bias
 from tests.claims.test_10_what_is_identified.factors import factor
 
 
@@ -41,3 +45,12 @@ COLLINEAR = [  # a problem, its extra column in words, and of what columns of [1
         (ONE_WAY, "a column for every level", (1, -1, -1, -1)),
     )
 ]
+
+
+def in_short(problem: Problem) -> Iterator[Any]:
+    """The same of a problem whose columns are independent, in whatever units: its last column twice, and ones."""
+    for what, column in (("a column twice", problem.p), ("ones beside the bias", 0)):
+        yield pytest.param(problem, what, np.eye(problem.q)[column], id=f"{problem}, {what}")
+
+
+NAMED = Said(COLLINEAR, lambda problem: has_a_bias(problem) and rank_deficiency(problem) is None, in_short)

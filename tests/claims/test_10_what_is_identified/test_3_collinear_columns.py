@@ -13,7 +13,7 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.rungs import assert_same_gradient, assert_same_mean, proven_optimum
-from tests.claims.test_10_what_is_identified.collinear import COLLINEAR, with_a_column_more
+from tests.claims.test_10_what_is_identified.collinear import COLLINEAR, NAMED, with_a_column_more
 
 
 @pytest.mark.claim(
@@ -64,7 +64,7 @@ def assert_same_through(problem, collinear, combination, engine, params, shared)
     source="S6",
     symptom="Perfect multicollinearity: nothing warned me, and yet two of my columns say the same thing.",
 )
-@pytest.mark.parametrize(("problem", "what", "combination"), COLLINEAR)
+@pytest.mark.parametrize(("problem", "what", "combination"), NAMED)
 def test_columns_that_depend_on_each_other_are_named_before_a_fit_is_judged(problem, what, combination):
     r"""
     Collinear columns are named, and no others with them: no fit of theirs is ever called the optimum.

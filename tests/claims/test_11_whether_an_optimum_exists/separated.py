@@ -9,10 +9,12 @@ import numpy as np
 
 from spec import problems
 from spec.engines.contract import Evaluation
+from spec.existence import rank_deficiency, separating
 from spec.families import Binomial, Multinomial
 from spec.links import Logit, Softmax
 from spec.model import Model, Params
-from spec.problems import Problem
+from spec.problems import Problem, Said
+from tests.claims.said import MANY
 
 LOGISTIC = Model(Binomial(), Logit())
 
@@ -97,5 +99,15 @@ QUASI = [
     unanimous_cell("tweedie(1.5)-log", 0),
     class_without_rows("by-hand-multinomial-softmax-two-groups"),
 ]
+
+
+def seen(problem: Problem) -> list[Separated]:
+    """The case of a problem that a linear program finds to be separated; none where it is not, or too large to ask."""
+    found = None if problem.n > MANY or rank_deficiency(problem) else separating(problem)
+    return [] if found is None else [Separated(problem, lambda: problem.params(found.direction))]
+
+
+EACH = Said(COMPLETE + QUASI, cases=seen)
+FITTED = Said([COMPLETE[0], QUASI[0]], cases=seen)
 MARGIN = 2.0
 ONE_MARGIN = Problem.of("one-margin", LOGISTIC, MARGIN * column(-1, -1, 1, 1), column(0, 0, 1, 1), intercept=False)

@@ -15,13 +15,13 @@ from spec.evidence.rungs import assert_same_gradient, assert_same_optimum, prove
 from spec.existence import separation
 from spec.model import Params
 from tests.claims.points import anywhere
-from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, QUASI, assert_falls
+from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, EACH, FITTED, QUASI, assert_falls
 
 
 @pytest.mark.claim(
     "separated-no-minimum", source="S6", symptom="Perfect separation: my loss keeps falling and my weights keep growing."
 )
-@pytest.mark.parametrize("case", COMPLETE + QUASI, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_on_separated_data_the_loss_has_no_minimum(case, subject, rng):
     r"""
     On separated data the loss falls along one direction from every point, so no weights are its minimum.
@@ -45,7 +45,7 @@ def test_where_rows_surprise_the_loss_rises_in_the_end(case, reference, rng):
 
 
 @pytest.mark.claim("separated-is-proven", source="S6", symptom="The fit says converged, yet its coefficients are absurd.")
-@pytest.mark.parametrize("case", COMPLETE + QUASI, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_a_linear_program_proves_that_no_optimum_exists(case):
     r"""
     A linear program proves that no optimum exists, since it finds a direction along which no row loses and one gains.
@@ -64,9 +64,6 @@ def test_the_undecided_rows_have_an_optimum(problem):
     """The rows outside the cell, and the classes that occur."""
     with pytest.raises(AssertionError, match="an optimum exists"):
         assert_no_optimum(proven_optimum, problem)
-
-
-FITTED = [COMPLETE[0], QUASI[0]]
 
 
 @pytest.mark.claim("separated-fits-are-refused", source="S6", symptom="One program says 9, one says 37, both without a warning.")

@@ -9,6 +9,8 @@ from spec import likelihood, problems
 from spec.engines.contract import Training
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
+from spec.model import Params
+from spec.problems import Problem, Said
 from spec.problems.by_construction import generator
 
 PAIRS = problems.where(tag="pair")
@@ -16,6 +18,8 @@ CANONICAL = [p for p in PAIRS if p.model.is_canonical]
 # every family with its canonical link, and every other link with one family
 EACH = list({str(p.model.link): p for p in reversed(CANONICAL + PAIRS)}.values())
 SOFTMAX = [problems.get("softmax-3-to-3")]
+EVERY = Said([*EACH, *SOFTMAX])
+SINGLE = Said(EACH)
 LINE, LOGISTIC, PROBIT, CLOGLOG = (
     problems.get(name) for name in ("gaussian-identity", "binomial-logit", "binomial-probit", "binomial-cloglog")
 )
@@ -25,6 +29,11 @@ COUNTS, ROOTS, SIZES = (problems.get(name) for name in ("poisson-log", "poisson-
 def variant(problem, what, quasi=False, **data):
     """The problem with other data, of the kind "given": its optimum is not known in advance."""
     return replace(problem.with_data(what, **data), kind="given", quasi=quasi or problem.quasi)
+
+
+def elsewhere(problem: Problem) -> Params:
+    """Other parameters than those that a test is given: the planted ones, or those of the null model."""
+    return problem.data.planted or likelihood.null_params(problem)
 
 
 @cache

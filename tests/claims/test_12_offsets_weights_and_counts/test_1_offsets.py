@@ -14,6 +14,7 @@ from scipy.special import gammaln, xlogy
 from spec import problems
 from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_same_objective, assert_same_optimum
 from spec.model import Params
+from spec.problems import Said
 from spec.problems.by_construction import draw, generator
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     COUNTS,
@@ -22,13 +23,16 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     SOFTMAX,
     assert_likelihoods_differ_by,
     assert_same_standard_errors,
+    elsewhere,
     variant,
 )
 
 
 @cache
 def with_offset(problem):
-    """The problem with an offset in place of its last column: the column times its planted weights."""
+    """The problem with an offset in place of its last column: the column times its planted weights. Or with its own."""
+    if problem.offset is not None:
+        return problem
     return variant(problem, "offset", X=problem.X[:, :-1], offset=problem.X[:, -1:] @ problem.data.planted.coef[-1:])
 
 
@@ -36,12 +40,12 @@ def with_offset(problem):
 def with_inputs(problem):
     """The problem with that offset as one more input for each output."""
     offset = with_offset(problem)
-    return variant(problem, "offset as input", X=np.hstack([offset.X, offset.offset]))
+    return variant(problem, "offset as input", X=np.hstack([offset.X, offset.offset]), offset=None)
 
 
-def others(params):
-    """The weights without those of the last column."""
-    return Params(params.intercept, params.coef[:-1])
+def others(problem, params):
+    """The weights without those of the last column, where that is the offset."""
+    return params if problem.offset is not None else Params(params.intercept, params.coef[:-1])
 
 
 def frozen(params, weight=1.0):
@@ -49,12 +53,17 @@ def frozen(params, weight=1.0):
     return Params(params.intercept, np.vstack([params.coef, weight * np.eye(len(params.intercept))]))
 
 
+OFFSETS = Said([*EACH, *SOFTMAX], lambda problem: problem.offset is not None)
+FITTED = Said([COUNTS, SIZES, *SOFTMAX], OFFSETS.admits)
+FREE = Said([COUNTS, SIZES], OFFSETS.admits)
+
+
 @pytest.mark.claim(
     "offset-is-a-frozen-weight",
     source="S6",
     symptom="My network takes features and has no argument for an offset.",
 )
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", OFFSETS, ids=str)
 def test_an_offset_is_an_input_with_its_weight_frozen(problem, params, subject, reference):
     r"""
     An offset is an input whose weight is frozen at 1: the same mean and loss, and the same score of the other weights.
@@ -64,7 +73,7 @@ def test_an_offset_is_an_input_with_its_weight_frozen(problem, params, subject, 
     The model on the other side has no offset: it has one more column, whose score is not used.
     """
     offset, inputs = with_offset(problem), with_inputs(problem)
-    here, there = others(params), others(problem.data.planted)
+    here, there = others(problem, params), others(problem, elsewhere(problem))
     network = subject.evaluate(offset, here), subject.evaluate(offset, there)
     model = reference.evaluate(inputs, frozen(here)), reference.evaluate(inputs, frozen(there))
     part = replace(model[0], score=model[0].score[: 1 + offset.p])
@@ -75,10 +84,10 @@ def test_an_offset_is_an_input_with_its_weight_frozen(problem, params, subject, 
 
 
 @pytest.mark.control("offset-is-a-frozen-weight")
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", OFFSETS, ids=str)
 def test_a_weight_frozen_elsewhere_is_refused(problem, params, reference):
     """A weight of 1 less a millionth."""
-    inputs, here = with_inputs(problem), others(params)
+    inputs, here = with_inputs(problem), others(problem, params)
 
     with pytest.raises(AssertionError, match="not the same mean"):
         assert_same_mean(inputs, frozen(here), reference.evaluate(inputs, frozen(here, 1 - 2**-20)))
@@ -89,7 +98,7 @@ def test_a_weight_frozen_elsewhere_is_refused(problem, params, reference):
     source="S6",
     symptom="I passed log exposure as one more input, and all the coefficients changed.",
 )
-@pytest.mark.parametrize("problem", [COUNTS, SIZES, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", FITTED, ids=str)
 def test_trained_beside_its_offset_a_network_is_the_model_with_the_offset(problem, subject):
     r"""
     Trained beside an offset, the network holds the estimates of the model whose offset has the weight 1.
@@ -100,13 +109,13 @@ def test_trained_beside_its_offset_a_network_is_the_model_with_the_offset(proble
 
 
 @pytest.mark.control("offset-optimum")
-@pytest.mark.parametrize("problem", [COUNTS, SIZES], ids=str)
+@pytest.mark.parametrize("problem", FREE, ids=str)
 def test_a_weight_left_free_is_another_model(problem, reference):
     """The offset as one more input, whose weight is estimated with the others."""
     free = reference.fit(with_inputs(problem))
 
     with pytest.raises(AssertionError, match="not the same optimum"):
-        assert_same_optimum(with_offset(problem), replace(free, params=others(free.params)))
+        assert_same_optimum(with_offset(problem), replace(free, params=Params(free.params.intercept, free.params.coef[:-1])))
 
 
 # the families whose variance is a power of the mean

@@ -12,29 +12,37 @@ import pytest
 
 from spec.engines import answers
 from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_objective, assert_same_optimum
+from spec.problems import Said
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     CANONICAL,
     COUNTS,
-    EACH,
+    EVERY,
     LOGISTIC,
+    SINGLE,
     SIZES,
-    SOFTMAX,
     assert_likelihoods_differ_by,
     assert_same_standard_errors,
     copies,
+    elsewhere,
     named_as,
     variant,
     weighted,
 )
 
 QUASI = replace(COUNTS, name="quasi-poisson-log", quasi=True)
+LIGHT = Said([LOGISTIC, COUNTS, SIZES])
 
 
 @cache
 def repeated(problem):
     """The problem with each row as often as its weight says."""
-    X, y = (np.repeat(values, copies(problem), axis=0) for values in (problem.X, problem.y))
-    return variant(problem, "repeated", X=X, y=y)
+    return variant(problem, "repeated", **rows(problem, np.repeat(np.arange(problem.n), copies(problem))))
+
+
+def rows(problem, numbers):
+    """The parts of the data that have rows, with those of these numbers; without weights."""
+    parts = {part: getattr(problem.data, part) for part in ("X", "y", "offset", "trials")}
+    return {"weights": None, **{part: values[numbers] for part, values in parts.items() if values is not None}}
 
 
 @pytest.mark.claim(
@@ -42,14 +50,14 @@ def repeated(problem):
     source="S6",
     symptom="I duplicated rows to rebalance the classes, and wonder whether weights would have done.",
 )
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", EVERY, ids=str)
 def test_a_weight_of_two_is_a_row_that_stands_twice(problem, params, subject, reference):
     r"""
     A weight of 2 is a row that stands twice: n times the loss, the score and the information are the same.
 
     .. math:: -\frac{n}{c}\,L = \sum_i w_i\, k(y_i, \mu_i) = \sum_i \sum_{j=1}^{w_i} k(y_i, \mu_i)
     """
-    planted = problem.data.planted
+    planted = elsewhere(problem)
     network = subject.evaluate(weighted(problem), params), subject.evaluate(weighted(problem), planted)
     model = reference.evaluate(repeated(problem), params), reference.evaluate(repeated(problem), planted)
 
@@ -59,15 +67,16 @@ def test_a_weight_of_two_is_a_row_that_stands_twice(problem, params, subject, re
 
 
 @pytest.mark.control("a-weight-repeats-its-row")
-@pytest.mark.parametrize("problem", EACH, ids=str)
+@pytest.mark.parametrize("problem", SINGLE, ids=str)
 def test_rows_that_stand_once_are_refused(problem, params, reference):
     """The same rows, each of them once."""
     truth = reference.evaluate(repeated(problem), params)
+    once = problem if problem.data.weights is None else variant(problem, "once", weights=None)
 
     with pytest.raises(AssertionError, match="not the same gradient"):
-        assert_same_gradient(repeated(problem), params, reference.evaluate(problem, params), truth)
+        assert_same_gradient(repeated(problem), params, reference.evaluate(once, params), truth)
     with pytest.raises(AssertionError, match="not the same curvature"):
-        assert_same_curvature(repeated(problem), params, reference.evaluate(problem, params), truth)
+        assert_same_curvature(repeated(problem), params, reference.evaluate(once, params), truth)
 
 
 @pytest.mark.claim(
@@ -75,7 +84,7 @@ def test_rows_that_stand_once_are_refused(problem, params, reference):
     source="S6",
     symptom="I masked the bad rows with a sample weight of zero, and am not sure that they are gone.",
 )
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", EVERY, ids=str)
 def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
     r"""
     A row of weight 0 is gone from loss and score, whatever it holds: all that is left of it is the n that divides them.
@@ -83,7 +92,7 @@ def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
     .. math:: \nabla \sum_i w_i\, k(y_i, \mu_i) = \sum_{i : w_i > 0} w_i\, \nabla k(y_i, \mu_i)
     """
     masked, removed = with_a_third_weighted(problem, 0.0), with_a_third_removed(problem)
-    planted = problem.data.planted
+    planted = elsewhere(problem)
     model = reference.evaluate(removed, params), reference.evaluate(removed, planted)
     mine = tuple(named_as(model[0], answers.evaluation(masked, network(masked), at)) for at in (params, planted))
 
@@ -92,7 +101,7 @@ def test_a_weight_of_zero_is_a_row_removed(problem, params, network, reference):
 
 
 @pytest.mark.control("a-weight-of-zero-removes-its-row")
-@pytest.mark.parametrize("problem", [LOGISTIC, COUNTS, SIZES], ids=str)
+@pytest.mark.parametrize("problem", LIGHT, ids=str)
 def test_a_weight_of_a_millionth_is_refused(problem, params, network, reference):
     """A weight that is small, and not zero."""
     masked, removed = with_a_third_weighted(problem, 1e-6), with_a_third_removed(problem)
@@ -112,7 +121,7 @@ def with_a_third_weighted(problem, weight):
 @cache
 def with_a_third_removed(problem):
     """The problem without each third row."""
-    return variant(problem, "a third removed", X=problem.X[~third(problem)], y=problem.y[~third(problem)])
+    return variant(problem, "a third removed", **rows(problem, np.flatnonzero(~third(problem))))
 
 
 def third(problem):

@@ -15,7 +15,9 @@ from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
+from spec.problems import Said
 from tests.claims.descent import descend
+from tests.claims.said import MANY, has_a_bias, has_one_output
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     COUNTS,
     EACH,
@@ -31,13 +33,16 @@ from tests.claims.test_12_offsets_weights_and_counts.rows import (
     weighted,
 )
 
+UNITS = Said([LINE, LOGISTIC, COUNTS, problems.get("gamma-inverse")], has_one_output, most=MANY)
+WITH_BIAS = Said([*EACH, *SOFTMAX], has_a_bias)
+
 
 @pytest.mark.claim(
     "weights-have-no-unit",
     source="S6",
     symptom="My survey weights sum to a million, and every p-value is zero.",
 )
-@pytest.mark.parametrize("problem", [LINE, LOGISTIC, COUNTS, problems.get("gamma-inverse")], ids=str)
+@pytest.mark.parametrize("problem", UNITS, ids=str)
 def test_the_scale_of_the_weights_moves_no_coefficient(problem, params, network, subject, reference):
     r"""
     All weights times a constant move no coefficient, and no standard error but where the dispersion is known.
@@ -79,7 +84,7 @@ def times(factor, evaluation):
     source="S6",
     symptom="With sample weights, my loss is not the weighted mean of the rows' losses.",
 )
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", WITH_BIAS, ids=str)
 def test_a_weighted_loss_is_divided_by_the_rows(problem, params, network):
     r"""
     A loss with sample weights is divided by the number of rows, whatever the weights sum to.
@@ -95,7 +100,7 @@ def test_a_weighted_loss_is_divided_by_the_rows(problem, params, network):
 
 
 @pytest.mark.control("the-loss-is-divided-by-rows")
-@pytest.mark.parametrize("problem", [*EACH, *SOFTMAX], ids=str)
+@pytest.mark.parametrize("problem", WITH_BIAS, ids=str)
 def test_a_weighted_mean_is_refused(problem, params, network):
     """The weighted mean of the rows' losses, which divides by the sum of the weights."""
     problem = weighted(problem)

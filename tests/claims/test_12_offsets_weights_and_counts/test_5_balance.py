@@ -13,6 +13,9 @@ import pytest
 from spec import problems
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
+from spec.families import Binomial
+from spec.problems import Said
+from tests.claims.said import has_one_output
 from tests.claims.test_12_offsets_weights_and_counts.rows import (
     CANONICAL,
     CLOGLOG,
@@ -91,12 +94,22 @@ def assert_balanced(problem, mean, groups):
     assert_same_values("balance", problem, mine, other, tolerances.gradient(problem.n), size=size)
 
 
+def can_be_balanced(problem):
+    """A bias and no offset; the mean of a share may be next to 0 or 1, where h' / V is no number."""
+    share = isinstance(problem.model.family, Binomial)
+    return has_one_output(problem) and problem.intercept and problem.offset is None and not share
+
+
+FITTED = Said([PROBIT, CLOGLOG, SIZES, ROOTS], can_be_balanced)
+PLAIN = Said([PROBIT, CLOGLOG, SIZES], lambda problem: can_be_balanced(problem) and not problem.model.is_canonical)
+
+
 @pytest.mark.claim(
     "balance-of-any-link",
     source="S6",
     symptom="My gamma model with a log link does not reproduce the total claim amount.",
 )
-@pytest.mark.parametrize("problem", [PROBIT, CLOGLOG, SIZES, ROOTS], ids=str)
+@pytest.mark.parametrize("problem", FITTED, ids=str)
 def test_with_any_link_some_weighted_residuals_are_balanced(problem, subject):
     r"""
     With any link it is residuals times h' / V that sum to zero, and the same times eta: for a log-gamma, y / mu sum to n.
@@ -116,7 +129,7 @@ def test_with_any_link_some_weighted_residuals_are_balanced(problem, subject):
 
 
 @pytest.mark.control("balance-of-any-link")
-@pytest.mark.parametrize("problem", [PROBIT, CLOGLOG, SIZES], ids=str)
+@pytest.mark.parametrize("problem", PLAIN, ids=str)
 def test_plain_residuals_are_refused(problem, reference):
     """The residuals, with no factor."""
     with pytest.raises(AssertionError, match="not the same balance"):

@@ -10,19 +10,29 @@ import pytest
 
 from spec.engines.wrong import RUNGS
 from spec.evidence.rungs import assert_same
+from spec.families import Binomial
 from spec.model import Params
+from spec.problems import Said
 from tests.claims.test_13_which_model_it_is.models import MIRROR, SHARES, Instead, as_model
 
 
 def failures(problem, link):
     """The problem with failures in place of successes, under another link; what was planted changes its sign."""
     swapped = as_model(problem, link=link).with_data(
-        y=lambda data: 1 - data.y, planted=lambda data: Params.from_matrix(-data.planted.matrix)
+        y=lambda data: 1 - data.y, planted=lambda data: None if data.planted is None else Params.from_matrix(-data.planted.matrix)
     )
     return replace(swapped, name=f"failures of {problem} as {link}")
 
 
-MIRRORED = [pytest.param(problem, failures(problem, MIRROR[problem.model.link]), id=str(problem)) for problem in SHARES]
+def mirrored_case(problem):
+    return pytest.param(problem, failures(problem, MIRROR[problem.model.link]), id=str(problem))
+
+
+MIRRORED = Said(
+    map(mirrored_case, SHARES),
+    lambda problem: isinstance(problem.model.family, Binomial) and problem.model.link in MIRROR,
+    lambda problem: [mirrored_case(problem)],
+)
 KEPT = [pytest.param(problem, failures(problem, problem.model.link), id=str(problem)) for problem in SHARES[-2:]]
 
 

@@ -16,15 +16,26 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
 from spec.model import Params
+from spec.problems import Said
 from tests.claims.descent import descend
+from tests.claims.said import has_a_bias, has_one_output
 from tests.claims.test_14_training_and_precision.axes import CANONICAL, LONGLEY, ONE_EACH, assert_contracts, spectrum
 
 CENTRE, MIX = np.array([1.0, -0.5, 2.0]), np.array([[4, 0, 0], [-2, 0.5, 0], [0, 1, 0.25]])
 
 
+def units(problem):
+    """A zero and units: of planted inputs binary fractions, which round nothing; of others the first row, and powers of 2."""
+    if problem.kind != "given":
+        return CENTRE, MIX
+    reach = np.abs(problem.X - problem.X[0]).max(axis=0)
+    return problem.X[0], np.diag(2.0 ** -np.ceil(np.log2(np.where(reach > 0, reach, 1))))
+
+
 def remeasured(problem):
-    """Inputs from another zero, in other units, and mixed; binary fractions all, so that nothing is rounded."""
-    return problem.with_data("remeasured", X=lambda data: (data.X - CENTRE) @ MIX)
+    """Inputs from another zero, in other units, and mixed."""
+    centre, mix = units(problem)
+    return problem.with_data("remeasured", X=lambda data: (data.X - centre) @ mix)
 
 
 @pytest.mark.claim(
@@ -59,32 +70,41 @@ def assert_unchanged(problem, mine, other):
     assert_same_values("mean", problem, mine, other, tolerances.unchanged())
 
 
+REMEASURED = Said(ONE_EACH, has_a_bias)
+
+
 @pytest.mark.claim("units-and-the-optimum", source="S6", symptom="Does scaling the inputs change what the model has learned?")
-@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
+@pytest.mark.parametrize("problem", REMEASURED, ids=str)
 def test_the_optimum_moves_with_the_units(problem, subject):
     r"""
     The optimum for inputs in other units is the optimum, in other units.
 
     .. math:: \hat w = A\,\hat{\tilde w}, \qquad \hat b = \hat{\tilde b} - c \cdot \hat w
     """
-    fit = subject.fit(remeasured(problem))
-    coef = MIX @ fit.params.coef
+    fit, (centre, mix) = subject.fit(remeasured(problem)), units(problem)
+    coef = mix @ fit.params.coef
 
-    assert_same_optimum(problem, replace(fit, params=Params(fit.params.intercept - CENTRE @ coef, coef)))
+    assert_same_optimum(problem, replace(fit, params=Params(fit.params.intercept - centre @ coef, coef)))
 
 
 @pytest.mark.control("units-and-the-optimum")
-@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
+@pytest.mark.parametrize("problem", REMEASURED, ids=str)
 def test_an_intercept_at_another_zero_is_refused(problem, reference):
     """The intercept belongs to inputs of zero, wherever their zero is."""
     fit = reference.fit(problem)
-    elsewhere = Params(fit.params.intercept + CENTRE @ fit.params.coef, fit.params.coef)
+    elsewhere = Params(fit.params.intercept + units(problem)[0] @ fit.params.coef, fit.params.coef)
 
     with pytest.raises(AssertionError, match="not the same optimum"):
         assert_same_optimum(problem, replace(fit, params=elsewhere))
 
 
-NORMALISED = [LONGLEY, problems.get("star98"), *ONE_EACH]
+def can_be_normalised(problem):
+    """The inputs vary, and there is no other one."""
+    plain = has_one_output(problem) and has_a_bias(problem) and problem.offset is None
+    return plain and (problem.X.std(axis=0) > 0).all()
+
+
+NORMALISED = Said([LONGLEY, problems.get("star98"), *ONE_EACH], can_be_normalised)
 
 
 @pytest.mark.claim(

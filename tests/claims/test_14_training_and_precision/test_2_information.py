@@ -18,14 +18,18 @@ from spec.evidence.rungs import assert_same_curvature, assert_same_optimum, prov
 from spec.families import Gaussian
 from spec.links import Log
 from spec.model import Model, Params
-from spec.problems import Problem
+from spec.problems import Problem, Said
+from tests.claims.said import is_not_canonical
 from tests.claims.test_14_training_and_precision.axes import CANONICAL, ONE_EACH, OTHERS, SPECTOR, optimum_of
+
+EXPECTED, PARTING = Said(ONE_EACH, is_not_canonical), Said(OTHERS, is_not_canonical)
+ONE_INFORMATION = Said([*CANONICAL, problems.get("softmax-3-to-3")], lambda problem: problem.model.is_canonical)
 
 
 @pytest.mark.claim(
     "expected-is-the-hessian-at-the-mean", source="S6", symptom="My Hessian is not the information that the textbook writes."
 )
-@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
+@pytest.mark.parametrize("problem", EXPECTED, ids=str)
 def test_the_expected_information_is_the_hessian_for_a_response_at_its_mean(problem, params, subject):
     r"""
     Fisher's expected information is the network's own Hessian, once the response is replaced by its prediction.
@@ -44,7 +48,7 @@ def test_the_expected_information_is_the_hessian_for_a_response_at_its_mean(prob
 @pytest.mark.claim(
     "canonical-informations-are-one", source="S6", symptom="Two programs differ in standard errors for probit, not for logit."
 )
-@pytest.mark.parametrize("problem", [*CANONICAL, problems.get("softmax-3-to-3")], ids=str)
+@pytest.mark.parametrize("problem", ONE_INFORMATION, ids=str)
 def test_with_the_canonical_link_observed_and_expected_information_are_one(problem, params, subject):
     r"""
     With the canonical link the Hessian is the expected information, whatever the response.
@@ -58,7 +62,7 @@ def test_with_the_canonical_link_observed_and_expected_information_are_one(probl
 
 
 @pytest.mark.control("expected-is-the-hessian-at-the-mean")
-@pytest.mark.parametrize("problem", ONE_EACH, ids=str)
+@pytest.mark.parametrize("problem", EXPECTED, ids=str)
 def test_the_hessian_for_the_response_observed_is_refused(problem, params, reference):
     """With another link than the canonical, the Hessian follows the response."""
     with pytest.raises(AssertionError, match="not the same curvature"):
@@ -66,7 +70,7 @@ def test_the_hessian_for_the_response_observed_is_refused(problem, params, refer
 
 
 @pytest.mark.control("canonical-informations-are-one")
-@pytest.mark.parametrize("problem", OTHERS, ids=str)
+@pytest.mark.parametrize("problem", PARTING, ids=str)
 def test_the_hessian_at_a_response_of_twice_the_mean_is_refused(problem, params, reference):
     """With another link the two informations part as soon as one response leaves its mean, here by an eighth of it."""
     mean = problem.model.link.inverse(problem.eta(params))
