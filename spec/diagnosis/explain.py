@@ -91,7 +91,8 @@ class Search:
                 continue
             informed.append((hypothesis, totals, metric))
             score = penalised(self.context, hypothesis, totals.score)
-            found.append(self._judged(hypothesis, metric.distance(score), score.size, 1, metric))
+            equations = score.size - hypothesis.unknowns
+            found.append(self._judged(hypothesis, metric.distance(score), equations, 1, metric, hypothesis.unknowns))
         return found, informed
 
     def further(self) -> list[str]:
@@ -155,7 +156,8 @@ class Search:
                 return
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
-        yield self._judged(other, left, score.size - len(vectors), len(chosen), metric, len(vectors))
+        unknowns = hypothesis.unknowns + len(vectors)
+        yield self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
 
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
@@ -170,33 +172,49 @@ class Search:
         """Rows that are cut off, beside a reading of one factor: at each place the factor that leaves least of the score."""
         if totals.prefixes is None or totals.places is None or not totals.cuts.any():
             return
-        places, n = totals.places[totals.cuts], self.context.facts.n
-        prefixes = {name: metric.whiten_rows(sums[totals.cuts]) for name, sums in totals.prefixes.items()}
-        whole = metric.whiten(totals.score)
+        n, whole = self.context.facts.n, metric.whiten(totals.score)
+        sums = {name: metric.whiten_rows(each[totals.cuts]) for name, each in totals.prefixes.items()}
         for one, reading in readings:
             name, factor = reading.summed or ("", 0.0)
-            if len(reading.vectors) != 1 or reading.become is None or (factor and name not in prefixes):
+            if len(reading.vectors) != 1 or reading.become is None or (factor and name not in sums):
                 continue
             vector = metric.whiten(reading.vectors[0])
-            for code, times in (("rows-first", (1.0, 0.0)), ("rows-last", (0.0, 1.0))):
-                is_first = code == "rows-first"
-                scores = prefixes[""] if is_first else whole - prefixes[""]
-                vectors = np.broadcast_to(vector, scores.shape)
-                if factor:
-                    vectors = factor * prefixes[name] if is_first else vector - factor * prefixes[name]
-                with np.errstate(all="ignore"):
+            for code, which, times in (("rows-first", "first", (1.0, 0.0)), ("rows-last", "last", (0.0, 1.0))):
+
+                def nearest(
+                    places: np.ndarray,
+                    scores: np.ndarray,
+                    vectors: np.ndarray,
+                    whole: np.ndarray = whole,
+                    vector: np.ndarray = vector,
+                    is_first: bool = code == "rows-first",
+                    grows: bool = bool(factor),
+                ) -> tuple[int, float, float]:
+                    """Return (at, factor, rest): of the places the one where least is left, its factor, and what is left."""
+                    scores = scores if is_first else whole - scores
+                    if grows and not is_first:
+                        vectors = vector - vectors
                     factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=1)
                     rest = np.linalg.norm(scores + factors[:, None] * vectors, axis=1)
-                rest = np.nan_to_num(rest * np.sqrt(n / np.where(is_first, places, n - places)), nan=np.inf)
-                at_row = int(np.argmin(rest))
-                own, place = factors[at_row : at_row + 1], int(places[at_row])
-                if not np.isfinite(own).all() or (says := reading.says(own, place if is_first else n - place)) is None:
+                    rest = np.nan_to_num(rest * np.sqrt(n / (places if is_first else n - places)), nan=np.inf)
+                    at = int(np.argmin(rest))
+                    return at, float(factors[at]), float(rest[at])
+
+                places, scores = totals.places[totals.cuts], sums[""]
+                vectors = factor * sums[name] if factor else np.broadcast_to(vector, scores.shape)
+                at_place, own, rest = nearest(places, scores, vectors)
+                if self.context.stride > 1 and not factor:
+                    places, prefixes = self.context.near_place(hypothesis, totals, int(places[at_place]))
+                    scores = metric.whiten_rows(prefixes)
+                    at_place, own, rest = nearest(places, scores, np.broadcast_to(vector, scores.shape))
+                place = int(places[at_place])
+                kept = place if which == "first" else n - place
+                if not np.isfinite(own) or (says := reading.says(np.array([own]), kept)) is None:
                     continue
-                which = f"first {place}" if is_first else f"last {n - place}"
-                other = counted(times, place)(reading.become(hypothesis, own))
-                found = (named(code).finding(f"only the {which} of {n} rows are fitted"), one.finding(says, factors=own))
-                other = replace(other, found=(*hypothesis.found, *found))
-                yield self._judged(other, float(rest[at_row]), totals.score.size - 1, n, metric, 1)
+                other = counted(times, place)(reading.become(hypothesis, np.array([own])))
+                cut = named(code).finding(f"only the {which} {kept} of {n} rows are fitted")
+                other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=np.array([own]))))
+                yield self._judged(other, rest, totals.score.size - 1, n, metric, 1)
 
 
 def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
@@ -221,6 +239,10 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
         if metric is None:
             best, why = None, why or "the information is singular at the optimum"
         else:
+            context.dispersion = metric.dispersion
+            (of_part,) = context.totals([optimum])
+            if of_part is None or Metric.of(context, optimum, of_part) is None:
+                context.take_all()
             stated = compared(context, root, optimum, metric)
             if not root.intercept and root.objective.free(root.matrix[:1]).any():
                 stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
@@ -273,7 +295,8 @@ def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str
         return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why)
     told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()
     found = _program(made["answer"])
-    return Diagnosis(**made, verdict=FOUND if told or found else NONE, found=found, errors=told, stated=stated, mended=stated)
+    sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in told))
+    return Diagnosis(**made, verdict=FOUND if told or found else NONE, found=found, errors=told, stated=stated, mended=sure)
 
 
 def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:

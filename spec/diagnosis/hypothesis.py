@@ -47,6 +47,7 @@ class Hypothesis:
     pull: np.ndarray | None = None
     back: np.ndarray | None = None  # (1 + p, 1 + p): its product with the matrix is the weights as they were brought
     rounding: np.ndarray | None = None  # (1 + p, k): half a unit of the last digit of each
+    unknowns: int = 0  # numbers that were chosen such that little is left of the score
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
@@ -129,8 +130,7 @@ class Totals:
     @cached_property
     def rough(self) -> float:
         """A distance that needs no information: each score in units of the root of its rows' squares."""
-        found = self.score**2 / self.squares
-        return float(np.sqrt(np.where(self.score == 0, 0.0, found).sum()))
+        return float(np.sqrt(np.where(self.score == 0, 0.0, self.score**2 / self.squares).sum()))
 
 
 class Context:
@@ -144,16 +144,21 @@ class Context:
     def __init__(self, question: Question, answer: Answer, on_rows: Callable[[int], None] = lambda rows: None) -> None:
         self.question, self.answer, self.on_rows = question, answer, on_rows
         self.best: np.ndarray | None = None
+        self.dispersion = 0.0  # of the question at its optimum
         sample = question.rows.sample(PIECE)
         self.k = sample.y.shape[1]
         self._bases = {intercept: _basis(_design(sample.X, intercept)) for intercept in (True, False)}
-        total = question.rows.total
-        width = sample.X.shape[1] + 1
-        self.in_memory = total is not None and total * width <= KEPT
-        self.is_small = total is not None and total * width * self.k <= SMALL
+        self._kept: list[tuple[Batch, np.ndarray]] = []
+        size = self.facts.n * (sample.X.shape[1] + 1)
+        self.in_memory, self.is_small = size <= KEPT, size * self.k <= SMALL
         self.stride = 1 if self.is_small else 64  # of the places that are noted in the order of the rows
-        self._kept: list[tuple[Batch, np.ndarray]] = list(self._read()) if self.in_memory else []
+        self._kept = list(self._read()) if self.in_memory else []
         self.part, self.grows = self._part(sample)
+
+    def take_all(self) -> None:
+        """Let all rows stand for themselves, where a part of them lacks what is rare."""
+        if self.in_memory:
+            self.part, self.grows = self.all, 1.0
 
     def _read(self) -> Iterator[tuple[Batch, np.ndarray]]:
         first = 0
@@ -225,15 +230,19 @@ class Context:
             found.append(None if total is None or total.is_out else _totals(spread, total, 1.0 if exact else self.grows))
         return found
 
-    def places_between(self, hypothesis: Hypothesis, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (places, sums): each place from ``low`` to ``high``, and the score (r, q m) of the rows from ``low`` to it."""
-        first, total = 0, _Sum(["prefixes"])
+    def near_place(self, hypothesis: Hypothesis, totals: Totals, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (places, prefixes): the usable places around a noted one, row by row, and the score of the rows before each."""
+        assert totals.prefixes is not None
+        low, high = place - self.stride, place + self.stride
+        since = _Sum(["prefixes"])
         for batch, numbers in self.batches():
-            part = slice(max(low - first, 0), max(high - first, 0))
+            part = slice(max(low - int(numbers[0]), 0), max(high - int(numbers[0]), 0))
             if len(batch[part]):
-                self._each([(batch[part], numbers[part])], [(hypothesis, total)])
-            first += len(batch)
-        return np.concatenate(total.places), np.concatenate(total.prefixes[""])
+                self._each([(batch[part], numbers[part])], [(hypothesis, since)])
+        places = np.concatenate(since.places)
+        prefixes = np.concatenate(since.prefixes[""]) + (totals.prefixes[""][low // self.stride - 1] if low else 0.0)
+        usable = replace(totals, places=places).cuts
+        return places[usable], prefixes[usable]
 
     def refuted(self, hypotheses: Sequence[Hypothesis], most: float) -> list[bool]:
         """Which hypotheses a part of the rows refutes: that is farther from them than chance and ``most`` standard errors are."""
@@ -321,7 +330,7 @@ class _Sum:
         self.rows += len(numbers)
         self.score = self.score + white.T @ scored.scores
         noted = "prefixes" in self.asked
-        thin = slice(self.stride - 1, None, self.stride)
+        thin = (numbers + 1) % self.stride == 0
         if noted:
             self._note("", white, scored.scores, thin)
             self.places.append(numbers[thin] + 1)
@@ -332,7 +341,7 @@ class _Sum:
                 if noted and "all prefixes" in self.asked:
                     self._note(name, white, further, thin)
 
-    def _note(self, name: str, white: np.ndarray, scores: np.ndarray, thin: slice) -> None:
+    def _note(self, name: str, white: np.ndarray, scores: np.ndarray, thin: np.ndarray) -> None:
         """Note the sum of the rows up to each row, or up to the last of many."""
         so_far = np.cumsum((white[:, None, :] * scores[:, :, None]).reshape(len(white), -1), axis=0)
         before = self.prefixes.setdefault(name, [])

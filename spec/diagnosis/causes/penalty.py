@@ -94,7 +94,11 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
         reading = _reading(context, hypothesis, which, "kernel and bias")
         if square is not None:
             pull = _free(hypothesis, np.sqrt(square)[0 if hypothesis.intercept else 1 :] * _brought(hypothesis))
-            reading = Reading([-context.basis(hypothesis.intercept).T @ pull], reading.says)
+
+            def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull) -> Hypothesis:
+                return replace(other, pull=factors[0] * pull)  # as the decay pulls where the weights are
+
+            reading = Reading([-context.basis(hypothesis.intercept).T @ pull], reading.says, become)
         expected = record.weight_decay * context.facts.n / loss_scale(hypothesis)
 
         def says(factors: np.ndarray, rows: int, expected: float = expected, adaptive: bool = square is not None) -> str | None:
@@ -123,7 +127,7 @@ def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
     for of_columns, each in _shares(context, hypothesis):
         share = each[:, None] * np.ones(weights.shape)
         forces = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])
-        for unknowns in range(1, min(3, int(active.sum()))):
+        for unknowns in range(1, 1 + min(2, int(active.sum()))):
             own = forces[:, :unknowns]
             factors = np.linalg.lstsq(own / unit[active][:, None], score[active] / unit[active], rcond=None)[0]
             if not (factors > 1e-9 * np.abs(score).max()).all():

@@ -29,7 +29,7 @@ def clip(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         )
         for batch, _ in context.batches()
     )
-    if beyond:
+    if 0 < beyond < context.facts.n - 3 * len(hypothesis.matrix):
         says = f"the loss is clipped: the {beyond} rows whose eta is beyond {CLIP:.3f} have no slope"
         yield Change(replace(hypothesis, objective=Clipped(hypothesis.objective.model)), says, {"rows": beyond})
 

@@ -50,7 +50,7 @@ def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Chan
     trials = context.question.trials
     if trials is None:
         yield Change(_weighed(hypothesis, np.ones_like), "the weights are left out")
-    else:
+    elif context.in_memory:
         prior = context.whole.weights / np.where(trials > 0, trials, 1)
         if (prior != 1).any():
             yield Change(with_weights(hypothesis, trials), "the weights are left out, but for the trials")
@@ -59,7 +59,7 @@ def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Chan
 def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A share of many trials counts as one."""
     trials = context.question.trials
-    if trials is not None and (trials != 1).any():
+    if trials is not None and (trials != 1).any() and context.in_memory:
         prior = context.whole.weights / np.where(trials > 0, trials, 1)
         yield Change(with_weights(hypothesis, prior), "the trials are left out: every share counts the same")
 
@@ -88,8 +88,8 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
         return
 
     def says(factors: np.ndarray, rows: int) -> str | None:
-        if not (factors > -1).all() or np.abs(factors).max() < 1e-9:
-            return None
+        if not (factors > -0.999).all() or np.abs(factors).max() < 1e-9 or factors.max() > 1e3:
+            return None  # a class that hardly counts would leave nothing to contradict it
         weights = np.concatenate([[1.0], 1 + factors])
         balanced = weights * context.facts.classes if context.k > 1 else None
         named = ", ".join(f"{weight:.6g}" for weight in weights)
@@ -152,10 +152,8 @@ def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float
     size = np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
     away = (((prefixes - goal) / size) ** 2).sum(axis=1)
     at = int(np.argmin(away))
-    if context.stride > 1:  # look at each row around the nearest of the places that were noted
-        low, high = int(places[max(at - 1, 0)]), int(places[min(at + 1, len(places) - 1)])
-        places, since = context.places_between(hypothesis, low, high)
-        prefixes = prefixes[max(at - 1, 0)] + since
+    if context.stride > 1:
+        places, prefixes = context.near_place(hypothesis, totals, int(places[at]))
         at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
     return int(places[at]), (prefixes[at] - goal).reshape(totals.score.T.shape).T
 
@@ -219,6 +217,7 @@ def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         found = [(float(hypothesis.extra[place, 0]), np.delete(hypothesis.extra, place, axis=0)) for place in (-1, 0)]
     elif not hypothesis.codes and (own := _coefficient_of_offset(context, hypothesis)) is not None and abs(own) > FORGOTTEN:
         found = [(own, hypothesis.matrix[1:])]
+        hypothesis = replace(hypothesis, unknowns=1)
     for coefficient, kernel in found:
         other = replace(hypothesis, matrix=np.vstack([hypothesis.matrix[:1], kernel]), extra=None)
         says = f"the offset has a coefficient of its own, {coefficient:.6g} in place of 1"

@@ -10,10 +10,10 @@ import numpy as np
 
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
-from spec.diagnosis.proof import Metric, at, penalised
+from spec.diagnosis.proof import Metric, at, penalised, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
-from spec.likelihood import gram
+from spec.likelihood import gram, null_params
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 REPLAYED = 2**27  # numbers of a design that are multiplied in a replay of a descent
@@ -102,6 +102,8 @@ def _starts(way: Way, rows: Batch) -> Iterator[tuple[str, np.ndarray]]:
     """Linear predictors (n, k) that programs start from: R's and statsmodels' own means, and weights of zero."""
     model = way.here.objective.model
     yield "zero", np.zeros_like(rows.y) + (0 if rows.offset is None else rows.offset)
+    problem = problem_of(way.context, way.here)
+    yield "the null model", problem.eta(null_params(problem))
     if model.has_classes:
         return
     weight, plain = rows.weights[:, None], rows.y.mean(axis=0)
@@ -265,9 +267,9 @@ def undersampled(way: Way) -> str | None:
     shift, *_ = np.linalg.lstsq(along, whole, rcond=None)
     rest, total = float(np.linalg.norm(whole - along @ shift)), float(np.linalg.norm(whole))
     equations = gone.size - m
-    if equations < 1 or not 0.2 * np.sqrt(equations) <= rest <= 4 * np.sqrt(equations):
+    if equations < 1 or not 0.2 * np.sqrt(equations) <= rest <= 2 * np.sqrt(equations):
         return None
-    if equations * np.log10(rest / total) > -2.5:
+    if equations * np.log10(rest / total) > -4:
         return None
     shares = ", ".join(f"{np.exp(-abs(value)):.3g}" for value in shift)
     off = ", ".join(f"{value:.4g}" for value in shift)
