@@ -402,13 +402,27 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
 def _measured(search: Search, found: list[Explained]) -> Explained | None:
     """The explanation that leaves a small part, where there is one: a second cause must explain much more than one alone."""
     most = min(SMALL, NEARLY * search.before)
-    near = [one for one in found if one.chance <= CHANCE and one.left <= most]
-    near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most)]
+    near = [one for one in found if one.chance <= CHANCE and one.left <= most and not _is_far_fetched(one)]
+    near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most) and _is_near(search, one)]
     if not near:
         return None
     alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.left, default=None)
     both = min(near, key=lambda one: one.left)
     return both if alone is None or both.left < alone.left / 100 else alone
+
+
+def _is_far_fetched(one: Explained) -> bool:
+    """Whether a number or a place was chosen beside another model: of so many explanations one leaves little by accident."""
+    groups = {named(code).group for code in one.codes}
+    return len(one.codes) > 1 and bool(groups & {"model", "response"}) and (bool(one.unknowns) or "rows" in groups)
+
+
+def _is_near(search: Search, one: Explained) -> bool:
+    """Whether an explanation has an optimum nearby, in standard errors that are not those of a model that fits nothing."""
+    if one.residue is not None:
+        return True
+    found = nearest_optimum(search.context, one.hypothesis)
+    return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, 1e3 * search.context.dispersion))
 
 
 def _trained(search: Search, stated: Compared | None, measured: Explained | None) -> Explained | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from spec.diagnosis.proof import Metric, at, penalised, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
 from spec.likelihood import gram, null_params
+from spec.problems import ProblemError
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 REPLAYED = 2**27  # numbers of a design that are multiplied in a replay of a descent
@@ -102,8 +104,9 @@ def _starts(way: Way, rows: Batch) -> Iterator[tuple[str, np.ndarray]]:
     """Linear predictors (n, k) that programs start from: R's and statsmodels' own means, and weights of zero."""
     model = way.here.objective.model
     yield "zero", np.zeros_like(rows.y) + (0 if rows.offset is None else rows.offset)
-    problem = problem_of(way.context, way.here)
-    yield "the null model", problem.eta(null_params(problem))
+    with suppress(ProblemError):  # the responses may be outside the domain of another family's loss
+        problem = problem_of(way.context, way.here)
+        yield "the null model", problem.eta(null_params(problem))
     if model.has_classes:
         return
     weight, plain = rows.weights[:, None], rows.y.mean(axis=0)
@@ -269,7 +272,7 @@ def undersampled(way: Way) -> str | None:
     equations = gone.size - m
     if equations < 1 or not 0.2 * np.sqrt(equations) <= rest <= 2 * np.sqrt(equations):
         return None
-    if equations * np.log10(rest / total) > -4:
+    if equations * np.log10(rest / total) > -5:
         return None
     shares = ", ".join(f"{np.exp(-abs(value)):.3g}" for value in shift)
     off = ", ".join(f"{value:.4g}" for value in shift)
