@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import given_question
 from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
 from spec.diagnosis.question import Question
@@ -85,11 +86,11 @@ def diagnose(
     answer = _answer(model, case, "your network" if isinstance(model, keras.Model) else "your coefficients")
     answer = replace(answer, notes=(*notes, *answer.notes))
     with _heard(progress, question.rows.total) as on_rows:
-        found = _explained(question, answer, on_rows)
+        found = explain(question, answer, progress=on_rows)
         if reference is None:
             return found
         reference = load_network(reference) if is_network_name(reference) else reference
-        return replace(found, reference=_explained(question, _answer(reference, case, "the reference"), on_rows))
+        return with_reference(found, explain(question, _answer(reference, case, "the reference"), progress=on_rows))
 
 
 def asked(
@@ -101,12 +102,6 @@ def asked(
     )
     brought = load_network(brought) if is_network_name(brought) else brought
     return case.question, _answer(brought, case, "your network" if isinstance(brought, keras.Model) else "your coefficients")
-
-
-def _explained(question: Question, answer: Answer, on_rows: Callable[[int], None] | None) -> Diagnosis:
-    from spec.diagnosis.explain import explain
-
-    return explain(question, answer, progress=on_rows)
 
 
 @contextmanager

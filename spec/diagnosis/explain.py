@@ -224,6 +224,17 @@ def explain(question: Question, answer: Answer, *, progress: Callable[[int], Non
         return _explained(question, answer, progress)
 
 
+def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
+    """A diagnosis with that of another answer to the same question; two that are right may differ in the gauge of a softmax."""
+    mine, other = found.answer.params.matrix, reference.answer.params.matrix
+    if found.verdict == reference.verdict == NONE and mine.shape == other.shape and mine.shape[1] > 1:
+        shift = mine - other
+        if np.abs(shift).max() > 1e-6 * np.abs(mine).max():
+            says = "all classes have weights that are larger by the same numbers, which no prediction shows"
+            found = replace(found, verdict=FOUND, found=(named("softmax-gauge").finding(says, shift=shift[:, 0]),))
+    return replace(found, reference=reference)
+
+
 def _explained(question: Question, answer: Answer, progress: Callable[[int], None] | None) -> Diagnosis:
     context = Context(question, answer, progress or (lambda rows: None))
     root = _root(context)
@@ -250,6 +261,8 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
             search.exact = EXACT + 3 * rounded_away(context, root, metric)
     if not np.isfinite(root.matrix).all():
         return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
+    if stated is not None and (local := _at_another_optimum(search, stated, made)) is not None:
+        return local
     if stated is not None and stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
     return _searched(search, stated, why, made)
@@ -299,6 +312,19 @@ def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str
     return Diagnosis(**made, verdict=FOUND if told or found else NONE, found=found, errors=told, stated=stated, mended=sure)
 
 
+def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis of an answer at which the stated score vanishes, and which is not the best; None where it does not."""
+    context, root = search.context, search.root
+    (totals,) = context.totals([root], exact=True) if stated.distance > 1e-3 + search.exact else [None]
+    metric = None if totals is None else Metric.of(context, root, totals)
+    if totals is None or metric is None or metric.distance(totals.score) > search.exact or totals.rough > 10 * search.exact:
+        return None
+    near = nearest_optimum(context, root)
+    mended = None if near is None else compared(context, root, near[0], near[2])
+    found = named("local-optimum").finding("the score vanishes at its coefficients too, where the likelihood is lower")
+    return Diagnosis(**made, verdict=FOUND, found=(found,), stated=stated, mended=mended)
+
+
 def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:
     given = answer.standard_errors
     if given is None or not context.in_memory or not np.isfinite(given).any():
@@ -314,32 +340,31 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     """The diagnosis of an answer that is not the optimum as it was stated."""
     found = _alone(search)
     likely = _best_of(search, [one for one in found if len(one.codes) == 1])
+    if stated is None:
+        return _without_optimum(search, [one for one in likely if named(one.codes[0]).group == "penalty"], why, made)
     if not likely:
         found += _pairs(search)
         likely = _best_of(search, found)
     if likely:
         return _told(search, likely, stated, made, proven=True)
-    if NOISY & set(search.context.answer.program):
-        return Diagnosis(**made, verdict=FOUND, found=_program(made["answer"]), stated=stated, ruled_out=_ruled_out(search))
-    measured = _measured(search, found)
-    trained = _trained(search, stated, measured)
+    program = _program(made["answer"])
+    measured = None if program else _measured(search, found)
+    trained = None if NOISY & set(search.context.answer.program) else _trained(search, measured)
     if trained is not None:
         return _told(search, [trained], stated, made, proven=False)
+    if program:
+        return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=_ruled_out(search))
     if measured is not None:
         return _told(search, [measured], stated, made, proven=False)
-    rest = _ruled_out(search)
-    if stated is None:
-        code = (
-            "collinear"
-            if "dependent" in why or "zeros" in why
-            else "class-without-rows"
-            if "never occurs" in why
-            else "separated"
-        )
-        return Diagnosis(**made, verdict=NO_OPTIMUM, found=(named(code).finding(why),), why=why, ruled_out=rest)
-    if program := _program(made["answer"]):
-        return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=rest)
-    return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=f"{stated.distance:.2g} standard errors", ruled_out=rest)
+    why = f"{stated.distance:.2g} standard errors"
+    return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why, ruled_out=_ruled_out(search))
+
+
+def _without_optimum(search: Search, penalised: Sequence[Explained], why: str, made: dict[str, Any]) -> Diagnosis:
+    """The diagnosis where the stated model has no optimum; a penalty that was found makes one."""
+    code = "collinear" if "dependent" in why or "zeros" in why else "class-without-rows" if "never occurs" in why else "separated"
+    found = (named(code).finding(why), *(penalised[0].hypothesis.found if penalised else ()))
+    return Diagnosis(**made, verdict=NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
 
 
 def _alone(search: Search) -> list[Explained]:
@@ -362,7 +387,9 @@ def _pairs(search: Search) -> list[Explained]:
     firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score))]
     unique: dict[Any, Hypothesis] = {}
     for pair in (other for one in firsts[: MANY if size > LONG else None] for other in search.changed(one)):
-        unique.setdefault(frozenset((one.code, one.says) for one in pair.found), pair)
+        said = [(one.code, one.says) for one in pair.found]
+        moves = {named(code).group for code in pair.codes} == {"columns", "units"}  # which do not commute
+        unique.setdefault(tuple(said) if moves else frozenset(said), pair)
     several = list(unique.values())
     near = [pair for pair, is_far in zip(several, search.context.refuted(several, ROUGH)) if not is_far]
     return found + search.explained(near)[0]
@@ -425,12 +452,13 @@ def _is_near(search: Search, one: Explained) -> bool:
     return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, 1e3 * search.context.dispersion))
 
 
-def _trained(search: Search, stated: Compared | None, measured: Explained | None) -> Explained | None:
+def _trained(search: Search, measured: Explained | None) -> Explained | None:
     """An explanation by the way to the optimum: of the answer as it is, or of what another cause leaves."""
     context = search.context
     program = set(search.context.answer.program)
     shown = [one for one, *_ in search.informed if program & set(one.codes)]  # what the network itself shows goes first
-    for hypothesis in [*shown, *[search.root] * (stated is not None), *([measured.hypothesis] if measured is not None else [])]:
+    others = [] if program else [search.root, *([] if measured is None else [measured.hypothesis])]
+    for hypothesis in [*shown, *others]:
         (totals,) = context.totals([hypothesis], exact=True)
         metric = None if totals is None else Metric.of(context, hypothesis, totals)
         start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
@@ -439,9 +467,6 @@ def _trained(search: Search, stated: Compared | None, measured: Explained | None
             continue
         optimum, _, at_best = near
         way = Way(context, hypothesis, totals, metric, optimum, at_best)
-        if not hypothesis.codes and metric.distance(totals.score) <= search.exact:
-            finding = named("local-optimum").finding("the score vanishes at its coefficients too")
-            return Explained(replace(hypothesis, found=(finding,)), 0.0, -9, search.exact)
         for code, asked in VERDICTS.items():
             if (says := asked(way)) is not None:
                 found = (*hypothesis.found, named(code).finding(says))

@@ -1,4 +1,4 @@
-"""Of which problems a claim can be said: for the lists of `spec.problems.Said`, which a reader's own data may enter."""
+"""The problems that a claim can be said of: for the lists of `spec.problems.Said`, which a reader's own data may enter."""
 
 from __future__ import annotations
 

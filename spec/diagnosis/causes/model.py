@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby, permutations
 
 import numpy as np
@@ -18,6 +19,7 @@ from spec.fit.rows import Batch
 from spec.links import ELEMENTWISE, Logit
 from spec.model import PAIRS, Model
 
+CODES = ((2.0, -1.0), (1.0, 1.0), (100.0, 0.0), (255.0, 0.0))  # scale and shift that make other labels of 0 and 1
 LOSSES: tuple[Family, ...] = (
     Binomial(),
     Poisson(),
@@ -166,9 +168,17 @@ def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
 
 
 def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
-    """Two labels under other numbers, such as -1 and 1."""
-    if context.k == 1 and len(context.facts.y_values) == 2 and not isinstance(hypothesis.objective.model.family, Binomial):
-        yield from _affine(totals, shifted=True)
+    """Two labels under other numbers, such as -1 and 1; of a cross-entropy those that people use."""
+    if context.k == 1 and len(context.facts.y_values) == 2:
+        usual = isinstance(hypothesis.objective.model.family, Binomial)
+        for reading in _affine(totals, shifted=True):
+            yield replace(reading, says=partial(_said_if_usual, reading.says)) if usual else reading
+
+
+def _said_if_usual(says: Callable[[np.ndarray, int], str | None], factors: np.ndarray, rows: int) -> str | None:
+    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    is_usual = any(abs(scale - one) + abs(shift - other) < 1e-3 for one, other in CODES)
+    return says(factors, rows) if is_usual else None
 
 
 def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:

@@ -66,6 +66,11 @@ def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Chang
 
 def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Weights used twice, as variances, or as standard deviations."""
+    trials = context.question.trials
+    if trials is not None and context.in_memory and (trials != 1).any():
+        prior = context.whole.weights / np.where(trials > 0, trials, 1)
+        if (prior != 1).any():
+            yield Change(with_weights(hypothesis, trials * prior**2), "the weights are squared, but for the trials")
     if context.facts.has_weights:
         yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
         yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})

@@ -19,7 +19,7 @@ from spec.problems import ProblemError
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 REPLAYED = 2**27  # numbers of a design that are multiplied in a replay of a descent
-BATCH = 32  # rows of a batch, as Keras has them by default
+BATCH = 16  # rows of a batch; Keras takes 32 by default
 EPS32 = 2.0**-24
 
 
@@ -230,7 +230,7 @@ def stopped(way: Way) -> str | None:
     if (found := _descent(way)) is not None:
         away, left, noise = found
         worst = int(np.argmax(away))
-        if (away <= 4 * (left + noise)).all() and left[worst] > noise[worst]:
+        if (away <= 4 * (left + noise)).all() and left[worst] > noise[worst] and away[worst] > left[worst] / 30:
             return f"{told}: the way that is left lies along the flattest directions, as it does after so few steps"
         return None
     if record.mean is None or record.square is None:
