@@ -71,6 +71,8 @@ class Search:
     # -- hypotheses -------------------------------------------------------------------------------------------------------------
     def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
         """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
+        if hypothesis.is_flat:
+            return []
         used = {named(code).group for code in hypothesis.codes if named(code).group != "columns"}
         return [
             other
@@ -115,6 +117,8 @@ class Search:
     # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
     def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:
         """The explanations by one cause more, or by two readings, that need no further pass."""
+        if hypothesis.is_flat:
+            return
         score = penalised(self.context, hypothesis, totals.score)
         used = {named(code).group for code in hypothesis.codes}
         readings = [
@@ -317,7 +321,7 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
     context, root = search.context, search.root
     (totals,) = context.totals([root], exact=True) if stated.distance > 1e-3 + search.exact else [None]
     metric = None if totals is None else Metric.of(context, root, totals)
-    if totals is None or metric is None or metric.distance(totals.score) > search.exact or totals.rough > 10 * search.exact:
+    if totals is None or metric is None or metric.distance(totals.score) > search.exact:
         return None
     near = nearest_optimum(context, root)
     mended = None if near is None else compared(context, root, near[0], near[2])
@@ -423,7 +427,9 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     if totals is None or metric is None:
         return False
     score = penalised(search.context, one.hypothesis, totals.score)
-    return metric.distance(score) <= 2 * allowed and replace(totals, score=score).rough <= 10 * allowed
+    usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
+    rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
+    return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
 
 
 def _measured(search: Search, found: list[Explained]) -> Explained | None:

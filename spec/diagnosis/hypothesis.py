@@ -48,6 +48,7 @@ class Hypothesis:
     back: np.ndarray | None = None  # (1 + p, 1 + p): its product with the matrix is the weights as they were brought
     rounding: np.ndarray | None = None  # (1 + p, k): half a unit of the last digit of each
     unknowns: int = 0  # numbers that were chosen such that little is left of the score
+    is_flat: bool = False  # every row has one response: nothing else can be said, and the dispersion is that of the question
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -214,7 +215,7 @@ def said(diagnosis):
 class Meant:
     """An objective, the plain loss that it is meant to be minus, its mean of y, and where its optimum is sought."""
 
-    objective: object
+    objective: Any
     loss: str
     mean: Callable[[np.ndarray], np.ndarray]
     of: str
@@ -307,7 +308,7 @@ class Planted:
     problem: Problem
     answer: np.ndarray
     says: str
-    more: dict[str, object] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
     proven: bool = True
 
 
@@ -676,19 +677,21 @@ def test_a_right_answer_has_no_cause(kind):
 
 @pytest.mark.parametrize(
     ("kind", "size"),
-    [(kind, 10.0 ** (seed - 5)) for seed in range(7) for kind in SMALL[seed % 2 :: 2]],
+    [(kind, 10.0 ** (seed - 5)) for seed in range(7) for kind in SMALL[seed % 3 :: 3]],
 )
 def test_an_answer_that_was_moved_at_random_is_unexplained(kind, size):
     """By so many standard errors, which are those of the plain loss's second derivatives at its minimum."""
-    X, y, b = drawn().X, drawn().y[kind], best(kind)
+    X, y = drawn().X[:, :2], drawn().y[kind]
+    b = minimum(kind, X, y)
     step = np.random.default_rng(int(np.log10(size)) + 9).normal(size=b.shape)
     curvature = bend(total(kind, X, y), b.ravel())
-    mean = {"gamma": np.exp, "normal": lambda eta: eta}.get(kind)
+    means: dict[str, Any] = {"gamma": np.exp, "normal": lambda eta: eta}
+    mean = means.get(kind)
     phi = (
-        1.0 if mean is None else (((y / mean(design(X) @ b) - 1) if kind == "gamma" else y - design(X) @ b) ** 2).sum() / (N - 4)
+        1.0 if mean is None else (((y / mean(design(X) @ b) - 1) if kind == "gamma" else y - design(X) @ b) ** 2).sum() / (N - 3)
     )
     step *= size / np.sqrt(step.ravel() @ curvature @ step.ravel() / phi)
-    found = asked(small(kind), b + step)
+    found = asked(small(kind, X=X), b + step)
 
     assert (found.verdict, found.codes) == ("unexplained", ()), said(found)
     assert found.stated.distance == pytest.approx(size, rel=0.3 if kind == "gamma" else 1e-4)  # gamma's is the expected one
@@ -738,14 +741,14 @@ def test_data_without_noise_have_a_right_answer(kind):
 
 def saturated(kind):
     """Twenty rows of each level of a factor, in order: as many coefficients as distinct rows."""
-    level = np.repeat(np.arange(4), 20)
-    y = np.random.default_rng(6).poisson([1, 3, 6, 2], size=(20, 4)).T.reshape(-1, 1).astype(float)
+    level = np.repeat(np.arange(3), 20)
+    y = np.random.default_rng(6).poisson([1, 3, 6], size=(20, 3)).T.reshape(-1, 1).astype(float)
     y = y % 2 if kind == "logistic" else y
-    X = np.eye(4)[level][:, 1:]
+    X = np.eye(3)[level][:, 1:]
     return small(kind, X=X, y=y), minimum(kind, X, y)
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("counts", 0), ("counts", 1), ("logistic", 2), ("normal", 3)])
+@pytest.mark.parametrize(("kind", "seed"), [("counts", 0), ("logistic", 2), ("normal", 3)])
 def test_a_saturated_model_gives_no_cause_by_chance(kind, seed):
     """In the first rows most columns are 0, so that most of their equations hold by themselves."""
     problem, b = saturated(kind)
@@ -760,12 +763,12 @@ def test_a_saturated_model_gives_no_cause_by_chance(kind, seed):
 def test_the_first_level_alone_does_not_make_the_first_rows():
     """The intercept is that of the first twenty rows, which say nothing of the other coefficients."""
     problem, b = saturated("counts")
-    found = asked(problem, b + np.array([[0], [0.1], [0.2], [-0.3]]))
+    found = asked(problem, b + np.array([[0], [0.1], [-0.2]]))
 
     assert (found.verdict, found.codes) == ("unexplained", ()), said(found)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("logistic", 1e-3), ("counts", 0.1), ("normal", 0.3), ("classes", 0.02)])
+@pytest.mark.parametrize(("kind", "size"), [("logistic", 1e-3), ("counts", 0.1), ("classes", 0.02)])
 def test_one_column_is_moved_without_a_cause(kind, size):
     """Two equations for each output are enough to contradict one factor."""
     X = drawn().X[:, 1:2]
@@ -826,17 +829,14 @@ def test_digits_are_those_of_the_coefficients_as_they_were_brought():
 
 @pytest.mark.parametrize("columns", [2, 1])
 def test_rounding_has_the_shape_of_the_answer(columns):
-    """Of two columns for one output, as softmax has them, and of an offset that is a column more."""
-    data = drawn()
+    """Two columns for one output, as softmax has them, and an offset that is a column more."""
+    case = offset_free()
+    problem, b, codes = case.problem, case.answer, ["offset-free"]
     if columns == 2:
-        b, problem, code = best("logistic"), small("logistic"), ()
-        b = np.hstack([-b / 2, b / 2])
-    else:
-        b, problem, code = offset_free().answer, offset_free().problem, ("offset-free",)
+        problem, b, codes = small("logistic"), np.hstack([-best("logistic") / 2, best("logistic") / 2]), []
     found = asked(problem, b, rounding=np.full(b.shape, 1e-9))
 
-    assert found.codes == code, said(found)
-    assert len(data.X) == found.rows
+    assert list(found.codes) == codes, said(found)
 
 
 # -- explanations that are the same by mathematics ---------------------------------------------------------------------
@@ -1055,7 +1055,7 @@ FAMILIES = {
     "counts": sm.families.Poisson,
     "normal": sm.families.Gaussian,
 }
-FITS = {
+FITS: dict[str, dict[str, Any]] = {
     "the usual ones": {},
     "the observed information": {"method": "newton"},
     "the deviance": {"scale": "dev"},

@@ -95,7 +95,7 @@ def one_versus_rest(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Each row is compared with every target, as (n,) targets against (n, 1) outputs are."""
     slopes = np.abs(hypothesis.matrix[1:]) * context.facts.deviation[:, None]
-    if hypothesis.objective.model.has_classes or context.k > 1 or slopes.max(initial=0) > 1e-3:
+    if hypothesis.objective.model.has_classes or context.k > 1 or slopes.max(initial=0) > 1e-3 or hypothesis.codes:
         return
     plain = context.facts.classes / context.facts.n
     for mean in (plain, context.facts.y_mean)[: 1 + bool((plain != context.facts.y_mean).any())]:
@@ -104,7 +104,7 @@ def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
             return replace(batch, y=np.broadcast_to(mean, batch.y.shape))
 
         says = "each row is compared with the targets of all rows, so every prediction is their mean"
-        yield Change(hypothesis.of_batch(flat), says)
+        yield Change(replace(hypothesis.of_batch(flat), is_flat=True), says)
 
 
 def labels_flipped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
