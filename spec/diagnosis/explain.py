@@ -429,6 +429,8 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     score = penalised(search.context, one.hypothesis, totals.score)
     usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
+    if metric.dispersion > 1e3 * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
+        return False  # a few rows that are impossible make a dispersion that is no yardstick
     return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
 
 
