@@ -35,6 +35,7 @@ NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 TRIED = {0: 1, 1: 1e2, 2: 5e3}  # about how many explanations of so many causes there are
+LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
@@ -65,6 +66,7 @@ class Search:
     root: Hypothesis
     before: float = np.nan  # the distance of the answer from the optimum as it was stated
     exact: float = EXACT
+    precision: float = 0.0  # of the stated model at its optimum, see `_precision`
     ruled_out: dict[str, float] = field(default_factory=dict)
     informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
 
@@ -216,7 +218,7 @@ class Search:
                 if not np.isfinite(own) or (says := reading.says(np.array([own]), kept)) is None:
                     continue
                 other = counted(times, place)(reading.become(hypothesis, np.array([own])))
-                cut = named(code).finding(f"only the {which} {kept} of {n} rows are fitted")
+                cut = named(code).finding(f"only the {which} {kept} of {n} rows are fitted", share=kept / n)
                 other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=np.array([own]))))
                 yield self._judged(other, rest, totals.score.size - 1, n, metric, 1)
 
@@ -251,7 +253,7 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
         optimum = at(root, best)
         (totals,) = context.totals([optimum], exact=True)
         metric = None if totals is None else Metric.of(context, optimum, totals)
-        if metric is None:
+        if totals is None or metric is None:
             best, why = None, why or "the information is singular at the optimum"
         else:
             context.dispersion = metric.dispersion
@@ -261,7 +263,7 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
             stated = compared(context, root, optimum, metric)
             if not root.intercept and root.objective.free(root.matrix[:1]).any():
                 stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
-            search.before = stated.distance
+            search.before, search.precision = stated.distance, _precision(totals, metric)
             search.exact = EXACT + 3 * rounded_away(context, root, metric)
     if not np.isfinite(root.matrix).all():
         return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
@@ -431,7 +433,14 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
     if metric.dispersion > 1e3 * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
         return False  # a few rows that are impossible make a dispersion that is no yardstick
+    if _precision(totals, metric) < LEAST * search.precision:
+        return False  # rows that say next to nothing contradict nothing
     return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
+
+
+def _precision(totals: Totals, metric: Metric) -> float:
+    """The middle one of the inverse squares of the standard errors, in white coordinates."""
+    return float(np.median(np.diag(totals.information))) / metric.dispersion
 
 
 def _measured(search: Search, found: list[Explained]) -> Explained | None:
@@ -447,9 +456,12 @@ def _measured(search: Search, found: list[Explained]) -> Explained | None:
 
 
 def _is_far_fetched(one: Explained) -> bool:
-    """Whether a number or a place was chosen beside another model: of so many explanations one leaves little by accident."""
+    """Whether of so many explanations one leaves little by accident: beside another model, or with few of the rows."""
+    if len(one.codes) == 1:
+        return False
     groups = {named(code).group for code in one.codes}
-    return len(one.codes) > 1 and bool(groups & {"model", "response"}) and (bool(one.unknowns) or "rows" in groups)
+    few = any(finding.values.get("share", 1.0) < 0.5 for finding in one.hypothesis.found)
+    return few or bool(groups & {"model", "response"})
 
 
 def _is_near(search: Search, one: Explained) -> bool:
