@@ -14,9 +14,6 @@ import pytest
 
 from spec import problems, scoring
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.explain import explain
-from spec.diagnosis.plants import MISTAKES, pair
-from spec.diagnosis.question import Question
 from spec.evidence.rungs import proven_optimum
 from spec.model import Params
 from spec.problems import Said
@@ -64,7 +61,7 @@ def test_an_answer_at_the_proven_optimum_has_no_cause(problem, brought):
 
     .. math:: \sqrt{(b - \hat b)^\top J(\hat b) (b - \hat b) / \phi} \le 10^{-6}
     """
-    assert_right(explain(Question.of(problem), brought(problem)))
+    assert_right(diagnosed(problem, brought(problem)))
 
 
 @pytest.mark.control("the-optimum-has-no-cause")
@@ -72,7 +69,7 @@ def test_an_answer_at_the_proven_optimum_has_no_cause(problem, brought):
 def test_an_answer_nearby_is_not_right(problem, rng):
     """The same answer, moved by 1e-4 standard errors at random."""
     with pytest.raises(AssertionError, match="unexplained"):
-        assert_right(explain(Question.of(problem), Answer(moved(problem, 1e-4, rng))))
+        assert_right(diagnosed(problem, Answer(moved(problem, 1e-4, rng))))
 
 
 @pytest.mark.claim("a-cause-is-another-optimum", source="S6", symptom="Why does my network disagree with my GLM?")
@@ -83,39 +80,39 @@ def test_the_cause_is_the_other_problem_at_whose_optimum_the_answer_lies(problem
 
     .. math:: \nabla \ell_h(b) = 0 \quad\text{for the cause } h, \qquad \nabla \ell(b) \ne 0
     """
-    question, answer = made(subject, problem, MISTAKES[code], rng)
+    stated, answer = made(subject, problem, [code], rng)
 
-    assert_named(explain(question, answer), code)
+    assert_named(diagnosed(stated, answer), code)
 
 
 @pytest.mark.control("a-cause-is-another-optimum")
 @pytest.mark.parametrize(("problem", "code"), PLANTED, ids=str)
 def test_beside_that_optimum_nothing_is_named(problem, code, subject, rng):
     """The same answer, each coefficient moved by a ten-thousandth."""
-    question, answer = made(subject, problem, MISTAKES[code], rng)
+    stated, answer = made(subject, problem, [code], rng)
     beside = answer.params.matrix * (1 + 1e-4 * rng.choice([-1, 1], size=answer.params.matrix.shape))
 
     with pytest.raises(AssertionError, match="not proven"):
-        assert_named(explain(question, replace(answer, params=Params.from_matrix(beside))), code)
+        assert_named(diagnosed(stated, replace(answer, params=Params.from_matrix(beside))), code)
 
 
 @pytest.mark.claim("two-causes-have-two-names", source="S6", symptom="I mended what was wrong, and they still disagree.")
 @pytest.mark.parametrize(("problem", "codes"), TOGETHER, ids=str)
 def test_two_causes_at_once_are_both_named(problem, codes, subject, rng):
     """Two mistakes at once make one other problem, and no other pair has its optimum."""
-    question, answer = made(subject, problem, pair(*codes), rng)
+    stated, answer = made(subject, problem, codes, rng)
 
-    assert_named(explain(question, answer), *codes)
+    assert_named(diagnosed(stated, answer), *codes)
 
 
 @pytest.mark.control("two-causes-have-two-names")
 @pytest.mark.parametrize(("problem", "codes"), TOGETHER, ids=str)
 def test_one_of_two_causes_is_not_all(problem, codes, subject, rng):
     """One of the two mistakes alone."""
-    question, answer = made(subject, problem, pair(*codes), rng)
+    stated, answer = made(subject, problem, codes, rng)
 
     with pytest.raises(AssertionError, match="named"):
-        assert_named(explain(question, answer), codes[0])
+        assert_named(diagnosed(stated, answer), codes[0])
 
 
 @pytest.mark.claim("one-pass-tells-lambda", source="S6", symptom="My coefficients are smaller than those of my GLM, all of them.")
@@ -128,7 +125,7 @@ def test_the_score_at_a_ridge_estimate_tells_lambda(problem, subject, rng):
     """
     strength = float(problem.n * 2 ** rng.uniform(-8, -4))
 
-    diagnosis = explain(Question.of(problem), Answer(ridge(subject, problem, strength)))
+    diagnosis = diagnosed(problem, Answer(ridge(subject, problem, strength)))
 
     assert_named(diagnosis, "ridge")
     assert abs(diagnosis.found[0].values["factors"][0] / strength - 1) < 1e-5
@@ -142,17 +139,28 @@ def test_weights_that_are_only_smaller_are_no_ridge(problem):
     smaller = params.coef * np.linspace(0.9, 0.8, problem.p)[:, None]
 
     with pytest.raises(AssertionError, match="unexplained"):
-        assert_named(explain(Question.of(problem), Answer(Params(params.intercept, smaller))), "ridge")
+        assert_named(diagnosed(problem, Answer(Params(params.intercept, smaller))), "ridge")
 
 
 # -- answers, and what is said of them ------------------------------------------------------------------------------------------
 
 
-def made(engine, problem, mistake, rng):
-    """The question, and the answer that an engine gives to what the mistake makes of it."""
+def diagnosed(problem, answer):
+    """The diagnosis of an answer to a problem."""
+    from spec.diagnosis.explain import explain  # it knows Keras, which is not imported to collect the claims
+    from spec.diagnosis.question import Question
+
+    return explain(Question.of(problem), answer)
+
+
+def made(engine, problem, codes, rng):
+    """The problem as it is stated, and the answer that an engine gives to what one mistake, or two, make of it."""
+    from spec.diagnosis.plants import MISTAKES, pair
+
+    mistake = MISTAKES[codes[0]] if len(codes) == 1 else pair(*codes)
     stated = mistake.state(problem, rng)
     other = mistake.change(stated, rng)
-    return Question.of(stated), Answer(other.back(engine.fit(other.problem).params))
+    return stated, Answer(other.back(engine.fit(other.problem).params))
 
 
 def moved(problem, distance, rng):
