@@ -134,15 +134,17 @@ class Case:
     named: tuple[str, ...]
     proven: bool
     distance: float
+    right: bool | None = None  # as who planted it says, who knows which causes are one by mathematics
 
     @classmethod
     def of(cls, cell: dict[str, Any]) -> Case:
         """The case of a cell of the file."""
         planted = tuple(NAMES.get(code, code) for code in cell["planted"]) or (RIGHT,)
+        planted = planted[:1] if planted[0] == RIGHT else planted  # ["none", "float32"] is a right answer, in float32
         distance = cell.get("distance")
         named, proven = tuple(cell["named"]), bool(cell["proven"])
         return cls(planted, str(cell["problem"]), int(cell["seed"]), str(cell["verdict"]), named, proven,
-                   float("nan") if distance is None else float(distance))  # fmt: skip
+                   float("nan") if distance is None else float(distance), cell.get("right"))  # fmt: skip
 
     @property
     def column(self) -> str:
@@ -152,6 +154,8 @@ class Case:
     @property
     def is_right(self) -> bool:
         """A cause is named first, a pair is named whole; nothing is named where nothing was planted, or nothing that is known."""
+        if self.right is not None:
+            return self.right
         if self.planted == (RIGHT,):
             return self.verdict == "none" and not self.named
         if self.planted == (MOVED,):
@@ -199,6 +203,7 @@ def confusion(root: Path) -> str:
     ]
     parts += [_pairs(pairs)] if pairs else []
     parts += [_misnamed([case for case in cases if not case.is_right])]
+    parts += [f"<p>{escape(_same(*one))}</p>" for one in record.get("same", [])]
     made = ", ".join(f"{escape(str(name))} {escape(str(value))}" for name, value in record.get("made", {}).items())
     return "\n".join([*parts, f"<p>Made with {made}.</p>" if made else ""])
 
@@ -220,8 +225,13 @@ def _sentences(cases: list[Case]) -> Iterator[str]:
     if either:
         with_it = sum(case.planted[0] in case.named for case in either)
         yield f"In {len(either):,} cases the diagnosis says “either”; what was planted is among what it names in {with_it:,}."
-    wrong = sum(case.is_wrong_and_proven for case in cases)
+    wrong = sum(case.is_wrong_and_proven and not case.right for case in cases)
     yield f"In {wrong:,} of {len(cases):,} cases a cause that was not planted is called proven."
+
+
+def _same(first: str, second: str, why: str) -> str:
+    """A sentence about two causes that count as one."""
+    return f"{first} and {second} count as one: {why}."
 
 
 def _share(count: int, of: int) -> str:

@@ -366,24 +366,24 @@ class TestBook:
             assert not groups or one.group in groups, one.code
 
     def test_a_registry_is_read_and_not_run(self, book, tmp_path):
-        """Entries that are written out, and those of a table; a sentence of its own where the words have none."""
+        """Entries that are written out, and those of a table."""
         path = tmp_path / book.REGISTRY
         path.parent.mkdir(parents=True)
         path.write_text(
             "import nothing\nGROUPS: dict[str, str] = {'penalty': 'Is there one?'}\n"
-            "CAUSES = (Cause('ridge', 'penalty', 'Own <words>.', claim='a-claim', mend='a\\nb', changes=nothing),\n"
-            "    *(Cause(f'errors-{code}', 'errors', plain) for code, plain in (('n', 'By n.'), ('ml', 'By ml.'))))\n"
+            "CAUSES = (Cause('ridge', 'penalty', '{it} has <words>', claim='a-claim', mend='a\\nb', changes=nothing),\n"
+            "    *(Cause(f'errors-{code}', 'errors', plain) for code, plain in (('n', '{it} has n'), ('ml', '{it} has ml'))))\n"
         )
         entries, groups = book.registry(tmp_path)
         found = book.causes(tmp_path, lambda slug: "")
 
         assert [(one.code, one.group, one.plain) for one in entries] == [
-            ("ridge", "penalty", "Own <words>."),
-            ("errors-n", "errors", "By n."),
-            ("errors-ml", "errors", "By ml."),
+            ("ridge", "penalty", "The network has <words>."),
+            ("errors-n", "errors", "The network has n."),
+            ("errors-ml", "errors", "The network has ml."),
         ]
         assert groups == {"penalty": "Is there one?"}
-        assert "Own &lt;words&gt;.</td><td><code>a</code><br><code>b</code>" in found
+        assert "The network has &lt;words&gt;.</td><td><code>a</code><br><code>b</code>" in found
         assert "<caption>errors</caption>" in found
 
     def test_confusion(self, book, tmp_path):
