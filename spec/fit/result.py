@@ -6,10 +6,9 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from spec.fit.maximise import Pass
@@ -19,6 +18,9 @@ from spec.fit.summary import Block, Summary, Term
 from spec.fit.totals import Totals, deviance_without_columns, total
 from spec.model import Model, Params, quietly
 from spec.scoring import Steer
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike  # which NumPy has from 1.20 on
 
 ROBUST = "Robust standard errors"  # a note about them begins so
 PIECE = 2**14  # rows that are predicted at a time

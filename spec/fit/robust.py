@@ -9,14 +9,17 @@ with the observed information J and the scores u of the rows, or of groups of ro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import linalg
 
 from spec.fit.rows import Batch, Rows
 from spec.likelihood import gram
 from spec.model import Model, Params, quietly
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike  # which NumPy has from 1.20 on
 
 KINDS = ("HC0", "HC1", "HC2", "HC3")
 PIECE = 2**22  # numbers of the scores of the rows that are in memory at a time

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spec.fit.result import Fitted
 from spec.fit.summary import Summary
 from spec.model import Params
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike  # which NumPy has from 1.20 on
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,14 +6,16 @@ Nothing is computed here that statsmodels computes: each entry is looked up, and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spec.engines.statsmodels import versions
 from spec.inference import CONFIDENCE, Inference
 from spec.problems import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike  # which NumPy has from 1.20 on
 
 Results = Any  # a results object of statsmodels, or None
 
