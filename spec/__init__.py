@@ -12,7 +12,7 @@ intercept, w the coefficients, g the link, and k what a family's log-likelihood 
 
 The layout follows. A room imports only those above it; `likelihood`, `scoring` and `inference` know of `problems`, too::
 
-    spec/                links families domains elementary model existence likelihood scoring inference compat: the vocabulary
+    spec/                links families domains elementary model existence likelihood scoring inference compat files: vocabulary
         problems/        data and a model, with an answer by hand, by construction or in print
         engines/         the contract of an engine, keras/, statsmodels/, and engines that are wrong on purpose
         evidence/        the proof of where an optimum is, inside or on the edge, the rungs of the ladder, the tolerances

@@ -19,12 +19,12 @@ import numpy as np
 from spec.diagnosis import errors
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import CAUSES, Cause, named
-from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
 from spec.diagnosis.causes.training import VERDICTS, Way, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
-from spec.diagnosis.proof import Metric, at, compared, nearest_optimum, penalised, stated_optimum
+from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 from spec.fit.task import threads
@@ -244,7 +244,12 @@ def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
 def _explained(question: Question, answer: Answer, progress: Callable[[int], None] | None) -> Diagnosis:
     context = Context(question, answer, progress or (lambda rows: None))
     root = _root(context)
-    made: dict[str, Any] = {"model": str(question.model), "rows": context.facts.n, "answer": answer}
+    made: dict[str, Any] = {
+        "model": str(question.model),
+        "rows": context.facts.n,
+        "answer": answer,
+        "untested": _untested(context),
+    }
     best, why = stated_optimum(context, root)
     context.best = best
     stated = None
@@ -272,6 +277,11 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
     if stated is not None and stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
     return _searched(search, stated, why, made)
+
+
+def _untested(context: Context) -> dict[str, str]:
+    """The causes that cannot be tested without what was not given, with the reason."""
+    return {one.code: NEEDS[one.needs][1] for one in CAUSES if one.needs and not NEEDS[one.needs][0](context)}
 
 
 def _by_its_bias(context: Context, root: Hypothesis, optimum: Hypothesis) -> float:
@@ -327,8 +337,12 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
         return None
     near = nearest_optimum(context, root)
     mended = None if near is None else compared(context, root, near[0], near[2])
-    found = named("local-optimum").finding("the score vanishes at its coefficients too, where the likelihood is lower")
-    return Diagnosis(**made, verdict=FOUND, found=(found,), stated=stated, mended=mended)
+    lost = likelihood_lost(context, root)
+    if lost is None or lost > 0:
+        lower = "" if lost is None else f", where the log-likelihood is lower by {lost:.6g}"
+        found = named("local-optimum").finding(f"the score vanishes at its coefficients too{lower}")
+        return Diagnosis(**made, verdict=FOUND, found=(found,), stated=stated, mended=mended)
+    return Diagnosis(**made, verdict=NONE, stated=mended, mended=mended)  # it is the better of the two
 
 
 def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:

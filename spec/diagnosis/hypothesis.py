@@ -71,13 +71,8 @@ class Hypothesis:
         )
 
     @property
-    def brought(self) -> np.ndarray:
-        """The free parameters (q, m) in the units in which they were brought, where a penalty acts."""
-        return self.objective.free(self.of_brought @ self.matrix[0 if self.intercept else 1 :])
-
-    @property
     def of_brought(self) -> np.ndarray:
-        """(q, q), whose product with the parameters is them as they were brought."""
+        """(q, q), whose product with the parameters is them as they were brought, where a penalty acts."""
         first = 0 if self.intercept else 1
         return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 
@@ -127,11 +122,6 @@ class Totals:
     @property
     def is_finite(self) -> bool:
         return bool(np.isfinite(self.score).all() and np.isfinite(self.information).all())
-
-    @cached_property
-    def rough(self) -> float:
-        """A distance that needs no information: each score in units of the root of its rows' squares."""
-        return float(np.sqrt(np.where(self.score == 0, 0.0, self.score**2 / self.squares).sum()))
 
 
 class Context:

@@ -7,8 +7,6 @@ fetched and nothing is scripted, and all that came with the data is escaped.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 
 from spec.diagnosis import picture, words
 from spec.diagnosis.result import Diagnosis
+from spec.files import replace
 
 TEMPLATE = "page.html.jinja"
 NEEDS = ("jinja2", "matplotlib")
@@ -42,7 +41,7 @@ def write(path: str | Path, diagnosis: Diagnosis) -> None:
         raise ValueError(f"{path}: name a file that ends in .html.")
     if absent := [name for name in NEEDS if find_spec(name) is None]:
         raise ImportError(f"a page needs {' and '.join(absent)}: pip install {' '.join(absent)}")
-    _replace(path, _rendered(words.read(diagnosis), "page"))
+    replace(path, _rendered(words.read(diagnosis), "page"))
 
 
 def _rendered(reading: words.Reading, macro: str) -> str:
@@ -62,17 +61,3 @@ def _rendered(reading: words.Reading, macro: str) -> str:
 
 def _picture(reading: words.Reading) -> str:
     return picture.svg(reading) if find_spec("matplotlib") is not None else ""
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step, and its folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -18,7 +18,6 @@ from spec.problems import Problem, ProblemError
 
 PROVEN = 2**21  # numbers of a design, times outputs, up to which an optimum is enclosed
 STEPS = 30
-FAR = 3.0  # standard errors: where a step is longer, the first-order distance says little, and the optimum is sought
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +129,15 @@ def stated_optimum(context: Context, hypothesis: Hypothesis) -> tuple[np.ndarray
         return problem.free(ascent.params), ""
     none = existence.no_optimum(problem, ascent.edge)
     return None, none or existence.not_reached(f"{ascent.iterations} iterations", ascent.distance)
+
+
+def likelihood_lost(context: Context, hypothesis: Hypothesis) -> float | None:
+    """The log-likelihood at the stated optimum less that at the answer; None where the rows are not in memory."""
+    if not context.in_memory or context.best is None:
+        return None
+    problem = problem_of(context, hypothesis)
+    there, here = (likelihood.kernel(problem, problem.params(free)) for free in (context.best, hypothesis.free))
+    return there - here
 
 
 def problem_of(context: Context, hypothesis: Hypothesis) -> Problem:

@@ -24,9 +24,9 @@ from spec.domains import Domain, Interval
 from spec.elementary import FLOAT64, Number
 from spec.evidence.balls import Balls, working_precision
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.files import replace
 from spec.links import Curve, Formula, Softmax
 from spec.model import PAIRS, Model
-from spec.report.record import replace
 
 # A value near the smallest normal float64 may be made of a subnormal number, for which TensorFlow and JAX take 0
 LARGEST, SMALLEST = np.finfo(float).max, 64 * np.finfo(float).tiny

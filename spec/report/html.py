@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from spec.files import replace
 from spec.report import environment, record, run_pictures, table
 from spec.report.matrix import WORST_FIRST
 from spec.report.recorder import Listener
@@ -62,7 +63,7 @@ class Reporter(Listener):
             self.said = "no report written: no test ran"
             return
         try:
-            record.replace(self.path, self.render(exitstatus))
+            replace(self.path, self.render(exitstatus))
         except OSError as error:
             self.said = f"no report written to {self.path}: {error.strerror}"
         except Exception:  # a fault of ours, shown whole; the table in the terminal, which comes next, is not lost for it

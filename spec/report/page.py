@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spec.files import replace
 from spec.report import gaps, source
 from spec.report.matrix import MARKS, Environment, Matrix
-from spec.report.record import replace
 from spec.report.terminal import title, total
 
 PAGE, README = Path("docs", "claims.md"), Path("README.md")

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spec.files import replace
 from spec.report.table import outcome
 
 FORMAT = "glm-spec evidence 1"
@@ -145,20 +144,6 @@ def text(record: Record) -> str:
 def write(path: Path, record: Record) -> None:
     """Write the whole file or nothing: a run that is killed leaves the old file as it was."""
     replace(path, text(record))
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file in one step, and its folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def read(path: Path) -> Record:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -450,7 +450,7 @@ def _json(found: list[Cell], options: argparse.Namespace) -> str:
 def _version(library: str) -> str:
     try:
         return version(library)
-    except Exception:
+    except PackageNotFoundError:
         return ""
 
 

@@ -1,41 +1,18 @@
 """The page of a run: what stands on it, that it stands alone, and when it is written."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from tests.instruments.conftest import CHAPTER, GAPS
-
-
-class Page(HTMLParser):
-    """Its words, its tags, and whether each that is opened is closed."""
-
-    VOID = ("meta", "br", "path", "use", "image")
-
-    def __init__(self, path):
-        super().__init__()
-        self.words, self.tags, self.open = "", [], []
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words = f"{self.words} {' '.join(data.split())}".replace("  ", " ")
+from tests.instruments.pages import Page
 
 
 def test_a_run_is_a_page(project, tmp_path):
     """Claims, answers, failures with what was said and the line that runs them again, the environment; nothing left open."""
     path = tmp_path / "pages" / "report.html"
     status, said = project("--report", str(path))
-    page = Page(path)
+    page = Page(path.read_text(encoding="utf-8"))
 
     assert status == 1
     assert f"report written to {path}" in said
@@ -60,7 +37,7 @@ def test_it_stands_alone(project, tmp_path):
     """No script, and nothing that is fetched: a link to a library is followed by the reader, or not."""
     path = tmp_path / "report.html"
     project("--report", str(path))
-    page = Page(path)
+    page = Page(path.read_text(encoding="utf-8"))
 
     assert not re.search(r"@import|url\((?!#)", path.read_text())
     assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe", "img")]
@@ -76,13 +53,13 @@ def test_the_words_of_tests_and_libraries_are_words(project, tmp_path):
     project("--report", str(path), chapter=CHAPTER.replace("one is not two", "<script>alert('<b>')</script> & so on"))
 
     assert "<script>" not in path.read_text()
-    assert "<script>alert('<b>')</script> & so on" in Page(path).words
+    assert "<script>alert('<b>')</script> & so on" in Page(path.read_text(encoding="utf-8")).words
 
 
 def test_known_gaps_are_on_it_with_their_cause(project, tmp_path):
     path = tmp_path / "report.html"
     status, _ = project("--report", str(path), gaps=GAPS)
-    page = Page(path)
+    page = Page(path.read_text(encoding="utf-8"))
 
     assert status == 0
     assert "One is not two." in page.words
@@ -108,7 +85,7 @@ def test_a_part_is_a_report(project, tmp_path):
     status, _ = project("--report", str(path), "-k", "fits or mathematics", "-m", "claim")
 
     assert status == 0
-    assert "2 of 2 claims hold" in Page(path).words
+    assert "2 of 2 claims hold" in Page(path.read_text(encoding="utf-8")).words
 
 
 @pytest.mark.parametrize(
@@ -125,7 +102,7 @@ def test_a_run_that_is_cut_off_says_so(project, tmp_path, fault, options):
         *options,
         chapter=CHAPTER.replace("one is not two", "x").replace("    assert 1 == 1", f"    {fault}"),
     )
-    words = Page(path).words
+    words = Page(path.read_text(encoding="utf-8")).words
 
     assert ("crashed" in words) if options else ("The run was broken off: 1 of its tests never came to an end" in words)
     assert "A fit is the optimum." in words
@@ -136,8 +113,8 @@ def test_a_file_that_cannot_be_read_is_a_fault(project, tmp_path):
     _, said = project("--report", str(path), chapter="import no_such_module")
 
     assert path.exists(), said
-    assert "could not be collected" in Page(path).words
-    assert "no_such_module" in Page(path).words
+    assert "could not be collected" in Page(path.read_text(encoding="utf-8")).words
+    assert "no_such_module" in Page(path.read_text(encoding="utf-8")).words
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Each room imports itself and the rooms before it
 ORDER = [
     "spec.compat",
+    "spec.files",
     "spec.domains",
     "spec.elementary",
     "spec.links",

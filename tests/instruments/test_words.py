@@ -5,7 +5,6 @@ import json
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from spec.diagnosis import page, picture, words
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.result import Compared, Diagnosis, Finding
 from spec.model import Params
+from tests.instruments.pages import Page
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("Intercept", "age", "C(region)[T.north]", "<b>income & rent</b>")
@@ -224,29 +224,6 @@ class TestTerminal:
         assert text in found
 
 
-class Page(HTMLParser):
-    """Its words and its tags, and whether each that is opened is closed."""
-
-    VOID = ("meta", "br", "path", "use")
-
-    def __init__(self, text):
-        super().__init__()
-        self.words, self.tags, self.open = "", [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words = f"{self.words} {' '.join(data.split())}".replace("  ", " ")
-
-
 class TestPage:
     @pytest.mark.parametrize("name", EVERY)
     def test_it_says_what_the_terminal_says(self, name, tmp_path):
@@ -308,7 +285,7 @@ class TestPage:
         def fails(*_):
             raise OSError("no space")
 
-        monkeypatch.setattr(page.os, "replace", fails)
+        monkeypatch.setattr("os.replace", fails)
         with pytest.raises(OSError, match="no space"):
             page.write(path, FOUND)
         assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("why.html", "before")]

@@ -30,7 +30,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has no optimum to reach, for a combination of columns tells the responses apart and weights grow for ever",
         "separated-is-proven",
         "kernel_regularizer='l2', or more data",
-        found_by="optimum",
     ),
     Cause(
         "class-without-rows",
@@ -38,7 +37,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has a weight for a class or a level that no row belongs to, so no data move that weight",
         "level-without-rows",
         "leave the class or the level out",
-        found_by="optimum",
     ),
     Cause(
         "collinear",
@@ -46,7 +44,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has columns that repeat each other, so that many different weights give the same predictions",
         "collinear-weights-are-not-identified",
         "drop one of the columns",
-        found_by="optimum",
     ),
     Cause(
         "softmax-gauge",
@@ -54,7 +51,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has other weights and the same predictions, for softmax does not see what all classes have in common",
         "softmax-is-blind-to-a-common-vector",
         "weights - weights[:, :1]",
-        found_by="comparison",
     ),
     # -- the same model -----------------------------------------------------------------------------------------------------
     Cause(
@@ -103,7 +99,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has a hidden layer, so it is not a generalized linear model of its inputs",
         "a-hidden-activation-ends-the-glm",
         "leave it out",
-        found_by="program",
     ),
     Cause(
         "flat-targets",
@@ -201,6 +196,7 @@ CAUSES: tuple[Cause, ...] = (
         "offset-is-a-frozen-weight",
         "keras.layers.Add()([eta, offset])",
         changes=rows.offset_forgotten,
+        needs="offset",
     ),
     Cause(
         "offset-free",
@@ -209,6 +205,7 @@ CAUSES: tuple[Cause, ...] = (
         "offset-is-a-frozen-weight",
         "keras.layers.Add()([eta, offset])",
         changes=rows.offset_free,
+        needs="offset",
     ),
     Cause(
         "exposure-not-logged",
@@ -217,6 +214,7 @@ CAUSES: tuple[Cause, ...] = (
         "rates-are-totals-with-an-offset",
         "offset = np.log(exposure)",
         changes=rows.exposure_not_logged,
+        needs="offset",
     ),
     Cause(
         "weights-forgotten",
@@ -225,6 +223,7 @@ CAUSES: tuple[Cause, ...] = (
         "a-weight-repeats-its-row",
         "model.fit(X, y, sample_weight=weights)",
         changes=rows.weights_forgotten,
+        needs="weights",
     ),
     Cause(
         "trials-forgotten",
@@ -233,6 +232,7 @@ CAUSES: tuple[Cause, ...] = (
         "counts-shares-and-rows",
         "sample_weight=trials",
         changes=rows.trials_forgotten,
+        needs="trials",
     ),
     Cause(
         "weights-squared",
@@ -241,6 +241,7 @@ CAUSES: tuple[Cause, ...] = (
         "a-weight-repeats-its-row",
         "model.fit(X, y, sample_weight=weights)",
         changes=rows.weights_squared,
+        needs="weights",
     ),
     Cause(
         "class-weights",
@@ -257,6 +258,7 @@ CAUSES: tuple[Cause, ...] = (
         "a-weight-of-zero-removes-its-row",
         "data.dropna(subset=the columns of the formula)",
         changes=rows.rows_missing,
+        needs="subsets",
     ),
     Cause(
         "duplicates-dropped",
@@ -265,6 +267,7 @@ CAUSES: tuple[Cause, ...] = (
         "a-weight-repeats-its-row",
         "leave out drop_duplicates()",
         changes=rows.duplicates_dropped,
+        needs="memory",
     ),
     Cause(
         "rows-first",
@@ -296,7 +299,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} after rows of one class had been dropped",
         "undersampling-moves-the-intercept",
         "intercept + log(share that was kept)",
-        found_by="training",
     ),
     # -- the same units -----------------------------------------------------------------------------------------------------
     Cause(
@@ -372,6 +374,7 @@ CAUSES: tuple[Cause, ...] = (
         "weight-decay-is-a-penalty",
         "weight_decay=None",
         readings=penalty.weight_decay,
+        needs="record",
     ),
     Cause(
         "nonnegative",
@@ -388,7 +391,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} with dropout, which acts as a penalty that your model does not have",
         "dropout-is-off-in-prediction",
         "leave it out",
-        found_by="program",
     ),
     Cause(
         "batch-normalization",
@@ -396,7 +398,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} has a batch normalization that takes the mean and the deviation of each batch, not of the data",
         "normalising-layer",
         "keras.layers.Normalization, adapted before",
-        found_by="program",
     ),
     Cause(
         "local-optimum",
@@ -404,7 +405,6 @@ CAUSES: tuple[Cause, ...] = (
         "{it} came to rest at another optimum, for this loss has more than one",
         "two-optima",
         "start elsewhere",
-        found_by="training",
     ),
     Cause(
         "newton-steps",
@@ -412,7 +412,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was stopped a step or two before the optimum, as by a solver whose tolerance is loose",
         "default-stopping",
         "more iterations, a smaller tolerance",
-        found_by="training",
+        needs="memory",
     ),
     Cause(
         "descent-path",
@@ -420,7 +420,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} took too few steps of gradient descent and is still on its way to the optimum",
         "training-falls-geometrically",
         "more epochs, standardised columns",
-        found_by="training",
+        needs="memory",
     ),
     Cause(
         "stopped",
@@ -428,7 +428,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was stopped before it came to the optimum",
         "training-falls-geometrically",
         "more epochs, standardised columns",
-        found_by="training",
+        needs="record",
     ),
     Cause(
         "minibatch-noise",
@@ -436,7 +436,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} wanders about the optimum, as minibatches at a constant learning rate do",
         "minibatches-stall",
         "a smaller learning rate at the end, or batches of all rows",
-        found_by="training",
+        needs="record",
     ),
     # -- precision ----------------------------------------------------------------------------------------------------------
     Cause(
@@ -445,7 +445,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} is as near to the optimum as float32 can come, and no nearer",
         "float32-means",
         "keras.backend.set_floatx('float64')",
-        found_by="training",
+        needs="record",
     ),
     Cause(
         "clip",
@@ -465,7 +465,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     # -- inference ----------------------------------------------------------------------------------------------------------
     *(
-        Cause(f"errors-{code}", "errors", plain, claim, mend, found_by="errors")
+        Cause(f"errors-{code}", "errors", plain, claim, mend, needs="errors")
         for code, plain, claim, mend in (
             (
                 "observed",

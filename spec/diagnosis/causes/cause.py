@@ -11,6 +11,22 @@ import numpy as np
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.result import Finding
 
+NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is there, and why a cause is untested without
+    "offset": (lambda context: context.facts.has_offset, "your model has no offset"),
+    "weights": (lambda context: context.facts.has_weights, "your model has no weights"),
+    "trials": (lambda context: context.question.trials is not None, "your model has no trials"),
+    "subsets": (
+        lambda context: bool(context.question.subsets),
+        "no missing values are known in columns that the model leaves out",
+    ),
+    "memory": (lambda context: context.in_memory, "the rows are more than are kept in memory"),
+    "record": (
+        lambda context: context.answer.record is not None and context.answer.record.steps > 0,
+        "no optimizer's record of the training was given",
+    ),
+    "errors": (lambda context: context.answer.standard_errors is not None, "no standard errors were given"),
+}
+
 
 class Change(NamedTuple):
     """Another hypothesis: the sentence that says what it supposes, and its numbers by name."""
@@ -55,8 +71,9 @@ class Cause:
     in which {it} is the answer and {trained} says how it came about.
 
     ``claim`` is the slug of the claim in the book that is about it, ``mend`` the line of code that removes it. ``changes``
-    makes the other hypotheses; ``readings`` and ``endings`` need only the sums of one; a cause that has none of the three is
-    found by other means (``found_by``), which the registry names.
+    makes the other hypotheses; ``readings`` and ``endings`` need only the sums of one. A cause that has none of the three is
+    found in the network's program, on the way to the optimum, or in the standard errors. ``needs`` names what it cannot be
+    tested without, one of `NEEDS`.
     """
 
     code: str
@@ -67,7 +84,7 @@ class Cause:
     changes: Callable[[Context, Hypothesis], Iterable[Change]] | None = None
     readings: Callable[[Context, Hypothesis, Totals], Iterable[Reading]] | None = None
     endings: Callable[[Context, Hypothesis, Totals], Iterable[Ending]] | None = None
-    found_by: str = ""
+    needs: str = ""
 
     def finding(self, says: str, **values: Any) -> Finding:
         """The finding of this cause."""

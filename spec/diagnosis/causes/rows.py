@@ -165,32 +165,21 @@ def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float
 
 def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the first rows, as after Keras's validation_split, which holds the last ones back."""
-    if (found := _cut(context, hypothesis, totals, 0.0)) is None:
-        return
-    place, residue = found
-    n = context.facts.n
-    yield Ending(
-        residue * np.sqrt(n / place),  # the information is that of the rows that are left
-        f"only the first {place} of {n} rows are fitted, {place / n:.4g} of them",
-        unknowns=0,
-        tries=n,
-        become=counted((1.0, 0.0), place),
-    )
+    if (found := _cut(context, hypothesis, totals, 0.0)) is not None:
+        yield _one_side("first", *found, context.facts.n)
 
 
 def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the last rows."""
-    if (found := _cut(context, hypothesis, totals, 1.0)) is None:
-        return
-    place, residue = found
-    n = context.facts.n
-    yield Ending(
-        residue * np.sqrt(n / (n - place)),
-        f"only the last {n - place} of {n} rows are fitted: the first {place} are left out",
-        unknowns=0,
-        tries=n,
-        become=counted((0.0, 1.0), place),
-    )
+    if (found := _cut(context, hypothesis, totals, 1.0)) is not None:
+        yield _one_side("last", *found, context.facts.n)
+
+
+def _one_side(which: str, place: int, residue: np.ndarray, n: int) -> Ending:
+    """The rows on one side of a place alone; the information is that of these rows."""
+    kept, times = (place, (1.0, 0.0)) if which == "first" else (n - place, (0.0, 1.0))
+    says = f"only the {which} {kept} of {n} rows are fitted, {kept / n:.4g} of them"
+    return Ending(residue * np.sqrt(n / kept), says, unknowns=0, tries=n, become=counted(times, place))
 
 
 def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
