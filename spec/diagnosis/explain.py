@@ -1,226 +1,42 @@
 """
-The search: which causes, at most two, put an answer at the optimum of another problem.
+The diagnosis: first the answer as it is, then each cause alone, then pairs, then the way to the optimum.
 
-Each hypothesis costs a share of a pass, since at the optimum of the right one the score vanishes at the answer. First the
-answer as it is, then each cause alone, then pairs. An explanation counts if what it leaves is no more than the rounding of the
-answer; else, marked as not proven, if it leaves a small part of what was there. An explanation that would fit by chance, since
-few equations are left to contradict it, does not count.
+An explanation (`spec.diagnosis.search`) counts if what it leaves is no more than the rounding of the answer; else, marked as not
+proven, if it leaves a small part of what was there. One that would fit by chance does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spec.diagnosis import errors
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.causes import CAUSES, Cause, named
-from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
-from spec.diagnosis.causes.rows import counted
-from spec.diagnosis.causes.training import VERDICTS, Way, rounded_away
+from spec.diagnosis.causes import CAUSES, named
+from spec.diagnosis.causes.cause import NEEDS
+from spec.diagnosis.causes.training import VERDICTS
+from spec.diagnosis.causes.way import Way, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
+from spec.diagnosis.search import EXACT, Explained, Search
 from spec.fit.task import threads
 
-EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
+OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
-TRIED = {0: 1, 1: 1e2, 2: 5e3}  # about how many explanations of so many causes there are
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
 LONG = 2e6  # numbers of the design times outputs: where a pass is long
-
-
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """A hypothesis with its causes, the distance in standard errors that it leaves, and the chance that it fits by accident."""
-
-    hypothesis: Hypothesis
-    left: float
-    chance: float
-    allowed: float  # the distance that rounding may leave
-    unknowns: int = 0  # numbers that were chosen such that little is left
-    residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return self.hypothesis.codes
-
-
-@dataclass(eq=False)
-class Search:
-    """The search of one question and answer: what was tried, with the distance that each cause leaves."""
-
-    context: Context
-    root: Hypothesis
-    before: float = np.nan  # the distance of the answer from the optimum as it was stated
-    exact: float = EXACT
-    precision: float = 0.0  # of the stated model at its optimum, see `_precision`
-    ruled_out: dict[str, float] = field(default_factory=dict)
-    informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
-
-    # -- hypotheses -------------------------------------------------------------------------------------------------------------
-    def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
-        """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
-        if hypothesis.is_flat:
-            return []
-        used = {named(code).group for code in hypothesis.codes if named(code).group != "columns"}
-        return [
-            other
-            for one in CAUSES
-            if one.group not in used and one.code not in hypothesis.codes
-            for other in one.applied(self.context, hypothesis)
-        ]
-
-    def explained(
-        self, hypotheses: Sequence[Hypothesis], more: Sequence[str] = ()
-    ) -> tuple[list[Explained], list[tuple[Hypothesis, Totals, Metric]]]:
-        """Return (explained, informed): each hypothesis by itself, and the sums of those that have an information."""
-        found: list[Explained] = []
-        informed: list[tuple[Hypothesis, Totals, Metric]] = []
-        for hypothesis, totals in zip(hypotheses, self.context.totals(hypotheses, more)):
-            metric = None if totals is None else Metric.of(self.context, hypothesis, totals)
-            if totals is None or metric is None:
-                continue
-            informed.append((hypothesis, totals, metric))
-            score = penalised(self.context, hypothesis, totals.score)
-            equations = score.size - hypothesis.unknowns
-            found.append(self._judged(hypothesis, metric.distance(score), equations, 1, metric, hypothesis.unknowns))
-        return found, informed
-
-    def further(self) -> list[str]:
-        """The further sums that readings ask for."""
-        model = self.root.objective.model
-        classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
-        return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
-
-    def _judged(
-        self, hypothesis: Hypothesis, left: float, equations: int, tries: int, metric: Metric, unknowns: int = 0
-    ) -> Explained:
-        """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
-        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
-        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)])
-        if len(hypothesis.codes) == 1:
-            (code,) = hypothesis.codes
-            self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
-        return Explained(hypothesis, left, chance, EXACT + 3 * rounded_away(self.context, hypothesis, metric), unknowns)
-
-    # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
-    def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:
-        """The explanations by one cause more, or by two readings, that need no further pass."""
-        if hypothesis.is_flat:
-            return
-        score = penalised(self.context, hypothesis, totals.score)
-        used = {named(code).group for code in hypothesis.codes}
-        readings = [
-            (one, reading)
-            for one in CAUSES
-            if one.readings and one.group not in used
-            for reading in one.readings(self.context, hypothesis, totals)
-        ]
-        room = 2 - len(hypothesis.codes)
-        for count in range(1, 1 + min(room, 2)):
-            for chosen in combinations(readings, count):
-                groups = {one.group for one, _ in chosen}  # of two, one is a penalty, since others multiply each other
-                if count == len(groups) and (count == 1 or "penalty" in groups):
-                    yield from self._solved(hypothesis, score, metric, chosen, totals.rows)
-        for one in CAUSES:
-            if one.endings and one.group not in used and score.size > 1:
-                for ending in one.endings(self.context, hypothesis, totals):
-                    yield self._ended(hypothesis, metric, one, ending)
-        if room > 1:
-            yield from self._cut(hypothesis, totals, metric, readings)
-
-    def _solved(
-        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]], rows: int
-    ) -> Iterator[Explained]:
-        """The explanation by the factors that leave least of the score; none where they make no sense."""
-        vectors = [vector for _, reading in chosen for vector in reading.vectors]
-        white = np.column_stack([metric.whiten(vector) for vector in vectors])
-        length = np.linalg.norm(white, axis=0)
-        if not (np.isfinite(white).all() and length.all()):
-            return
-        goal = metric.whiten(score)
-        factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
-        left = float(np.linalg.norm(goal + white @ factors))
-        other, start = hypothesis, 0
-        for one, reading in chosen:
-            own = factors[start : start + len(reading.vectors)]
-            start += len(reading.vectors)
-            if (says := reading.says(own, rows)) is None:
-                return
-            other = other if reading.become is None else reading.become(other, own)
-            other = replace(other, found=(*other.found, one.finding(says, factors=own)))
-        unknowns = hypothesis.unknowns + len(vectors)
-        yield self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
-
-    def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
-        other = hypothesis if ending.become is None else ending.become(hypothesis)
-        other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
-        equations = ending.residue.size - ending.unknowns
-        made = self._judged(other, metric.distance(ending.residue), equations, ending.tries, metric, ending.unknowns)
-        return made if ending.become is not None else replace(made, residue=ending.residue)
-
-    def _cut(
-        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[tuple[Cause, Reading]]
-    ) -> Iterator[Explained]:
-        """Rows that are cut off, beside a reading of one factor: at each place the factor that leaves least of the score."""
-        if totals.prefixes is None or totals.places is None or not totals.cuts.any():
-            return
-        n, whole = self.context.facts.n, metric.whiten(totals.score)
-        sums = {name: metric.whiten_rows(each[totals.cuts]) for name, each in totals.prefixes.items()}
-        for one, reading in readings:
-            name, factor = reading.summed or ("", 0.0)
-            if len(reading.vectors) != 1 or reading.become is None or (factor and name not in sums):
-                continue
-            vector = metric.whiten(reading.vectors[0])
-            for code, which, times in (("rows-first", "first", (1.0, 0.0)), ("rows-last", "last", (0.0, 1.0))):
-
-                def nearest(
-                    places: np.ndarray,
-                    scores: np.ndarray,
-                    vectors: np.ndarray,
-                    whole: np.ndarray = whole,
-                    vector: np.ndarray = vector,
-                    is_first: bool = code == "rows-first",
-                    grows: bool = bool(factor),
-                ) -> tuple[int, float, float]:
-                    """Return (at, factor, rest): of the places the one where least is left, its factor, and what is left."""
-                    scores = scores if is_first else whole - scores
-                    if grows and not is_first:
-                        vectors = vector - vectors
-                    factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=1)
-                    rest = np.linalg.norm(scores + factors[:, None] * vectors, axis=1)
-                    rest = np.nan_to_num(rest * np.sqrt(n / (places if is_first else n - places)), nan=np.inf)
-                    at = int(np.argmin(rest))
-                    return at, float(factors[at]), float(rest[at])
-
-                places, scores = totals.places[totals.cuts], sums[""]
-                vectors = factor * sums[name] if factor else np.broadcast_to(vector, scores.shape)
-                at_place, own, rest = nearest(places, scores, vectors)
-                if self.context.stride > 1 and not factor:
-                    places, prefixes = self.context.near_place(hypothesis, totals, int(places[at_place]))
-                    scores = metric.whiten_rows(prefixes)
-                    at_place, own, rest = nearest(places, scores, np.broadcast_to(vector, scores.shape))
-                place = int(places[at_place])
-                kept = place if which == "first" else n - place
-                if not np.isfinite(own) or (says := reading.says(np.array([own]), kept)) is None:
-                    continue
-                other = counted(times, place)(reading.become(hypothesis, np.array([own])))
-                cut = named(code).finding(f"only the {which} {kept} of {n} rows are fitted", share=kept / n)
-                other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=np.array([own]))))
-                yield self._judged(other, rest, totals.score.size - 1, n, metric, 1)
 
 
 def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
@@ -458,24 +274,16 @@ def _precision(totals: Totals, metric: Metric) -> float:
 
 
 def _measured(search: Search, found: list[Explained]) -> Explained | None:
-    """The explanation that leaves a small part, where there is one: a second cause must explain much more than one alone."""
+    """The explanation that leaves a small part, where there is one; of two causes hardly anything, and much less than of one."""
     most = min(SMALL, NEARLY * search.before)
-    near = [one for one in found if one.chance <= CHANCE and one.left <= most and not _is_far_fetched(one)]
+    of_two = min(OF_TWO, OF_TWO * search.before)
+    near = [one for one in found if one.chance <= CHANCE and one.left <= (most if len(one.codes) == 1 else of_two)]
     near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most) and _is_near(search, one)]
     if not near:
         return None
     alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.left, default=None)
     both = min(near, key=lambda one: one.left)
     return both if alone is None or both.left < alone.left / 100 else alone
-
-
-def _is_far_fetched(one: Explained) -> bool:
-    """Whether of so many explanations one leaves little by accident: beside another model, or with few of the rows."""
-    if len(one.codes) == 1:
-        return False
-    groups = {named(code).group for code in one.codes}
-    few = any(finding.values.get("share", 1.0) < 0.5 for finding in one.hypothesis.found)
-    return few or bool(groups & {"model", "response"})
 
 
 def _is_near(search: Search, one: Explained) -> bool:

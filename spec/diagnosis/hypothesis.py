@@ -112,12 +112,11 @@ class Totals:
     places: np.ndarray | None = None
     all_rows: int = 0  # those without weight too
 
-    @property
-    def cuts(self) -> np.ndarray:
-        """The places that leave enough rows on both sides to tell a cut from chance, as a mask."""
+    def cuts(self, kept: str) -> np.ndarray:
+        """The places of a cut, as a mask, that leave rows enough to contradict it: "first", "last" or "all" are kept."""
         assert self.places is not None
-        least = self.score.size + 1
-        return (self.places >= least) & (self.places <= self.all_rows - least)
+        rows = {"first": self.places, "last": self.all_rows - self.places, "all": np.full_like(self.places, self.all_rows)}
+        return (rows[kept] > self.score.size) & (self.places < self.all_rows)
 
     @property
     def is_finite(self) -> bool:
@@ -221,8 +220,8 @@ class Context:
             found.append(None if total is None or total.is_out else _totals(spread, total, 1.0 if exact else self.grows))
         return found
 
-    def near_place(self, hypothesis: Hypothesis, totals: Totals, place: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (places, prefixes): the usable places around a noted one, row by row, and the score of the rows before each."""
+    def near_place(self, hypothesis: Hypothesis, totals: Totals, place: int, kept: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (places, prefixes): the `Totals.cuts` around a noted one, row by row, and the score of the rows before each."""
         assert totals.prefixes is not None
         low, high = place - self.stride, place + self.stride
         since = _Sum(["prefixes"])
@@ -232,7 +231,7 @@ class Context:
                 self._each([(batch[part], numbers[part])], [(hypothesis, since)])
         places = np.concatenate(since.places)
         prefixes = np.concatenate(since.prefixes[""]) + (totals.prefixes[""][low // self.stride - 1] if low else 0.0)
-        usable = replace(totals, places=places).cuts
+        usable = replace(totals, places=places).cuts(kept)
         return places[usable], prefixes[usable]
 
     def refuted(self, hypotheses: Sequence[Hypothesis], most: float) -> list[bool]:

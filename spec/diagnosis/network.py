@@ -449,7 +449,7 @@ def answer_of_model(
         if opened.is_compiled and not program:
             read(model, batch)  # refuses, with its own sentence, what is left: a constraint, a loss that a layer adds
     params, rounding, note = _as_outputs(params, rounding, opened, rows)
-    same = plain and not opened.beside and bool((opened.factor == 1).all()) and not note
+    same = plain and len(params.coef) == len(columns) and bool((opened.factor == 1).all()) and not note
     record = _record(opened, keep_means=same)
     return Answer(params, name, rounding, None, record, program, (*notes, *note))
 

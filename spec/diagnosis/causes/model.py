@@ -19,6 +19,7 @@ from spec.fit.rows import Batch
 from spec.links import ELEMENTWISE, Logit
 from spec.model import PAIRS, Model
 
+ALL_ORDERS = 5  # columns of which all orders are tried
 CODES = ((2.0, -1.0), (1.0, 1.0), (100.0, 0.0), (255.0, 0.0))  # scale and shift that make other labels of 0 and 1
 LOSSES: tuple[Family, ...] = (
     Binomial(),
@@ -218,7 +219,7 @@ def extra_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The columns in another order."""
     p = len(hypothesis.matrix) - 1
-    orders = list(permutations(range(p))) if p <= 4 else list(_likely_columns(context, hypothesis))
+    orders = list(permutations(range(p))) if p <= ALL_ORDERS else list(_likely_columns(context, hypothesis))
     for order in orders:
         if list(order) != list(range(p)):
             names = context.question.columns

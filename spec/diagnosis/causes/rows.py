@@ -148,30 +148,29 @@ def counted(times: tuple[float, float], place: int) -> Callable[[Hypothesis], Hy
     return lambda hypothesis: hypothesis.after(step)
 
 
-def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float) -> tuple[int, np.ndarray] | None:
+def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float, kept: str) -> tuple[int, np.ndarray] | None:
     """The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there."""
-    if totals.prefixes is None or totals.places is None or not totals.cuts.any():
+    if totals.prefixes is None or totals.places is None or not (usable := totals.cuts(kept)).any():
         return None
     goal = target * totals.score.T.ravel()
-    prefixes, places = totals.prefixes[""][totals.cuts], totals.places[totals.cuts]
+    prefixes, places = totals.prefixes[""][usable], totals.places[usable]
     size = np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
-    away = (((prefixes - goal) / size) ** 2).sum(axis=1)
-    at = int(np.argmin(away))
+    at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
     if context.stride > 1:
-        places, prefixes = context.near_place(hypothesis, totals, int(places[at]))
+        places, prefixes = context.near_place(hypothesis, totals, int(places[at]), kept)
         at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
     return int(places[at]), (prefixes[at] - goal).reshape(totals.score.T.shape).T
 
 
 def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the first rows, as after Keras's validation_split, which holds the last ones back."""
-    if (found := _cut(context, hypothesis, totals, 0.0)) is not None:
+    if (found := _cut(context, hypothesis, totals, 0.0, "first")) is not None:
         yield _one_side("first", *found, context.facts.n)
 
 
 def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the last rows."""
-    if (found := _cut(context, hypothesis, totals, 1.0)) is not None:
+    if (found := _cut(context, hypothesis, totals, 1.0, "last")) is not None:
         yield _one_side("last", *found, context.facts.n)
 
 
@@ -190,7 +189,7 @@ def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iter
             ("first", -1 / extra, (1.0 + extra, 1.0)),
             ("last", 1 + 1 / extra, (1.0, 1.0 + extra)),
         ):
-            if (found := _cut(context, hypothesis, totals, target)) is not None:
+            if (found := _cut(context, hypothesis, totals, target, "all")) is not None:
                 place, residue = found
                 count = place if which == "first" else n - place
                 yield Ending(

@@ -1,78 +1,27 @@
-"""Causes in the way to the optimum: an answer that is on its way there, or that float32 keeps away from it."""
+"""Causes in the way to the optimum: an answer that is on its way there, or that batches or float32 keep away from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from scipy.stats import chi2
 
+from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
-from spec.diagnosis.proof import Metric, at, penalised, problem_of
+from spec.diagnosis.causes.way import Way
+from spec.diagnosis.hypothesis import Scored
+from spec.diagnosis.proof import at, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
 from spec.likelihood import gram, null_params
 from spec.problems import ProblemError
 
-RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
-REPLAYED = 2**27  # numbers of a design that are multiplied in a replay of a descent
-BATCH = 16  # rows of a batch; Keras takes 32 by default
+BATCH = 8  # rows of a batch; Keras takes 32 by default, and the last of an epoch has fewer
+TELLS = 2.0  # the logarithm of the ratio of likelihoods by which one explanation is preferred to another
+CHANCE = -3.0  # the logarithm to base 10 of the chance that an answer lies by accident where a sample of the rows has it
 EPS32 = 2.0**-24
-
-
-@dataclass(frozen=True, eq=False)
-class Way:
-    """An answer away from the optimum of its hypothesis, (q, m) both, and what is known there and here."""
-
-    context: Context
-    here: Hypothesis
-    totals: Totals
-    metric: Metric
-    best: Hypothesis
-    at_best: Metric
-
-    @cached_property
-    def score(self) -> np.ndarray:
-        """The score (q, m) in the design's own columns."""
-        basis = self.context.basis(self.here.intercept)
-        return np.linalg.solve(basis.T, penalised(self.context, self.here, self.totals.score))
-
-    @cached_property
-    def information(self) -> np.ndarray:
-        """The information at the optimum in the design's own columns, (q m, q m)."""
-        basis = self.context.basis(self.here.intercept)
-        root = np.kron(np.eye(self.here.free.shape[1]), np.linalg.inv(basis))
-        return root.T @ (self.at_best.lower @ self.at_best.lower.T) @ root
-
-    @cached_property
-    def across(self) -> np.ndarray:
-        """How a step of each output moves the free ones, (m, m): of classes class 0 moves too."""
-        m = self.here.free.shape[1]
-        return np.eye(m) + (1.0 if self.here.objective.has_gauge else 0.0) * np.ones((m, m))
-
-    def length(self, difference: np.ndarray) -> float:
-        """The length in standard errors of a difference of free parameters (q, m)."""
-        return self.at_best.length(np.linalg.solve(self.context.basis(self.here.intercept), difference))
-
-    def near(self, free: np.ndarray) -> bool:
-        """Whether the answer is at these parameters (q, m), to the precision that it was brought in, which tells them apart."""
-        gone = self.length(self.here.free - self.best.free)
-        allowed = max(1e-6, 1e-5 * gone) + 3 * rounded_away(self.context, self.here, self.metric)
-        return allowed <= 0.02 * gone and self.length(self.here.free - free) <= allowed
-
-
-def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> float:
-    """The most that the last digits of an answer move it, in standard errors."""
-    if hypothesis.rounding is None or not hypothesis.rounding.any():
-        return 0.0
-    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
-    free = free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
-    root = np.kron(np.eye(free.shape[1]), np.linalg.inv(context.basis(hypothesis.intercept)))
-    lengths = np.linalg.norm(metric.lower.T @ root, axis=0) / np.sqrt(metric.dispersion)
-    return float(lengths @ free.T.ravel())
 
 
 def newton_steps(way: Way) -> str | None:
@@ -143,44 +92,6 @@ def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
     return way.context.basis(way.here.intercept) @ found if np.isfinite(found).all() else None
 
 
-def descent_path(way: Way) -> str | None:
-    """The answer lies on the path of gradient descent from zero: replayed at usual rates."""
-    context = way.context
-    if not context.in_memory or context.k > 1 or len(way.here.matrix) < 2:
-        return None
-    rows = way.here.rows(*context.all)
-    design = np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X
-    record = context.answer.record
-    rates = (record.learning_rate,) if record is not None and record.steps else RATES
-    most = min(5000, REPLAYED // (len(rates) * design.size))
-    if record is not None and record.steps:
-        most = min(most, record.steps)
-    goal, scale = way.here.free, loss_scale(way.here)
-    size = np.maximum(np.abs(goal).max(), 1e-300)
-    objective, weight = way.here.objective, rows.weights[:, None]
-    offset = 0 if rows.offset is None else rows.offset
-    pull = way.here.penalty
-    if way.here.pull is not None:
-        return None
-    for rate in rates:
-        free, last = np.zeros_like(goal), np.inf
-        for step in range(1, most + 1):
-            score = design.T @ objective.score(rows.y, design @ free + offset, weight)
-            if pull is not None:
-                score = score - (pull @ free.T.ravel()).reshape(score.T.shape).T
-            move = rate * scale / len(rows) * score
-            free = free + move
-            gap = float(np.abs(free - goal).max())
-            if step > 8 and np.abs(move).max() * (most - step) < gap:
-                break  # it is too slow to come there
-            if gap <= 1e-6 * size and way.near(free):
-                return f"it is step {step} of gradient descent from zero with the rate {rate:g}"
-            if not np.isfinite(gap) or gap > 4 * size + last or (gap > last and gap > 0.5 * size):
-                break
-            last = gap
-    return None
-
-
 def float32(way: Way) -> str | None:
     """What is left of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
     record = way.context.answer.record
@@ -209,16 +120,23 @@ def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return (away, left, noise) along each axis: the answer's distance, what the steps leave, what batches add."""
+    """Return (away, left, noise) along each axis: the answer's distance, what the steps leave, what batches add in so many."""
     record = way.context.answer.record
     if record is None or not record.steps or "sgd" not in record.optimizer.lower():
         return None
     n, scale = way.context.facts.n, loss_scale(way.here)
     curvatures, away, whole = _modes(way)
-    share = np.abs(1 - record.learning_rate * scale * curvatures / n)
-    left = np.minimum(share, 1.0) ** record.steps * (whole + 4 * record.init)
-    noise = np.full_like(left, np.sqrt(record.learning_rate * scale * way.at_best.dispersion / (2 * min(BATCH, n))))
-    return away, left, noise
+    move = record.learning_rate * scale * curvatures / n
+    share = np.minimum(np.abs(1 - move), 1.0) ** record.steps
+    left = share * (whole + 4 * record.init)
+    settled = record.learning_rate * scale * way.at_best.dispersion / (min(BATCH, n) * (2 - np.minimum(move, 1.9)))
+    return away, left, np.sqrt(settled * (1 - share**2))
+
+
+def _likelihood(away: np.ndarray, size: np.ndarray) -> float:
+    """The logarithm of the likelihood of distances that are normal, of a size for each."""
+    size = np.maximum(size, 1e-9 * away.max())
+    return float(-np.log(size).sum() - ((away / size) ** 2).sum() / 2)
 
 
 def stopped(way: Way) -> str | None:
@@ -229,8 +147,9 @@ def stopped(way: Way) -> str | None:
     told = f"training ended after {record.steps} steps of {record.optimizer} at the rate {record.learning_rate:g}"
     if (found := _descent(way)) is not None:
         away, left, noise = found
-        worst = int(np.argmax(away))
-        if (away <= 4 * (left + noise)).all() and left[worst] > noise[worst] and away[worst] > left[worst] / 30:
+        sizes = [left, np.hypot(left, noise)]  # with all rows in each step, and with few
+        likely = [_likelihood(away, size) for size in sizes if (away <= 4 * size + 1e-6 * away.max()).all()]
+        if likely and max(likely) > _likelihood(away, noise) + TELLS:
             return f"{told}: the way that is left lies along the flattest directions, as it does after so few steps"
         return None
     if record.mean is None or record.square is None:
@@ -250,7 +169,7 @@ def minibatch_noise(way: Way) -> str | None:
     if (found := _descent(way)) is None:
         return None
     away, left, noise = found
-    if (away <= 4 * (left + noise)).all():
+    if (away <= 4 * np.hypot(left, noise)).all():
         record = way.context.answer.record
         assert record is not None
         return f"steps of few rows each wander around the optimum: at the rate {record.learning_rate:g} by about this much"
@@ -258,25 +177,40 @@ def minibatch_noise(way: Way) -> str | None:
 
 
 def undersampled(way: Way) -> str | None:
-    """The intercept is far off, the rest no more than a sample of the rows makes it: it is likely, and cannot be proven."""
-    objective = way.here.objective
-    if not way.here.intercept or not isinstance(objective.model.family, (Binomial, Multinomial)):
+    """
+    The answer is as far off as it is when a share of the rows of a class is kept at random: likely, and it cannot be proven.
+
+    Of a class c that is kept with the share r the sum of the scores, r times that of all its rows, has the covariance
+    r (1 - r) times the sum of their squares. The shares are those that leave least of the score.
+    """
+    context, objective = way.context, way.here.objective
+    if not context.in_memory or not isinstance(objective.model.family, (Binomial, Multinomial)):
         return None
-    gone = np.linalg.solve(way.context.basis(True), way.here.free - way.best.free)
-    axes = np.linalg.solve(way.context.basis(True), np.eye(len(gone))[:, :1])  # the intercept, in white coordinates
-    m = gone.shape[1]
-    along = np.column_stack([(way.at_best.lower.T @ np.kron(np.eye(m)[:, [j]], axes)).ravel() for j in range(m)])
-    whole = way.at_best.lower.T @ gone.T.ravel()
-    shift, *_ = np.linalg.lstsq(along, whole, rcond=None)
-    rest, total = float(np.linalg.norm(whole - along @ shift)), float(np.linalg.norm(whole))
-    equations = gone.size - m
-    if equations < 1 or not 0.2 * np.sqrt(equations) <= rest <= 2 * np.sqrt(equations):
+    rows = way.here.rows(*context.all)
+    scores = Scored.of(way.here, rows).scores
+    if scores is None:
         return None
-    if equations * np.log10(rest / total) > -5:
+    white = (np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X) @ context.basis(way.here.intercept)
+    each = (scores[:, :, None] * white[:, None, :]).reshape(len(rows), -1)
+    shares = rows.y if rows.y.shape[1] > 1 else np.hstack([1 - rows.y, rows.y])
+    totals = each.T @ shares  # (q m, classes)
+    kept, covariance = np.ones(shares.shape[1]), way.metric.lower @ way.metric.lower.T
+    for _ in range(20):
+        lower = np.linalg.cholesky(covariance)
+        apart = np.linalg.solve(lower, totals)
+        kept = np.abs(np.linalg.svd(apart)[2][-1])  # the smallest of all sums of the classes
+        kept = np.clip(kept / kept.max(), 1e-3, 1.0)
+        spread = shares @ (kept * (1 - kept))
+        covariance = (each * spread[:, None]).T @ each + 1e-9 * way.metric.lower @ way.metric.lower.T
+    left = float(np.linalg.norm(np.linalg.solve(np.linalg.cholesky(covariance), totals @ kept)))
+    equations = each.shape[1] - (len(kept) - 1)
+    fitted = way.metric.distance((totals @ kept).reshape(scores.shape[1], -1).T)
+    if equations < 1 or kept.min() > 0.95 or left**2 > chi2.ppf(0.999, equations):
         return None
-    shares = ", ".join(f"{np.exp(-abs(value)):.3g}" for value in shift)
-    off = ", ".join(f"{value:.4g}" for value in shift)
-    return f"the intercept is off by {off}, as if {shares} of the rows of one class were kept"
+    if equations * np.log10(fitted / way.length(way.here.free - way.best.free)) > CHANCE:
+        return None
+    named = ", ".join(f"{share:.3g}" for share in kept)
+    return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
 
 
 VERDICTS: dict[str, Callable[[Way], str | None]] = {

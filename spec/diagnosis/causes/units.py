@@ -12,6 +12,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.fit.rows import Batch
 
 UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
 def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
@@ -84,23 +85,29 @@ def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 
 def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60."""
+    """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60, or near one."""
     if context.best is None:
         return
     best = context.best[int(context.question.intercept) :]
     own = hypothesis.objective.free(hypothesis.matrix[1:])
     if best.shape != own.shape:
         return
-    ratios = np.exp(np.median(np.log(np.abs(own / best)), axis=1))
-    scale = np.ones(len(own))
-    for j, ratio in enumerate(ratios):
-        for unit in UNITS:
-            for one in (unit, 1 / unit):
-                if np.isfinite(ratio) and abs(ratio / one - 1) < 0.02:
-                    scale[j] = one
-    if (scale != 1).any():
-        named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
-        yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+    ratios = np.median(np.log(np.abs(own / best)), axis=1)
+    told = set()
+    for near in NEAR:
+        scale = np.array([_unit(ratio, near) for ratio in ratios])
+        if (scale != 1).any() and tuple(scale) not in told:
+            told.add(tuple(scale))
+            named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
+            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+
+
+def _unit(ratio: float, near: float) -> float:
+    """The unit, or 1, whose logarithm is nearest to that of a ratio; 1 where none is near."""
+    usual = np.array([1.0, *UNITS, *(1 / unit for unit in UNITS)])
+    away = np.abs(np.log(usual) - ratio)
+    nearest = int(np.argmin(np.nan_to_num(away, nan=np.inf)))
+    return float(usual[nearest]) if away[nearest] < near else 1.0
 
 
 def float32_inputs(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

@@ -1,0 +1,128 @@
+"""A cause in the way to the optimum: an answer on the path of gradient descent from weights of zero, which is replayed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spec.diagnosis.causes.penalty import loss_scale
+from spec.diagnosis.causes.way import Way
+
+RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
+STEPS = 5000  # of a descent at a usual rate
+REPLAYED = 2**27  # numbers of designs that are multiplied in a replay
+FINE = 10  # steps of the descent that stands for a flow, in one step of the fastest that is stable
+CHANCE = -3.0  # the logarithm to base 10 of the chance that one of so many descents comes so near by accident
+
+
+def descent_path(way: Way) -> str | None:
+    """The answer lies on the path of gradient descent from zero: at the rate of its record, at usual rates, or at any rate."""
+    if not way.context.in_memory or way.here.pull is not None or way.here.free.size < 2:
+        return None
+    descent, record = Descent(way), way.context.answer.record
+    if record is not None and record.steps:
+        found = descent.at_rates((record.learning_rate,), record.steps)
+    else:
+        found = descent.at_rates(RATES, STEPS) or descent.at_any_rate()
+    return None if found is None else f"it is step {found[0]} of gradient descent from zero with the rate {found[1]:.6g}"
+
+
+class Descent:
+    """Descents on Keras's loss, which takes the mean over rows, from weights of zero: several at a time, each with its rate."""
+
+    def __init__(self, way: Way) -> None:
+        self.way, self.here, self.goal = way, way.here, way.here.free
+        self.rows = way.here.rows(*way.context.all)
+        self.design = np.hstack([np.ones((len(self.rows), 1)), self.rows.X]) if way.here.intercept else self.rows.X
+        self.numbers = self.design.size + 16 * self.rows.y.size  # that a step costs, a mean as much as 16 products
+        self.white = way.at_best.lower.T @ np.kron(
+            np.eye(self.goal.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept))
+        )
+
+    def moves(self, free: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """The steps (d, q, m) of descents that are at ``free`` (d, q, m), with rates (d,)."""
+        many, n, k = len(free), len(self.rows), self.here.matrix.shape[1]
+        eta = np.zeros((many, n, k))
+        eta[:, :, k - free.shape[2] :] = self.design @ free
+        if self.rows.offset is not None:
+            eta = eta + self.rows.offset
+        y, weight = (np.tile(part, (many, 1)) for part in (self.rows.y, self.rows.weights[:, None]))
+        scores = self.here.objective.score(y, eta.reshape(many * n, k), weight).reshape(many, n, -1)
+        slope = self.design.T @ scores
+        if self.here.penalty is not None:
+            of_outputs = free.transpose(0, 2, 1)
+            slope = slope - (of_outputs.reshape(many, -1) @ self.here.penalty).reshape(of_outputs.shape).transpose(0, 2, 1)
+        return rates[:, None, None] * (loss_scale(self.here) / n) * (slope @ self.way.across)
+
+    def at_rates(self, rates: tuple[float, ...], steps: int) -> tuple[int, float] | None:
+        """Return (step, rate) of the first descent that comes to the answer in so many steps."""
+        rate = np.array(rates)
+        free, last = np.zeros((len(rate), *self.goal.shape)), np.full(len(rate), np.inf)
+        size, most = np.abs(self.goal).max(), min(steps, REPLAYED // (len(rate) * self.numbers))
+        for step in range(1, most + 1):
+            move = self.moves(free, rate)
+            free = free + move
+            gap = np.abs(free - self.goal).max(axis=(1, 2))
+            for place in np.flatnonzero(gap <= 1e-6 * size):
+                if self.way.near(free[place]):
+                    return step, float(rate[place])
+            is_slow = (step > 8) & (np.abs(move).max(axis=(1, 2)) * (most - step) < gap)
+            is_lost = ~np.isfinite(gap) | (gap > 4 * size + last) | ((gap > last) & (gap > 0.5 * size))
+            rate, free, last = (part[~(is_slow | is_lost)] for part in (rate, free, gap))
+            if not len(rate):
+                return None
+        return None
+
+    def at_any_rate(self) -> tuple[int, float] | None:
+        """
+        Return (step, rate) of a descent at any stable rate that comes to the answer.
+
+        For each number of steps the rate is solved for that brings the descent nearest, by Gauss and Newton from the rate at
+        which a descent in fine steps takes the same way; half of them, the nearest, go on to the next iteration.
+        """
+        n, scale = len(self.rows), loss_scale(self.here)
+        fastest = 2 * n / (scale * np.linalg.eigvalsh(self.way.information).max())
+        most = int(min(np.sqrt(REPLAYED / self.numbers), 512))
+        if (whole := self._flow(fastest / FINE, FINE * most)) is None:
+            return None
+        steps = np.arange(max(int(whole / fastest / 1.5), 1), most + 1)
+        tried = len(steps)
+        rates = whole / steps
+        for _ in range(10):
+            both = self._ends(np.concatenate([rates, rates * (1 + 1e-7)]), np.tile(steps, 2))
+            gaps, slopes = both[: len(steps)], (both[len(steps) :] - both[: len(steps)]) / (1e-7 * rates[:, None])
+            left = np.nan_to_num(np.linalg.norm(gaps, axis=1), nan=np.inf)
+            rates = rates - np.nan_to_num((gaps * slopes).sum(axis=1) / (slopes**2).sum(axis=1))
+            best = np.argsort(left)[: max(len(steps) // 2, 4)]
+            steps, rates, left = steps[best], rates[best], left[best]
+        share = self.way.allowed / self.way.gone
+        by_chance = np.log10(tried) + (self.goal.size - 1) * np.log10(share)
+        if left[0] <= self.way.allowed and share <= 0.02 and by_chance <= CHANCE and 0 < rates[0] < 1.5 * fastest:
+            return int(steps[0]), float(rates[0])
+        return None
+
+    def _flow(self, rate: float, steps: int) -> float | None:
+        """The rate times the number of steps at which a descent in fine steps is nearest to the answer; None where it is far."""
+        free, near, found = np.zeros((1, *self.goal.shape)), np.inf, None
+        for step in range(1, min(steps, REPLAYED // self.numbers) + 1):
+            free = free + self.moves(free, np.array([rate]))
+            gap = self._away(free)[0]
+            if not np.isfinite(gap):
+                break
+            if gap < near:
+                near, found = gap, step * rate
+        return found if near < 0.3 * self._away(np.zeros((1, *self.goal.shape)))[0] else None
+
+    def _ends(self, rates: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Where descents end less the answer, (d, q m), in standard errors."""
+        free = np.zeros((len(rates), *self.goal.shape))
+        for step in range(1, steps.max() + 1):
+            on = steps >= step
+            free[on] += self.moves(free[on], rates[on])
+        return self._in_errors(free)
+
+    def _in_errors(self, free: np.ndarray) -> np.ndarray:
+        gaps = (free - self.goal).transpose(0, 2, 1).reshape(len(free), -1)
+        return gaps @ self.white.T / np.sqrt(self.way.at_best.dispersion)
+
+    def _away(self, free: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(self._in_errors(free), axis=1)

@@ -1,0 +1,208 @@
+"""
+Explanations: causes, at most two, that put an answer at the optimum of another problem.
+
+Each hypothesis costs a share of a pass, since at the optimum of the right one the score vanishes at the answer. What would fit
+by chance, since few equations are left to contradict it, is told apart by `Explained.chance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from spec.diagnosis.causes import CAUSES, Cause, named
+from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.causes.rows import counted
+from spec.diagnosis.causes.way import rounded_away
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.proof import Metric, penalised
+
+EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
+TRIED = {0: 1, 1: 1e2, 2: 5e3}  # about how many explanations of so many causes there are
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A hypothesis with its causes, the distance in standard errors that it leaves, and the chance that it fits by accident."""
+
+    hypothesis: Hypothesis
+    left: float
+    chance: float
+    allowed: float  # the distance that rounding may leave
+    unknowns: int = 0  # numbers that were chosen such that little is left
+    residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return self.hypothesis.codes
+
+
+@dataclass(eq=False)
+class Search:
+    """The search of one question and answer: what was tried, with the distance that each cause leaves."""
+
+    context: Context
+    root: Hypothesis
+    before: float = np.nan  # the distance of the answer from the optimum as it was stated
+    exact: float = EXACT
+    precision: float = 0.0  # of the stated model at its optimum, see `_precision`
+    ruled_out: dict[str, float] = field(default_factory=dict)
+    informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
+
+    # -- hypotheses -------------------------------------------------------------------------------------------------------------
+    def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
+        """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
+        if hypothesis.is_flat:
+            return []
+        used = {named(code).group for code in hypothesis.codes if named(code).group != "columns"}
+        return [
+            other
+            for one in CAUSES
+            if one.group not in used and one.code not in hypothesis.codes
+            for other in one.applied(self.context, hypothesis)
+        ]
+
+    def explained(
+        self, hypotheses: Sequence[Hypothesis], more: Sequence[str] = ()
+    ) -> tuple[list[Explained], list[tuple[Hypothesis, Totals, Metric]]]:
+        """Return (explained, informed): each hypothesis by itself, and the sums of those that have an information."""
+        found: list[Explained] = []
+        informed: list[tuple[Hypothesis, Totals, Metric]] = []
+        for hypothesis, totals in zip(hypotheses, self.context.totals(hypotheses, more)):
+            metric = None if totals is None else Metric.of(self.context, hypothesis, totals)
+            if totals is None or metric is None:
+                continue
+            informed.append((hypothesis, totals, metric))
+            score = penalised(self.context, hypothesis, totals.score)
+            equations = score.size - hypothesis.unknowns
+            found.append(self._judged(hypothesis, metric.distance(score), equations, 1, metric, hypothesis.unknowns))
+        return found, informed
+
+    def further(self) -> list[str]:
+        """The further sums that readings ask for."""
+        model = self.root.objective.model
+        classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
+        return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
+
+    def _judged(
+        self, hypothesis: Hypothesis, left: float, equations: int, tries: int, metric: Metric, unknowns: int = 0
+    ) -> Explained:
+        """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
+        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
+        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)])
+        if len(hypothesis.codes) == 1:
+            (code,) = hypothesis.codes
+            self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
+        return Explained(hypothesis, left, chance, EXACT + 3 * rounded_away(self.context, hypothesis, metric), unknowns)
+
+    # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
+    def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:
+        """The explanations by one cause more, or by two readings, that need no further pass."""
+        if hypothesis.is_flat:
+            return
+        score = penalised(self.context, hypothesis, totals.score)
+        used = {named(code).group for code in hypothesis.codes}
+        readings = [
+            (one, reading)
+            for one in CAUSES
+            if one.readings and one.group not in used
+            for reading in one.readings(self.context, hypothesis, totals)
+        ]
+        room = 2 - len(hypothesis.codes)
+        for count in range(1, 1 + min(room, 2)):
+            for chosen in combinations(readings, count):
+                groups = {one.group for one, _ in chosen}  # of two, one is a penalty, since others multiply each other
+                if count == len(groups) and (count == 1 or "penalty" in groups):
+                    yield from self._solved(hypothesis, score, metric, chosen, totals.rows)
+        for one in CAUSES:
+            if one.endings and one.group not in used and score.size > 1:
+                for ending in one.endings(self.context, hypothesis, totals):
+                    yield self._ended(hypothesis, metric, one, ending)
+        if room > 1:
+            yield from self._cut(hypothesis, totals, metric, readings)
+
+    def _solved(
+        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]], rows: int
+    ) -> Iterator[Explained]:
+        """The explanation by the factors that leave least of the score; none where they make no sense."""
+        vectors = [vector for _, reading in chosen for vector in reading.vectors]
+        white = np.column_stack([metric.whiten(vector) for vector in vectors])
+        length = np.linalg.norm(white, axis=0)
+        if not (np.isfinite(white).all() and length.all()):
+            return
+        goal = metric.whiten(score)
+        factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
+        left = float(np.linalg.norm(goal + white @ factors))
+        other, start = hypothesis, 0
+        for one, reading in chosen:
+            own = factors[start : start + len(reading.vectors)]
+            start += len(reading.vectors)
+            if (says := reading.says(own, rows)) is None:
+                return
+            other = other if reading.become is None else reading.become(other, own)
+            other = replace(other, found=(*other.found, one.finding(says, factors=own)))
+        unknowns = hypothesis.unknowns + len(vectors)
+        yield self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
+
+    def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
+        other = hypothesis if ending.become is None else ending.become(hypothesis)
+        other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
+        equations = ending.residue.size - ending.unknowns
+        made = self._judged(other, metric.distance(ending.residue), equations, ending.tries, metric, ending.unknowns)
+        return made if ending.become is not None else replace(made, residue=ending.residue)
+
+    def _cut(
+        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[tuple[Cause, Reading]]
+    ) -> Iterator[Explained]:
+        """Rows that are cut off, beside a reading of one factor."""
+        for one, reading in readings:
+            name, factor = reading.summed or ("", 0.0)
+            known = totals.prefixes is not None and (not factor or name in totals.prefixes)
+            if known and len(reading.vectors) == 1 and reading.become is not None:
+                for code in ("rows-first", "rows-last"):
+                    yield from self._cut_beside(hypothesis, totals, metric, one, reading, code)
+
+    def _cut_beside(
+        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, one: Cause, reading: Reading, code: str
+    ) -> Iterator[Explained]:
+        """Of the places of a cut the one, with a factor of the reading, where least is left of the score of the rows kept."""
+        assert totals.prefixes is not None
+        assert totals.places is not None
+        assert reading.become is not None
+        n, which = self.context.facts.n, code.removeprefix("rows-")
+        name, factor = reading.summed or ("", 0.0)
+        whole, vector = metric.whiten(totals.score), metric.whiten(reading.vectors[0])
+
+        def kept(sums: Any, of_all: Any) -> Any:
+            return sums if which == "first" else of_all - sums
+
+        usable = totals.cuts(which)
+        places, scores = totals.places[usable], kept(metric.whiten_rows(totals.prefixes[""][usable]), whole)
+        if not len(places):
+            return
+        vectors = kept(factor * metric.whiten_rows(totals.prefixes[name][usable]), vector) if factor else vector
+        at_place, own, rest = _least(scores, vectors, kept(places, n) / n)
+        if self.context.stride > 1 and not factor:
+            places, prefixes = self.context.near_place(hypothesis, totals, int(places[at_place]), which)
+            at_place, own, rest = _least(kept(metric.whiten_rows(prefixes), whole), vector, kept(places, n) / n)
+        place = int(places[at_place])
+        rows = kept(place, n)
+        if not np.isfinite(own) or (says := reading.says(np.array([own]), rows)) is None:
+            return
+        other = counted((1.0, 0.0) if which == "first" else (0.0, 1.0), place)(reading.become(hypothesis, np.array([own])))
+        cut = named(code).finding(f"only the {which} {rows} of {n} rows are fitted", share=rows / n)
+        other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=np.array([own]))))
+        yield self._judged(other, rest, totals.score.size - 1, n, metric, 1)
+
+
+def _least(scores: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> tuple[int, float, float]:
+    """Return (at, factor, left): of the scores (r, q m) of ``shares`` (r,) of the rows the one that a factor takes most of."""
+    factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=-1)
+    left = np.linalg.norm(scores + factors[:, None] * vectors, axis=1) / np.sqrt(shares)
+    left = np.nan_to_num(left, nan=np.inf)
+    at = int(np.argmin(left))
+    return at, float(factors[at]), float(left[at])
