@@ -35,6 +35,7 @@ NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network sho
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
+ORDERS = 24  # orders of the columns that go on to the pairs
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
 LONG = 2e6  # numbers of the design times outputs: where a pass is long
 
@@ -221,8 +222,10 @@ def _pairs(search: Search) -> list[Explained]:
         found += [one for one in search.read_off(hypothesis, totals, metric) if len(one.codes) == 2]
     size = search.context.facts.n * search.root.matrix.size
     firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score))]
+    far = [one for one in firsts if one.codes == ("columns-permuted",)][ORDERS:]
+    firsts = firsts[:MANY] if size > LONG else [one for one in firsts if one not in far]
     unique: dict[Any, Hypothesis] = {}
-    for pair in (other for one in firsts[: MANY if size > LONG else None] for other in search.changed(one)):
+    for pair in (other for one in firsts for other in search.changed(one)):
         said = [(one.code, one.says) for one in pair.found]
         moves = {named(code).group for code in pair.codes} == {"columns", "units"}  # which do not commute
         unique.setdefault(tuple(said) if moves else frozenset(said), pair)

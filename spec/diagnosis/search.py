@@ -58,7 +58,10 @@ class Search:
         """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
         if hypothesis.is_flat:
             return []
-        used = {named(code).group for code in hypothesis.codes if named(code).group != "columns"}
+        groups = {named(code).group for code in hypothesis.codes}
+        used = groups - {"columns"}
+        if groups and "units" not in groups and self.context.is_small:
+            used |= {"columns"}  # all orders were the first of a pair, and what commutes with them the second
         return [
             other
             for one in CAUSES

@@ -10,6 +10,7 @@ from spec.diagnosis.causes.way import Way
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 STEPS = 5000  # of a descent at a usual rate
 REPLAYED = 2**27  # numbers of designs that are multiplied in a replay
+GRID = 16  # numbers of steps that are tried at once
 FINE = 10  # steps of the descent that stands for a flow, in one step of the fastest that is stable
 CHANCE = -3.0  # the logarithm to base 10 of the chance that one of so many descents comes so near by accident
 
@@ -76,29 +77,40 @@ class Descent:
         """
         Return (step, rate) of a descent at any stable rate that comes to the answer.
 
-        For each number of steps the rate is solved for that brings the descent nearest, by Gauss and Newton from the rate at
-        which a descent in fine steps takes the same way; half of them, the nearest, go on to the next iteration.
+        For some numbers of steps the rate is solved for that brings the descent nearest, from the rate at which a descent in
+        fine steps takes the same way; then for numbers that lie closer together, about the best.
         """
         n, scale = len(self.rows), loss_scale(self.here)
         fastest = 2 * n / (scale * np.linalg.eigvalsh(self.way.information).max())
-        most = int(min(np.sqrt(REPLAYED / self.numbers), 512))
-        if (whole := self._flow(fastest / FINE, FINE * most)) is None:
+        most = min(REPLAYED // (64 * self.numbers), 512)
+        if most < 2 or (whole := self._flow(fastest / FINE, FINE * most)) is None:
             return None
-        steps = np.arange(max(int(whole / fastest / 1.5), 1), most + 1)
-        tried = len(steps)
-        rates = whole / steps
-        for _ in range(10):
+        low, high = max(int(whole / fastest / 1.5), 1), most
+        while True:
+            steps = np.unique(np.geomspace(low, max(high, low), GRID).astype(int))
+            rates, left = self._nearest(steps, whole / steps)
+            best = int(np.argmin(left))
+            step, rate = int(steps[best]), float(rates[best])
+            if len(steps) == 1 + steps[-1] - steps[0]:
+                break
+            whole, low, high = step * rate, int(steps[max(best - 1, 0)]), int(steps[min(best + 1, len(steps) - 1)])
+        share = self.way.allowed / self.way.gone
+        by_chance = np.log10(most) + (self.goal.size - 1) * np.log10(share)
+        if left[best] <= self.way.allowed and share <= 0.02 and by_chance <= CHANCE and 0 < rate < 1.5 * fastest:
+            return step, rate
+        return None
+
+    def _nearest(self, steps: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (rates, left): for each number of steps the rate that comes nearest, by Gauss and Newton, and the distance."""
+        left = np.full(len(steps), np.inf)
+        for _ in range(8):
             both = self._ends(np.concatenate([rates, rates * (1 + 1e-7)]), np.tile(steps, 2))
             gaps, slopes = both[: len(steps)], (both[len(steps) :] - both[: len(steps)]) / (1e-7 * rates[:, None])
-            left = np.nan_to_num(np.linalg.norm(gaps, axis=1), nan=np.inf)
+            last, left = left, np.nan_to_num(np.linalg.norm(gaps, axis=1), nan=np.inf)
+            if left.min() <= self.way.allowed or (np.abs(left - last) <= 1e-3 * left).all():
+                break
             rates = rates - np.nan_to_num((gaps * slopes).sum(axis=1) / (slopes**2).sum(axis=1))
-            best = np.argsort(left)[: max(len(steps) // 2, 4)]
-            steps, rates, left = steps[best], rates[best], left[best]
-        share = self.way.allowed / self.way.gone
-        by_chance = np.log10(tried) + (self.goal.size - 1) * np.log10(share)
-        if left[0] <= self.way.allowed and share <= 0.02 and by_chance <= CHANCE and 0 < rates[0] < 1.5 * fastest:
-            return int(steps[0]), float(rates[0])
-        return None
+        return rates, left
 
     def _flow(self, rate: float, steps: int) -> float | None:
         """The rate times the number of steps at which a descent in fine steps is nearest to the answer; None where it is far."""

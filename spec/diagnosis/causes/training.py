@@ -181,36 +181,30 @@ def undersampled(way: Way) -> str | None:
     The answer is as far off as it is when a share of the rows of a class is kept at random: likely, and it cannot be proven.
 
     Of a class c that is kept with the share r the sum of the scores, r times that of all its rows, has the covariance
-    r (1 - r) times the sum of their squares. The shares are those that leave least of the score.
+    r (1 - r) times the sum of their squares. The shares are those that make the classes even, or those that leave least.
     """
-    context, objective = way.context, way.here.objective
-    if not context.in_memory or not isinstance(objective.model.family, (Binomial, Multinomial)):
+    context, here = way.context, way.here
+    if not context.in_memory or not isinstance(here.objective.model.family, (Binomial, Multinomial)):
         return None
-    rows = way.here.rows(*context.all)
-    scores = Scored.of(way.here, rows).scores
-    if scores is None:
+    rows = here.rows(*context.all)
+    if (scores := Scored.of(here, rows).scores) is None:
         return None
-    white = (np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X) @ context.basis(way.here.intercept)
+    white = (np.hstack([np.ones((len(rows), 1)), rows.X]) if here.intercept else rows.X) @ context.basis(here.intercept)
     each = (scores[:, :, None] * white[:, None, :]).reshape(len(rows), -1)
     shares = rows.y if rows.y.shape[1] > 1 else np.hstack([1 - rows.y, rows.y])
-    totals = each.T @ shares  # (q m, classes)
-    kept, covariance = np.ones(shares.shape[1]), way.metric.lower @ way.metric.lower.T
-    for _ in range(20):
-        lower = np.linalg.cholesky(covariance)
-        apart = np.linalg.solve(lower, totals)
-        kept = np.abs(np.linalg.svd(apart)[2][-1])  # the smallest of all sums of the classes
-        kept = np.clip(kept / kept.max(), 1e-3, 1.0)
-        spread = shares @ (kept * (1 - kept))
-        covariance = (each * spread[:, None]).T @ each + 1e-9 * way.metric.lower @ way.metric.lower.T
-    left = float(np.linalg.norm(np.linalg.solve(np.linalg.cholesky(covariance), totals @ kept)))
-    equations = each.shape[1] - (len(kept) - 1)
-    fitted = way.metric.distance((totals @ kept).reshape(scores.shape[1], -1).T)
-    if equations < 1 or kept.min() > 0.95 or left**2 > chi2.ppf(0.999, equations):
-        return None
-    if equations * np.log10(fitted / way.length(way.here.free - way.best.free)) > CHANCE:
-        return None
-    named = ", ".join(f"{share:.3g}" for share in kept)
-    return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
+    totals, classes = each.T @ shares, shares.sum(axis=0)  # (q m, classes), (classes,)
+    least = np.abs(np.linalg.svd(np.linalg.solve(way.metric.lower, totals))[2][-1])
+    for kept, unknowns in ((classes.min() / classes, 0), (least / least.max(), len(classes) - 1)):
+        if not 1e-3 < kept.min() < 0.95:
+            continue
+        covariance = (each * (shares @ (kept * (1 - kept)))[:, None]).T @ each
+        score, equations = totals @ kept, each.shape[1] - unknowns
+        fitted = way.metric.distance(score.reshape(scores.shape[1], -1).T)
+        by_chance = equations * np.log10(fitted / way.gone)
+        if by_chance <= CHANCE and score @ np.linalg.pinv(covariance) @ score <= chi2.ppf(0.999, equations):
+            named = ", ".join(f"{share:.3g}" for share in kept)
+            return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
+    return None
 
 
 VERDICTS: dict[str, Callable[[Way], str | None]] = {

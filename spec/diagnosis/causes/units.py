@@ -9,6 +9,7 @@ import numpy as np
 
 from spec.diagnosis.causes.cause import Change
 from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.proof import at, nearest_optimum
 from spec.fit.rows import Batch
 
 UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
@@ -86,11 +87,9 @@ def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60, or near one."""
-    if context.best is None:
-        return
-    best = context.best[int(context.question.intercept) :]
     own = hypothesis.objective.free(hypothesis.matrix[1:])
-    if best.shape != own.shape:
+    best = _best(context, hypothesis)
+    if best is None or best.shape != own.shape:
         return
     ratios = np.median(np.log(np.abs(own / best)), axis=1)
     told = set()
@@ -100,6 +99,17 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
             told.add(tuple(scale))
             named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
             yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+
+
+def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:
+    """The coefficients (p, m) at the optimum: of the question, or of a hypothesis of few rows that changes rows or model."""
+    is_same = not hypothesis.steps and hypothesis.objective.model == context.question.model
+    if context.best is None or is_same or not context.is_small:
+        return None if context.best is None else context.best[int(context.question.intercept) :]
+    if hypothesis.intercept != context.question.intercept or hypothesis.free.shape != context.best.shape:
+        return None
+    found = nearest_optimum(context, at(hypothesis, context.best))
+    return None if found is None else found[0].free[int(hypothesis.intercept) :]
 
 
 def _unit(ratio: float, near: float) -> float:
