@@ -4,19 +4,44 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from spec import inference
-from spec.engines.contract import Declined, Description, Engine, EngineError, Evaluation, Fit
+from spec.engines.contract import DECLINED, Declined, Description, Engine, EngineError, Evaluation, Fit
 from spec.inference import Inference
 from spec.model import Params
 from spec.problems import Problem
 
 Answer = TypeVar("Answer")
+
+
+MAY_BE_ABSENT = {
+    *("mean", "loss", "loss_scale", "log_likelihood", "score", "curvature"),
+    *("standard_errors", "deviance", "iterations"),
+}
+
+
+class _Partial:
+    """An answer that lacks fields: to read one is to learn why the engine declines it."""
+
+    absent: dict[str, str]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in MAY_BE_ABSENT and name in self.__dict__.get("absent", {}):
+            raise Declined(self.absent[name])
+        return super().__getattribute__(name)
+
+
+class PartialEvaluation(_Partial, Evaluation):
+    """An `Evaluation` of an engine that computes some of it."""
+
+
+class PartialFit(_Partial, Fit):
+    """A `Fit` of an engine that computes some of it."""
 
 
 class Checked:
@@ -76,11 +101,13 @@ class Checked:
         self._scope(problem)
         answer = self._guard("evaluate", problem, self.engine.evaluate, problem, params)
         self._is_a(Evaluation, problem, "evaluate", answer)
-        self._shape(problem, "evaluate", "mean", answer.mean, (problem.n, problem.k))
-        self._shape(problem, "evaluate", "score", answer.score, (1 + problem.p, problem.k))
-        for name in ("loss", "loss_scale", "log_likelihood"):
-            self._shape(problem, "evaluate", name, getattr(answer, name), ())
-        return replace(answer, curvature=lambda: self._information(problem, answer), engine=self.describe().name)
+        shapes = {"mean": (problem.n, problem.k), "score": (1 + problem.p, problem.k)}
+        absent = self._absent(answer)
+        for name in ("mean", "loss", "loss_scale", "log_likelihood", "score"):
+            if name not in absent:
+                self._shape(problem, "evaluate", name, getattr(answer, name), shapes.get(name, ()))
+        curvature = DECLINED if answer.curvature is None else lambda: self._information(problem, answer)
+        return self._partial(PartialEvaluation, replace(answer, curvature=curvature, engine=self.describe().name), absent)
 
     def _information(self, problem: Problem, answer: Evaluation) -> np.ndarray:
         information = self._guard("evaluate", problem, answer.curvature)
@@ -92,13 +119,32 @@ class Checked:
         self._scope(problem)
         answer = self._guard("fit", problem, self.engine.fit, problem)
         self._is_a(Fit, problem, "fit", answer)
+        absent = self._absent(answer)
         self._shape(problem, "fit", "params.intercept", answer.params.intercept, (problem.k,))
         self._shape(problem, "fit", "params.coef", answer.params.coef, (problem.p, problem.k))
-        errors = answer.standard_errors if answer.converged else np.nan_to_num(answer.standard_errors)  # else anything
-        self._shape(problem, "fit", "standard_errors", errors, (problem.q, problem.free_outputs))
+        if "standard_errors" not in absent:
+            errors = answer.standard_errors if answer.converged else np.nan_to_num(answer.standard_errors)  # else anything
+            self._shape(problem, "fit", "standard_errors", errors, (problem.q, problem.free_outputs))
         for name in ("deviance", "log_likelihood"):
-            self._shape(problem, "fit", name, getattr(answer, name), ())
-        return replace(answer, engine=self.describe().name)
+            if name not in absent:
+                self._shape(problem, "fit", name, getattr(answer, name), ())
+        return self._partial(PartialFit, replace(answer, engine=self.describe().name), absent)
+
+    def _absent(self, answer: Evaluation | Fit) -> dict[str, str]:
+        """The fields that the engine did not compute, with its reason for each."""
+        told = self.describe().declines
+        absent = [each.name for each in fields(answer) if each.name in MAY_BE_ABSENT and getattr(answer, each.name) is None]
+        return {name: told.get(name, f"it gives no {name}") for name in absent}
+
+    def _partial(self, kind: Any, answer: Any, absent: dict[str, str]) -> Any:
+        """The answer, or one that raises `Declined` where a field is read that is absent."""
+        if not absent:
+            return answer
+        partial = kind(**{each.name: getattr(answer, each.name) for each in fields(answer)})
+        object.__setattr__(
+            partial, "absent", {name: f"declined by {self.describe().name}: {why}" for name, why in absent.items()}
+        )
+        return partial
 
     def _guard(self, method: str, problem: Problem, call: Callable[..., Answer], *args: object) -> Answer:
         """The answer of a call to the engine. Raises EngineError if the call raises."""

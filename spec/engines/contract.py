@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from spec.model import Params
 from spec.problems import Problem
 
+DECLINED: Any = None  # in place of a field that an engine does not compute
+
 
 @dataclass(frozen=True)
 class Description:
-    """The name, versions and precision of an engine, as shown beside every verdict."""
+    """
+    The name, versions and precision of an engine, as shown beside every verdict.
+
+    ``declines`` are the fields of `Evaluation` and `Fit` that the engine never computes, by their names, with the reason of
+    each: {"standard_errors": "scikit-learn computes none"}. In an answer these fields are None (`DECLINED`).
+    """
 
     name: str
     versions: dict[str, str]
     backend: str = ""
     dtype: str = "float64"
     homepage: str = ""
+    declines: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         versions = ", ".join(f"{library} {version}" for library, version in self.versions.items())
@@ -38,6 +46,9 @@ class Evaluation:
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
     first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`. ``engine`` is the
     name of the engine that answered, which `Checked` fills in.
+
+    A field that the engine does not compute is None, with its reason in `Description.declines`: the claims about it are
+    declined.
     """
 
     mean: np.ndarray
@@ -64,7 +75,8 @@ class Fit:
     The result of a fit. ``reason`` says in words why it stopped.
 
     ``standard_errors`` are shaped like `Problem.free`, from the expected information and, where the family has a
-    dispersion, Pearson's estimate of it. ``deviance`` and ``log_likelihood`` are at the fitted means and dispersion 1.
+    dispersion, Pearson's estimate of it. ``deviance`` and ``log_likelihood`` are at the fitted means and dispersion 1. These
+    three, and ``iterations``, are None where the engine does not compute them, as in an `Evaluation`.
     """
 
     params: Params

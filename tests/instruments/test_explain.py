@@ -586,10 +586,10 @@ def weight_decay():
 
 @plant("clip")
 def clip():
-    """Three rows that contradict the others lie beyond the clip, and so are not seen."""
+    """Three rows that contradict the others lie beyond the clip, and so are not seen; they are not the last, which a cut drops."""
     X, y = drawn().X[:, :2], drawn().y["logistic"]
     b = minimum("logistic", X, y)
-    X, y = np.vstack([X, [[300, 0], [350, 1], [-250, 0]]]), np.vstack([y, [[0], [0], [1]]])
+    X, y = np.insert(X, 7, [[300, 0], [350, 1], [-250, 0]], axis=0), np.insert(y, 7, [[0], [0], [1]], axis=0)
     return Planted(small("logistic", X=X, y=y), b, "the 3 rows", proven=False)
 
 
