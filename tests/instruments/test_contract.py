@@ -292,9 +292,24 @@ class TestChecked:
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     def test_each_field_that_is_no_number_is_broken(self, method, what, shape):
-        for value in (None, "one", True, 1j, [[1.0], [1.0, 2.0]]):
+        for value in ("one", True, 1j, [[1.0], [1.0, 2.0]]):
             with broken(f"Test.{method}(tiny poisson): {what} is {type(value).__name__}, not numbers."):
                 self.ask(method, **{what: value})
+
+    @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
+    def test_a_field_that_is_none_is_declined_where_it_is_read_and_nowhere_else(self, method, what, shape):
+        """With the engine's reason, if it gives one; the other fields are there."""
+        what = "curvature" if what == "information" else what
+        engine = Engine(POISSON, **{what: None})
+        for told, why in (({}, f"it gives no {what}"), ({what: "it is private"}, "it is private")):
+            engine.describe = lambda told=told: Description("Test", {}, declines=told)
+            checked = Checked(engine)
+            answer = checked.fit(POISSON) if method == "fit" else checked.evaluate(POISSON, ONE)
+            for one, name, _ in SHAPES:
+                if one == method and name != what and (name, what) != ("information", "curvature"):
+                    assert getattr(answer, name) is not None
+            with pytest.raises(Declined, match=f"^declined by Test: {why}$"):
+                getattr(answer, what)
 
     @pytest.mark.parametrize(("method", "what", "shape"), SHAPES)
     def test_whole_numbers_are_numbers(self, method, what, shape):
