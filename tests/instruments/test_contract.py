@@ -305,7 +305,7 @@ class TestChecked:
             engine.describe = lambda told=told: Description("Test", {}, declines=told)
             checked = Checked(engine)
             answer = checked.fit(POISSON) if method == "fit" else checked.evaluate(POISSON, ONE)
-            for one, name, _ in SHAPES:
+            for one, name, _ in self.SHAPES:
                 if one == method and name != what and (name, what) != ("information", "curvature"):
                     assert getattr(answer, name) is not None
             with pytest.raises(Declined, match=f"^declined by Test: {why}$"):
