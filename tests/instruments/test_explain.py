@@ -586,7 +586,7 @@ def weight_decay():
 
 @plant("clip")
 def clip():
-    """Three rows that contradict the others lie beyond the clip, and so are not seen; they are not the last, which a cut drops."""
+    """Three rows that contradict the others lie beyond the clip, and so are not seen; a cut at the end would drop others."""
     X, y = drawn().X[:, :2], drawn().y["logistic"]
     b = minimum("logistic", X, y)
     X, y = np.insert(X, 7, [[300, 0], [350, 1], [-250, 0]], axis=0), np.insert(y, 7, [[0], [0], [1]], axis=0)
