@@ -137,8 +137,7 @@ def _program(answer: Answer) -> tuple[Finding, ...]:
 def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str, Any], exact: float) -> Diagnosis:
     """The diagnosis of an answer that is the optimum: its standard errors may follow another convention."""
     if exact > COARSE and stated.distance > EXACT:
-        why = f"its digits are so few that it stands for all answers within {exact:.2g} standard errors: give more of them"
-        return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why)
+        return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, coarse=exact)
     told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()
     found = _program(made["answer"])
     sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in told))

@@ -71,6 +71,7 @@ class Diagnosis:
     why: str = ""  # of "no optimum" and "unexplained"
     ruled_out: dict[str, float] = field(default_factory=dict)
     untested: dict[str, str] = field(default_factory=dict)
+    coarse: float = 0.0  # standard errors within which its digits do not tell an answer from others, where that is too many
     reference: Diagnosis | None = None  # of another answer to the same question
 
     @property

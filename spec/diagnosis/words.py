@@ -165,6 +165,9 @@ def _sentence(one: Diagnosis) -> str:
     if one.verdict == EITHER:
         said = [_predicates(one.answer, found, it if not place else "it") for place, found in enumerate((one.found, *one.others))]
         return f"Either {', or '.join(said)}: these data cannot tell which."
+    if one.coarse:
+        within = f"they stand for all answers within {errors(one.coarse)}"
+        return f"{It} may be the optimum of your model, but its coefficients have too few digits to tell: {within}."
     if one.verdict == UNEXPLAINED:
         where = one.mended if one.found else one.stated
         far = errors(np.nan if where is None else where.distance)
@@ -189,6 +192,8 @@ def _of_two(one: Diagnosis, other: Diagnosis) -> str:
         return f"Neither {_it(one.answer, 'it')} nor {_it(other.answer, 'it')} is the maximum-likelihood estimate of your model."
     right, wrong = (one, other) if one.verdict == NONE else (other, one)
     head = f"{_it(right.answer, 'It')} is the maximum-likelihood estimate, and {_it(wrong.answer, 'it')} is not"
+    if wrong.coarse:
+        return f"{head} as far as can be told: its coefficients have too few digits."
     if wrong.verdict == UNEXPLAINED:
         return f"{head}: why is unexplained."
     if wrong.verdict == EITHER:
@@ -213,6 +218,8 @@ def _details(one: Diagnosis) -> Iterator[str]:
     else:
         yield from _before_and_after(one, one.mended)
         yield from _says(one.errors)
+    if one.coarse:
+        yield "Give more digits of them."
     if one.verdict == UNEXPLAINED and one.why:
         yield _stop(f"Why: {one.why}")
     if (digits := _written(one.answer)) < FULL:

@@ -805,6 +805,7 @@ def test_an_answer_of_few_digits_is_held_to_its_digits(kind, digits):
 
     assert found.codes == (), said(found)
     assert found.verdict == ("none" if digits > 2 else "unexplained")
+    assert (found.coarse > 0.5) == (digits <= 2), "standard errors"
 
 
 def test_a_cause_is_named_in_an_answer_of_few_digits_or_none():

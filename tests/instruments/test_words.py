@@ -61,6 +61,7 @@ EVERY = {
     "none": NONE,
     "either": EITHER,
     "unexplained": UNEXPLAINED,
+    "coarse": replace(UNEXPLAINED, why="", coarse=12.0),
     "no optimum": SEPARATED,
     "nothing said": diagnosis("no optimum"),
     "two": replace(FOUND, found=(RIDGE, OFFSET)),
@@ -118,6 +119,8 @@ class TestSentences:
              "optimum: these data cannot tell which."),
             ("unexplained", "Your network is not the optimum of your model, and that is unexplained: it lies 3.1 standard errors "
              "away, and no cause that was tested leads there."),
+            ("coarse", "Your network may be the optimum of your model, but its coefficients have too few digits to tell: they "
+             "stand for all answers within 12 standard errors."),
             ("no optimum", "Your network has no optimum to reach, "),
             ("nothing said", "Your model has no optimum on these data, so no answer can be it."),
             ("in part", f"{PENALTY[:-1]}; but the rest is unexplained, for with that it lies 1e-9 standard errors away"),
