@@ -37,7 +37,7 @@ def reference(request: pytest.FixtureRequest) -> Checked:
 @pytest.fixture
 def params(request: pytest.FixtureRequest, _points: dict[Problem, Params]) -> Params:
     """Parameters away from the optimum of the test's ``problem``, the same for all claims about it."""
-    from tests.claims.points import anywhere
+    from .points import anywhere
 
     problem = request.node.callspec.params["problem"]
     if problem not in _points:

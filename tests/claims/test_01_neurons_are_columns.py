@@ -14,7 +14,8 @@ from spec import problems
 from spec.evidence.rungs import assert_same_mean
 from spec.model import Params
 from spec.problems import Said
-from tests.claims.said import has_classes, has_inputs
+
+from .said import has_classes, has_inputs
 
 SENTENCE = problems.where(tag="keras-sentence")
 SMALL = problems.where(tag="small")

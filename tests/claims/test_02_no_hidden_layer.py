@@ -11,7 +11,8 @@ import pytest
 from spec import problems
 from spec.evidence.rungs import assert_same, assert_same_mean
 from spec.problems import Said
-from tests.claims.refusals import refusals
+
+from .refusals import refusals
 
 ONE = problems.where(tag="pair")
 MANY = problems.where(tag="small")

@@ -12,8 +12,9 @@ from spec import problems
 from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optimum
 from spec.links import Softmax
 from spec.problems import Said
-from tests.claims.refusals import refusals
-from tests.claims.said import has_classes
+
+from .refusals import refusals
+from .said import has_classes
 
 SENTENCE = problems.where(tag="keras-sentence")
 SOFTMAX = Said(SENTENCE + [p for p in problems.where(link=Softmax) if p not in SENTENCE], has_classes)

@@ -17,8 +17,9 @@ from spec.families import Binomial
 from spec.links import Logit
 from spec.model import Model, Params
 from spec.problems import Said
-from tests.claims.refusals import refusals
-from tests.claims.said import is_logistic
+
+from .refusals import refusals
+from .said import is_logistic
 
 COLOURS = problems.get("logistic-4-colours")
 LOGISTIC = Said([COLOURS] + [p for p in problems.where(family=Binomial, link=Logit) if "width" not in p.tags], is_logistic)

@@ -10,8 +10,9 @@ from spec import problems
 from spec.engines.wrong import RUNGS
 from spec.evidence.rungs import assert_same
 from spec.problems import Said
-from tests.claims.refusals import refusals
-from tests.claims.said import is_logistic
+
+from .refusals import refusals
+from .said import is_logistic
 
 WIDTHS = Said(problems.where(tag="width"), is_logistic)
 

@@ -18,8 +18,9 @@ from spec.families import Binomial
 from spec.links import Link
 from spec.model import Model
 from spec.problems import Said
-from tests.claims.refusals import refusals
-from tests.claims.said import has_one_output
+
+from .refusals import refusals
+from .said import has_one_output
 
 PAIRS = problems.where(tag="pair")
 BY_HAND = problems.where(kind="by-hand")

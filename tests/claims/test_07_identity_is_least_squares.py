@@ -16,8 +16,9 @@ from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optim
 from spec.families import Gaussian
 from spec.links import Identity
 from spec.problems import Said
-from tests.claims.refusals import refusals
-from tests.claims.said import is_least_squares
+
+from .refusals import refusals
+from .said import is_least_squares
 
 LEAST_SQUARES = Said(problems.where(family=Gaussian, link=Identity), is_least_squares)
 ORDINARY = Said(LEAST_SQUARES, lambda problem: is_least_squares(problem) and problem.data.weights is None)

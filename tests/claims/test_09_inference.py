@@ -22,7 +22,8 @@ from spec.families import Binomial, Gaussian, Multinomial
 from spec.inference import likelihood_dispersion, null_model
 from spec.links import Identity, Log
 from spec.problems import Said
-from tests.claims.said import has_a_bias, is_least_squares
+
+from .said import has_a_bias, is_least_squares
 
 EXACT_FIT = ("wampler1", "wampler2")  # their points lie on the curve: there is no error whose size could be told
 EVERY = Said(problem for problem in problems.ALL if problem.name not in EXACT_FIT)

@@ -17,7 +17,8 @@ from spec.diagnosis.answer import Answer
 from spec.evidence.rungs import proven_optimum
 from spec.model import Params
 from spec.problems import Said
-from tests.claims.said import MANY
+
+from .said import MANY
 
 LOGISTIC, COUNTS, SIZES, LINE = (
     problems.get(name) for name in ("binomial-logit", "poisson-log", "gamma-log", "gaussian-identity")

@@ -14,8 +14,9 @@ from spec import problems
 from spec.existence import rank_deficiency
 from spec.problems import Problem, Said
 from spec.problems.by_construction import elementwise
-from tests.claims.said import has_a_bias
-from tests.claims.test_10_what_is_identified.factors import factor
+
+from ..said import has_a_bias
+from .factors import factor
 
 
 def with_a_column_more(problem: Problem, what: str, combination: np.ndarray) -> Problem:

@@ -9,7 +9,8 @@ import numpy as np
 from spec.engines.contract import Engine, Evaluation, Fit
 from spec.model import Params
 from spec.problems import Problem
-from tests.claims.test_10_what_is_identified.factors import LEVELS
+
+from .factors import LEVELS
 
 
 def in_other_coordinates(

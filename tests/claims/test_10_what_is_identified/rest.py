@@ -12,7 +12,8 @@ from spec.engines.contract import Fit, Network
 from spec.model import Params
 from spec.problems import Problem
 from spec.problems.by_construction import softmax
-from tests.claims.descent import descend
+
+from ..descent import descend
 
 # a softmax small enough for descent to come to rest
 TINY = Problem(

@@ -18,8 +18,9 @@ from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same, assert_same_optimum
 from spec.model import Params
 from spec.problems.by_construction import PARAMETER_GRID, snap
-from tests.claims.test_10_what_is_identified.collinear import with_a_column_more
-from tests.claims.test_10_what_is_identified.rest import TINY, ended_at, resting_place
+
+from .collinear import with_a_column_more
+from .rest import TINY, ended_at, resting_place
 
 UNTRAINED = [rung for rung in RUNGS if rung != "optimum"]
 

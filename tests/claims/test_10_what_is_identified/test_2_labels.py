@@ -13,8 +13,9 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same
 from spec.problems import Said
-from tests.claims.said import has_a_bias
-from tests.claims.test_10_what_is_identified.coordinates import in_other_coordinates
+
+from ..said import has_a_bias
+from .coordinates import in_other_coordinates
 
 SMALL = Said(problems.where(tag="small"), lambda problem: problem.model.has_classes and has_a_bias(problem))
 TWO = Said(SMALL[:2], SMALL.admits)

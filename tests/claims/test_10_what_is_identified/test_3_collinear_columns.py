@@ -13,7 +13,8 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.rungs import assert_same_gradient, assert_same_mean, proven_optimum
-from tests.claims.test_10_what_is_identified.collinear import COLLINEAR, NAMED, with_a_column_more
+
+from .collinear import COLLINEAR, NAMED, with_a_column_more
 
 
 @pytest.mark.claim(

@@ -14,8 +14,9 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import proven_optimum
 from spec.problems import Problem
-from tests.claims.test_10_what_is_identified.collinear import COLLINEAR, with_a_column_more
-from tests.claims.test_10_what_is_identified.rest import TINY, resting_place
+
+from .collinear import COLLINEAR, with_a_column_more
+from .rest import TINY, resting_place
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pytest
 from spec import problems
 from spec.engines.contract import Recipe, Training
 from spec.problems import Problem
-from tests.claims.test_10_what_is_identified.collinear import LOGISTIC
-from tests.claims.test_10_what_is_identified.factors import LEVELS
-from tests.claims.test_10_what_is_identified.rest import unstacked
+
+from .collinear import LOGISTIC
+from .factors import LEVELS
+from .rest import unstacked
 
 THREE = problems.get("softmax-3-to-3")
 

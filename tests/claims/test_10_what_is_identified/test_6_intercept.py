@@ -16,8 +16,9 @@ from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same, assert_same_optimum
 from spec.links import Identity
 from spec.problems import Said
-from tests.claims.said import MANY, can_lose_its_bias, has_a_bias
-from tests.claims.test_10_what_is_identified.coordinates import in_other_coordinates
+
+from ..said import MANY, can_lose_its_bias, has_a_bias
+from .coordinates import in_other_coordinates
 
 WITH_BIAS = [problems.get("binomial-logit"), problems.get("poisson-log"), problems.get("softmax-3-to-3")]
 

@@ -13,9 +13,10 @@ from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.engines.wrong import RUNGS
 from spec.evidence.rungs import assert_same
-from tests.claims.test_10_what_is_identified.coordinates import in_other_coordinates
-from tests.claims.test_10_what_is_identified.factors import LEVELS, TREATMENT, factor
-from tests.claims.test_10_what_is_identified.rest import ended_at
+
+from .coordinates import in_other_coordinates
+from .factors import LEVELS, TREATMENT, factor
+from .rest import ended_at
 
 CODINGS = {  # a row for each level; the first column is the intercept's, where there is one
     "the last level for a baseline": [[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]],

@@ -14,7 +14,8 @@ from spec.families import Binomial, Multinomial
 from spec.links import Logit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem, Said
-from tests.claims.said import MANY
+
+from ..said import MANY
 
 LOGISTIC = Model(Binomial(), Logit())
 

@@ -14,8 +14,9 @@ from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum, proven_optimum
 from spec.existence import separation
 from spec.model import Params
-from tests.claims.points import anywhere
-from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, EACH, FITTED, QUASI, assert_falls
+
+from ..points import anywhere
+from .separated import COMPLETE, EACH, FITTED, QUASI, assert_falls
 
 
 @pytest.mark.claim(

@@ -11,8 +11,9 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.model import Params
 from spec.problems import Problem
-from tests.claims.descent import descend
-from tests.claims.test_11_whether_an_optimum_exists.separated import LOGISTIC, MARGIN, ONE_MARGIN, column
+
+from ..descent import descend
+from .separated import LOGISTIC, MARGIN, ONE_MARGIN, column
 
 ONE_SURPRISE = Problem.of("one-surprise", LOGISTIC, MARGIN * column(-1, -1, 1, 1), column(0, 1, 1, 1), intercept=False)
 

@@ -15,8 +15,9 @@ from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.rungs import proven_optimum
 from spec.model import Params
 from spec.problems import Problem
-from tests.claims.points import anywhere
-from tests.claims.test_11_whether_an_optimum_exists.separated import (
+
+from ..points import anywhere
+from .separated import (
     COMPLETE,
     LADDER,
     LOGISTIC,

@@ -14,8 +14,9 @@ from spec import problems
 from spec.engines.answers import evaluation
 from spec.evidence.rungs import assert_same_gradient, assert_same_objective
 from spec.model import Params
-from tests.claims.points import anywhere
-from tests.claims.test_11_whether_an_optimum_exists.penalised import ELASTIC, PENALISED, lambdas
+
+from ..points import anywhere
+from .penalised import ELASTIC, PENALISED, lambdas
 
 
 @pytest.mark.claim("weight-decay-is-a-penalty", source="S6", symptom="Which lambda of ridge is my kernel regularizer's l2?")

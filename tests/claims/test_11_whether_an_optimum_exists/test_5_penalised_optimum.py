@@ -20,9 +20,10 @@ from spec.families import Gaussian
 from spec.links import Identity
 from spec.model import Model, Params
 from spec.problems import Problem
-from tests.claims.descent import descend
-from tests.claims.test_11_whether_an_optimum_exists.penalised import ELASTIC, PENALISED, lambdas
-from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, QUASI
+
+from ..descent import descend
+from .penalised import ELASTIC, PENALISED, lambdas
+from .separated import COMPLETE, QUASI
 
 DECAY = 2.0**-6  # a power of two, like those of `ELASTIC`
 LEAST_SQUARES = [problems.get("gaussian-identity"), problems.get("longley")]

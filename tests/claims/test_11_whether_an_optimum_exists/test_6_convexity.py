@@ -15,7 +15,8 @@ from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, NegativeBi
 from spec.links import Cauchit, CLogLog, Identity, Inverse, Log, Power
 from spec.model import ALPHA, PAIRS, Model, Params
 from spec.problems import Problem
-from tests.claims.descent import descend
+
+from ..descent import descend
 
 # eta and y at which the loss curves downwards: one for each pair of family and link whose loss is not convex
 WITNESSES = {

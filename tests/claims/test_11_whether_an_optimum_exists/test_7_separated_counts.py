@@ -10,10 +10,11 @@ from spec.engines.wrong import Nudged
 from spec.evidence.rungs import assert_same_optimum, proven_optimum
 from spec.existence import separating
 from spec.problems.problem import name_rows
-from tests.claims.points import anywhere
-from tests.claims.test_11_whether_an_optimum_exists.counts import CASES, NEARLY, POISSON, SHAPES
-from tests.claims.test_11_whether_an_optimum_exists.separated import assert_falls
-from tests.claims.test_11_whether_an_optimum_exists.test_1_separated_data import assert_no_optimum
+
+from ..points import anywhere
+from .counts import CASES, NEARLY, POISSON, SHAPES
+from .separated import assert_falls
+from .test_1_separated_data import assert_no_optimum
 
 
 @pytest.mark.claim(

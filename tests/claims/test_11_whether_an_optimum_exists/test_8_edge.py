@@ -15,7 +15,8 @@ from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import eta_terms
 from spec.model import Params
 from spec.problems.problem import name_rows
-from tests.claims.test_11_whether_an_optimum_exists.at_the_edge import AT_THE_EDGE, INSIDE, THREE_LEVELS
+
+from .at_the_edge import AT_THE_EDGE, INSIDE, THREE_LEVELS
 
 NEAR = 2.0**-48  # of the way inside: the score changes by less than an engine rounds it
 

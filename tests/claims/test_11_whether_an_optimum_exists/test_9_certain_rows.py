@@ -16,7 +16,8 @@ from spec.families import Binomial, Multinomial, Poisson
 from spec.links import CLogLog, Log, Logit, LogLog, Probit, Softmax
 from spec.model import Model
 from spec.problems import Problem
-from tests.claims.test_11_whether_an_optimum_exists.separated import COMPLETE, QUASI
+
+from .separated import COMPLETE, QUASI
 
 FAR = {"poisson-log": -800.0, "multinomial-softmax": 800.0}  # of a predictor that float64 cannot tell from certainty; else:
 SURE = 60.0

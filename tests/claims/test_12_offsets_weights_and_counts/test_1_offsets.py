@@ -16,7 +16,8 @@ from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_s
 from spec.model import Params
 from spec.problems import Said
 from spec.problems.by_construction import draw, generator
-from tests.claims.test_12_offsets_weights_and_counts.rows import (
+
+from .rows import (
     COUNTS,
     EACH,
     SIZES,

@@ -13,7 +13,8 @@ import pytest
 from spec.engines import answers
 from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_objective, assert_same_optimum
 from spec.problems import Said
-from tests.claims.test_12_offsets_weights_and_counts.rows import (
+
+from .rows import (
     CANONICAL,
     COUNTS,
     EVERY,

@@ -16,9 +16,10 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
 from spec.problems import Said
-from tests.claims.descent import descend
-from tests.claims.said import MANY, has_a_bias, has_one_output
-from tests.claims.test_12_offsets_weights_and_counts.rows import (
+
+from ..descent import descend
+from ..said import MANY, has_a_bias, has_one_output
+from .rows import (
     COUNTS,
     EACH,
     EPOCHS,

@@ -14,7 +14,8 @@ from spec.compat import strict_zip
 from spec.evidence.rungs import assert_same_gradient, assert_same_objective, assert_same_optimum
 from spec.families import Binomial
 from spec.problems.by_construction import draw, generator
-from tests.claims.test_12_offsets_weights_and_counts.rows import (
+
+from .rows import (
     COUNTS,
     EACH,
     LOGISTIC,

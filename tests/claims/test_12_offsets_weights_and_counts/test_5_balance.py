@@ -15,8 +15,9 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.families import Binomial
 from spec.problems import Said
-from tests.claims.said import has_one_output
-from tests.claims.test_12_offsets_weights_and_counts.rows import (
+
+from ..said import has_one_output
+from .rows import (
     CANONICAL,
     CLOGLOG,
     COUNTS,

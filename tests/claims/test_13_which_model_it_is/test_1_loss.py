@@ -14,7 +14,8 @@ from spec.evidence import tolerances
 from spec.evidence.rungs import assert_same_gradient, assert_same_mean, assert_same_optimum, proven_optimum, standard_errors_away
 from spec.families import Gaussian
 from spec.links import Sqrt
-from tests.claims.test_13_which_model_it_is.models import EXECUTIONS, SIX, as_model
+
+from .models import EXECUTIONS, SIX, as_model
 
 
 @pytest.mark.claim(

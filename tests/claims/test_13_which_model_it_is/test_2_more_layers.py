@@ -17,8 +17,9 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_mean
 from spec.model import Params
-from tests.claims.descent import descend
-from tests.claims.test_13_which_model_it_is.models import STACKED, on_a_grid
+
+from ..descent import descend
+from .models import STACKED, on_a_grid
 
 LINEAR = Recipe(hidden=(5, 4))
 

@@ -14,7 +14,8 @@ from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence.rungs import assert_same_gradient, assert_same_mean
 from spec.model import Params
-from tests.claims.test_13_which_model_it_is.models import STACKED, on_a_grid
+
+from .models import STACKED, on_a_grid
 
 
 @pytest.mark.claim(

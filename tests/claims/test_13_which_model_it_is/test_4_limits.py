@@ -16,7 +16,8 @@ from spec.evidence.rungs import assert_same, assert_same_gradient
 from spec.families import Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
 from spec.links import Power
 from spec.model import Params
-from tests.claims.test_13_which_model_it_is.models import SIX, Instead, as_model
+
+from .models import SIX, Instead, as_model
 
 EXPONENTS = {"poisson-sqrt": 1 / 2, "poisson-identity": 1, "gamma-inverse": -1, "inverse-gaussian-inverse-squared": -2}
 POWERS = [

@@ -13,7 +13,8 @@ from spec.evidence.rungs import assert_same
 from spec.families import Binomial
 from spec.model import Params
 from spec.problems import Said
-from tests.claims.test_13_which_model_it_is.models import MIRROR, SHARES, Instead, as_model
+
+from .models import MIRROR, SHARES, Instead, as_model
 
 
 def failures(problem, link):

@@ -12,7 +12,8 @@ from spec.evidence import tolerances
 from spec.evidence.balls import working_precision
 from spec.evidence.judge import assert_same_values
 from spec.links import Cauchit, CLogLog, Logit, LogLog, Probit
-from tests.claims.test_13_which_model_it_is.models import MIRROR, SHARES
+
+from .models import MIRROR, SHARES
 
 NOISE = {  # the density of the noise, over complex balls, and a point beyond which less than 2^-90 of it lies
     Logit(): (lambda t: (-t).exp() / (1 + (-t).exp()) ** 2, 2**6),  # logistic

@@ -17,9 +17,10 @@ from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_gradient, assert_same_optimum
 from spec.model import Params
 from spec.problems import Said
-from tests.claims.descent import descend
-from tests.claims.said import has_a_bias, has_one_output
-from tests.claims.test_14_training_and_precision.axes import CANONICAL, LONGLEY, ONE_EACH, assert_contracts, spectrum
+
+from ..descent import descend
+from ..said import has_a_bias, has_one_output
+from .axes import CANONICAL, LONGLEY, ONE_EACH, assert_contracts, spectrum
 
 CENTRE, MIX = np.array([1.0, -0.5, 2.0]), np.array([[4, 0, 0], [-2, 0.5, 0], [0, 1, 0.25]])
 

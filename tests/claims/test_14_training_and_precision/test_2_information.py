@@ -19,8 +19,9 @@ from spec.families import Gaussian
 from spec.links import Log
 from spec.model import Model, Params
 from spec.problems import Problem, Said
-from tests.claims.said import is_not_canonical
-from tests.claims.test_14_training_and_precision.axes import CANONICAL, ONE_EACH, OTHERS, SPECTOR, optimum_of
+
+from ..said import is_not_canonical
+from .axes import CANONICAL, ONE_EACH, OTHERS, SPECTOR, optimum_of
 
 EXPECTED, PARTING = Said(ONE_EACH, is_not_canonical), Said(OTHERS, is_not_canonical)
 ONE_INFORMATION = Said([*CANONICAL, problems.get("softmax-3-to-3")], lambda problem: problem.model.is_canonical)

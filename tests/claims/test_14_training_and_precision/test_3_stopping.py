@@ -12,7 +12,8 @@ from spec import likelihood
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_optimum, proven_optimum, relative_errors, standard_errors_away
-from tests.claims.test_14_training_and_precision.axes import PAIRS
+
+from .axes import PAIRS
 
 # A step of IRLS is never halved: for these two links it leaves the domain on some samples, and ends in an error, not in a fit
 SETTLING = [p for p in PAIRS if str(p) not in ("binomial-log", "binomial-log-complement")]

@@ -17,8 +17,9 @@ from spec.evidence.judge import assert_same_values
 from spec.evidence.rungs import assert_same_optimum, proven_optimum, standard_errors_away
 from spec.problems import Problem
 from spec.problems.by_construction import design, generator
-from tests.claims.descent import descend
-from tests.claims.test_14_training_and_precision.axes import LINE, assert_contracts, optimum_of, spectrum, vector
+
+from ..descent import descend
+from .axes import LINE, assert_contracts, optimum_of, spectrum, vector
 
 # Least squares, the response centred and no intercept, and four ways to train it.
 EPOCHS = 32

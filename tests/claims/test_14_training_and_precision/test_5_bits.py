@@ -18,8 +18,9 @@ from spec.evidence.rungs import assert_same_gradient, assert_same_mean, contribu
 from spec.families import Poisson
 from spec.links import Log
 from spec.problems import Problem, Said
-from tests.claims.said import has_a_bias, has_one_output
-from tests.claims.test_14_training_and_precision.axes import CANONICAL, ONE_EACH, PAIRS, vector
+
+from ..said import has_a_bias, has_one_output
+from .axes import CANONICAL, ONE_EACH, PAIRS, vector
 
 
 def is_plain(problem):

@@ -16,7 +16,8 @@ from spec.evidence.rungs import assert_same_gradient, assert_same_objective, ass
 from spec.families import Multinomial
 from spec.links import Softmax
 from spec.model import Model, Params
-from tests.claims.test_15_where_glm_ends.weights import (
+
+from .weights import (
     LINKS,
     ORDERED,
     PARTIES,

@@ -12,7 +12,8 @@ from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.links import Logit, Probit
-from tests.claims.test_15_where_glm_ends.weights import (
+
+from .weights import (
     LINKS,
     ORDERED,
     SMALL,

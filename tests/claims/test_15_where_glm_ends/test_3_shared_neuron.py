@@ -22,7 +22,8 @@ from spec.links import Log
 from spec.model import Model, Params
 from spec.problems import Problem
 from spec.problems.published import MODECHOICE
-from tests.claims.test_15_where_glm_ends.weights import (
+
+from .weights import (
     SMALL,
     answer,
     as_fit,

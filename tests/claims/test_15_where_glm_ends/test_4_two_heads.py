@@ -18,7 +18,8 @@ from spec.evidence.rungs import assert_same_gradient, assert_same_objective, ass
 from spec.families import Gamma
 from spec.links import Log
 from spec.model import Model, Params
-from tests.claims.test_15_where_glm_ends.weights import (
+
+from .weights import (
     HEADS,
     LOCATION_SCALE,
     answer,

@@ -12,7 +12,8 @@ from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
 from spec.families import Gaussian
 from spec.links import Identity
-from tests.claims.test_15_where_glm_ends.weights import (
+
+from .weights import (
     HEADS,
     LOCATION_SCALE,
     flat,
