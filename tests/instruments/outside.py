@@ -1,55 +1,19 @@
 """Engines from outside the package, as `--subject` takes them: one that is right, and some that break the contract."""
 
 import numpy as np
-from flint import arb, arb_series
 
-from spec import likelihood, scoring
-from spec.engines.contract import Description, Evaluation, Fit
-from spec.evidence.balls import BALLS
-from spec.families import Multinomial
+from spec.engines import formulas
+from spec.engines.contract import Description
 
 
-class Formulas:
-    """Right: the textbook's formulas in NumPy, for models with one output."""
+class Formulas(formulas.Formulas):
+    """Right, for models with one output."""
 
     def describe(self):
         return Description("Formulas", {"numpy": np.__version__})
 
     def declines(self, problem):
-        return "one output only" if isinstance(problem.model.family, Multinomial) else None
-
-    def evaluate(self, problem, params):
-        log_likelihood = likelihood.log_likelihood(problem, params)
-        return Evaluation(
-            mean=problem.model.link.inverse(problem.eta(params)),
-            loss=-log_likelihood / problem.n,
-            loss_scale=1.0,
-            log_likelihood=log_likelihood,
-            score=problem.params(likelihood.score(problem, params)).matrix,
-            curvature=lambda: likelihood.gram(problem.design, self._weights(problem, params)[:, None, None]),
-        )
-
-    def fit(self, problem):
-        ascent = scoring.ascend(
-            problem, lambda p: (likelihood.kernel(problem, p), likelihood.score(problem, p)), likelihood.null_params(problem)
-        )
-        params = ascent.params
-        return Fit(
-            params=params,
-            converged=ascent.converged,
-            iterations=ascent.iterations,
-            reason=ascent.reason,
-            standard_errors=scoring.White.of(problem).standard_errors(problem, params),
-            deviance=likelihood.deviance(problem, problem.model.link.inverse(problem.eta(params))),
-            log_likelihood=likelihood.log_likelihood(problem, params),
-        )
-
-    @staticmethod
-    def _weights(problem, params):
-        """Minus the second derivative of each row's kernel, as a power series."""
-        model, rows = problem.model, zip(problem.eta(params)[:, 0].tolist(), problem.y[:, 0].tolist(), strict=True)
-        kernels = [model.family.kernel(arb(y), model.link.inverse(arb_series([arb(eta), 1], 3), BALLS), BALLS) for eta, y in rows]
-        return problem.row_weights[:, 0] * np.array([-2 * float(kernel[2]) for kernel in kernels])
+        return "one output only" if problem.model.has_classes else None
 
 
 class Raises(Formulas):
