@@ -15,10 +15,6 @@ from functools import cached_property
 import numpy as np
 import pytest
 from flint import arb, arb_mat, arb_series
-from hypothesis import HealthCheck, Phase, assume, given, settings
-from hypothesis import seed as seeded
-from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 
 from spec.compat import strict_zip
 from spec.engines.contract import Evaluation
@@ -167,10 +163,18 @@ class Case:
         return np.where(odd & self.edges, rng.choice([0.0, 8.0], size=(n, 1)), y), None
 
 
-@st.composite
-def cases(draw, names, far=None):
+def cases(names, far=None):
     """Cases of these models, eta far from the usual or not."""
-    name = draw(st.sampled_from(list(names)))
+    from hypothesis import strategies as st
+
+    return st.composite(case_of)(list(names), far)
+
+
+def case_of(draw, names, far):
+    """A case of one of these models, as Hypothesis draws it."""
+    from hypothesis import strategies as st
+
+    name = draw(st.sampled_from(names))
     units = tuple(draw(st.lists(st.integers(-26, 26), max_size=6)))
     rows, classes = draw(st.integers(2, 40)), 1
     if name == "multinomial-softmax":
@@ -197,11 +201,17 @@ def cases(draw, names, far=None):
 
 
 def pairs(low, high):
+    """Two whole numbers between these two, in order."""
+    from hypothesis import strategies as st
+
     return st.tuples(st.integers(low, high), st.integers(low, high)).map(sorted).map(tuple)
 
 
 def search(drawn, holds, seed, examples=EXAMPLES, shrink=True):
     """Raise what the smallest counterexample raises, with the case in a note."""
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import seed as seeded
+    from hypothesis.errors import Unsatisfiable
 
     @settings(
         max_examples=examples,
@@ -223,8 +233,19 @@ def search(drawn, holds, seed, examples=EXAMPLES, shrink=True):
         pytest.skip("declined, every problem that was drawn")
 
 
+def leave_out_unless(can):
+    """Have Hypothesis draw another case where the engine cannot express this one."""
+    from hypothesis import assume
+
+    assume(can)
+
+
 @pytest.fixture
 def seed(request):
+    """The seed of a test's search, which is declined where nothing can search."""
+    pytest.importorskip(
+        "hypothesis", reason="declined: the search needs Hypothesis, which is not installed: pip install hypothesis"
+    )
     return zlib.crc32(f"{request.config.getoption('--seed')} {request.node.name}".encode())
 
 
@@ -435,7 +456,7 @@ def assert_climbs(case, mine, other):
     __tracebackhide__ = True
     problem, here, there = case.drawn
     if mine.declines(problem) is not None:
-        assume(False)
+        leave_out_unless(False)
     found = [mine.evaluate(problem, at) for at in (here, there)]
     assert_same_mean(problem, here, found[0])
     for evaluate in [enclosed] if case.far or other.declines(problem) else [enclosed, other.evaluate]:
@@ -559,7 +580,7 @@ def assert_rescaled(case, engine, base):
     """Bit for bit: the means are equal, the loss and the score are so many times what they were."""
     __tracebackhide__ = True
     problem, params, _ = case.drawn
-    assume(engine.declines(problem) is None)
+    leave_out_unless(engine.declines(problem) is None)
     rng = np.random.default_rng(case.seed)
     units, weight = base ** rng.integers(-9, 10, size=problem.p), base ** rng.integers(-9, 10)
     weights = weight * (np.ones(problem.n) if problem.data.weights is None else problem.data.weights)
@@ -595,7 +616,7 @@ def assert_adds_up(case, engine, size):
     """Two batches, a third of the rows and the rest, each counted as the size says: means, loss and score."""
     __tracebackhide__ = True
     problem, params, _ = case.drawn
-    assume(engine.declines(problem) is None)
+    leave_out_unless(engine.declines(problem) is None)
     order = np.random.default_rng(case.seed).permutation(problem.n)
     third = 1 + problem.n // 3
     parts = [rows_of(problem, order[:third]), rows_of(problem, order[third:])] if third < problem.n else [problem]
