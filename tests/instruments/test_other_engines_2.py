@@ -86,7 +86,7 @@ def test_every_field_is_the_textbooks(name, parts, r, rng):
 @with_r
 @pytest.mark.parametrize("name", ["binomial-logit", "poisson-log", "gaussian-identity", "cpunish-exposure", "cpunish-weights"])
 def test_the_inference_of_r_is_that_of_the_formulas(name, r):
-    """Of canonical links, where R's conventions are the same: every entry, the null deviance with an offset too."""
+    """Canonical links, where R's conventions are the same: every entry agrees, the null deviance with an offset too."""
     problem = problems.get(name)
 
     assert_same_inference(problem, r.infer(problem), load("spec.engines.formulas:Formulas").infer(problem))

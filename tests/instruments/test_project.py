@@ -35,8 +35,9 @@ ORDER = [
 MAY_IMPORT = {  # a library, and the folder or file that alone knows it
     "keras": ("spec/engines/keras/", "spec/fit/"),
     "tensorflow": ("spec/engines/keras/versions.py", "spec/engines/keras/backend.py"),
-    "jax": ("spec/engines/keras/backend.py", "spec/engines/jax.py"),
-    "torch": ("spec/engines/keras/backend.py",),
+    "jax": ("spec/engines/keras/backend.py", "spec/engines/jax.py", "spec/engines/nemos.py"),
+    "torch": ("spec/engines/keras/backend.py", "spec/engines/torch/"),
+    "nemos": ("spec/engines/nemos.py",),
     "sklearn": ("spec/engines/scikit_learn.py",),
     "glum": ("spec/engines/glum.py",),
     "statsmodels": ("spec/engines/statsmodels/", "spec/problems/published/data.py"),

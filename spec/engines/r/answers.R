@@ -13,35 +13,33 @@ response <- function(d) if (is.null(d$trials)) d$y[, 1] else round(c(d$trials) *
 
 glm_at <- function(d, family) {  # a model without columns, whose offset is eta
   y <- response(d)
-  model <- glm(y ~ 0, family, weights = c(d$weights), offset = d$eta)
+  model <- glm(y ~ 0, family, weights = c(d$weights), offset = d$eta, etastart = c(d$eta))
   design <- if (d$intercept) cbind(1, d$X) else d$X
   list(mean = fitted(model), deviance = deviance(model), log_likelihood = as.numeric(logLik(model)),
        score = crossprod(design, weights(model, "working") * residuals(model, "working")))
 }
 
-glm_fit <- function(d, family, control = list(), again = FALSE, phi = NULL) {
+glm_fit <- function(d, family, control = list(), again = 0, phi = NULL) {
   d$y <- response(d)
   run <- function(start, control) glm(shape(d), family, weights = c(d$weights), offset = d$offset, start = start, control = control)
   model <- tryCatch(run(NULL, control), error = function(e) run(d$start, control))
-  converged <- model$converged
+  converged <- model$converged && !model$boundary
   iterations <- model$iter
-  last <- Inf
-  while (again) {  # the rule compares deviances, which leaves half the digits of the coefficients: go on until steps grow
-    before <- coef(model)
-    model <- suppressWarnings(run(before, list(epsilon = 1e-300, maxit = 5)))
-    iterations <- iterations + model$iter
-    step <- max(abs(coef(model) - before), na.rm = TRUE)
-    if (step == 0 || step >= last) break
-    last <- step
+  for (i in seq_len(again)) {  # the rule compares deviances, which leaves half the digits of the coefficients: go on from there
+    further <- tryCatch(suppressWarnings(run(coef(model), list(epsilon = 1e-300, maxit = 10))), error = function(e) model)
+    iterations <- iterations + further$iter
+    moved <- max(abs(coef(further) / coef(model) - 1), na.rm = TRUE)
+    model <- further
+    if (moved < 1e-15) break
   }
   said <- summary(model, dispersion = phi)
   z <- qnorm(0.975)
   t <- if (is.null(phi)) qt(0.975, model$df.residual) else z
-  link <- predict(model, se.fit = TRUE, dispersion = phi)
+  link <- tryCatch(predict(model, se.fit = TRUE, dispersion = phi), error = function(e) list(fit = NA, se.fit = NA))  # singular
   slopes <- names(coef(model)) != "(Intercept)"
-  wald <- function(b, v) if (length(b)) sum(b * solve(v, b)) else 0
+  wald <- function(b, v) if (length(b)) tryCatch(sum(b * solve(v, b, tol = 0)), error = function(e) NA) else 0
   list(coef = coef(model), errors = unname(said$coefficients[, 2])[match(names(coef(model)), rownames(said$coefficients))],
-       converged = converged, iterations = iterations, deviance = deviance(model), log_likelihood = as.numeric(logLik(model)),
+       converged = converged && !model$boundary, iterations = iterations, deviance = deviance(model), log_likelihood = as.numeric(logLik(model)),
        statistics = said$coefficients[, 3], p_values = said$coefficients[, 4], dispersion = said$dispersion,
        aic = AIC(model), bic = BIC(model), null_deviance = model$null.deviance,
        wald = wald(coef(model)[slopes], vcov(said)[slopes, slopes, drop = FALSE]),

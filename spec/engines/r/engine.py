@@ -36,7 +36,7 @@ from spec.problems import Problem
 class R:
     """R, asked for all digits that it can give."""
 
-    glm = "list(epsilon = 1e-14, maxit = 100), again = TRUE"
+    glm = "list(epsilon = 1e-14, maxit = 100), again = 20"
     multinom = "maxit = 10000, reltol = 0, abstol = 0"
 
     def __init__(self) -> None:

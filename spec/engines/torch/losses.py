@@ -1,0 +1,69 @@
+"""The activations, losses and distributions of torch for a family and a link, as functions of eta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
+from spec.links import Identity, Inverse, InverseSquared, Log, Logit, Probit, Softmax, Sqrt
+from spec.problems import Problem
+
+FAMILIES = (Gaussian, Binomial, Poisson, Gamma, NegativeBinomial, Multinomial)
+ACTIVATIONS = {Identity: "positive", Log: "exp", Logit: "sigmoid", Inverse: "reciprocal", InverseSquared: "rsqrt", Sqrt: "square"}
+LOSSES: dict[tuple[type, type], tuple[str, dict[str, Any]]] = {  # of eta
+    (Multinomial, Softmax): ("CrossEntropyLoss", {}),
+    (Binomial, Logit): ("BCEWithLogitsLoss", {}),
+    (Poisson, Log): ("PoissonNLLLoss", {}),
+}
+LOSSES_OF_MEANS: dict[type, tuple[str, dict[str, Any]]] = {  # with other links
+    Gaussian: ("MSELoss", {}),
+    Binomial: ("BCELoss", {}),
+    Poisson: ("PoissonNLLLoss", {"log_input": False, "eps": 0.0}),
+}
+
+
+def mean(problem: Problem, eta: Any) -> Any:
+    if problem.model.has_classes:
+        return torch.softmax(eta, dim=1)
+    if isinstance(problem.model.link, Probit):
+        return torch.special.ndtr(eta)
+    return getattr(torch, ACTIVATIONS[type(problem.model.link)])(eta)
+
+
+def loss(problem: Problem, eta: Any) -> Any:
+    family, y = type(problem.model.family), torch.tensor(problem.y)
+    of_eta = (family, type(problem.model.link)) in LOSSES
+    if of_eta or family in LOSSES_OF_MEANS:
+        name, options = LOSSES[family, type(problem.model.link)] if of_eta else LOSSES_OF_MEANS[family]
+        rows = getattr(torch.nn, name)(reduction="none", **options)(eta if of_eta else mean(problem, eta), y)
+    else:
+        rows = -distribution(problem, eta).log_prob(y)
+    return (torch.tensor(problem.row_weights) * rows.reshape(problem.n, 1)).mean()
+
+
+def log_likelihood(problem: Problem, eta: Any) -> float:
+    """The sum of the rows' log-densities, of trials those of the counts, each times its prior weight."""
+    if problem.model.has_classes:  # a share of a class is so much of a row
+        return -problem.n * loss(problem, eta).item()
+    response = torch.tensor(problem.trials * problem.y if isinstance(problem.model.family, Binomial) else problem.y)
+    weights = torch.tensor(problem.row_weights / problem.trials)
+    return (weights * distribution(problem, eta).log_prob(response)).sum().item()
+
+
+def distribution(problem: Problem, eta: Any) -> Any:
+    """torch's distribution of the response, at dispersion 1."""
+    from torch import distributions as given
+
+    family, mu, one = problem.model.family, mean(problem, eta), torch.ones(1, dtype=torch.float64)
+    if isinstance(family, NegativeBinomial):
+        log_mean = eta if isinstance(problem.model.link, Log) else torch.log(mu)
+        return given.NegativeBinomial(one / family.alpha, logits=log_mean + np.log(family.alpha), validate_args=False)
+    if isinstance(family, Binomial):
+        of = {"logits": eta} if isinstance(problem.model.link, Logit) else {"probs": mu}
+        return given.Binomial(torch.tensor(problem.trials), **of, validate_args=False)
+    if isinstance(family, Gaussian):
+        return given.Normal(mu, one, validate_args=False)
+    return given.Poisson(mu, False) if isinstance(family, Poisson) else given.Gamma(one, 1 / mu, False)
