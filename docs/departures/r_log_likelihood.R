@@ -1,0 +1,5 @@
+# R 4.2: logLik of a binomial glm takes prior weights for trials: it rounds them, and counts the orders of successes.
+rounded <- suppressWarnings(glm(c(0, 1) ~ 1, binomial, weights = c(1.4, 1.4)))
+cat("weights 1.4:           ", logLik(rounded), " sum of weights times log p:", 2.8 * log(0.5), "\n")
+shares <- glm(c(0.25, 0.75) ~ 1, binomial, weights = c(4, 4))
+cat("shares of weight 4:    ", logLik(shares), " sum of weights times log p:", 8 * log(0.5), "\n")
