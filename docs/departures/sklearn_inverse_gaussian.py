@@ -1,4 +1,4 @@
-"""scikit-learn 1.9: TweedieRegressor with power 3 takes no step on columns as they come, and warns; on standardised ones it does."""
+"""scikit-learn 1.9: TweedieRegressor with power 3 takes no step on columns as they come, and warns."""
 
 import warnings
 
