@@ -265,6 +265,23 @@ def _single(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32).astype(float)
 
 
+class Forgets(Control):
+    """Drops a part of the data that few problems have; beside the ladder's controls, since on most problems it is right."""
+
+    part = ""
+
+    def evaluate(self, problem: Problem, params: Params) -> Evaluation:
+        return self.inside.evaluate(problem.with_data(**{self.part: None}), params)
+
+    def fit(self, problem: Problem) -> Fit:
+        return self.inside.fit(problem.with_data(**{self.part: None}))
+
+
+def forgets(part: str) -> type[Forgets]:
+    """The control that drops this part: "offset", "weights" or "trials"."""
+    return type(f"Forgets{part.capitalize()}", (Forgets,), {"part": part})
+
+
 CONTROLS: tuple[type[Control], ...] = (Zeros, WrongLink, WrongLoss, NoBias, Ridge, StoppedEarly, Nudged, ClassesPermuted, Float32)
 
 

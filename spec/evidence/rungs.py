@@ -1,5 +1,5 @@
 """
-The rungs of the ladder as assertions: same mean, objective, gradient, curvature, optimum, inference.
+The rungs of the ladder as assertions: same mean, objective, gradient, curvature, optimum, inference; and the numbers beside.
 
 `assert_same` takes a rung by name and two engines. The others take answers, for claims that alter an answer first: ``mine`` is
 the answer under judgement, ``other`` the one it is held to. Each raises AssertionError with both values where the error
@@ -9,15 +9,17 @@ exceeds its tolerance.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from flint import arb
 
-from spec import likelihood
+from spec import likelihood, scoring
 from spec.compat import strict_zip
 from spec.engines.checked import Checked
-from spec.engines.contract import Engine, Evaluation, Fit
+from spec.engines.contract import Declined, Engine, Evaluation, Fit
+from spec.engines.formulas import Formulas
 from spec.evidence import tolerances
 from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
 from spec.evidence.exact import exact_inference
@@ -107,15 +109,17 @@ def assert_same_objective(problem: Problem, mine: tuple[Evaluation, Evaluation],
 
 def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, other: Evaluation, of_eta: bool = False) -> None:
     """
-    The score has the other's entries, class by class, and an intercept's entry where there is an intercept.
+    The score has the other's entries, class by class; the first row is the intercepts', and zeros where there are none.
 
     ``of_eta`` asks of both the digits that a likelihood keeps if it is a function of eta, also where a mean is rounded.
     """
     __tracebackhide__ = True
     size = contributions(problem, params, of_eta)
-    rows = slice(0 if problem.intercept else 1, None)
-    error = np.abs(mine.score - other.score)[rows] / np.maximum(size, np.finfo(float).tiny)
-    found = worst(error, mine.score[rows], other.score[rows], "score")
+    theirs = other.score
+    if not problem.intercept:
+        size, theirs = (np.vstack([np.zeros((1, problem.k)), rows]) for rows in (size, theirs[1:]))
+    error = np.abs(mine.score - theirs) / np.maximum(size, np.finfo(float).tiny)
+    found = worst(error, mine.score, theirs, "score")
     judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
 
 
@@ -131,6 +135,22 @@ def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, ot
     error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
     found = worst(error, mine.information, other.information, "information")
     judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
+
+
+def assert_same_likelihood(problem: Problem, params: Params, mine: Evaluation) -> None:
+    """The log-likelihood is the family's at dispersion 1, with its constants, relative to the terms that it is summed from."""
+    __tracebackhide__ = True
+    expected, size = likelihood.log_likelihood(problem, params), likelihood_size(problem, params)
+    tolerance = tolerances.loss(problem.n)
+    assert_same_values("log-likelihood", problem, np.array(mine.log_likelihood), np.array(expected), tolerance, size)
+
+
+def likelihood_size(problem: Problem, params: Params) -> np.ndarray:
+    """The sum of the absolute terms of the log-likelihood, its constants as one of them; and what a rounding of eta makes."""
+    eta = problem.eta(params)
+    value, slope = problem.model.sizes(problem.y, eta)[:2]
+    reach = eta_terms(problem, params).max(axis=1, keepdims=True)
+    return np.array((problem.row_weights * (value + slope * reach)).sum() + abs(likelihood.normaliser(problem)))
 
 
 def row_contributions(problem: Problem, params: Params, of_eta: bool = False) -> np.ndarray:
@@ -208,6 +228,59 @@ def assert_same_optimum(problem: Problem, mine: Fit) -> None:
     judge("optimum", problem, float(error.max()), tolerance, found, by=mine, standard_errors=away, radius=radius)
 
 
+def assert_same_numbers(problem: Problem, mine: Fit) -> None:
+    """
+    Deviance, log-likelihood and standard errors are those of the proven optimum, and the iterations are a count.
+
+    Each to 10 digits, or to what rounding leaves on this problem. Those that the engine does not compute are left out; if it
+    computes none, it declines.
+    """
+    __tracebackhide__ = True
+    optimum = proven_optimum(problem)
+    check_fit(problem, mine)
+    mean = problem.model.link.inverse(problem.eta(optimum.params))
+    deviance = np.array(likelihood.deviance(problem, mean))
+    errors = scoring.White.of(problem).standard_errors(problem, optimum.params)
+    expected = {  # each with the size that its error is relative to
+        "deviance": (deviance, np.array(float(problem.n)) if problem.n == problem.q else deviance),
+        "log_likelihood": (
+            np.array(likelihood.log_likelihood(problem, optimum.params)),
+            likelihood_size(problem, optimum.params),
+        ),
+        "standard_errors": (errors, errors),
+    }
+    found = told(mine, "iterations", *expected)
+    tolerance = tolerances.inference(attainable_digits(problem, optimum) - np.log10(2))
+    for name, (value, size) in expected.items():
+        if name in found:
+            assert_same_values(f"{name} of the fit", problem, np.array(found[name]), value, tolerance, size)
+    count = found.get("iterations", 0)
+    assert count in range(int(max(count, 0)) + 1), f"not the same iterations of the fit: {count!r} is no count"
+
+
+def told(answer: object, *names: str) -> dict[str, Any]:
+    """Those of the fields that the engine computes. Raises Declined, with its reason, where it computes none of them."""
+    found: dict[str, Any] = {}
+    why = f"none of {', '.join(names)} is computed"
+    for name in names:
+        try:
+            found[name] = getattr(answer, name)
+        except Declined as declined:
+            why = str(declined)
+    found = {name: value for name, value in found.items() if value is not None}
+    if not found:
+        raise Declined(why)
+    return found
+
+
+def given(answer: object, *names: str) -> tuple[Any, ...]:
+    """Those fields of an answer. Raises Declined where the engine does not give one of them."""
+    values = tuple(getattr(answer, name) for name in names)
+    if missing := [name for name, value in strict_zip(names, values) if value is None]:
+        raise Declined(f"the engine gives no {' and no '.join(missing)}")
+    return values
+
+
 def relative_errors(optimum: Optimum, params: Params) -> np.ndarray:
     """Upper bounds of |parameter - optimum| / |optimum|, (q, m); the error itself where the optimum may be 0 (NIST's LRE)."""
     magnitude = optimum.magnitude()
@@ -257,14 +330,23 @@ def inferred(problem: Problem, engine: Engine) -> Inference:
         ) from error
 
 
+TEXTBOOK = Checked(Formulas())  # the specification's own formulas, for what no reference answers
+
+
 def assert_same_inference(problem: Problem, mine: Inference, other: Inference) -> None:
-    """Every entry that the other has agrees to 10 digits, or to what rounding leaves on this problem, on each side."""
+    """
+    Every entry agrees to 10 digits, or to what rounding leaves on this problem, on each side.
+
+    An entry that the other leaves out is held to the specification's own; what that has none of, nobody has. Entries that I
+    leave out are not judged; if I leave out all, I decline.
+    """
     __tracebackhide__ = True
     tolerance = tolerances.inference(attainable_digits(problem, proven_optimum(problem)) - np.log10(2))
-    for entry, value in vars(other).items():
-        if value is None:
-            continue
-        ours, theirs = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (getattr(mine, entry), value))
+    for entry, found in told(mine, *vars(mine)).items():
+        value = getattr(other, entry)
+        if value is None and (value := getattr(inferred(problem, TEXTBOOK), entry)) is None:
+            raise AssertionError(f"not the same inference ({entry}): {found!r}, where {problem} has none")
+        ours, theirs = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (found, value))
         undefined = np.isnan(ours) & np.isnan(theirs)  # an interval whose end leaves the link's domain
         if entry == "deviance_residuals":  # near zero the root of a deviance has half its digits: its square is judged
             ours, theirs = (np.sign(r) * r * r for r in (ours, theirs))
@@ -296,6 +378,8 @@ def assert_proven_inference(problem: Problem, mine: Inference) -> None:
     for entry, balls in vars(exact).items():
         rows = balls if isinstance(balls, list) else [[balls]]
         middle, radius = (np.array([[float(part(ball)) for ball in row] for row in rows]) for part in (arb.mid, arb.rad))
+        if getattr(mine, entry) is None:  # an entry that the engine does not give
+            continue
         found = np.asarray(getattr(mine, entry), dtype=float).reshape(middle.shape)
         size = np.array([[float(problem.n)]]) if entry == "deviance" and problem.n == problem.q else np.abs(middle) - radius
         outward = found + np.where(found >= middle, radius, -radius)  # the ball's far side

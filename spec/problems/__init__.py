@@ -13,21 +13,27 @@ from typing import Any
 
 from spec.problems.by_construction import BY_CONSTRUCTION
 from spec.problems.by_hand import BY_HAND
+from spec.problems.combined import COMBINED
 from spec.problems.problem import Data, Problem, ProblemError, Published
 from spec.problems.published import PUBLISHED
 
-__all__ = ["ALL", "Data", "Problem", "ProblemError", "Published", "Said", "get", "where"]
+__all__ = ["ALL", "COMBINED", "Data", "Problem", "ProblemError", "Published", "Said", "get", "where"]
 
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 
 
 def where(
-    *, family: type | None = None, link: type | None = None, kind: str | None = None, tag: str | None = None
+    *,
+    family: type | None = None,
+    link: type | None = None,
+    kind: str | None = None,
+    tag: str | None = None,
+    among: Iterable[Problem] = ALL,
 ) -> list[Problem]:
     """The problems that have everything named. Raises LookupError where there is none: a claim about nothing is an error."""
     found = [
         problem
-        for problem in ALL
+        for problem in among
         if (family is None or isinstance(problem.model.family, family))
         and (link is None or isinstance(problem.model.link, link))
         and (kind is None or problem.kind == kind)
@@ -42,7 +48,7 @@ def where(
 
 def get(name: str) -> Problem:
     """The problem of that name."""
-    for problem in ALL:
+    for problem in (*ALL, *COMBINED):
         if problem.name == name:
             return problem
     raise LookupError(f"no problem is called {name!r}; the names are {[str(p) for p in ALL]}")

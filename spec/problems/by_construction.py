@@ -53,20 +53,21 @@ def coefficients(X: np.ndarray, half_width: float, k: int, rng: np.random.Genera
     return snap(signs * half_width / np.abs(X @ signs).max(axis=0), PARAMETER_GRID)
 
 
-def balanced(X: np.ndarray, mu: np.ndarray) -> np.ndarray:
+def balanced(X: np.ndarray, mu: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """
     Classes, one-hot (n, K), with probabilities mu and next to no sampling error in the score: sum_i [1 x_i] (y_i - mu_i).
 
     Row after row takes the class that lies furthest behind in the direction of the row, so the sum stays bounded while
     that of random draws grows like sqrt(n). The optimum then lies near the planted answer, and no coefficient comes out
-    as nearly zero, where relative digits say nothing.
+    as nearly zero, where relative digits say nothing. A row counts ``weights`` (n,) times.
     """
     rows = np.hstack([np.ones((len(X), 1)), X])
+    counts = np.ones(len(X)) if weights is None else weights
     behind = np.zeros((rows.shape[1], mu.shape[1]))
     y = np.zeros_like(mu)
-    for row, share, answer in strict_zip(rows, mu, y):
-        answer[np.argmax(share + row @ behind / (row @ row))] = 1
-        behind += np.outer(row, share - answer)
+    for row, share, answer, count in strict_zip(rows, mu, y, counts):
+        answer[np.argmax(count * share + row @ behind / (row @ row))] = 1
+        behind += count * np.outer(row, share - answer)
     return y
 
 

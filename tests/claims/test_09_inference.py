@@ -17,8 +17,18 @@ from spec.engines.checked import Checked
 from spec.engines.wrong import controls
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import assert_proven_inference, assert_same, assert_same_inference, inferred, proven_optimum
-from spec.families import Binomial, Gaussian, Multinomial
+from spec.evidence.rungs import (
+    TEXTBOOK,
+    assert_proven_inference,
+    assert_same,
+    assert_same_inference,
+    assert_same_likelihood,
+    assert_same_numbers,
+    given,
+    inferred,
+    proven_optimum,
+)
+from spec.families import Binomial, Gamma, Gaussian, Multinomial
 from spec.inference import likelihood_dispersion, null_model
 from spec.links import Identity, Log
 from spec.problems import Said
@@ -156,6 +166,105 @@ def test_errors_off_by_a_billionth_are_refused(problem, reference):
         assert_proven_inference(problem, replace(right, standard_errors=errors))
 
 
+# -- the numbers that come with an answer -------------------------------------------------------------------------------
+
+
+@pytest.mark.claim(
+    "numbers-of-a-fit", source="S6", symptom="The summary prints a deviance and a log-likelihood: of which model are they?"
+)
+@pytest.mark.parametrize("problem", ENCLOSED, ids=str)
+def test_a_fit_has_the_deviance_likelihood_and_errors_of_its_optimum(problem, subject):
+    r"""
+    The deviance, the log-likelihood and the standard errors of a fit are those of the model at its proven optimum.
+
+    .. math:: D = 2 \left( \ell_{\text{saturated}} - \ell(\hat w) \right), \qquad
+              \operatorname{se}^2(\hat w) = \operatorname{diag}\, \hat\phi \Bigl( \sum_i W_i\, x_i x_i^\top \Bigr)^{-1}
+
+    The likelihood holds its constants and is at dispersion 1; the information is the expected, the dispersion Pearson's.
+    """
+    assert_same_numbers(problem, subject.fit(problem))
+
+
+def by_observed_information(problem, fit):
+    """The fit's standard errors from its observed information in place of the expected."""
+    information = TEXTBOOK.evaluate(problem, fit.params).information
+    mean = problem.model.link.inverse(problem.eta(fit.params))
+    return np.sqrt(likelihood.dispersion(problem, mean) * np.diag(np.linalg.inv(information)))[:, None]
+
+
+def has_constants(problem):
+    """The log-likelihood has terms free of the parameters: not of single trials or classes, nor of gamma at dispersion 1."""
+    return not isinstance(problem.model.family, (Binomial, Gamma, Multinomial))
+
+
+FIT_SLIPS = {  # what is spoiled, how, and of which problems that is wrong
+    "loss for deviance": ("deviance", lambda p, f: f.deviance / 2, lambda p: True),
+    "deviance of minus twice the likelihood": ("deviance", lambda p, f: -2 * f.log_likelihood, has_constants),
+    "constants left out": ("log_likelihood", lambda p, f: f.log_likelihood - likelihood.normaliser(p), has_constants),
+    "likelihood at another dispersion": ("log_likelihood", lambda p, f: f.log_likelihood * 2, lambda p: True),
+    "errors of RSS / n": (
+        "standard_errors",
+        lambda p, f: f.standard_errors * np.sqrt(1 - p.q / p.n),
+        lambda p: p.has_dispersion,
+    ),
+    "errors of the sum of weights": (
+        "standard_errors",
+        lambda p, f: f.standard_errors * np.sqrt((p.n - p.q) / (p.row_weights.sum() - p.q)),
+        lambda p: p.has_dispersion and "weights" in p.tags,
+    ),
+    "observed for expected": ("standard_errors", by_observed_information, lambda p: p in OTHERS),
+    "less than no iterations": ("iterations", lambda p, f: -1, lambda p: True),
+}
+
+
+PLANTED = [*PAIRS, problems.get("softmax-3-to-3")]
+SLIPPED = [
+    pytest.param(how, problem, id=f"{how}-{problem}")
+    for how, (_, _, can_be_wrong) in FIT_SLIPS.items()
+    for problem in [*PLANTED, problems.get("by-hand-gamma-log-weights")]
+    if can_be_wrong(problem)
+]
+
+
+@pytest.mark.control("numbers-of-a-fit")
+@pytest.mark.parametrize(("how", "problem"), SLIPPED)
+def test_each_number_of_a_fit_is_looked_at(how, problem):
+    """One number of a right fit at a time is another convention's, or a slip's."""
+    entry, slip, _ = FIT_SLIPS[how]
+    right = TEXTBOOK.fit(problem)
+
+    with pytest.raises(AssertionError, match=f"not the same {entry} of the fit"):
+        assert_same_numbers(problem, replace(right, **{entry: slip(problem, right)}))
+
+
+@pytest.mark.claim(
+    "likelihood-has-its-constants", source="S6", symptom="My log-likelihood differs from theirs by a number that never changes."
+)
+@pytest.mark.parametrize("problem", ENCLOSED, ids=str)
+def test_a_log_likelihood_has_its_constants(problem, params, subject):
+    r"""
+    The log-likelihood is the logarithm of a probability or a density, with all of its constants, at any parameters.
+
+    .. math:: \ell = \sum_i w_i\, k(y_i, \mu_i) + \sum_i c(y_i, w_i), \qquad L = -\frac{c}{n}\,\ell + \text{const}
+
+    A loss may leave out what is free of the parameters, and a comparison of two models of one family never needs it: of two
+    families it does.
+    """
+    assert_same_likelihood(problem, params, subject.evaluate(problem, params))
+
+
+@pytest.mark.control("likelihood-has-its-constants")
+@pytest.mark.parametrize("problem", PLANTED, ids=str)
+def test_a_log_likelihood_without_its_constants_is_refused(problem, params):
+    """The kernel alone; where there are no constants, twice the kernel."""
+    right, constants = TEXTBOOK.evaluate(problem, params), likelihood.normaliser(problem)
+
+    with pytest.raises(AssertionError, match="not the same log-likelihood"):
+        assert_same_likelihood(
+            problem, params, replace(right, log_likelihood=right.log_likelihood - (constants or right.log_likelihood / 2))
+        )
+
+
 # -- expected and observed -----------------------------------------------------------------------------------------------
 
 
@@ -171,7 +280,7 @@ def test_with_any_other_link_there_are_two_sets_of_standard_errors(problem, subj
     """
     inference = inferred(problem, subject)
 
-    assert_two_sets(inference.standard_errors, inference.observed_standard_errors)
+    assert_two_sets(*given(inference, "standard_errors", "observed_standard_errors"))
 
 
 @pytest.mark.control("other-links-have-two-errors")
@@ -197,15 +306,24 @@ def test_the_mean_squared_error_divides_by_n_the_variance_by_n_less_q(problem, s
     r"""
     The loss of a linear network is RSS / n, the residual variance RSS / (n - q): a factor tells one from the other.
 
-    .. math:: \hat\phi = \frac{\mathrm{RSS}}{n - q} = \frac{n}{n - q}\, L(\hat w)
+    .. math:: \hat\phi = \frac{\mathrm{RSS}}{n - q} = \frac{n}{n - q}\, L(\hat w), \qquad
+              L = \frac{2}{n} \left( \ell_{\mathrm{saturated}} - \ell \right)
 
-    The likelihood of least squares is told at RSS / n, its standard errors at RSS / (n - q).
+    The likelihood of least squares is told at RSS / n, its standard errors at RSS / (n - q). An engine may minimise the loss in
+    other units, and with a term free of the parameters: its log-likelihood has neither.
     """
-    fit, inference = subject.fit(problem), inferred(problem, subject)
-    loss = subject.evaluate(problem, fit.params).loss
+    inference = inferred(problem, subject)
+    dispersion, residuals = given(inference, "dispersion", "response_residuals")
+    loss = mean_squared_error(problem, subject)
 
-    assert_dispersion(problem, inference.dispersion, loss * problem.n / (problem.n - problem.q))
-    assert_dispersion(problem, likelihood_dispersion(problem, problem.y - inference.response_residuals), loss)
+    assert_dispersion(problem, dispersion, loss * problem.n / (problem.n - problem.q))
+    assert_dispersion(problem, likelihood_dispersion(problem, problem.y - residuals), loss)
+
+
+def mean_squared_error(problem, engine):
+    """The loss at the fit in the units of squared error: what its log-likelihood lacks to the constants, by n / 2."""
+    lacking = likelihood.normaliser(problem) - engine.evaluate(problem, engine.fit(problem).params).log_likelihood
+    return 2 * lacking / problem.n
 
 
 @pytest.mark.control("mse-is-not-the-variance")
@@ -287,9 +405,10 @@ def test_an_interval_about_the_mean_itself_is_refused(problem, reference):
 
 def assert_interval(problem, eta, inference):
     """The ends, seen through the link, are eta less and plus a quantile times the error that the leverage implies."""
+    dispersion, leverage, interval = given(inference, "dispersion", "leverage", "mean_interval")
     tail = stats.t(problem.n - problem.q) if problem.has_dispersion else stats.norm()
     weight = likelihood.expected_weights(problem, problem.params(proven_optimum(problem).centre))[:, 0]
-    error = np.sqrt(inference.dispersion * inference.leverage[:, None] / weight)
+    error = np.sqrt(dispersion * leverage[:, None] / weight)
     expected = eta + tail.ppf(0.975) * error * [-1, 1]
-    ends = problem.model.link(inference.mean_interval)
+    ends = problem.model.link(interval)
     assert_same_values("interval", problem, ends, expected, tolerances.inference(), np.abs(eta) + error)

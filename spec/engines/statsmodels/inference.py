@@ -64,7 +64,8 @@ def _glm(problem: Problem, results: Results, null: Results) -> Inference:
         bic=None if problem.quasi else results.bic_llf,
         response_residuals=_column(results.resid_response) / problem.trials,  # statsmodels' are of counts, these of shares
         null_deviance=null.deviance if tested else None,
-        likelihood_ratio=2 * (_log_likelihood(results, phi) - _log_likelihood(null, phi)) if tested else None,
+        # at dispersion 1: the binomial log-likelihood of statsmodels does not look at the scale
+        likelihood_ratio=2 * (_log_likelihood(results, 1.0) - _log_likelihood(null, 1.0)) / phi if tested else None,
         wald=wald(results, _slopes(problem)) if tested else None,
         # with as many rows as coefficients get_prediction raises "weights has wrong shape"
         mean_interval=None if problem.n == problem.q else _interval(problem, results.get_prediction(offset=offset)),
