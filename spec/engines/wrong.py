@@ -8,6 +8,7 @@ the ladder on which the answers are wrong; on the other rungs they are right, an
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -271,10 +272,14 @@ class Forgets(Control):
     part = ""
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        return self.inside.evaluate(problem.with_data(**{self.part: None}), params)
+        return self.inside.evaluate(self._without(problem), params)
 
     def fit(self, problem: Problem) -> Fit:
-        return self.inside.fit(problem.with_data(**{self.part: None}))
+        return self.inside.fit(self._without(problem))
+
+    def _without(self, problem: Problem) -> Problem:
+        dropped: dict[str, Any] = {self.part: None}
+        return problem.with_data(**dropped)
 
 
 def forgets(part: str) -> type[Forgets]:

@@ -561,10 +561,11 @@ def test_units_of_a_power_of_two_change_no_bit(subject, seed):
     r"""
     With columns in units of 2^a, weights of the network in their inverse, and rows weighted by 2^b, no bit changes.
 
-    .. math:: \mu' = \mu, \qquad L' = 2^b L, \qquad
+    .. math:: \mu' = \mu, \qquad \Delta L' = 2^b\, \Delta L, \qquad
               \frac{\partial L'}{\partial w'_j} = 2^{a_j + b}\, \frac{\partial L}{\partial w_j}
 
-    A power of two is no more than an exponent; any other unit rounds (which is all that it does).
+    A power of two is no more than an exponent; any other unit rounds (which is all that it does). A loss may have a term free
+    of the weights, and so what it gains between two points is held to rounding.
     """
     search(cases(MODELS), lambda case: assert_rescaled(case, subject, 2.0), seed, 3 * EXAMPLES)
 
@@ -577,20 +578,27 @@ def test_units_of_a_power_of_three_are_noticed(subject, seed):
 
 
 def assert_rescaled(case, engine, base):
-    """Bit for bit: the means are equal, the loss and the score are so many times what they were."""
+    """Bit for bit the means are equal and the scores so many times what they were; so is, to rounding, what the loss gains."""
     __tracebackhide__ = True
-    problem, params, _ = case.drawn
+    problem, *points = case.drawn
     leave_out_unless(engine.declines(problem) is None)
     rng = np.random.default_rng(case.seed)
     units, weight = base ** rng.integers(-9, 10, size=problem.p), base ** rng.integers(-9, 10)
     weights = weight * (np.ones(problem.n) if problem.data.weights is None else problem.data.weights)
     other = problem.with_data(X=problem.X * units, weights=weights)
-    here = engine.evaluate(problem, params)
-    there = engine.evaluate(other, Params(params.intercept, params.coef / units[:, None]))
+    here = [engine.evaluate(problem, at) for at in points]
+    moved = [Params(at.intercept, at.coef / units[:, None]) for at in points]
+    there = [engine.evaluate(other, at) for at in moved]
     exactly = tolerances.unchanged()
-    assert_same_values("mean", problem, there.mean, here.mean, exactly)
-    assert_same_values("loss", problem, there.loss, weight * here.loss, exactly)
-    assert_same_values("score", problem, there.score, weight * np.append(1, units)[:, None] * here.score, exactly)
+    for mine, theirs in strict_zip(there, here):
+        assert_same_values("mean", problem, mine.mean, theirs.mean, exactly)
+        assert_same_values("score", problem, mine.score, weight * np.append(1, units)[:, None] * theirs.score, exactly)
+    assert_same_gain(other, moved, there, [replace(each, log_likelihood=weight * in_nats(problem, each)) for each in here])
+
+
+def in_nats(problem, answer):
+    """What an engine minimises, in units of the log-likelihood and with its sign; a term free of the parameters is in it."""
+    return -problem.n / answer.loss_scale * answer.loss
 
 
 @pytest.mark.claim("batches-add-up", source="S6", symptom="My loss over the epoch is not the mean of the losses of its batches.")
@@ -598,9 +606,11 @@ def test_batches_in_any_order_add_up_to_the_whole(subject, seed):
     r"""
     Whatever batches the rows are dealt into, their losses add up, each times its rows, and so do their gradients.
 
-    .. math:: n L = \sum_B n_B L_B, \qquad n\, \nabla L = \sum_B n_B \nabla L_B, \qquad \sum_B n_B = n
+    .. math:: n\, \Delta L = \sum_B n_B\, \Delta L_B, \qquad n\, \nabla L = \sum_B n_B \nabla L_B,
+              \qquad \sum_B n_B = n
 
-    A row's mean does not depend on its batch at all.
+    What a loss gains between two points is added, since a term free of the weights may count once in each batch. A row's mean
+    does not depend on its batch at all.
     """
     search(cases(MODELS), lambda case: assert_adds_up(case, subject, lambda part: part.n), seed, 2 * EXAMPLES)
 
@@ -613,22 +623,23 @@ def test_batches_that_count_the_same_are_refused(subject, seed):
 
 
 def assert_adds_up(case, engine, size):
-    """Two batches, a third of the rows and the rest, each counted as the size says: means, loss and score."""
+    """Two batches, a third of the rows and the rest, each counted as the size says: means, what the loss gains, and score."""
     __tracebackhide__ = True
-    problem, params, _ = case.drawn
+    problem, *points = case.drawn
     leave_out_unless(engine.declines(problem) is None)
     order = np.random.default_rng(case.seed).permutation(problem.n)
     third = 1 + problem.n // 3
     parts = [rows_of(problem, order[:third]), rows_of(problem, order[third:])] if third < problem.n else [problem]
-    whole, each = engine.evaluate(problem, params), [engine.evaluate(part, params) for part in parts]
-    counts = [size(part) for part in parts]
-    tolerance, contributions = tolerances.loss(problem.n), loss_contributions(problem, params)
-    loss = sum(count * e.loss for count, e in strict_zip(counts, each))
-    score = sum(count / part.n * e.score for count, part, e in strict_zip(counts, parts, each))
-    mean = np.concatenate([e.mean for e in each])[np.argsort(order)]
-    assert_same_mean(problem, params, replace(whole, mean=mean))
-    assert_same_values("loss", problem, loss, problem.n * whole.loss, tolerance, size=whole.loss_scale * contributions)
-    assert_same_gradient(problem, params, replace(whole, score=score), whole)
+    whole = [engine.evaluate(problem, at) for at in points]
+    each = [[engine.evaluate(part, at) for part in parts] for at in points]
+    counts = [size(part) / part.n for part in parts]
+    sums = [sum(c * in_nats(*of) for c, *of in strict_zip(counts, parts, answers)) for answers in each]
+    score = sum(count * e.score for count, e in strict_zip(counts, each[0]))
+    mean = np.concatenate([e.mean for e in each[0]])[np.argsort(order)]
+    assert_same_mean(problem, points[0], replace(whole[0], mean=mean))
+    together = [replace(answer, log_likelihood=total) for answer, total in strict_zip(whole, sums)]
+    assert_same_gain(problem, points, whole, together)
+    assert_same_gradient(problem, points[0], replace(whole[0], score=score), whole[0])
 
 
 def rows_of(problem, rows):

@@ -110,5 +110,6 @@ def seen(problem: Problem) -> list[Separated]:
 
 EACH = Said(COMPLETE + QUASI, cases=seen)
 FITTED = Said([COMPLETE[0], QUASI[0]], cases=seen)
+RUNAWAY = Said(COMPLETE[:3] + QUASI, cases=seen)
 MARGIN = 2.0
 ONE_MARGIN = Problem.of("one-margin", LOGISTIC, MARGIN * column(-1, -1, 1, 1), column(0, 0, 1, 1), intercept=False)

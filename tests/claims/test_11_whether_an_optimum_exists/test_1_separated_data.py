@@ -11,12 +11,12 @@ import pytest
 
 from spec import problems
 from spec.evidence.preconditions import PreconditionFailed
-from spec.evidence.rungs import assert_same_gradient, assert_same_optimum, proven_optimum
+from spec.evidence.rungs import TEXTBOOK, assert_same_gradient, assert_same_optimum, proven_optimum
 from spec.existence import separation
 from spec.model import Params
 
 from ..points import anywhere
-from .separated import COMPLETE, EACH, FITTED, QUASI, assert_falls
+from .separated import COMPLETE, EACH, FITTED, QUASI, RUNAWAY, assert_falls
 
 
 @pytest.mark.claim(
@@ -82,6 +82,34 @@ def test_a_fit_of_data_that_overlap_is_an_optimum(reference):
         assert_no_optimum(
             lambda problem: assert_same_optimum(problem, reference.fit(problem)), problems.get("logistic-4-colours")
         )
+
+
+@pytest.mark.claim(
+    "separated-fits-never-converge", source="S6", symptom="The optimizer says that it converged, and the weights are enormous."
+)
+@pytest.mark.parametrize("case", RUNAWAY, ids=str)
+def test_no_fit_of_separated_data_says_that_it_converged(case, subject):
+    r"""
+    No fit of separated data says of itself that it converged: loss and decrement come to rest there, the predictor does not.
+
+    .. math:: \ell(w_t) \to \sup \ell, \qquad \max_i |x_i \cdot (w_{t+1} - w_t)| \not\to 0
+
+    A step in units of its standard error vanishes too, since the standard errors grow without end.
+    """
+    assert_runs_away(subject.fit(case.problem))
+
+
+@pytest.mark.control("separated-fits-never-converge")
+@pytest.mark.parametrize("case", RUNAWAY, ids=str)
+def test_a_runaway_fit_that_says_it_converged_is_refused(case):
+    """The fit of such data, called converged."""
+    with pytest.raises(AssertionError, match="says that it converged"):
+        assert_runs_away(replace(TEXTBOOK.fit(case.problem), converged=True))
+
+
+def assert_runs_away(fit):
+    """The fit does not say that it converged."""
+    assert not fit.converged, f"the fit says that it converged, after {fit.iterations} iterations: {fit.reason}"
 
 
 def assert_no_optimum(prove, problem):

@@ -82,7 +82,8 @@ def at_margins(problem, engine, a):
     """The loss, Newton's step, its decrement, and the standard error of w: what an engine says of them at w = a / m."""
     answer = engine.evaluate(problem, Params([0], [[a / MARGIN]]))
     score, information = answer.score[1, 0], answer.information[0, 0]
-    return np.array([answer.loss, score / information, score**2 / information, information**-0.5])
+    loss = -answer.log_likelihood / problem.n  # in nats and without a constant, whatever the engine's own units
+    return np.array([loss, score / information, score**2 / information, information**-0.5])
 
 
 def in_theory(n, a):
