@@ -173,7 +173,8 @@ class Params:
     """
     The weights of a layer: ``intercept`` (k,) is its bias, ``coef`` (p, k) its kernel; a column is an output neuron.
 
-    Units: eta per unit of the column of X. Raises ValueError where the shapes do not fit each other.
+    Units: eta per unit of the column of X. The arrays are copies that cannot be written to. Raises ValueError where the shapes
+    do not fit each other.
 
     >>> Params([0.5], [[1.0], [2.0]]).linear_predictor(np.array([[1.0, 1.0]])).tolist()
     [[3.5]]
@@ -183,8 +184,10 @@ class Params:
     coef: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "intercept", np.asarray(self.intercept, dtype=float))
-        object.__setattr__(self, "coef", np.asarray(self.coef, dtype=float))
+        for name in ("intercept", "coef"):
+            array = np.array(getattr(self, name), dtype=float)
+            array.flags.writeable = False  # they are shared by claims and engines, and answers are kept by them
+            object.__setattr__(self, name, array)
         if self.coef.ndim != 2 or self.intercept.shape != self.coef.shape[1:]:
             raise ValueError(f"Params: intercept {self.intercept.shape} and coef {self.coef.shape} must be (k,) and (p, k).")
 

@@ -1,4 +1,19 @@
-"""The contract that an engine keeps, whatever library it wraps."""
+"""
+The contract that an engine keeps, whatever library it wraps.
+
+An engine answers, or it declines: what it cannot express by `Engine.declines`, what it does not compute by None in a field. All
+else is *broken*, which is no verdict on a claim and never holds: a call that raises (SystemExit, KeyboardInterrupt and
+pytest.skip included), an answer of another type, shape or sign, or one that is NaN; a call that takes longer than
+``--engine-timeout``; a call that forks the process and returns in both; one that alters its problem or its parameters, which
+are to be read only. `spec.engines.checked` sees to it, and the run goes on.
+
+Warnings in a call are the engine's own business: no filter turns them into errors, and the run says each once. So is what it
+prints, which pytest captures. Processes that a call starts must end by themselves.
+
+Two things end the process that runs the tests, and with it a run in one process: an engine that ends it (os._exit, a crash), and
+code in C that does not come back to Python, which no timer can interrupt; it is ended after twice the time and 5 s, with a
+traceback. With ``-n`` of pytest-xdist such a case is reported as broken, and the run goes on in another process.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +56,7 @@ class Evaluation:
     """
     The answer of an engine at given parameters, without a fit. The dispersion is taken as 1.
 
-    ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale`` the factor in
+    ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale``, which is positive, the factor in
     loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
     first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`. ``engine`` is the
@@ -72,7 +87,8 @@ class Evaluation:
 @dataclass(frozen=True, eq=False)
 class Fit:
     """
-    The result of a fit. ``reason`` says in words why it stopped.
+    The result of a fit. ``converged`` is True or False, ``iterations`` a whole number from 0; ``reason`` says in words why it
+    stopped.
 
     ``standard_errors`` are shaped like `Problem.free`, from the expected information and, where the family has a
     dispersion, Pearson's estimate of it. ``deviance`` and ``log_likelihood`` are at the fitted means and dispersion 1. These
@@ -203,7 +219,7 @@ class Likelihood(Protocol):
 
 
 class EngineError(RuntimeError):
-    """An engine raised an error, or returned what the contract forbids. This is no verdict on a claim."""
+    """An engine raised, or did or returned what the contract forbids. This is no verdict on a claim."""
 
 
 class Declined(Exception):

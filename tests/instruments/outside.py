@@ -4,6 +4,7 @@ import numpy as np
 
 from spec.engines import formulas
 from spec.engines.contract import Description
+from spec.model import Params
 
 
 class Formulas(formulas.Formulas):
@@ -36,7 +37,8 @@ class NotANumber(Formulas):
 
     def fit(self, problem):
         answer = super().fit(problem)
-        answer.params.coef[:] = np.nan
+        params = Params(answer.params.intercept, np.nan * answer.params.coef)
+        object.__setattr__(answer, "params", params)
         return answer
 
 

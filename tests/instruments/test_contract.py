@@ -4,9 +4,15 @@ The contract of an engine is enforced: what breaks it is said to be broken, and 
 
 import gc
 import math
+import os
 import re
+import signal
+import sys
+import time
+import warnings
 import weakref
 from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +38,9 @@ GROUPS, THREE = Problem.of("tiny softmax", SOFTMAX, X, EYE), Params([0.3, 0.1, -
 SHARES = Problem.of("tiny logistic", LOGISTIC, X, COUNTED[::-1] > 1)
 ORIGIN = Problem.of("through the origin", COUNTS, X, COUNTED, intercept=False)
 ONE = Params([0.3], [[0.1], [-0.7]])
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Engine:
@@ -81,6 +90,11 @@ class NoMethods:
     pass
 
 
+class Exits:
+    def __init__(self):
+        sys.exit(0)
+
+
 class NoFitNorWords:
     declines = evaluate = staticmethod(lambda *args: None)
 
@@ -98,9 +112,35 @@ class TestLoad:
             load(path)
 
     def test_a_module_that_is_not_there_is_named(self):
-        message = "engine 'no_such.module:Engine': cannot import no_such.module: No module named 'no_such'."
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        """With the folders that were searched, and what to do."""
+        message = "engine 'no_such.module:Engine': cannot import no_such.module: No module named 'no_such'. It is not in "
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}.*PYTHONPATH=FOLDER.*that no_such is in") as caught:
             load("no_such.module:Engine")
+        assert str(ROOT) in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            (
+                "import no_such.library",
+                "No module named 'no_such'. Install no_such, which adapter imports, in this environment: ",
+            ),
+            ("def", "SyntaxError: "),
+            ("raise SystemExit(0)", "SystemExit: 0."),
+            ("import pytest; pytest.skip('not today', allow_module_level=True)", "Skipped: not today."),
+        ],
+    )
+    def test_a_module_that_breaks_when_it_is_imported_says_how(self, tmp_path, monkeypatch, source, message):
+        (tmp_path / "adapter.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "adapter", raising=False)
+        with pytest.raises(ValueError, match="^" + re.escape(f"engine 'adapter:Engine': cannot import adapter: {message}")):
+            load("adapter:Engine")
+
+    def test_an_engine_that_cannot_be_made_says_why(self):
+        message = f"engine '{__name__}:Exits': Exits() cannot be made without arguments: SystemExit: 0."
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load(f"{__name__}:Exits")
 
     def test_a_name_that_is_not_there_is_named(self):
         with pytest.raises(
@@ -136,11 +176,21 @@ class TestChecked:
             evaluation, fit = Checked(engine).evaluate(problem, params), Checked(engine).fit(problem)
 
             assert (fit.engine, evaluation.engine) == ("Test", "Test")  # who answered, which an engine need not say
-            for name in {field.name for field in fields(Fit)} - {"engine"}:
-                assert getattr(fit, name) is getattr(engine.answer, name)
-            for name in ("mean", "loss", "loss_scale", "log_likelihood", "score"):
-                assert getattr(evaluation, name) is getattr(engine.evaluation, name)
-            assert evaluation.information is engine.evaluation.information
+            for name in {field.name for field in fields(Fit)} - {"engine", "params"}:
+                assert same(getattr(fit, name), getattr(engine.answer, name))
+            assert same(fit.params.matrix, engine.answer.params.matrix)
+            for name in ("mean", "loss", "loss_scale", "log_likelihood", "score", "information"):
+                assert same(getattr(evaluation, name), getattr(engine.evaluation, name))
+
+    def test_what_an_engine_does_to_its_answer_later_changes_nothing(self):
+        """Many return the same array each time."""
+        engine = Engine()
+        checked = Checked(engine)
+        evaluation, fit = checked.evaluate(POISSON, ONE), checked.fit(POISSON)
+        for array in (engine.evaluation.mean, engine.evaluation.score, engine.answer.standard_errors):
+            array[:] = 7.0
+
+        assert 7.0 not in np.concatenate([evaluation.mean, evaluation.score, fit.standard_errors])
 
     def test_a_description_and_a_refusal_are_passed_on(self):
         checked = Checked(Engine())
@@ -224,7 +274,7 @@ class TestChecked:
     def test_standard_errors_of_a_fit_that_did_not_converge_may_be_infinite_but_are_there(self):
         unknown = np.array([[np.inf], [np.nan], [1.0]])
 
-        assert self.ask("fit", converged=False, standard_errors=unknown).standard_errors is unknown
+        assert np.array_equal(self.ask("fit", converged=False, standard_errors=unknown).standard_errors, unknown, equal_nan=True)
         with broken("Test.fit(tiny poisson): standard_errors is NaN or infinite in 2 of 3 places."):
             self.ask("fit", converged=True, standard_errors=unknown)
         with broken("Test.fit(tiny poisson): standard_errors has shape (2, 1), the contract says (3, 1)."):
@@ -346,6 +396,287 @@ class TestChecked:
     def test_an_engine_error_is_no_verdict(self):
         assert issubclass(EngineError, RuntimeError)
         assert not issubclass(EngineError, AssertionError)
+
+
+class Does(Engine):
+    """Does something, then answers rightly."""
+
+    def __init__(self, do, problem=POISSON):
+        super().__init__(problem)
+        self.do = do
+
+    def declines(self, problem):
+        return None
+
+    def evaluate(self, problem, params):
+        self.do(problem, params)
+        return super().evaluate(problem, params)
+
+    def fit(self, problem):
+        self.do(problem, self.answer.params)
+        return super().fit(problem)
+
+
+def raises(error):
+    def do(problem, params):
+        raise error
+
+    return do
+
+
+def alters(find):
+    """Adds to an array, which it makes writable first."""
+
+    def do(problem, params):
+        array = find(problem, params)
+        array.flags.writeable = True
+        array += 1.0
+
+    return do
+
+
+WEIGHTED = Problem.of("all kinds", COUNTS, X, COUNTED, offset=0.1 * COUNTED, weights=COUNTED[:, 0] + 1)
+
+
+class TestAnEngineThatBreaksOut:
+    """Whatever an engine does in a call, it is broken, by name; the next call is asked as if nothing had been."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            SystemExit(0),
+            SystemExit("no"),
+            KeyboardInterrupt("by itself"),
+            GeneratorExit(),
+            pytest.skip.Exception("not today"),
+            pytest.xfail.Exception("known"),
+            pytest.fail.Exception("my own verdict"),
+            pytest.exit.Exception("enough"),
+        ],
+        ids=lambda error: f"{type(error).__name__}({error})",
+    )
+    def test_what_it_raises_is_no_outcome_of_the_test(self, error):
+        said = f"raised {type(error).__name__}: {error}"
+        checked = Checked(Does(raises(error)))
+        with broken(f"Test.fit(tiny poisson) {said}"):
+            checked.fit(POISSON)
+        with broken(f"Test.evaluate(tiny poisson) {said}"):
+            checked.evaluate(POISSON, ONE)
+
+    def test_the_reader_s_ctrl_c_is_the_reader_s(self):
+        """An engine cannot swallow it either."""
+
+        def press(problem, params):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+        for do in (press, lambda problem, params: signal.raise_signal(signal.SIGINT)):
+            with pytest.raises(KeyboardInterrupt):
+                Checked(Does(do)).fit(POISSON)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    @pytest.mark.parametrize("swallows", [False, True])
+    def test_a_call_that_hangs_is_broken_after_its_time(self, swallows):
+        def hang(problem, params):
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                try:
+                    time.sleep(30)
+                except BaseException:
+                    if not swallows:
+                        raise
+                    return
+
+        checked, began = Checked(Does(hang)), time.monotonic()
+        checked.timeout = 0.2
+        with broken("Test.fit(tiny poisson) did not answer within 0.2 s."):
+            checked.fit(POISSON)
+        assert time.monotonic() - began < 10
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+    def test_a_timer_that_was_set_around_a_call_goes_on(self):
+        rung = []
+        before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        checked = Checked(Does(lambda problem, params: time.sleep(0.1)))
+        checked.timeout = 60
+        checked.fit(POISSON)
+        end = time.monotonic() + 10
+        while not rung and time.monotonic() < end:
+            time.sleep(0.01)
+        signal.signal(signal.SIGALRM, before)
+
+        assert rung
+
+    def test_one_that_forks_and_returns_twice_is_broken_and_the_second_process_ends(self):
+        here = os.getpid()
+        with broken("Test.fit(tiny poisson) forked the process and returned in both."):
+            Checked(Does(lambda problem, params: os.fork())).fit(POISSON)
+        assert os.getpid() == here
+
+    def test_a_process_that_comes_back_later_is_told_in_the_next_call(self):
+        def fork(problem, params):
+            if os.fork() == 0:
+                time.sleep(1)
+
+        checked = Checked(Does(fork))
+        checked.fit(POISSON)
+        time.sleep(1.5)
+        with broken("Test.fit(tiny poisson) forked the process and returned in both."):
+            checked.evaluate(POISSON, ONE)
+
+    def test_a_process_that_ends_by_itself_is_the_engine_s_own_business(self):
+        def fork(problem, params):
+            if os.fork() == 0:
+                os._exit(3)
+            os.wait()
+
+        assert Checked(Does(fork)).fit(POISSON).converged
+
+    @pytest.mark.parametrize(
+        ("name", "find"),
+        [
+            ("X", lambda problem, params: problem.data.X),
+            ("y", lambda problem, params: problem.data.y),
+            ("offset and free_offset", lambda problem, params: problem.data.offset),
+            ("weights", lambda problem, params: problem.data.weights),
+            ("design", lambda problem, params: problem.design),
+            ("row_weights", lambda problem, params: problem.row_weights),
+        ],
+    )
+    def test_one_that_alters_its_problem_is_broken_and_the_problem_is_put_back(self, name, find):
+        before = find(WEIGHTED, ONE).copy()
+        message = f"Test.fit(all kinds) altered {name}, which it was given to read."
+        with broken(message):
+            Checked(Does(alters(find), WEIGHTED)).fit(WEIGHTED)
+
+        assert same(find(WEIGHTED, ONE), before)
+        assert not WEIGHTED.X.flags.writeable
+        with broken(message):  # whatever else it does
+            Checked(Does(lambda *given: (alters(find)(*given), pytest.skip("not today")), WEIGHTED)).fit(WEIGHTED)
+
+    def test_one_that_alters_its_parameters_is_broken(self):
+        params = Params([0.3], [[0.1], [-0.7]])
+        with broken("Test.evaluate(tiny poisson) altered params.coef, which it was given to read."):
+            Checked(Does(alters(lambda problem, params: params.coef))).evaluate(POISSON, params)
+        assert same(params.matrix, ONE.matrix)
+        for array in (params.coef, params.intercept):
+            with pytest.raises(ValueError, match="read-only"):
+                array[:] = 0.0
+
+    def test_its_warnings_are_no_errors_and_are_kept_once(self):
+        def warn(problem, params):
+            warnings.warn("overflow in exp", RuntimeWarning, stacklevel=1)
+
+        checked = Checked(Does(warn))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            checked.fit(POISSON)
+            checked.evaluate(POISSON, ONE)
+
+        assert checked.warned == {"RuntimeWarning: overflow in exp": "Test.fit(tiny poisson)"}
+
+    def test_how_numpy_is_to_treat_overflow_is_as_it_was(self):
+        before = np.geterr()
+        Checked(Does(lambda problem, params: np.seterr(all="raise"))).fit(POISSON)
+
+        assert np.geterr() == before
+
+    @pytest.mark.parametrize(
+        ("what", "value", "expected"),
+        [
+            ("iterations", -1, "a whole number from 0"),
+            ("iterations", 2.5, "a whole number from 0"),
+            ("iterations", np.inf, "a whole number from 0"),
+            ("iterations", True, "a whole number from 0"),
+            ("iterations", "3", "a whole number from 0"),
+            ("converged", 1, "True or False"),
+            ("converged", "yes", "True or False"),
+            ("converged", None, "True or False"),
+            ("reason", None, "words"),
+            ("loss_scale", -1.0, "a positive number"),
+            ("loss_scale", 0.0, "a positive number"),
+        ],
+    )
+    def test_a_field_out_of_its_range_is_broken(self, what, value, expected):
+        method = "evaluate" if what == "loss_scale" else "fit"
+        with broken(f"Test.{method}(tiny poisson): {what} is {value!r}, the contract says {expected}."):
+            TestChecked().ask(method, **{what: value})
+
+    def test_numbers_of_numpy_are_numbers(self):
+        fit = Checked(Engine(iterations=np.int32(4), converged=np.bool_(True))).fit(POISSON)
+
+        assert fit.iterations == 4
+        assert fit.converged
+
+    def test_parameters_of_another_kind_are_broken(self):
+        with broken("Test.fit(tiny poisson): params is ndarray, the contract says Params."):
+            TestChecked().ask("fit", params=np.ones((3, 1)))
+
+    @pytest.mark.parametrize("why", ["", "  ", True, 3, ["a"]])
+    def test_a_reason_to_decline_that_is_none_is_broken(self, why):
+        engine = Engine()
+        engine.declines = lambda problem: why
+        with broken(f"Test.declines(tiny poisson) answered with {why!r}, the contract says None or a reason in words."):
+            Checked(engine).declines(POISSON)
+
+    def test_one_that_raises_when_it_is_to_decline_is_broken(self):
+        engine = Engine()
+        engine.declines = lambda problem: pytest.skip("no")
+        with broken("Test.declines(tiny poisson) raised Skipped: no"):
+            Checked(engine).fit(POISSON)
+
+    @pytest.mark.parametrize(
+        ("told", "why"),
+        [
+            (None, " answered with NoneType, the contract says Description."),
+            ({"name": "Test"}, " answered with dict, the contract says Description."),
+            (Description("", {}), ": name is '', the contract says a text."),
+            (Description(None, {}), ": name is None, the contract says a text."),
+            (Description("Test", {}, dtype=np.float64), ": dtype is <class 'numpy.float64'>, the contract says a text."),
+            (Description("Test", {"test": 1.0}), ": versions is {'test': 1.0}, the contract says a dictionary of texts."),
+            (Description("Test", "1.0"), ": versions is '1.0', the contract says a dictionary of texts."),
+            (
+                Description("Test", {}, declines={"score": ""}),
+                ": declines is {'score': ''}, the contract says a dictionary of texts.",
+            ),
+        ],
+    )
+    def test_one_whose_description_is_none_is_broken_in_all_it_answers(self, told, why):
+        engine = Engine()
+        engine.describe = lambda: told
+        checked = Checked(engine)
+
+        assert checked.describe() == Description("Engine", {})
+        for ask in (checked.declines, checked.fit, checked.infer, lambda problem: checked.evaluate(problem, ONE)):
+            with broken(f"Engine.describe(){why}"):
+                ask(POISSON)
+        assert not engine.asked
+
+    def test_one_that_cannot_describe_itself_is_broken_in_all_it_answers(self):
+        engine = Engine()
+        engine.describe = lambda: sys.exit(0)
+        with broken("Engine.describe() raised SystemExit: 0"):
+            Checked(engine).fit(POISSON)
+
+    def test_fields_that_it_declines_are_those_that_may_be_absent(self):
+        engine = Engine()
+        engine.describe = lambda: Description("Test", {}, declines={"standard_error": "none"})
+        with pytest.raises(
+            EngineError, match=r"^Engine.describe\(\): declines names standard_error; the fields .* standard_errors\.$"
+        ):
+            Checked(engine).fit(POISSON)
+
+    def test_data_that_cannot_be_loaded_are_no_fault_of_the_engine(self):
+        """Data sets come with libraries that may not be there."""
+
+        def load():
+            raise ModuleNotFoundError("No module named 'statsmodels'", name="statsmodels")
+
+        absent = Problem("absent", COUNTS, load)
+        for ask in (Checked(Engine()).fit, Checked(Engine()).declines):
+            with pytest.raises(ModuleNotFoundError):
+                ask(absent)
 
 
 class TestRecords:
