@@ -29,7 +29,7 @@ AGAIN = 1.0  # seconds after which an engine is interrupted again that went on a
 GRACE = 0.5  # seconds in which a process that a call forked comes back, if it does
 TIMER = hasattr(signal, "setitimer")  # not on Windows: there a call that hangs, hangs
 
-last_words: Any = None  # an open file for the traceback of a process that is ended; the plug-in sets it
+last_words: int | None = None  # the descriptor of a file for the traceback of a process that is ended; the plug-in sets it
 
 
 class _Late(BaseException):

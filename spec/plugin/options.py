@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:  # the modules of the specification are imported only when the
 
 SUBJECT = "spec.engines.keras:KerasEngine"
 REFERENCE = "spec.engines.statsmodels:StatsmodelsEngine"
-DEFAULTS: dict[str, str | int] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0}
+SECONDS = 300.0  # of a call to an engine, far more than one should take
+DEFAULTS: dict[str, str | float] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0, "--engine-timeout": SECONDS}
 ENGINES: pytest.StashKey[dict[str, Checked]] = pytest.StashKey()
 GAPS: pytest.StashKey[list[Gap]] = pytest.StashKey()
 OWN = {  # the options about a reader's own data, with what each is
@@ -51,6 +54,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--known-gaps", type=Path, metavar="FILE.toml", help="known departures of engines (default: spec/known_gaps.toml)"
     )
+    group.addoption(
+        "--engine-timeout",
+        type=_seconds,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="a call to an engine that takes longer is broken (default: 300; 0: it may take any time)",
+    )
     own = parser.getgroup("your own data")
     own.addoption("--data", metavar="FILE", help="run the claims that are true of any data on these: CSV, Parquet or Feather")
     for option, (metavar, said) in OWN.items():
@@ -59,6 +69,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--network", metavar="MODEL", help="your network, to be held to these data: a .keras or .h5 file, or module:model"
     )
     own.addoption("--coefficients", metavar="TABLE.csv", help="coefficients of another program, to be held to them")
+
+
+def _seconds(text: str) -> float:
+    """A time in seconds. Raises what argparse turns into a usage error."""
+    try:
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -161,6 +181,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def engine(config: pytest.Config, option: str) -> Checked:
     """The engine that an option names, loaded once. Ends the run with a usage error if the option does not name an engine."""
+    from spec.engines import calls
     from spec.engines.checked import load
 
     engines = config.stash[ENGINES]
@@ -173,10 +194,20 @@ def engine(config: pytest.Config, option: str) -> Checked:
             from spec.plugin.presupposing import Presupposing
 
             engines[option] = Presupposing(engines[option].engine, config.stash[GIVEN])
+        engines[option].timeout = config.getoption("--engine-timeout")
+        if calls.last_words is None:
+            calls.last_words = _standard_error(config)
         gc.collect()
         gc.freeze()  # the hundred thousand objects of a library stay: to search them for garbage costs a twentieth of a run
         gc.set_threshold(50_000, 20, 50)
     return engines[option]
+
+
+def _standard_error(config: pytest.Config) -> int:
+    """A descriptor of the standard error as it was before pytest captured it."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        return os.dup(2)
 
 
 def chapter(path: Path) -> str:
