@@ -17,14 +17,41 @@ import pytest
 from flint import arb, arb_mat, arb_series
 
 from spec.compat import strict_zip
+from spec.engines.checked import Checked
 from spec.engines.contract import Evaluation
-from spec.engines.wrong import ClassesPermuted, Control, Float32, NoBias, Ridge, WrongLink, WrongLoss, Zeros
+from spec.engines.wrong import (
+    ClassesPermuted,
+    Control,
+    Float32,
+    NoBias,
+    Nudged,
+    Ridge,
+    StoppedEarly,
+    WrongLink,
+    WrongLoss,
+    Zeros,
+    forgets,
+)
 from spec.evidence import tolerances
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.enclosure import PRECISION
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import assert_same_curvature, assert_same_gradient, assert_same_mean
+from spec.evidence.preconditions import PreconditionFailed
+from spec.evidence.rungs import (
+    TEXTBOOK,
+    assert_proven_inference,
+    assert_same_curvature,
+    assert_same_gradient,
+    assert_same_inference,
+    assert_same_likelihood,
+    assert_same_mean,
+    assert_same_numbers,
+    assert_same_optimum,
+    inferred,
+    proven_optimum,
+)
 from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.inference import null_model
 from spec.links import Softmax
 from spec.model import PAIRS, Params
 from spec.problems import Problem
@@ -80,7 +107,8 @@ class Case:
     ``level`` says what carries the middle of eta: the bias, the offset, or a constant column. Eta runs ``between`` two
     64ths of its interval. Column j is in units of 2^units[j], and its weight in the inverse of that. The entries of X are
     multiples of 1/grain. A row's weight is 2 to a power within ``weights``, and ``trials`` the most that it has. With
-    ``edges`` half of the responses are at the edge of their domain, or far from the mean. The rest comes from the ``seed``.
+    ``edges`` half of the responses are at the edge of their domain, or far from the mean; of ``quasi`` ones each is half way to
+    the mean, and the dispersion is estimated. The rest comes from the ``seed``.
     """
 
     model: str
@@ -94,6 +122,7 @@ class Case:
     trials: int = 1
     offset: bool = False
     edges: bool = False
+    quasi: bool = False
     classes: int = 1
     seed: int = 0
 
@@ -120,6 +149,7 @@ class Case:
         points = [self.point(middle, half, rng) for _ in range(2)]
         mu = model.link.inverse(points[0].linear_predictor(X) + offset)
         y, trials = self.response(model.family, mu, rng)
+        y = (y + mu) / 2 if self.quasi else y
         units = 2.0 ** np.array(self.units)
         problem = Problem.of(
             f"{self.model}, {n} x {p}",
@@ -131,6 +161,7 @@ class Case:
             weights=None if self.weights is None else 2 ** rng.uniform(*self.weights, size=n),
             trials=trials,
         )
+        problem = replace(problem, quasi=self.quasi)
         return problem, *(Params(at.intercept, at.coef / units[:, None]) for at in points)
 
     def point(self, middle, half, rng):
@@ -144,6 +175,9 @@ class Case:
         """Responses, and trials if there are any."""
         n, odd = self.rows, np.arange(self.rows)[:, None] % 2 == 1
         if isinstance(family, Multinomial):
+            if self.trials > 1:
+                trials = rng.integers(1, self.trials + 1, size=n)
+                return np.array([rng.multinomial(*each) for each in strict_zip(trials, mu)]) / trials[:, None], trials
             each = rng.integers(self.classes, size=n) if self.far else np.arange(n) % self.classes
             y = np.eye(self.classes)[each]
             return np.where(odd & self.edges & self.far, rng.dirichlet(np.ones(self.classes), size=n), y), None
@@ -196,6 +230,35 @@ def case_of(draw, names, far):
         offset=not bare and draw(st.booleans()),
         edges=draw(st.booleans()),
         classes=classes,
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+def fitted(names):
+    """Near cases that a fit is asked of."""
+    from hypothesis import strategies as st
+
+    return st.composite(fitted_case_of)(list(names))
+
+
+def fitted_case_of(draw, names):
+    """More rows than parameters, columns in like units, weights of like size, and any parts, as Hypothesis draws them."""
+    from hypothesis import strategies as st
+
+    name = draw(st.sampled_from(names))
+    units = tuple(draw(st.lists(st.integers(-4, 4), max_size=3)))
+    counted = name.startswith(("binomial", "multinomial"))
+    return Case(
+        name,
+        draw(st.integers(24, 60)),
+        units,
+        level=draw(st.sampled_from(["bias", *["column", "offset"] * bool(units)])),
+        grain=2**16,
+        weights=draw(st.none() | pairs(-3, 3)),
+        trials=draw(st.sampled_from([1, 2, 50])) if counted else 1,
+        offset=draw(st.booleans()),
+        quasi=draw(st.booleans()),
+        classes=draw(st.integers(2, 4)) if name == "multinomial-softmax" else 1,
         seed=draw(st.integers(0, 2**32 - 1)),
     )
 
@@ -270,27 +333,7 @@ def test_no_problem_is_a_counterexample(model, subject, reference, seed):
     search(cases([model]), lambda case: assert_climbs(case, subject, reference), seed)
 
 
-class Forgets(Control):
-    """Drops a part of the data that few problems have."""
-
-    part = ""
-
-    def evaluate(self, problem, params):
-        return self.inside.evaluate(problem.with_data(**{self.part: None}), params)
-
-
-class ForgetsOffset(Forgets):
-    part = "offset"
-
-
-class ForgetsWeights(Forgets):
-    part = "weights"
-
-
-class ForgetsTrials(Forgets):
-    part = "trials"
-
-
+ForgetsOffset, ForgetsWeights, ForgetsTrials = (forgets(part) for part in ("offset", "weights", "trials"))
 WRONG = {
     Zeros: "tweedie(1.5)-log",
     WrongLink: "binomial-logit",
@@ -311,6 +354,78 @@ def test_counterexamples_to_what_is_wrong_are_found(wrong, reference, seed):
     """Engines that are wrong on purpose, some of them only about data that the chosen problems do not have."""
     with pytest.raises(AssertionError, match="not the same"):
         search(cases([WRONG[wrong]], far=False), lambda case: assert_climbs(case, wrong(reference), reference), seed, 64, False)
+
+
+@pytest.mark.claim(
+    "no-counterexample-to-a-fit", source="S8 S6", symptom="Are the standard errors right on my data, with offset and weights?"
+)
+def test_no_problem_is_a_counterexample_to_a_fit(subject, seed):
+    r"""
+    Whatever the offsets, weights and trials, a trained network has the optimum, the errors and the inference of its model.
+
+    .. math:: \hat w = \arg\max_w \sum_i w_i m_i\, k\bigl( y_i,\, h(o_i + b + w \cdot x_i) \bigr)
+
+    Each problem has an optimum that ball arithmetic proves, and so has its null model; others are not asked about.
+    """
+    search(fitted(MODELS), lambda case: assert_fits(case, subject), seed, 4 * EXAMPLES)
+
+
+class UnweightedErrors(Control):
+    """Divides by the sum of the weights where the rows should be counted."""
+
+    def fit(self, problem):
+        fit = self.inside.fit(problem)
+        rows = problem.row_weights.sum() if problem.has_dispersion else problem.n
+        return replace(fit, standard_errors=fit.standard_errors * np.sqrt(problem.n / rows))
+
+
+class NullWithoutOffset(Control):
+    """Its null model is another model."""
+
+    def evaluate(self, problem, params):
+        return self.inside.evaluate(problem if problem.p else problem.with_data(offset=None), params)
+
+
+FITTED_WRONG = {
+    Nudged: "binomial-logit",
+    StoppedEarly: "gamma-log",
+    Ridge: "poisson-log",
+    ForgetsOffset: "multinomial-softmax",
+    ForgetsWeights: "gaussian-identity",
+    ForgetsTrials: "multinomial-softmax",
+    UnweightedErrors: "gamma-inverse",
+    NullWithoutOffset: "poisson-log",
+}
+
+
+@pytest.mark.control("no-counterexample-to-a-fit")
+@pytest.mark.parametrize("wrong", FITTED_WRONG, ids=lambda wrong: wrong.__name__)
+def test_counterexamples_to_wrong_fits_are_found(wrong, seed):
+    """Fits that are wrong on purpose, some of them only about data that the chosen problems do not have."""
+    with pytest.raises(AssertionError, match="not the same"):
+        search(fitted([FITTED_WRONG[wrong]]), lambda case: assert_fits(case, Checked(wrong(TEXTBOOK))), seed, 64, False)
+
+
+def assert_fits(case, mine):
+    """The optimum, the numbers of the fit and the inference, where the problem and its null model have an optimum."""
+    __tracebackhide__ = True
+    problem, *_ = case.drawn
+    leave_out_unless(mine.declines(problem) is None and problem.n > problem.q + 2)
+    leave_out_unless(all(has_optimum(each) for each in [problem, *[null_model(problem)] * problem.intercept]))
+    fit, inference = mine.fit(problem), inferred(problem, mine)
+    assert_same_optimum(problem, fit)
+    assert_same_numbers(problem, fit)
+    assert_proven_inference(problem, inference)
+    assert_same_inference(problem, inference, inferred(problem, TEXTBOOK))
+
+
+def has_optimum(problem):
+    """An optimum is proven."""
+    try:
+        proven_optimum(problem)
+    except PreconditionFailed:
+        return False
+    return True
 
 
 class Exactly(Control):
@@ -459,6 +574,7 @@ def assert_climbs(case, mine, other):
         leave_out_unless(False)
     found = [mine.evaluate(problem, at) for at in (here, there)]
     assert_same_mean(problem, here, found[0])
+    assert_same_likelihood(problem, here, found[0])
     for evaluate in [enclosed] if case.far or other.declines(problem) else [enclosed, other.evaluate]:
         expected = [evaluate(problem, at) for at in (here, there)]
         of_eta = evaluate is enclosed
