@@ -101,7 +101,8 @@ class StatsmodelsEngine:
         if problem.model.has_classes:
             return self._fit_multinomial(problem)
         model = self._glm(problem)
-        if problem.model.is_least_squares and problem.offset is None and (problem.row_weights == 1).all():
+        plain = problem.offset is None and not problem.quasi and bool((problem.row_weights == 1).all())
+        if problem.model.is_least_squares and plain:
             results = OLS(problem.y[:, 0], problem.design).fit(method="qr")
             iterations, converged, deviance = 1, True, results.ssr
         else:
@@ -201,7 +202,9 @@ class StatsmodelsEngine:
     def _glm(problem: Problem) -> GLM:
         endog = problem.y[:, 0]
         if isinstance(problem.model.family, Binomial) and problem.data.trials is not None:
-            successes = np.rint(problem.trials * problem.y)  # exact: y is their quotient
+            successes = problem.trials * problem.y
+            if not problem.quasi:
+                successes = np.rint(successes)  # exact: y is their quotient
             endog = np.hstack([successes, problem.trials - successes])
         offset = None if problem.offset is None else problem.offset[:, 0]
         with warnings.catch_warnings():
