@@ -1,10 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Where the claims lie, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+INSTALLED = ROOT / "spec" / "claims"  # in a wheel; in the repository there is no such folder
+CLAIMS = INSTALLED if INSTALLED.is_dir() else ROOT / "tests" / "claims"
+
+NAMED = ("tests/claims/", "spec/claims/")  # how the names of the claims' tests begin: in the repository, and in a wheel
 
 
 def replace(path: Path, text: str) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import sys
 import zlib
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+from spec.files import CLAIMS, INSTALLED, NAMED
 
 if TYPE_CHECKING:  # the modules of the specification are imported only when they are needed
     from xdist.remote import Producer
@@ -22,7 +26,9 @@ if TYPE_CHECKING:  # the modules of the specification are imported only when the
     from spec.report.gaps import Gap
 
 SUBJECT = "spec.engines.keras:KerasEngine"
-REFERENCE = "spec.engines.statsmodels:StatsmodelsEngine"
+NONE = "none"  # in place of a reference: the specification's own formulas
+FORMULAS = "spec.engines.formulas:Formulas"
+REFERENCE = "spec.engines.statsmodels:StatsmodelsEngine" if find_spec("statsmodels") else NONE
 SECONDS = 300.0  # of a call to an engine, far more than one should take
 DEFAULTS: dict[str, str | float] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0, "--engine-timeout": SECONDS}
 ENGINES: pytest.StashKey[dict[str, Checked]] = pytest.StashKey()
@@ -39,6 +45,11 @@ OWN = {  # the options about a reader's own data, with what each is
 BROUGHT = ("--network", "--coefficients")
 GIVEN: pytest.StashKey[Problem] = pytest.StashKey()
 SAID: pytest.StashKey[dict[str, float]] = pytest.StashKey()  # the tests about the reader's data, and up to how many rows
+MARKERS = (
+    "claim(slug, source): a claim of the specification, and the sentence of the source that it makes executable",
+    "control(slug): something wrong on purpose, which the claim of that slug refuses; * in the slug is the rung of the case",
+)
+WARNINGS = ("error", "default::DeprecationWarning", "default::PendingDeprecationWarning", "default::FutureWarning")
 ORDER = {"claims": 0, "instruments": 1, "benchmarks": 2}
 
 
@@ -47,12 +58,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("specification")
     engine = "PACKAGE.MODULE:ENGINE"
     group.addoption("--subject", default=SUBJECT, metavar=engine, help="the engine under the claims (default: Keras)")
-    group.addoption("--reference", default=REFERENCE, metavar=engine, help="the engine to compare with (default: statsmodels)")
+    group.addoption(
+        "--reference",
+        default=REFERENCE,
+        metavar=engine,
+        help="the engine to compare with, or none: then the proof and the specification's own formulas judge "
+        "(default: statsmodels if it is installed, else none)",
+    )
     group.addoption("--seed", type=int, default=0, help="make other planted problems and other points (default: 0)")
     group.addoption("--evidence", type=Path, metavar="ENVIRONMENT.json", help="write the outcome of each case to this file")
     group.addoption("--report", type=Path, metavar="FILE.html", help="write this run as one page, to keep or attach")
     group.addoption(
-        "--known-gaps", type=Path, metavar="FILE.toml", help="known departures of engines (default: spec/known_gaps.toml)"
+        "--gaps",
+        "--known-gaps",
+        type=Path,
+        metavar="FILE.toml",
+        help="your list of known departures: what it lists must depart, and nothing else may (default: spec/known_gaps.toml)",
     )
     group.addoption(
         "--engine-timeout",
@@ -84,11 +105,12 @@ def _seconds(text: str) -> float:
 def pytest_configure(config: pytest.Config) -> None:
     """Pass on the seed, load the list of known gaps and the reader's data, and register what writes files."""
     os.environ["SPEC_SEED"] = str(config.getoption("--seed"))
+    _stand_in_for_pyproject(config)
     from spec.report import gaps
 
     config.stash[ENGINES] = {}
     try:
-        config.stash[GAPS] = gaps.load(config.getoption("--known-gaps") or gaps.FILE)
+        config.stash[GAPS] = gaps.load(config.getoption("--gaps") or gaps.FILE)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     _take_own_data(config)
@@ -98,6 +120,31 @@ def pytest_configure(config: pytest.Config) -> None:
         for option in ("--subject", "--reference"):
             if config.getoption(option) != DEFAULTS[option]:
                 engine(config, option)
+
+
+def _stand_in_for_pyproject(config: pytest.Config) -> None:
+    """Tell pytest of the claims in a wheel what else pyproject.toml would say, and find the modules of the folder it is in."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if CLAIMS == INSTALLED:
+        for warning in WARNINGS:
+            config.addinivalue_line("filterwarnings", warning)
+    if (here := str(config.invocation_params.dir)) not in sys.path:
+        sys.path.insert(0, here)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Name a test of a wheel's claims by its file in the wheel, alike from wherever it is run."""
+    if CLAIMS == INSTALLED and INSTALLED in item.path.parents:
+        file, test = item.path.relative_to(INSTALLED).as_posix(), item.nodeid.partition("::")[2]
+        item._nodeid = f"{NAMED[1]}{file}::{test}"  # type: ignore[attr-defined]
+
+
+def command(nodeid: str) -> str:
+    """The words that run a test again, which --subject and other options follow."""
+    if nodeid.startswith(NAMED[1]):
+        return f"glm-spec '{nodeid[len(NAMED[1]) :]}'"
+    return f"pytest '{nodeid}'"
 
 
 def _register_writers(config: pytest.Config) -> None:
@@ -155,9 +202,11 @@ def unfit(problem: Problem) -> bool:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """What the claims are held to, where it is the reader's data."""
+    """What the claims are held to, where it is the reader's data, or where there is no reference."""
     if (problem := config.stash.get(GIVEN, None)) is None:
-        return None
+        if config.getoption("--reference") != NONE:
+            return None
+        return "reference: none; the proof and the specification's own formulas judge"
     size = "" if unfit(problem) else f", {problem.n} rows, {problem.p} columns"
     return f"your data: {problem.model}{size}: {problem.about}"
 
@@ -187,7 +236,7 @@ def engine(config: pytest.Config, option: str) -> Checked:
     engines = config.stash[ENGINES]
     if option not in engines:
         try:
-            engines[option] = load(config.getoption(option))
+            engines[option] = load(_path(config.getoption(option)))
         except ValueError as error:
             pytest.exit(f"{option}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
         if GIVEN in config.stash and not unfit(config.stash[GIVEN]):
@@ -201,6 +250,16 @@ def engine(config: pytest.Config, option: str) -> Checked:
         gc.freeze()  # the hundred thousand objects of a library stay: to search them for garbage costs a twentieth of a run
         gc.set_threshold(50_000, 20, 50)
     return engines[option]
+
+
+def _path(name: str) -> str:
+    """The path of an engine that is named in an option. Raises ValueError for Keras, the default, where it is not installed."""
+    if name == SUBJECT and not (find_spec("keras") or find_spec("tensorflow")):
+        raise ValueError(
+            "Keras is not installed, which the claims are held to by default: name an engine, --subject package.module:Engine, "
+            "or install Keras: pip install 'glm-spec[keras]'."
+        )
+    return FORMULAS if name == NONE else name
 
 
 def _standard_error(config: pytest.Config) -> int:
@@ -219,7 +278,7 @@ def chapter(path: Path) -> str:
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A random generator of the test's own, which depends on --seed, the chapter and the test's name, but not on the file."""
     name = request.node.nodeid
-    if name.startswith("tests/claims/"):
+    if "claims" in (request.path.parent.name, request.path.parent.parent.name):
         name = f"tests/claims/{chapter(request.path)}.py::{name.partition('::')[2]}"
     return np.random.default_rng([request.config.getoption("--seed"), zlib.crc32(name.encode())])
 
@@ -265,7 +324,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     class ByProblem(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file, _, case = nodeid.partition("[")
-            if not file.startswith("tests/claims/"):
+            if not file.startswith(NAMED):
                 return super()._split_scope(nodeid)
             return next((name for name in names if name in case), super()._split_scope(nodeid))
 

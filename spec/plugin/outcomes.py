@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spec.plugin.brought import diagnosed
-from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter
+from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, command
 
 Report = Any  # a pytest.TestReport, with a `status` of ours
 Case = Any  # a pytest.Item that is a test function, with the attributes of one
@@ -126,7 +126,7 @@ def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Re
     item.user_properties.append(("why", (str(error).splitlines() or [type(error).__name__])[0]))
     asked = {**DEFAULTS, **dict.fromkeys(("--data", *OWN, *BROUGHT))}
     changed = {o: item.config.getoption(o) for o, default in asked.items() if item.config.getoption(o) != default}
-    again = " ".join([f"pytest '{item.nodeid}'", *(f"{o} {shlex.quote(str(value))}" for o, value in changed.items())])
+    again = " ".join([command(item.nodeid), *(f"{o} {shlex.quote(str(value))}" for o, value in changed.items())])
     judged = [f"{o[2:]:9} {engine}" for o, engine in item.config.stash[ENGINES].items()]
     report.sections.append(("to run this again", "\n".join([again, *judged])))
 

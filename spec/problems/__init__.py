@@ -14,10 +14,10 @@ from typing import Any
 from spec.problems.by_construction import BY_CONSTRUCTION
 from spec.problems.by_hand import BY_HAND
 from spec.problems.combined import COMBINED
-from spec.problems.problem import Data, Problem, ProblemError, Published
+from spec.problems.problem import Data, NotInstalled, Problem, ProblemError, Published
 from spec.problems.published import PUBLISHED
 
-__all__ = ["ALL", "COMBINED", "Data", "Problem", "ProblemError", "Published", "Said", "get", "where"]
+__all__ = ["ALL", "COMBINED", "Data", "NotInstalled", "Problem", "ProblemError", "Published", "Said", "get", "where"]
 
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 

@@ -16,6 +16,10 @@ class ProblemError(ValueError):
     """The data are not a problem: says what is wrong, in which rows or columns, and what to do about it."""
 
 
+class NotInstalled(Exception):
+    """The data of a problem come with a library that is not installed: claims about them are declined."""
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """

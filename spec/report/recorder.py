@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from spec.engines.contract import Description
+from spec.files import INSTALLED, NAMED
 from spec.report import environment, record
 from spec.report.gaps import SEED, Gap
 
@@ -70,7 +71,8 @@ class Recorder(Listener):
     def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
         super().__init__(config)
         self.path, self.gaps = path, gaps
-        self.chapters = {path.stem for path in (config.rootpath / "tests" / "claims").glob("test_*")}
+        claims = INSTALLED if INSTALLED.is_dir() else config.rootpath / "tests" / "claims"
+        self.chapters = {path.stem for path in claims.glob("test_*")}
         if path.suffix != ".json" or path.is_dir():
             raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
         if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:
@@ -93,7 +95,7 @@ class Recorder(Listener):
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return "the run did not come to its end"
         told = {report.nodeid for report in self.cases}
-        if missing := {test for test in self.collected - told if test.startswith("tests/claims/")}:
+        if missing := {test for test in self.collected - told if test.startswith(NAMED)}:
             return f"{len(missing)} tests were collected and never came to an end, {min(missing)} among them"
         if absent := self.chapters - {dict(r.user_properties)["case"]["place"][0] for r in self.cases}:
             return f"nothing ran of {', '.join(sorted(absent))}"

@@ -11,8 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-CLAIMS = ROOT / "tests" / "claims"
+from spec.files import CLAIMS, ROOT
 
 
 @dataclass(frozen=True)

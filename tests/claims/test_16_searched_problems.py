@@ -306,9 +306,7 @@ def leave_out_unless(can):
 @pytest.fixture
 def seed(request):
     """The seed of a test's search, which is declined where nothing can search."""
-    pytest.importorskip(
-        "hypothesis", reason="declined: the search needs Hypothesis, which is not installed: pip install hypothesis"
-    )
+    pytest.importorskip("hypothesis", reason="the search needs Hypothesis, which is not installed: pip install hypothesis")
     return zlib.crc32(f"{request.config.getoption('--seed')} {request.node.name}".encode())
 
 

@@ -6,16 +6,19 @@ Real data come with statsmodels and are loaded from it when first asked for; NIS
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from spec.model import Params
-from spec.problems.problem import Data
+from spec.problems.problem import Data, NotInstalled
 
 
 def dataset(name: str) -> Any:
     """The data set of that name in `statsmodels.datasets`: ``endog`` and ``exog`` are its response and its columns."""
+    if find_spec("statsmodels") is None:
+        raise NotInstalled(f"the data of {name} come with statsmodels, which is not installed: pip install statsmodels")
     from statsmodels import datasets
 
     return getattr(datasets, name).load_pandas()
