@@ -16,8 +16,9 @@ from spec.problems.by_hand import BY_HAND
 from spec.problems.combined import COMBINED
 from spec.problems.problem import Data, NotInstalled, Problem, ProblemError, Published
 from spec.problems.published import PUBLISHED
+from spec.problems.sizes import SIZED
 
-__all__ = ["ALL", "COMBINED", "Data", "NotInstalled", "Problem", "ProblemError", "Published", "Said", "get", "where"]
+__all__ = ["ALL", "COMBINED", "SIZED", "Data", "NotInstalled", "Problem", "ProblemError", "Published", "Said", "get", "where"]
 
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
 
@@ -48,7 +49,7 @@ def where(
 
 def get(name: str) -> Problem:
     """The problem of that name."""
-    for problem in (*ALL, *COMBINED):
+    for problem in (*ALL, *COMBINED, *SIZED):
         if problem.name == name:
             return problem
     raise LookupError(f"no problem is called {name!r}; the names are {[str(p) for p in ALL]}")
