@@ -6,6 +6,8 @@ Every assertion of `spec.evidence.rungs` and `spec.evidence.published` ends here
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spec import problems
 from spec.evidence.tolerances import Tolerance
 from spec.problems import Problem
 
@@ -88,10 +91,41 @@ def judge(
             f"not the same {measure}: {measurement.digits:.1f} digits agree; "
             f"the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
             f"  tolerance  {tolerance.reason}\n"
-            f"  problem    {problem}: {problem.model}, {problem.n} rows, {problem.p} columns, {problem.k} outputs\n"
+            f"  problem    {describe(problem)}\n"
             f"  found      {found}\n"
-            f'  reproduce  python -c "from spec import problems; p = problems.get({str(problem)!r}); print(p.about, p.X, p.y)"'
+            f"  reproduce  {reproduce(problem)}"
         )
+
+
+def describe(problem: Problem) -> str:
+    """The problem's name, model and size, and what it has beside X and y."""
+    size = f"{problem.n} rows, {problem.p} columns, {problem.k} output{'s' if problem.k > 1 else ''}"
+    kind = {"without an intercept": not problem.intercept, "quasi-likelihood": problem.quasi}
+    more = [*(f"with {name}" for name in _given(problem)), *(name for name, here in kind.items() if here)]
+    return ", ".join([f"{problem}: {problem.model}", size, *more])
+
+
+def reproduce(problem: Problem) -> str:
+    """The command that shows the problem's data; of a problem that is in no list, the line of pytest that makes it again."""
+    if any(problem is listed for listed in problems.ALL):
+        arrays = ", ".join(f"p.data.{name}" for name in ("X", "y", *_given(problem)))
+        code = f"from spec import problems; p = problems.get({str(problem)!r}); print(p.about, {arrays})"
+        return f"{_seed()}python -c {shlex.quote(code)}"
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    if not test:
+        return "this problem is in no list: its data are those of the object that was judged"
+    return f"pytest '{test}', with the options of this run: the test derives this problem from another"
+
+
+def _given(problem: Problem) -> list[str]:
+    """The names of the data that a problem has beside X and y."""
+    return [name for name in ("offset", "weights", "trials") if getattr(problem.data, name) is not None]
+
+
+def _seed() -> str:
+    """The seed of the planted problems, where it is not the usual one, as a shell sets it."""
+    seed = os.environ.get("SPEC_SEED", "0")
+    return "" if seed == "0" else f"SPEC_SEED={seed} "
 
 
 def worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) -> str:

@@ -350,8 +350,9 @@ def test_inputs_are_tested_by_what_the_loss_rises_without_them(problem, subject,
               = \frac{D_0 - D}{\phi} \sim \chi^2_p
     """
     small, right = null_model(problem), inferred(problem, reference)
+    dispersion, *_ = given(right, "dispersion", "likelihood_ratio", "log_likelihood")
     losses = [subject.evaluate(p, subject.fit(p).params) for p in (problem, small)]
-    rise = 2 * problem.n * (losses[1].loss - losses[0].loss) / losses[0].loss_scale / right.dispersion
+    rise = 2 * problem.n * (losses[1].loss - losses[0].loss) / losses[0].loss_scale / dispersion
 
     assert_tested(problem, rise, right)
 

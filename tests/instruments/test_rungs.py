@@ -5,11 +5,16 @@ The right answers come from an engine of a dozen lines, written on `spec.scoring
 """
 
 import math
+import os
 import re
+import shlex
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +22,7 @@ from flint import arb
 
 from spec import likelihood, problems, scoring
 from spec.engines.checked import Checked
-from spec.engines.contract import Description, Evaluation, Fit
+from spec.engines.contract import Declined, Description, Evaluation, Fit
 from spec.evidence import judge, published, rungs, tolerances
 from spec.evidence.enclosure import exact_mean
 from spec.evidence.exact import Exact, exact_inference
@@ -25,16 +30,20 @@ from spec.evidence.judge import Measurement, assert_same_values, digits, recordi
 from spec.evidence.preconditions import PreconditionFailed
 from spec.evidence.published import assert_as_published, assert_inference_as_published, assert_print_is_true, half_unit
 from spec.evidence.rungs import (
+    TEXTBOOK,
     assert_proven_inference,
     assert_same,
     assert_same_curvature,
     assert_same_gradient,
     assert_same_inference,
+    assert_same_likelihood,
     assert_same_mean,
+    assert_same_numbers,
     assert_same_objective,
     assert_same_optimum,
     attainable_digits,
     attainable_errors,
+    given,
     inferred,
     proven_optimum,
     relative_errors,
@@ -42,6 +51,7 @@ from spec.evidence.rungs import (
 )
 from spec.evidence.tolerances import Tolerance
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
+from spec.inference import Inference
 from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem, Published
@@ -112,7 +122,7 @@ def moved(array: np.ndarray, place: tuple[int, ...], by: float) -> np.ndarray:
 def refused(measure: str, problem: Problem, *said: str):
     """The AssertionError that says what was measured, on what, and everything in ``said``."""
     pattern = rf"(?s)^not the same {measure}: \d+\.\d digits agree; the error is .*, .* is allowed\n  tolerance  .*"
-    pattern += "".join(f".*{re.escape(text)}" for text in (f"  problem    {problem}: {problem.model}, {problem.n} rows", *said))
+    pattern += "".join(f".*{re.escape(text)}" for text in (f"  problem    {judge.describe(problem)}", *said))
     return pytest.raises(AssertionError, match=pattern)
 
 
@@ -310,16 +320,19 @@ class TestGradient:
             place = (j + first, a)
             for by in (1.1 * off[j, a], -1.1 * off[j, a], np.nan, np.inf):
                 wrong = moved(right.score, place, by)
-                said = f"score[{j}, {a}] = {float(wrong[place])!r}, expected {float(right.score[place])!r}"
+                said = f"score[{j + first}, {a}] = {float(wrong[place])!r}, expected {float(right.score[place])!r}"
                 with refused("gradient", problem, said):
                     assert_same_gradient(problem, params, replace(right, score=wrong), right)
             assert_same_gradient(problem, params, replace(right, score=moved(right.score, place, 0.9 * off[j, a])), right)
 
-    def test_the_intercept_s_entry_of_a_problem_without_intercept_is_not_asked(self):
+    def test_the_intercept_s_entry_of_a_problem_without_intercept_is_zero(self):
         problem, params = CASES[2]
         right = RIGHT.evaluate(problem, params)
+        filled = replace(right, score=moved(right.score, (0, 0), 7.0))
 
-        assert_same_gradient(problem, params, replace(right, score=moved(right.score, (0, 0), 7.0)), right)
+        assert_same_gradient(problem, params, right, filled)
+        with refused("gradient", problem, "score[0, 0] = 7.0, expected 0.0"):
+            assert_same_gradient(problem, params, filled, right)
 
     def test_a_column_of_next_to_nothing_divides_by_no_zero(self):
         problem = Problem.of("zeros", OLS, np.zeros((3, 1)), [[0.0], [0.0], [0.0]], intercept=False)
@@ -644,18 +657,40 @@ class TestInference:
                 with refused(rf"inference \({entry}\)", problem):
                     assert_same_inference(problem, replace(right, **{entry: moved(value, place, np.nan)}), right)
 
-    def test_what_the_other_has_not_is_not_asked_and_what_it_has_is(self):
+    def test_what_the_other_leaves_out_is_held_to_the_formulas(self):
         problem = CASES[0][0]
         right = inferred(problem, RIGHT)
 
         for entry in ("aic", "wald", "leverage", "mean_interval"):
-            assert_same_inference(problem, right, replace(right, **{entry: None}))
-            last = list(vars(right))[-1] if entry != "leverage" else "wald"
-            with refused(rf"inference \({last}\)", problem):
-                wrong = replace(right, **{last: getattr(right, last) * 1.01})
-                assert_same_inference(problem, wrong, replace(right, **{entry: None}))
-            with pytest.raises(AssertionError, match=rf"^not the same inference \({entry}\): "):
-                assert_same_inference(problem, replace(right, **{entry: None}), right)
+            without, wrong = replace(right, **{entry: None}), replace(right, **{entry: getattr(right, entry) * 1.01})
+            assert_same_inference(problem, right, without)
+            with refused(rf"inference \({entry}\)", problem):
+                assert_same_inference(problem, wrong, without)
+
+    def test_what_i_leave_out_is_not_judged_and_the_rest_is(self):
+        problem = CASES[0][0]
+        right = inferred(problem, RIGHT)
+
+        for entry in ("aic", "wald", "leverage", "dispersion"):
+            assert_same_inference(problem, replace(right, **{entry: None}), right)
+            with refused(r"inference \(p_values\)", problem):
+                assert_same_inference(problem, replace(right, **{entry: None, "p_values": right.p_values * 1.01}), right)
+
+    def test_who_leaves_out_all_declines(self):
+        problem = CASES[0][0]
+        nothing = Inference(**dict.fromkeys(vars(inferred(problem, RIGHT))))
+
+        with pytest.raises(Declined, match=r"none of dispersion, .* is computed"):
+            assert_same_inference(problem, nothing, inferred(problem, RIGHT))
+        with pytest.raises(Declined, match=r"none of standard_errors, .* is computed"):
+            assert_proven_inference(problem, nothing)
+
+    def test_nobody_has_what_there_is_none_of(self):
+        softmax = CASES[3][0]
+        right = inferred(softmax, RIGHT)
+
+        with pytest.raises(AssertionError, match=r"^not the same inference \(leverage\): .*, where tiny softmax has none$"):
+            assert_same_inference(softmax, replace(right, leverage=1.0), right)
 
     def test_an_end_without_a_mean_is_none_for_both(self):
         problem = CASES[0][0]
@@ -690,6 +725,46 @@ class TestInference:
             with pytest.raises(PreconditionFailed, match=f"^{message}$") as caught:
                 inferred(CASES[0][0], flat)
             assert isinstance(caught.value.__cause__, np.linalg.LinAlgError)
+
+
+class TestNumbersOfAnAnswer:
+    @each_case
+    def test_each_number_of_a_fit_is_held_to_the_proven_optimum(self, problem, params):
+        right = TEXTBOOK.fit(problem)
+        assert_same_numbers(problem, right)
+
+        for entry in ("deviance", "log_likelihood", "standard_errors"):
+            for factor in (1 + 1e-8, 1 - 1e-8, 2.0):
+                with refused(f"{entry} of the fit", problem):
+                    assert_same_numbers(problem, replace(right, **{entry: getattr(right, entry) * factor}))
+        for count in (-1, 2.5):
+            with pytest.raises(AssertionError, match=f"^not the same iterations of the fit: {count} is no count$"):
+                assert_same_numbers(problem, replace(right, iterations=count))
+
+    def test_what_is_not_computed_is_not_judged_and_who_computes_nothing_declines(self):
+        problem, _ = CASES[0]
+        right = TEXTBOOK.fit(problem)
+        assert_same_numbers(problem, replace(right, deviance=None, standard_errors=None, iterations=None))
+        with refused("log_likelihood of the fit", problem):
+            assert_same_numbers(problem, replace(right, deviance=None, log_likelihood=0.0))
+
+        nothing = dict.fromkeys(("deviance", "log_likelihood", "standard_errors", "iterations"))
+        with pytest.raises(Declined, match=r"^none of iterations, deviance, .* is computed$"):
+            assert_same_numbers(problem, replace(right, **nothing))
+        with pytest.raises(Declined, match=r"^the engine gives no deviance and no iterations$"):
+            given(replace(right, **nothing), "deviance", "iterations")
+        assert given(right, "deviance", "converged") == (right.deviance, True)
+
+    @each_case
+    def test_a_log_likelihood_is_held_to_the_terms_that_it_is_summed_from(self, problem, params):
+        right, size = TEXTBOOK.evaluate(problem, params), rungs.likelihood_size(problem, params)
+        allowed = tolerances.loss(problem.n).value * float(size)
+
+        for by in (0.9 * allowed, -0.9 * allowed):
+            assert_same_likelihood(problem, params, replace(right, log_likelihood=right.log_likelihood + by))
+        for by in (1.2 * allowed, -1.2 * allowed, np.nan):
+            with refused("log-likelihood", problem):
+                assert_same_likelihood(problem, params, replace(right, log_likelihood=right.log_likelihood + by))
 
 
 class TestProvenInference:
@@ -1057,20 +1132,55 @@ class TestRecord:
         assert [m.measure for m in inner] == ["refused"]
         assert [m.measure for m in outer] == ["admitted"]
 
-    def test_a_refusal_says_both_values_the_tolerance_the_problem_and_a_line_to_run(self):
+    def test_a_refusal_says_both_values_the_tolerance_the_problem_and_a_line_to_run(self, monkeypatch):
+        monkeypatch.delenv("PYTEST_CURRENT_TEST")
         problem = Problem.of("it's", COUNTS, X, COUNTED)
         message = (
             "not the same thing: 2.7 digits agree; the error is 0.002, 0.001 is allowed\n"
             "  tolerance  a thousandth\n"
-            "  problem    it's: poisson-log, 8 rows, 2 columns, 1 outputs\n"
+            "  problem    it's: poisson-log, 8 rows, 2 columns, 1 output\n"
             "  found      this, expected that\n"
-            '  reproduce  python -c "from spec import problems; p = problems.get(\\"it\'s\\"); print(p.about, p.X, p.y)"'
-        ).replace('\\"', '"')
+            "  reproduce  this problem is in no list: its data are those of the object that was judged"
+        )
 
         with pytest.raises(AssertionError) as caught:
             judge.judge("thing", problem, 0.002, Tolerance(1e-3, "a thousandth"), "this, expected that")
 
         assert str(caught.value) == message
+
+    def test_a_problem_says_what_it_has_beside_x_and_y(self):
+        problem = Problem.of("all", COUNTS, X, COUNTED, intercept=False, offset=0.1 * COUNTED, weights=COUNTED[:, 0] + 1)
+
+        assert judge.describe(problem) == (
+            "all: poisson-log, 8 rows, 2 columns, 1 output, with offset, with weights, without an intercept"
+        )
+        assert judge.describe(replace(problem, quasi=True)).endswith(", without an intercept, quasi-likelihood")
+
+    def test_the_line_that_reproduces_a_listed_problem_runs(self, monkeypatch):
+        """With all that the problem has, and at the seed of the run."""
+        monkeypatch.setenv("SPEC_SEED", "7")
+        line = judge.reproduce(problems.get("by-hand-binomial-logit-saturated-2x2"))
+        ran = subprocess.run(
+            line.replace("python", shlex.quote(sys.executable), 1),
+            shell=True,
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert line.startswith("SPEC_SEED=7 python -c ")
+        assert "p.data.X, p.data.y, p.data.trials" in line
+        assert "[[" in ran.stdout
+
+    def test_the_line_that_reproduces_a_derived_problem_is_that_of_its_test(self):
+        """Also of one that has a listed problem's name."""
+        listed = problems.get("poisson-log")
+        for problem in (listed.with_data("totals", X=X), replace(listed, intercept=False)):
+            assert judge.reproduce(problem) == (
+                f"pytest '{os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]}', with the options of this run: "
+                "the test derives this problem from another"
+            )
 
     @pytest.mark.parametrize("error", [1.0000001e-3, 1.0, float("inf"), float("nan")])
     def test_an_error_above_its_tolerance_is_refused(self, error):
