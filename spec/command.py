@@ -73,9 +73,14 @@ def main() -> int:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(described())
         return 0
-    sys.dont_write_bytecode = True  # else pytest writes the claims it has prepared beside them
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # in the processes of -n, too
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as spec.plugin says, which comes after NumPy here
     import pytest
+
+    from spec.engines import wrong  # noqa: F401 (libraries that are not yet compiled are compiled once, and not at each run)
+    from spec.evidence import rungs  # noqa: F401
+
+    sys.dont_write_bytecode = True  # else pytest writes the claims, as it prepares them, into the folder where they lie
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # in the processes of -n, too
 
     return int(pytest.main(arguments(sys.argv[1:])))
 

@@ -252,9 +252,14 @@ def engine(config: pytest.Config, option: str) -> Checked:
     return engines[option]
 
 
+def keras_is_installed() -> bool:
+    """Whether Keras is installed, alone or in TensorFlow; it is not imported."""
+    return any(map(find_spec, ("keras", "tensorflow")))
+
+
 def _path(name: str) -> str:
     """The path of an engine that is named in an option. Raises ValueError for Keras, the default, where it is not installed."""
-    if name == SUBJECT and not (find_spec("keras") or find_spec("tensorflow")):
+    if name == SUBJECT and not keras_is_installed():
         raise ValueError(
             "Keras is not installed, which the claims are held to by default: name an engine, --subject package.module:Engine, "
             "or install Keras: pip install 'glm-spec[keras]'."

@@ -18,7 +18,7 @@ from spec.engines.checked import Checked
 from spec.engines.contract import Fit, Likelihood, Network, Recipe
 from spec.model import Params
 from spec.plugin.brought import asked
-from spec.plugin.options import engine
+from spec.plugin.options import engine, keras_is_installed
 from spec.problems import Problem
 
 
@@ -69,6 +69,13 @@ def brought(request: pytest.FixtureRequest, subject: Checked) -> Callable[[Probl
     """``brought(problem)`` is the answer of --network or --coefficients, else of the subject."""
     given = asked(request.config)
     return lambda problem: Answer(subject.fit(problem).params) if given is None else given[1]
+
+
+@pytest.fixture
+def diagnosing() -> None:
+    """For tests that make a diagnosis: they are declined where Keras, with which it reads the data, is not installed."""
+    if not keras_is_installed():
+        pytest.skip("a diagnosis reads the data with Keras, which is not installed: pip install 'glm-spec[keras]'")
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,8 @@ TOGETHER = [
 ]
 RIDGES = [problems.get(name) for name in ("gaussian-identity", "longley")]
 
+pytestmark = pytest.mark.usefixtures("diagnosing")
+
 
 @pytest.mark.claim("the-optimum-has-no-cause", source="S6", symptom="My network and my GLM disagree: which of the two is right?")
 @pytest.mark.parametrize("problem", ANSWERED, ids=str)
