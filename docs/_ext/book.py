@@ -9,6 +9,8 @@ Claims, their evidence and the matrix as pages, out of tests/claims and evidence
 ``.. environments::``             where the claims were verified
 ``.. gaps::``                     where libraries depart from the claims, and why
 ``.. matrix::``                   claims x environments
+``.. engines::``                  other engines by chapters: cases that hold, depart, are declined
+``.. departures::``               where other engines depart, and snippets that show it
 ``.. distances::``                how far from the truth each engine is
 ``.. picture:: training-path``    a picture of `spec.report.pictures`
 """
@@ -28,7 +30,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from spec import __version__
-from spec.report import matrix, page, pictures, source, terminal
+from spec.report import engines, matrix, page, pictures, source, terminal
 from spec.report.matrix import MARKS, NOT_RUN, Environment, Matrix
 from spec.report.record import COLUMNS, PERFECT, fits_perfectly, shown
 from spec.report.source import Chapter, Claim, Helper, Test
@@ -323,6 +325,26 @@ class Confusion(BookDirective):
             raise ExtensionError(f"{self.env.docname}: {error}") from error
 
 
+class Engines(BookDirective):
+    """``.. engines::``"""
+
+    def run(self) -> list[nodes.Node]:
+        return self.raw(engines.table(self._records()))
+
+    def _records(self) -> list[Any]:
+        for path in sorted((self.book.root / engines.FOLDER).glob("*.json")):
+            self.env.note_dependency(str(path))
+        return engines.records(self.book.root)
+
+
+class Departures(Engines):
+    """``.. departures::``"""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(self.book.root / engines.GAPS))
+        return self.raw(engines.departures(self.book.root, self._records()))
+
+
 class Distances(BookDirective):
     """``.. distances::``: the worst of each engine, for each claim about the optimum. Perfect fits have no distance."""
 
@@ -517,7 +539,9 @@ def setup(app: Any) -> dict[str, Any]:
         "cited": Cited,
         "confusion": Confusion,
         "symptoms": Symptoms,
+        "departures": Departures,
         "distances": Distances,
+        "engines": Engines,
         "environments": Environments,
         "gaps": Gaps,
         "matrix": MatrixDirective,

@@ -1,14 +1,13 @@
 """
 JAX behind the contract: the textbook log-likelihood of a row as a function of eta, `jax.grad`, `jax.hessian`.
 
-JAX has no generalized linear models: what is judged are its functions and their derivatives. What the adapter translates:
+What is judged are JAX's functions and their derivatives. What the adapter translates:
 
 - *Precision.* Making the engine switches JAX to float64 for the process.
 - *Sign and 1/n.* The loss is -log-likelihood / n, without the terms free of the parameters, which are the specification's.
 - *Sums.* JAX gives each row's mean, log-likelihood, gradient and Hessian in eta; NumPy carries them to the coefficients. Rows
   are filled up to a power of two with copies of the last, which are cut off again, so that few sizes are compiled.
-- *Weights.* Prior weights times trials multiply a row. *Offset.* It is added to eta. *Intercept.* A column of ones.
-- *Softmax.* Class 0 has no coefficients.
+- *Weights.* Prior weights times trials multiply a row. *Intercept.* A column of ones. *Softmax.* Class 0 has no coefficients.
 - *Fit.* The zero of JAX's gradient. The steps to it, and the verdict whether they arrived, are those of `spec.scoring`.
 """
 
@@ -116,8 +115,9 @@ def _textbook(model: Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
     from jax.scipy.special import log_ndtr, ndtr
 
     def log_cloglog(e: Any) -> Any:
-        """log(1 - exp(-exp(e))), which is e far below."""
-        return jnp.where(e < -40, e, jnp.log(-jnp.expm1(-jnp.exp(jnp.maximum(e, -40)))))
+        """log(1 - exp(-x)) at x = exp(e), by its series where x is small."""
+        x, low = jnp.exp(jnp.minimum(e, -12.0)), e - jnp.exp(jnp.minimum(e, -12.0)) / 2
+        return jnp.where(e < -12, low + x * x / 24, jnp.log(-jnp.expm1(-jnp.exp(jnp.maximum(e, -12.0)))))
 
     arc = partial(jnp.arctan2, 1.0)
     a, alpha, p = getattr(model.link, "exponent", 1), getattr(model.family, "alpha", 1.0), getattr(model.family, "power", 0)
