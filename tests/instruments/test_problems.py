@@ -1006,3 +1006,41 @@ class TestProblem:
             "negative-binomial(1)-log",
             "tweedie(1.5)-log",
         }
+
+
+class TestBesideThem:
+    """The problems for claims about offsets, weights and trials, and about sizes."""
+
+    @pytest.mark.parametrize("problem", [*problems.COMBINED, *problems.SIZED], ids=str)
+    def test_each_can_be_had_by_its_name_and_is_not_among_all(self, problem):
+        assert problems.get(problem.name) is problem
+        assert problem not in problems.ALL
+        assert problem.kind == "by-construction"
+        assert str(problem.model) in problem.about
+
+    @pytest.mark.parametrize("problem", problems.COMBINED, ids=str)
+    def test_the_tags_say_which_parts_there_are(self, problem):
+        parts = {part for part in ("offset", "weights", "trials") if getattr(problem.data, part) is not None}
+
+        assert problem.tags == {"combined", *parts}
+        assert problem.name.endswith("-".join(part for part in ("offset", "weights", "trials") if part in parts))
+        assert (problem.n, problem.p) == (120, 2)
+
+    def test_each_pair_and_softmax_has_one_with_all_of_its_parts(self):
+        whole = [p for p in problems.COMBINED if {"offset", "weights"} <= p.tags and not p.quasi]
+
+        assert {p.model for p in whole} >= {*PAIRS, *(p.model for p in problems.where(link=Softmax))}
+        counted = [p for p in whole if isinstance(p.model.family, (Binomial, Multinomial))]
+        assert all("trials" in p.tags for p in counted)
+
+    def test_an_offset_is_no_combination_of_the_columns_and_every_class_has_one(self):
+        for problem in problems.where(tag="offset", among=problems.COMBINED):
+            design = np.hstack([problem.design, problem.offset])
+            assert np.linalg.matrix_rank(design) == problem.q + problem.k
+            assert (np.abs(problem.offset).max(axis=0) > 0).all()
+
+    def test_some_predictors_pass_37_and_709(self):
+        for problem in problems.where(tag="far", among=problems.SIZED):
+            eta = np.abs(problem.eta(problem.data.planted))
+            assert ((eta > 37) & (eta < 709)).any()
+            assert (eta > 709).any()
