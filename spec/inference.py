@@ -43,7 +43,8 @@ class Inference:
     ``mean_interval`` (n, 2) holds the mean with 95% confidence, its ends those of eta carried over; an end that is outside
     the link's domain, or the family's, is NaN. Residuals are (n, k): ``response``
     y - mu, ``pearson`` in units of the standard deviation, ``deviance`` the signed root of a row's deviance, the last two with
-    the root of the row's weight. ``leverage`` (n,) is the diagonal of the hat matrix.
+    the root of the row's weight. ``leverage`` (n,) is the diagonal of the hat matrix. Softmax has the response residuals of
+    these, and the others are None. What a problem has none of, no engine has.
     """
 
     dispersion: float

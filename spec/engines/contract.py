@@ -57,7 +57,8 @@ class Evaluation:
     The answer of an engine at given parameters, without a fit. The dispersion is taken as 1.
 
     ``mean`` (n, k). ``loss`` is what the engine minimises, and ``loss_scale``, which is positive, the factor in
-    loss = -loss_scale * log_likelihood / n + (a term free of the parameters). ``log_likelihood`` holds its constants.
+    loss = -loss_scale * log_likelihood / n + (a term free of the parameters): a claim reads only what it gains between two
+    points, in units of loss_scale / n. ``log_likelihood`` holds its constants.
     ``score`` (1 + p, k) is the gradient of the log-likelihood, one column for each output neuron, the intercepts in the
     first row (zeros there for a problem without intercept). ``curvature()`` computes the `information`. ``engine`` is the
     name of the engine that answered, which `Checked` fills in.
