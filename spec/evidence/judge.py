@@ -106,7 +106,7 @@ def describe(problem: Problem) -> str:
 
 
 def reproduce(problem: Problem) -> str:
-    """The command that shows the problem's data; of a problem that is in no list, the line of pytest that makes it again."""
+    """The command that shows the problem's data; of a problem that is in no list, the test that makes it again."""
     if any(problem is listed for listed in problems.ALL):
         arrays = ", ".join(f"p.data.{name}" for name in ("X", "y", *_given(problem)))
         code = f"from spec import problems; p = problems.get({str(problem)!r}); print(p.about, {arrays})"
@@ -114,7 +114,7 @@ def reproduce(problem: Problem) -> str:
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     if not test:
         return "this problem is in no list: its data are those of the object that was judged"
-    return f"pytest '{test}', with the options of this run: the test derives this problem from another"
+    return f"run {test} again: it derives this problem from another"
 
 
 def _given(problem: Problem) -> list[str]:

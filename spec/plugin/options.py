@@ -319,18 +319,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     """With -n, run the claims of each problem in one process, which proves and fits it once; divide other tests by file."""
     if config.getoption("dist") != "load":
         return None
-    from xdist.scheduler import LoadFileScheduling
-
     from spec import problems
+    from spec.plugin.processes import ByProblem
 
-    own = GIVEN in config.stash  # one problem alone is divided by file
-    names = [] if own else sorted(map(str, problems.ALL), key=len, reverse=True)
-
-    class ByProblem(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file, _, case = nodeid.partition("[")
-            if not file.startswith(NAMED):
-                return super()._split_scope(nodeid)
-            return next((name for name in names if name in case), super()._split_scope(nodeid))
-
-    return ByProblem(config, log)
+    return ByProblem(config, log, [] if GIVEN in config.stash else list(map(str, problems.ALL)))  # one problem is divided by file

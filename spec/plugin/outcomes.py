@@ -5,15 +5,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import asdict
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from spec.plugin.brought import diagnosed
 from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, command
 
+if TYPE_CHECKING:
+    from spec.report.table import Tally
+
 Report = Any  # a pytest.TestReport, with a `status` of ours
 Case = Any  # a pytest.Item that is a test function, with the attributes of one
+WARNED: pytest.StashKey[set[tuple[str, str]]] = pytest.StashKey()
+MOST_WARNINGS = 5  # that are printed
 NOT_TOLD_APART = "on these data what is wrong on purpose is right, or too near to be told from it"
 
 
@@ -60,8 +66,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             ("case", case),
             ("engines", {option: asdict(engine.describe()) for option, engine in engines.items()}),
             ("judged", _judged(item)),
+            ("warned", _warned(item.config)),
         ]
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Report, sched: Any) -> None:
+    """With -n, report a case in which the process died as broken: what case it is, its set-up has told."""
+    terminal = sched.config.pluginmanager.get_plugin("terminalreporter")
+    told = [each for each in terminal.stats.get("", ()) if getattr(each, "nodeid", "") == crashitem] if terminal else []
+    if told:
+        why = f"the engine ended the process, or did not come back to Python in its time: {report.longrepr}"
+        report.status, report.when, report.longrepr = "error", "call", why
+        report.user_properties = [*told[-1].user_properties, ("why", why)]
 
 
 def _judged(item: Case) -> str:
@@ -69,6 +87,16 @@ def _judged(item: Case) -> str:
     engines = item.config.stash[ENGINES]
     asked = [o for o in ("--subject", "--reference") if o in engines and o[2:] in item.fixturenames]
     return engines[asked[0]].describe().name if asked else ""
+
+
+def _warned(config: pytest.Config) -> list[tuple[str, str, str]]:
+    """The engines' warnings that were not told before in this process: the engine, the warning, the call in which it came."""
+    engines = [(engine.describe().name, engine.warned) for engine in config.stash[ENGINES].values()]
+    warned = {(name, warning): call for name, found in engines for warning, call in found.items()}
+    told = config.stash.setdefault(WARNED, set())
+    new = [(*key, call) for key, call in warned.items() if key not in told]
+    told.update(warned)
+    return new
 
 
 def _case(item: pytest.Item) -> dict[str, Any] | None:
@@ -168,21 +196,63 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"{report.nodeid} and {len(others)} more" if others else report.nodeid, sep="_")
         terminalreporter.write_line(why)
         terminalreporter.write_line(dict(report.sections)["to run this again"])
-    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    reports = _reports(terminalreporter)
     claims = table.collect(reports)
     if claims:
         from spec.engines.contract import Description
 
         engines = {o: config.getoption(o) for o in ("--subject", "--reference")}
         for report in reports:
-            used = dict(getattr(report, "user_properties", ())).get("engines", {})
+            used = _properties(report).get("engines", {})
             engines.update({option: Description(**described) for option, described in used.items()})
         seed = config.getoption("--seed")
         title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {seed}"
         for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)
+        if said := _declined_nearly_all(reports, claims):
+            terminalreporter.write_line(said, red=True, bold=True)
+            terminalreporter._add_stats("engine that declines nearly all", [SimpleNamespace()])  # for pytest's last line
+        _print_warnings(terminalreporter, reports)
     terminal = terminalreporter._tw
     if lines := list(diagnosed(config, terminal.fullwidth, terminalreporter.hasmarkup)):
         terminalreporter.section("why they disagree", sep="_")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let a run not pass in which the subject declined nearly all that it was asked."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus != pytest.ExitCode.OK or terminal is None or hasattr(session.config, "workerinput"):
+        return
+    from spec.report import table
+
+    if _declined_nearly_all(reports := _reports(terminal), table.collect(reports)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _declined_nearly_all(reports: list[Report], claims: dict[str, Tally]) -> str:
+    """The sentence of `spec.report.table` about the subject; empty where it was not asked."""
+    from spec.report import table
+
+    described = (_properties(report).get("engines", {}).get("--subject") for report in reports)
+    subject = next(filter(None, described), None)
+    return table.declined_nearly_all(claims, subject["name"]) if subject else ""
+
+
+def _reports(terminal: pytest.TerminalReporter) -> list[Report]:
+    return [report for reports in terminal.stats.values() for report in reports]
+
+
+def _properties(report: Report) -> dict[str, Any]:
+    return dict(getattr(report, "user_properties", ()))
+
+
+def _print_warnings(terminal: pytest.TerminalReporter, reports: list[Report]) -> None:
+    """Print the first of the warnings that came in the engines' calls, each once."""
+    warned = {(name, said): call for report in reports for name, said, call in reversed(_properties(report).get("warned", ()))}
+    for (name, said), call in list(warned.items())[:MOST_WARNINGS]:
+        terminal.write_line(f"{name} warned, which is no verdict: {said} (in {call})")
+    if len(warned) > MOST_WARNINGS:
+        terminal.write_line(f"and {len(warned) - MOST_WARNINGS} other warnings")

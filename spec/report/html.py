@@ -98,7 +98,7 @@ class Reporter(Listener):
                 for chapter, slugs in groupby(claims, key=chapters.__getitem__)
             ],
             "claims": claims,
-            "held": sum(claim.holds for claim in claims.values()),
+            "headline": table.headline(claims),
             "counts": [
                 _count("Cases", cases),
                 _count("Answers that are wrong on purpose", controls),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spec.engines.checked import load
 from spec.engines.contract import Description
 from spec.files import INSTALLED, NAMED
 from spec.report import environment, record
@@ -79,6 +81,16 @@ class Recorder(Listener):
             raise pytest.UsageError(
                 f"--evidence needs all claims, and {', '.join(options)} leaves some out: drop one of the two."
             )
+
+    @property
+    def engines(self) -> dict[str, Description]:
+        """The engines by role; also one that no case came as far as to ask, where the other broke or declined before."""
+        engines = super().engines
+        silent = [role for role in ("subject", "reference") if role not in engines]
+        if engines and silent:
+            with suppress(ValueError):
+                engines.update({role: load(self.config.getoption(f"--{role}")).describe() for role in silent})
+        return engines
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -1,14 +1,18 @@
-"""The table that closes a run: a line for each claim, with its source, its cases, and its worst evidence."""
+"""The table that closes a run, a line for each claim with its cases and its worst evidence; and all in a few sentences."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 OUTCOMES = ("holds", "fails", "precondition failed", "error", "declined", "known gap")
+NARROWEST = 80  # columns
+SHOWN, LENGTH = 3, 44  # reasons to decline in the closing sentence, and the characters of each
+FEWEST = 0.1  # the share of the cases that ask an engine which it must answer for a run to pass
 
 
 @dataclass
@@ -22,6 +26,9 @@ class Tally:
     refused: int = 0
     accepted: int = 0
     measurements: list[dict[str, Any]] = field(default_factory=list)
+    declined: Counter[str] = field(default_factory=Counter)  # by their reason
+    asking: Counter[str] = field(default_factory=Counter)  # cases by the engine that they judge
+    refusing: Counter[str] = field(default_factory=Counter)  # those of them that this engine declined
 
     @property
     def worst(self) -> dict[str, Any] | None:
@@ -33,6 +40,11 @@ class Tally:
         """Every case that ran held, one at least, and each control was refused."""
         bad = self.outcomes["fails"] + self.outcomes["precondition failed"] + self.outcomes["error"] + self.accepted
         return not bad and self.outcomes["holds"] > 0
+
+    @property
+    def asked(self) -> bool:
+        """A case ran, or a control was accepted."""
+        return self.accepted > 0 or any(count for name, count in self.outcomes.items() if name != "declined")
 
 
 def outcome(report: Any) -> str:
@@ -60,12 +72,25 @@ def collect(reports: Iterable[Any]) -> dict[str, Tally]:
             continue
         claim.source, claim.sentence = case["source"], case["sentence"]
         claim.outcomes[outcome(report)] += 1
+        judged = properties.get("judged", "")
+        claim.asking[judged] += 1
+        if outcome(report) == "declined":
+            by, why = _declined(report)
+            claim.declined[why] += 1
+            claim.refusing[judged] += by == judged
         claim.measurements.extend(properties.get("measurements", []))
     return {slug: claim for slug, claim in claims.items() if claim.sentence}
 
 
 def _properties(report: Any) -> dict[str, Any]:
     return dict(getattr(report, "user_properties", ()))
+
+
+def _declined(report: Any) -> tuple[str, str]:
+    """By which engine a case was declined, and why; no engine where the suite left it out."""
+    said = str(getattr(report, "longrepr", ("", 0, ""))[2]).removeprefix("Skipped: ")
+    by, colon, why = said.removeprefix("declined by ").partition(": ")
+    return (by, why) if colon and said.startswith("declined by ") else ("", said)
 
 
 def held(claim: Tally) -> str:
@@ -90,37 +115,98 @@ def evidence(claim: Tally) -> tuple[str, str]:
 
 
 def mark(claim: Tally) -> str:
-    """Holds, fails, or could not be judged."""
+    """Holds, fails, was not asked, or could not be judged."""
     if claim.holds:
         return "✓"
+    if not claim.asked:
+        return "-"
     return "✗" if claim.outcomes["fails"] or claim.accepted else "?"
 
 
+def headline(claims: dict[str, Tally]) -> str:
+    """How many claims hold of those that were asked, and how many were not."""
+    asked = [claim for claim in claims.values() if claim.asked]
+    left = len(claims) - len(asked)
+    others = f"; {left} {'claim was' if left == 1 else 'claims were'} not asked" if left else ""
+    return f"{sum(claim.holds for claim in asked)} of {len(asked)} claims hold{others}"
+
+
+def expressed(claims: dict[str, Tally]) -> str:
+    """What an engine's maintainer asks first: what became of the cases that the engine can express."""
+    count = _count(claims)
+    ran = sum(count.values()) - count["declined"]
+    failed = count["fails"] + count["precondition failed"]
+    gaps = f", {count['known gap']} in known gaps" if count["known gap"] else ""
+    said = f"{count['holds']} held, {failed} failed, {count['error']} broke{gaps}"
+    return f"Of {ran} cases that can be expressed: {said}. Declined: {count['declined']}."
+
+
+def closing(claims: dict[str, Tally]) -> str:
+    """All cases and controls by what became of them, with the most frequent reasons to decline."""
+    count = _count(claims)
+    parts = [f"{count['holds']} hold"]
+    parts += [
+        f"{count[name]} {word}"
+        for name, word in (("fails", "fail"), ("precondition failed", "fail a precondition"))
+        if count[name]
+    ]
+    parts.append(f"{count['known gap']} known gap{'' if count['known gap'] == 1 else 's'}")
+    whys = sum((claim.declined for claim in claims.values()), Counter[str]())
+    shown = [_shortened(why) for why, _ in sorted(whys.items(), key=lambda pair: (-pair[1], pair[0]))]
+    more = [f"{len(shown) - SHOWN} other reasons"] if len(shown) > SHOWN + 1 else shown[SHOWN:]
+    reasons = f" ({'; '.join([*shown[:SHOWN], *more])})" if shown else ""
+    parts += [f"{count['declined']} declined{reasons}", f"{count['error']} broken"]
+    refused, accepted = (sum(getattr(c, name) for c in claims.values()) for name in ("refused", "accepted"))
+    controls = f"{refused} control{'' if refused == 1 else 's'} refused{f', {accepted} accepted' if accepted else ''}"
+    return f"{sum(count.values())} cases: {', '.join(parts)}; {controls}"
+
+
+def declined_nearly_all(claims: dict[str, Tally], engine: str) -> str:
+    """A sentence that too little was asked of an engine for the run to pass; empty where enough was."""
+    asking, declined = (sum(getattr(c, name)[engine] for c in claims.values()) for name in ("asking", "refusing"))
+    if not asking or asking - declined >= FEWEST * asking:
+        return ""
+    return f"{engine} declined {declined} of the {asking} cases that ask it, more than nine in ten: this run does not pass."
+
+
+def _count(claims: dict[str, Tally]) -> Counter[str]:
+    return sum((Counter(claim.outcomes) for claim in claims.values()), Counter[str]())
+
+
+def _shortened(why: str) -> str:
+    """A reason in one line, cut after a word."""
+    line = " ".join(why.split()).rstrip(".")
+    return line if len(line) <= LENGTH else f"{line[: LENGTH - 3].rpartition(' ')[0] or line[: LENGTH - 3]}..."
+
+
 def render(claims: dict[str, Tally], title: str, color: bool, width: int) -> Iterator[str]:
-    """The lines of the table, and a closing sentence."""
+    """The lines of the table, in 80 columns or more, and the closing sentences."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, expand=True)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, expand=True)
     table.add_column("")
-    table.add_column("source", max_width=6)
-    table.add_column("claim", ratio=1)
     table.add_column("held", justify="right")
-    table.add_column("wrong ones\nrefused", justify="right")
-    table.add_column("worst digits\n(required)", justify="right")
-    table.add_column("worst on", max_width=22, overflow="fold")
+    table.add_column("claim", ratio=1, overflow="fold")
+    table.add_column("wrong\nrefused", justify="right")
+    table.add_column("digits\n(least)", justify="right")
     for claim in claims.values():
-        sentence = Text.assemble(claim.sentence, "\n", (claim.slug, "dim"))
         digits, problem = evidence(claim)
-        row = (mark(claim), claim.source, sentence, held(claim), refused(claim), digits, problem)
-        table.add_row(*row, style="" if claim.holds else "bold red")
+        about = " · ".join(filter(None, [claim.slug, claim.source, f"worst on {problem}" if problem else ""]))
+        sentence = Text.assemble(claim.sentence, "\n", (about, "dim"))
+        row = (
+            mark(claim),
+            held(claim).replace("precondition failed", "precond."),
+            sentence,
+            refused(claim),
+            digits.replace(" ", "\n", 1),
+        )
+        table.add_row(*row, style="" if claim.holds else "bold red" if claim.asked else "dim")
     out = StringIO()
-    Console(file=out, width=max(width, 120), force_terminal=color, no_color=not color).print(table)
+    console = Console(file=out, width=max(width, NARROWEST), force_terminal=color, no_color=not color, highlight=False)
+    console.print(Text(f"{title}\n{expressed(claims)}"))
+    console.print(table)
+    console.print(Text(f"{headline(claims)}.\n{closing(claims)}."))
     yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())
-    total = sum(sum(claim.outcomes.values()) for claim in claims.values())
-    yield (
-        f"{sum(c.holds for c in claims.values())} of {len(claims)} claims hold, in {total} cases; "
-        f"{sum(c.refused for c in claims.values())} answers that are wrong on purpose were refused."
-    )

@@ -291,7 +291,7 @@ def test_claims_are_run_on_own_data_alone(project, files, tmp_path):
     assert "your data: binomial-logit, 120 rows, 1 columns: y ~ age" in said
     assert "on these data what is wrong on purpose is right, or too near to be told from it" in said
     assert "what is wrong on purpose cannot be computed on these data: FloatingPointError: overflow" in said
-    assert "2 of 2 claims hold, in 2 cases" in said
+    assert "2 of 2 claims hold" in said
     assert page.exists()
 
 

@@ -1,5 +1,6 @@
 """The table tells what happened: each outcome by its own name, nothing folded, nothing lost."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -7,11 +8,19 @@ import pytest
 from spec.report import table
 
 
-def report(slug="a-claim", outcome="passed", when="call", kind="claim", place=("test_1.py", 1), measured=(), **more):
+def report(
+    slug="a-claim", outcome="passed", when="call", kind="claim", place=("test_1.py", 1), measured=(), judged="Mine", **more
+):
     """What pytest hands over after a test."""
     case = {"kind": kind, "slug": slug, "source": "S1", "sentence": f"The sentence of {slug}.", "place": list(place)}
     measurements = [{"digits": d, "required": r, "problem": p} for d, r, p in measured]
-    return SimpleNamespace(outcome=outcome, when=when, user_properties=[("case", case), ("measurements", measurements)], **more)
+    properties = [("case", case), ("measurements", measurements), ("judged", judged)]
+    return SimpleNamespace(outcome=outcome, when=when, user_properties=properties, **more)
+
+
+def declined(why, slug="a-claim", by="Mine", **more):
+    """A case that an engine declined."""
+    return report(slug, "skipped", "setup", longrepr=("test_1.py", 1, f"Skipped: declined by {by}: {why}"), **more)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +30,7 @@ def report(slug="a-claim", outcome="passed", when="call", kind="claim", place=("
         (report(outcome="failed"), "fails"),
         (report(outcome="failed", status="precondition failed"), "precondition failed"),
         (report(outcome="failed", status="error"), "error"),
-        (report(outcome="skipped", when="setup"), "declined"),
+        (declined("too wide"), "declined"),
         (report(outcome="skipped", wasxfail="a known gap"), "known gap"),
     ],
 )
@@ -38,9 +47,11 @@ def test_each_outcome_has_a_name_of_its_own(reported, outcome):
 
 def test_a_claim_of_which_no_case_ran_does_not_hold():
     """All declined is not held."""
-    (claim,) = table.collect([report(outcome="skipped", when="setup")]).values()
+    (claim,) = table.collect([declined("too wide")]).values()
 
     assert not claim.holds
+    assert not claim.asked
+    assert table.mark(claim) == "-"
     assert table.held(claim) == "0/0\n1 declined"
     assert table.evidence(claim) == ("", "")
 
@@ -103,8 +114,79 @@ def test_the_table_says_sentence_slug_source_cases_and_evidence():
     claims["a-claim"].sentence = "Of [1 X] and [bold] more."
     lines = list(table.render(claims, "Mine\nheld against yours", color=False, width=120))
 
-    assert lines[:2] == ["Mine", "held against yours"]
+    assert lines[:3] == [
+        "Mine",
+        "held against yours",
+        "Of 2 cases that can be expressed: 1 held, 1 failed, 0 broke. Declined: 0.",
+    ]
     (row,) = [line.split() for line in lines if line.startswith(" ✓")]
-    assert row == ["✓", "S1", "Of", "[1", "X]", "and", "[bold]", "more.", "1/1", "1/1", "15.3", "(≥", "13.0)", "a-problem"]
-    assert any(line.split() == ["a-claim"] for line in lines)
-    assert lines[-1] == "1 of 2 claims hold, in 2 cases; 1 answers that are wrong on purpose were refused."
+    assert row == ["✓", "1/1", "Of", "[1", "X]", "and", "[bold]", "more.", "1/1", "15.3"]
+    assert any(line.split() == ["a-claim", "·", "S1", "·", "worst", "on", "a-problem", "(≥", "13.0)"] for line in lines)
+    assert lines[-2:] == [
+        "1 of 2 claims hold.",
+        "2 cases: 1 hold, 1 fail, 0 known gaps, 0 declined, 0 broken; 1 control refused.",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("color", [False, True])
+def test_the_table_fits_80_columns(width, color):
+    """Whatever the outcomes and however long a name is, which is shown whole."""
+    name = "negative-binomial(0.5)-negative-binomial-link(0.5), with other weights"
+    reports = [
+        report(measured=[(12.6, 10.6, name)]),
+        *(report(kind="control") for _ in range(1000)),
+        *(report("other", "failed", status=status) for status in ("fails", "precondition failed", "error")),
+        declined("it is too wide", "other"),
+        report("other", "skipped", wasxfail="a known gap"),
+    ]
+    claims = table.collect(reports)
+    claims["a-claim"].sentence = "Trained to the end, the network holds the maximum-likelihood estimates of the model, whatever."
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in table.render(claims, "Mine", color, width)]
+
+    assert max(map(len, lines)) <= max(width, 80)
+    assert "".join(name.split()) in "".join("".join(line[17 : max(width, 80) - 19] for line in lines).split())
+    for word in ("1 fails", "1 precond.", "1 error", "1 declined", "1 known gap"):
+        assert any(word in line for line in lines)
+
+
+def test_what_was_not_asked_neither_holds_nor_fails():
+    """It is counted apart."""
+    claims = table.collect([report("one"), report("two", "failed"), declined("no", "three"), declined("no", "four")])
+
+    assert table.headline(claims) == "1 of 2 claims hold; 2 claims were not asked"
+    assert table.headline(table.collect([report(), declined("no", "two")])) == "1 of 1 claims hold; 1 claim was not asked"
+
+
+def test_the_closing_sentence_counts_all_and_says_why_cases_were_declined():
+    """The most frequent reasons first, shortened."""
+    reports = [
+        *(report() for _ in range(5)),
+        report(outcome="failed", status="error"),
+        report(outcome="skipped", wasxfail="a known gap"),
+        *(declined("offsets") for _ in range(3)),
+        *(declined("standard errors, which the library computes for some of its models and not for others") for _ in range(4)),
+        report(kind="control"),
+        report(kind="control", outcome="failed"),
+    ]
+    said = table.closing(table.collect(reports))
+
+    assert said == (
+        "14 cases: 5 hold, 1 known gap, 7 declined (standard errors, which the library...; offsets), 1 broken; "
+        "1 control refused, 1 accepted"
+    )
+    many = table.closing(table.collect([declined(why) for why in ["a", "b", "b", "c", "d", "e"]]))
+    assert "6 declined (b; a; c; 2 other reasons)" in many
+
+
+def test_a_run_in_which_the_engine_declined_nearly_all_does_not_pass():
+    """Fewer than one case in ten was answered; cases that do not ask the engine, or that another left out, do not count."""
+    nine, mathematics = [declined("no") for _ in range(9)], [report(judged="") for _ in range(50)]
+
+    assert not table.declined_nearly_all(table.collect([*nine, report()]), "Mine")
+    assert not table.declined_nearly_all(table.collect(mathematics), "Mine")
+    assert not table.declined_nearly_all(table.collect([declined("no", by="Yours") for _ in range(20)]), "Mine")
+    for more in ([], mathematics):
+        assert table.declined_nearly_all(table.collect([*nine, declined("no"), report(), *more]), "Mine") == (
+            "Mine declined 10 of the 11 cases that ask it, more than nine in ten: this run does not pass."
+        )

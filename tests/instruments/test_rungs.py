@@ -1177,10 +1177,8 @@ class TestRecord:
         """Also of one that has a listed problem's name."""
         listed = problems.get("poisson-log")
         for problem in (listed.with_data("totals", X=X), replace(listed, intercept=False)):
-            assert judge.reproduce(problem) == (
-                f"pytest '{os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]}', with the options of this run: "
-                "the test derives this problem from another"
-            )
+            test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+            assert judge.reproduce(problem) == f"run {test} again: it derives this problem from another"
 
     @pytest.mark.parametrize("error", [1.0000001e-3, 1.0, float("inf"), float("nan")])
     def test_an_error_above_its_tolerance_is_refused(self, error):
