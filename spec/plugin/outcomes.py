@@ -77,7 +77,7 @@ def pytest_handlecrashitem(crashitem: str, report: Report, sched: Any) -> None:
     terminal = sched.config.pluginmanager.get_plugin("terminalreporter")
     told = [each for each in terminal.stats.get("", ()) if getattr(each, "nodeid", "") == crashitem] if terminal else []
     if told:
-        why = f"the engine ended the process, or did not come back to Python in its time: {report.longrepr}"
+        why = f"the process died, as with an engine that ends it or does not come back to Python in its time: {report.longrepr}"
         report.status, report.when, report.longrepr = "error", "call", why
         report.user_properties = [*told[-1].user_properties, ("why", why)]
 

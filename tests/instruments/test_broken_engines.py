@@ -103,7 +103,7 @@ def test_with_processes_one_that_takes_its_process_with_it_is_broken(ran, do):
     assert status == 1
     assert outcomes["poisson-log"][0] == "error"
     assert outcomes["poisson-log"][1].startswith(
-        "the engine ended the process, or did not come back to Python in its time: worker"
+        "the process died, as with an engine that ends it or does not come back to Python in its time: "
     )
     assert (outcomes["binomial-logit"][0], outcomes["gamma-log"][0]) == ("holds", "holds")
     assert "2 hold, 0 known gaps, 0 declined, 1 broken" in said

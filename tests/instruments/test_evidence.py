@@ -188,20 +188,25 @@ def test_evidence_has_a_name(project, tmp_path, name):
     assert "name a file, the environment's name and .json" in said
 
 
-@pytest.mark.parametrize(
-    ("fault", "options"),
-    [
-        ("raise KeyboardInterrupt", []),
-        ("import os; os._exit(3)", ["-n", "2"]),
-        ("pytest.exit('enough')", []),
-    ],
-    ids=["interrupted", "a process dies", "ended"],
-)
-def test_a_run_that_is_cut_off_leaves_the_old_file(project, tmp_path, fault, options):
+def test_a_case_in_which_a_process_dies_is_an_error_in_the_evidence(project, tmp_path):
+    """With -n the run goes on to its end."""
+    path = tmp_path / "here.json"
+    status, said = project(
+        "--evidence", str(path), "-n", "2", chapter=CHAPTER.replace("    assert 1 == 1", "    import os; os._exit(3)")
+    )
+
+    assert status == 1
+    assert f"evidence written to {path}" in said
+    assert outcomes(record.read(path))["mathematics", ""] == "error"
+    assert outcomes(record.read(path))["fits", "poisson-log"] == "holds"
+
+
+@pytest.mark.parametrize("fault", ["raise KeyboardInterrupt", "pytest.exit('enough')"], ids=["interrupted", "ended"])
+def test_a_run_that_is_cut_off_leaves_the_old_file(project, tmp_path, fault):
     """Whole, whatever it was."""
     path = tmp_path / "here.json"
     path.write_text("the old one")
-    status, said = project("--evidence", str(path), *options, chapter=CHAPTER.replace("    assert 1 == 1", f"    {fault}"))
+    status, said = project("--evidence", str(path), chapter=CHAPTER.replace("    assert 1 == 1", f"    {fault}"))
 
     assert status != 0
     assert "evidence written" not in said.replace("no evidence written", "")
