@@ -4,14 +4,13 @@ glum behind the contract: GeneralizedLinearRegressor, without a penalty. What th
 - *Penalty.* ``alpha`` is 0, which is glum's default too.
 - *Sign and 1/n.* glum minimises deviance / (2 sum of weights), here times the sum of weights / n: -log-likelihood / n plus a
   term free of the parameters.
-- *Intercept.* ``fit_intercept``; it is an attribute of its own.
-- *Weights.* Prior weights times trials are ``sample_weight``; the response of trials is their share.
+- *Intercept.* ``fit_intercept``. *Weights.* Prior weights times trials are ``sample_weight``; a response of trials is a share.
 - *Score and curvature.* ``rowwise_gradient_hessian`` of a family gives the derivatives in eta of each row; X' times them is
   the adapter's. The Hessian is the expected one: it is given where it is the observed one, too.
 - *Links.* ``TweedieLink(p)`` is the power link of exponent 1 - p, and so the inverse and the inverse squared link.
 - *Standard errors.* ``std_errors`` of the expected information, not robust, at dispersion 1 where the family has none, else at
   glum's own estimate with n - q degrees of freedom.
-- *Tolerance.* ``step_size_tol`` is the tightest of `TOLERANCES` with which glum says that it converged.
+- *Convergence.* ``step_size_tol`` is the tightest of `TOLERANCES` that glum says it reached; a fit that raises did not.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import numpy as np
 
 from spec.engines.contract import DECLINED, Description, Evaluation, Fit
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
-from spec.likelihood import gram
+from spec.likelihood import gram, null_params
 from spec.links import CLogLog, Identity, Inverse, InverseSquared, Log, Logit, Power
 from spec.model import Params
 from spec.problems import Problem
@@ -94,10 +93,12 @@ class Glum:
     def fit(self, problem: Problem) -> Fit:
         y, weights, offset = problem.y[:, 0], problem.row_weights[:, 0], _offset(problem)
         for tol in TOLERANCES:
-            model = _estimator(problem, gradient_tol=1e-15, step_size_tol=tol, max_iter=200)
+            model = _estimator(problem, gradient_tol=1e-300, step_size_tol=tol, max_iter=200)
             said = _warning(model.fit, problem.X, y, sample_weight=weights, offset=offset)
             if not said:
                 break
+        if not hasattr(model, "coef_"):
+            return Fit(null_params(problem), False, 0, said, DECLINED, DECLINED, DECLINED)
         mean = np.asarray(model.predict(problem.X, offset=offset))
         family, usual = model.family_instance, problem.data.trials is None and not problem.quasi
         phi = None if problem.has_dispersion else 1.0
@@ -131,8 +132,7 @@ def _estimator(problem: Problem, **options: Any) -> Any:
     else:
         given = glum.TweedieDistribution(family.power if isinstance(family, Tweedie) else FAMILIES[type(family)])
     of_link = getattr(glum, LINKS[type(link)])() if type(link) in LINKS else glum.TweedieLink(1 - getattr(link, "exponent", 0))
-    options.update(family=given, link=of_link)
-    return glum.GeneralizedLinearRegressor(alpha=0, fit_intercept=problem.intercept, solver="irls-ls", **options)
+    return glum.GeneralizedLinearRegressor(alpha=0, family=given, link=of_link, fit_intercept=problem.intercept, **options)
 
 
 def _offset(problem: Problem) -> np.ndarray | None:
@@ -140,9 +140,11 @@ def _offset(problem: Problem) -> np.ndarray | None:
 
 
 def _warning(call: Any, *args: Any, **options: Any) -> str:
-    """The warning of a call that it did not converge; empty where there is none."""
+    """The warning of a call that it did not converge, or the error that it raised; empty where there is neither."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        call(*args, **options)
-    said = [str(each.message) for each in caught if "failed to converge" in str(each.message)]
-    return said[0] if said else ""
+        try:
+            call(*args, **options)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            return f"glum raised {type(error).__name__}: {error}"
+    return next((str(each.message) for each in caught if "failed to converge" in str(each.message)), "")

@@ -21,13 +21,10 @@ from spec.links import Identity, Log, Logit
 from spec.model import Params
 from spec.problems import Problem
 
-CLASSES = (Binomial, Multinomial)
-POWERS: dict[type, Any] = {  # the power of the mean in the variance
-    **{family: lambda _, power=power: power for power, family in enumerate((Gaussian, Poisson, Gamma, InverseGaussian))},
-    Tweedie: lambda family: family.power,
-}
+NAME, CLASSES = "scikit-learn", (Binomial, Multinomial)
+POWERS = {Gaussian: 0, Poisson: 1, Gamma: 2, InverseGaussian: 3}  # of the mean, in the variance
 DECLINES = dict.fromkeys(("score", "curvature", "standard_errors"), "scikit-learn computes none in public")
-DECLINES["log_likelihood"] = "scikit-learn has losses and deviances, not log-likelihoods with their constants"
+DECLINES["log_likelihood"] = "scikit-learn has losses and deviances; log_loss is a log-likelihood of labels only"
 DECLINES["loss"] = "mean_tweedie_deviance refuses means that are not positive"
 DECLINES["deviance"] = "log_loss leaves out the saturated model, and mean_tweedie_deviance refuses means that are not positive"
 
@@ -35,15 +32,13 @@ DECLINES["deviance"] = "log_loss leaves out the saturated model, and mean_tweedi
 class Lbfgs:
     """The solver that scikit-learn takes by default; here as everywhere ``fit_intercept`` is the problem's."""
 
-    solver = "lbfgs"
-    unpenalised, max_iter = True, 10_000
+    solver, unpenalised, max_iter = "lbfgs", True, 10_000
     tolerances: tuple[float, ...] = (1e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8)  # the first that is reached
 
     def describe(self) -> Description:
         import sklearn
 
-        versions = {"scikit-learn": sklearn.__version__}
-        return Description("scikit-learn", versions, self.solver, "float64", "https://scikit-learn.org", DECLINES)
+        return Description(NAME, {NAME: sklearn.__version__}, self.solver, homepage=f"https://{NAME}.org", declines=DECLINES)
 
     def declines(self, problem: Problem) -> str | None:
         family, link = type(problem.model.family), type(problem.model.link)
@@ -57,13 +52,13 @@ class Lbfgs:
             _, labels, weights = _rows(problem)
             occurs = len(set(labels[weights > 0].tolist())) == max(problem.k, 2)
             return None if occurs else "a classifier knows only the classes that occur"
-        if family not in POWERS:
+        if family not in POWERS and family is not Tweedie:
             return f"scikit-learn has no {problem.model.family} family"
         return None if link in (Identity, Log) else "TweedieRegressor has the identity and the log link only"
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
-        mean, loss = _answer(problem, self._at(problem, params))
-        return Evaluation(mean, loss, loss_scale=1.0, log_likelihood=DECLINED, score=DECLINED, curvature=DECLINED)
+        mean, loss, log_likelihood = _answer(problem, self._at(problem, params))
+        return Evaluation(mean, loss, loss_scale=1.0, log_likelihood=log_likelihood, score=DECLINED, curvature=DECLINED)
 
     def fit(self, problem: Problem) -> Fit:
         row, y, weights = _rows(problem)
@@ -72,11 +67,11 @@ class Lbfgs:
             if not said:
                 break
         matrix = np.vstack([np.atleast_1d(estimator.intercept_), np.atleast_2d(estimator.coef_).T])
-        loss = _answer(problem, estimator)[1]
-        partial = loss is DECLINED or (isinstance(problem.model.family, CLASSES) and not np.isin(problem.y, (0, 1)).all())
+        loss, log_likelihood = _answer(problem, estimator)[1:]
+        partial = loss is DECLINED or (isinstance(problem.model.family, CLASSES) and log_likelihood is DECLINED)
         params = Params.from_matrix(np.hstack([np.zeros_like(matrix), matrix]) if problem.k == 2 else matrix)
         reason, iterations = said or f"the solver reached its tolerance, {tol:g}", int(np.max(getattr(estimator, "n_iter_", 1)))
-        return Fit(params, not said, iterations, reason, DECLINED, DECLINED if partial else 2 * problem.n * loss, DECLINED)
+        return Fit(params, not said, iterations, reason, DECLINED, DECLINED if partial else 2 * problem.n * loss, log_likelihood)
 
     def _estimator(self, problem: Problem, tol: float) -> Any:
         """The estimator of the problem's model, not fitted."""
@@ -88,8 +83,7 @@ class Lbfgs:
         if isinstance(problem.model.family, CLASSES):
             return linear_model.LogisticRegression(**options, **({"C": np.inf} if self.unpenalised else {}))
         options.update({"alpha": 0.0} if self.unpenalised else {})
-        link = "log" if type(problem.model.link) is Log else "identity"  # PoissonRegressor and GammaRegressor are this one, too
-        return linear_model.TweedieRegressor(power=POWERS[type(problem.model.family)](problem.model.family), link=link, **options)
+        return linear_model.TweedieRegressor(power=_power(problem), link=str(problem.model.link), **options)
 
     def _at(self, problem: Problem, params: Params) -> Any:
         """An estimator with these coefficients, after a fit of made-up rows: only `fit` tells it what it predicts."""
@@ -113,6 +107,10 @@ class ByDefault(Lbfgs):
     unpenalised, max_iter, tolerances = False, 100, (1e-4,)
 
 
+def _power(problem: Problem) -> float:
+    return getattr(problem.model.family, "power", POWERS.get(type(problem.model.family), 0))
+
+
 def _rows(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The rows as (row, response, weight); of shares of classes one row for each class, which is its label."""
     if not isinstance(problem.model.family, CLASSES):
@@ -133,8 +131,8 @@ def _fitted(estimator: Any, X: np.ndarray, y: np.ndarray, weights: np.ndarray | 
     return estimator, said[0] if said else ""
 
 
-def _answer(problem: Problem, estimator: Any) -> tuple[np.ndarray, float]:
-    """The means of the rows, (n, k), and the loss."""
+def _answer(problem: Problem, estimator: Any) -> tuple[np.ndarray, float, float]:
+    """The means of the rows, (n, k), the loss, and of labels, whose probabilities are their likelihood, the log-likelihood."""
     from sklearn import metrics
 
     row, y, weights = _rows(problem)
@@ -143,8 +141,10 @@ def _answer(problem: Problem, estimator: Any) -> tuple[np.ndarray, float]:
         mean = shares[:, 1:] if problem.k == 1 else shares
         loss = metrics.log_loss(y, shares[row], sample_weight=weights, labels=estimator.classes_)
     else:
-        mean, power = np.asarray(estimator.predict(problem.X))[:, None], POWERS[type(problem.model.family)](problem.model.family)
+        mean, power = np.asarray(estimator.predict(problem.X))[:, None], _power(problem)
         if power > 0 and not (mean > 0).all():
-            return mean, DECLINED
+            return mean, DECLINED, DECLINED
         loss = metrics.mean_tweedie_deviance(y, mean[:, 0], sample_weight=weights, power=power) / 2
-    return mean, float(loss) * float(weights.sum()) / problem.n
+    total = float(loss) * float(weights.sum())
+    whole = isinstance(problem.model.family, CLASSES) and problem.data.trials is None and np.isin(problem.y, (0, 1)).all()
+    return mean, total / problem.n, -total if whole else DECLINED

@@ -102,9 +102,9 @@ def test_a_departure_opens_to_its_cases_and_its_snippet():
     """The cause once, with each case, and the code."""
     text = engines.departures(ROOT, engines.records(ROOT))
 
-    assert text.count("<summary>log_loss moves probabilities") == 1
+    assert text.count("<summary>jax.nn.softplus, of which") == 1
     assert "to-the-ends-of-float64[binomial-logit-low]" in text
-    assert "from sklearn.metrics import log_loss" in text
+    assert "jax.grad(jax.grad(jax.nn.softplus))" in text
 
 
 # -- with them -------------------------------------------------------------------------------------------------------------
