@@ -33,6 +33,7 @@ SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
+FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ORDERS = 24  # orders of the columns that go on to the pairs
@@ -151,6 +152,8 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
     metric = None if totals is None else Metric.of(context, root, totals)
     if totals is None or metric is None or metric.distance(totals.score) > search.exact:
         return None
+    if metric.dispersion > FAR_OFF * context.dispersion:
+        return None  # it fits nothing, and so large a dispersion makes each score small
     near = nearest_optimum(context, root)
     mended = None if near is None else compared(context, root, near[0], near[2])
     lost = likelihood_lost(context, root)
@@ -263,7 +266,7 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     score = penalised(search.context, one.hypothesis, totals.score)
     usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
-    if metric.dispersion > 1e3 * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
+    if metric.dispersion > FAR_OFF * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
         return False  # a few rows that are impossible make a dispersion that is no yardstick
     if _precision(totals, metric) < LEAST * search.precision:
         return False  # rows that say next to nothing contradict nothing
@@ -293,7 +296,7 @@ def _is_near(search: Search, one: Explained) -> bool:
     if one.residue is not None:
         return True
     found = nearest_optimum(search.context, one.hypothesis)
-    return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, 1e3 * search.context.dispersion))
+    return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, FAR_OFF * search.context.dispersion))
 
 
 def _trained(search: Search, measured: Explained | None) -> Explained | None:

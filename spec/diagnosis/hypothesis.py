@@ -25,6 +25,7 @@ from spec.likelihood import gram
 
 PIECE = 2**14  # rows that are summed at a time
 SMALL = 2**17  # numbers of a design, times outputs: of fewer the sums of the rows so far are kept of everything
+PLACES = 2**14  # of the sums so far that are noted, of many rows
 KEPT = 2**25  # numbers of a design that are kept in memory
 Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
 
@@ -141,7 +142,8 @@ class Context:
         self._kept: list[tuple[Batch, np.ndarray]] = []
         size = self.facts.n * (sample.X.shape[1] + 1)
         self.in_memory, self.is_small = size <= KEPT, size * self.k <= SMALL
-        self.stride = 1 if self.is_small else 64  # of the places that are noted in the order of the rows
+        # rows between the places that are noted in their order: a number of places that does not grow with the rows
+        self.stride = 1 if self.is_small else max(64, self.facts.n // PLACES)
         self._kept = list(self._read()) if self.in_memory else []
         self.part, self.grows = self._part(sample)
 

@@ -51,6 +51,9 @@ SAME: dict[frozenset[str], str] = {
         {"weight-decay", "ridge-bias"}
     ): "gradient descent with weight decay rests where an L2 penalty on kernel and bias has its optimum",
     frozenset({"stopped", "descent-path"}): "gradient descent that was stopped is on its path",
+    frozenset(
+        {"no-intercept", "response-units"}
+    ): "of columns that are centred, least squares without an intercept has the slopes of a response that is shifted",
     frozenset({"errors-n", "errors-ml"}): "the dispersion of maximum likelihood of least squares is the sum of squares by n",
 }
 NOTHING = {  # what may be answered by "none"
