@@ -172,7 +172,7 @@ class Search:
     def _cut_beside(
         self, hypothesis: Hypothesis, totals: Totals, metric: Metric, one: Cause, reading: Reading, code: str
     ) -> Iterator[Explained]:
-        """Of the places of a cut the one, with a factor of the reading, where least is left of the score of the rows kept."""
+        """The place of a cut, with a factor of the reading, at which least is left of the score of the rows that are kept."""
         assert totals.prefixes is not None
         assert totals.places is not None
         assert reading.become is not None
