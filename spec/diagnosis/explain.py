@@ -18,7 +18,7 @@ from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import CAUSES, named
 from spec.diagnosis.causes.cause import NEEDS
 from spec.diagnosis.causes.training import VERDICTS
-from spec.diagnosis.causes.way import Way, rounded_away
+from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
@@ -27,7 +27,6 @@ from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, 
 from spec.diagnosis.search import EXACT, Explained, Search
 from spec.fit.task import threads
 
-CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
@@ -150,7 +149,7 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
     context, root = search.context, search.root
     (totals,) = context.totals([root], exact=True) if stated.distance > 1e-3 + search.exact else [None]
     metric = None if totals is None else Metric.of(context, root, totals)
-    if totals is None or metric is None or metric.distance(totals.score) > search.exact:
+    if totals is None or metric is None or not metric.distance(totals.score) <= search.exact:  # where sums overflow it is NaN
         return None
     if metric.dispersion > FAR_OFF * context.dispersion:
         return None  # it fits nothing, and so large a dispersion makes each score small

@@ -26,6 +26,7 @@ from spec.likelihood import gram
 PIECE = 2**14  # rows that are summed at a time
 SMALL = 2**17  # numbers of a design, times outputs: of fewer the sums of the rows so far are kept of everything
 PLACES = 2**14  # of the sums so far that are noted, of many rows
+ANCHORS = 4  # of those places, about which each row is tried
 KEPT = 2**25  # numbers of a design that are kept in memory
 Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
 
@@ -113,11 +114,10 @@ class Totals:
     places: np.ndarray | None = None
     all_rows: int = 0  # those without weight too
 
-    def cuts(self, kept: str) -> np.ndarray:
+    def cuts(self, places: np.ndarray, kept: str) -> np.ndarray:
         """The places of a cut, as a mask, that leave rows enough to contradict it: "first", "last" or "all" are kept."""
-        assert self.places is not None
-        rows = {"first": self.places, "last": self.all_rows - self.places, "all": np.full_like(self.places, self.all_rows)}
-        return (rows[kept] > self.score.size) & (self.places < self.all_rows)
+        rows = {"first": places, "last": self.all_rows - places, "all": np.full_like(places, self.all_rows)}
+        return (rows[kept] > self.score.size) & (places < self.all_rows)
 
     @property
     def is_finite(self) -> bool:
@@ -138,7 +138,7 @@ class Context:
         self.dispersion = 0.0  # of the question at its optimum
         sample = question.rows.sample(PIECE)
         self.k = sample.y.shape[1]
-        self._bases = {intercept: _basis(_design(sample.X, intercept)) for intercept in (True, False)}
+        self._bases = {intercept: _basis(design(sample.X, intercept)) for intercept in (True, False)}
         self._kept: list[tuple[Batch, np.ndarray]] = []
         size = self.facts.n * (sample.X.shape[1] + 1)
         self.in_memory, self.is_small = size <= KEPT, size * self.k <= SMALL
@@ -222,19 +222,20 @@ class Context:
             found.append(None if total is None or total.is_out else _totals(spread, total, 1.0 if exact else self.grows))
         return found
 
-    def near_place(self, hypothesis: Hypothesis, totals: Totals, place: int, kept: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return (places, prefixes): the `Totals.cuts` around a noted one, row by row, and the score of the rows before each."""
+    def near_places(self, hypothesis: Hypothesis, totals: Totals, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (places, prefixes): each row about the noted places that are least ``away``, and the score of those before."""
         assert totals.prefixes is not None
-        low, high = place - self.stride, place + self.stride
-        since = _Sum(["prefixes"])
+        assert totals.places is not None
+        windows = [(int(totals.places[at]), _Sum(["prefixes"])) for at in np.argsort(away)[:ANCHORS]]
         for batch, numbers in self.batches():
-            part = slice(max(low - int(numbers[0]), 0), max(high - int(numbers[0]), 0))
-            if len(batch[part]):
-                self._each([(batch[part], numbers[part])], [(hypothesis, since)])
-        places = np.concatenate(since.places)
-        prefixes = np.concatenate(since.prefixes[""]) + (totals.prefixes[""][low // self.stride - 1] if low else 0.0)
-        usable = replace(totals, places=places).cuts(kept)
-        return places[usable], prefixes[usable]
+            for place, since in windows:
+                low, high = (max(end - int(numbers[0]), 0) for end in (place - self.stride, place + self.stride))
+                if len(part := batch[low:high]):
+                    self._each([(part, numbers[low:high])], [(hypothesis, since)])
+        before = {int(place): prefix for place, prefix in zip(totals.places, totals.prefixes[""])}
+        places = [np.concatenate(since.places) for _, since in windows]
+        prefixes = [np.concatenate(since.prefixes[""]) + before.get(place - self.stride, 0.0) for place, since in windows]
+        return np.concatenate(places), np.concatenate(prefixes)
 
     def refuted(self, hypotheses: Sequence[Hypothesis], most: float) -> list[bool]:
         """Which hypotheses a part of the rows refutes: that is farther from them than chance and ``most`` standard errors are."""
@@ -261,20 +262,21 @@ class Context:
                 rows = hypothesis.rows(batch, numbers)
                 whites = shared if rows.X is batch.X else {}
                 if hypothesis.intercept not in whites:
-                    whites[hypothesis.intercept] = _design(rows.X, hypothesis.intercept) @ self.basis(hypothesis.intercept)
+                    whites[hypothesis.intercept] = design(rows.X, hypothesis.intercept) @ self.basis(hypothesis.intercept)
                 sums.add(hypothesis.objective, Scored.of(hypothesis, rows), whites[hypothesis.intercept], numbers)
 
 
-def _design(X: np.ndarray, intercept: bool) -> np.ndarray:
+def design(X: np.ndarray, intercept: bool) -> np.ndarray:
+    """X (n, p) with a column of ones before it, where there is an intercept."""
     return np.hstack([np.ones((len(X), 1)), X]) if intercept else X
 
 
-def _basis(design: np.ndarray) -> np.ndarray:
+def _basis(inputs: np.ndarray) -> np.ndarray:
     """A basis in which the columns of a design are nearly orthonormal; where it is singular, the columns scaled to length 1."""
-    scale = np.sqrt((design**2).mean(axis=0))
+    scale = np.sqrt((inputs**2).mean(axis=0))
     scale[scale == 0] = 1
-    if len(design) >= design.shape[1]:
-        triangle = np.linalg.qr(design / scale / np.sqrt(len(design)), mode="r")
+    if len(inputs) >= inputs.shape[1]:
+        triangle = np.linalg.qr(inputs / scale / np.sqrt(len(inputs)), mode="r")
         size = np.abs(np.diag(triangle))
         if size.size and size.min() > 1e-13 * size.max():
             return linalg.solve_triangular(triangle, np.eye(len(scale))) / scale[:, None]

@@ -183,29 +183,30 @@ class Search:
         def kept(sums: Any, of_all: Any) -> Any:
             return sums if which == "first" else of_all - sums
 
-        usable = totals.cuts(which)
-        places, scores = totals.places[usable], kept(metric.whiten_rows(totals.prefixes[""][usable]), whole)
-        if not len(places):
+        def left(prefixes: np.ndarray, places: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return _factors(kept(metric.whiten_rows(prefixes), whole), vectors, kept(places, n) / n)
+
+        places, prefixes, vectors = totals.places, totals.prefixes[""], vector[None]
+        if factor:
+            vectors = kept(factor * metric.whiten_rows(totals.prefixes[name]), vector)
+        elif self.context.stride > 1:
+            places, prefixes = self.context.near_places(hypothesis, totals, left(prefixes, places, vectors)[1])
+        factors, rest = left(prefixes, places, vectors)
+        if not (usable := totals.cuts(places, which)).any():
             return
-        vectors = kept(factor * metric.whiten_rows(totals.prefixes[name][usable]), vector) if factor else vector
-        at_place, own, rest = _least(scores, vectors, kept(places, n) / n)
-        if self.context.stride > 1 and not factor:
-            places, prefixes = self.context.near_place(hypothesis, totals, int(places[at_place]), which)
-            at_place, own, rest = _least(kept(metric.whiten_rows(prefixes), whole), vector, kept(places, n) / n)
-        place = int(places[at_place])
+        at = int(np.argmin(np.where(usable, rest, np.inf)))
+        place, own = int(places[at]), factors[at : at + 1]
         rows = kept(place, n)
-        if not np.isfinite(own) or (says := reading.says(np.array([own]), rows)) is None:
+        if not np.isfinite(own).all() or (says := reading.says(own, rows)) is None:
             return
-        other = counted((1.0, 0.0) if which == "first" else (0.0, 1.0), place)(reading.become(hypothesis, np.array([own])))
+        other = counted((1.0, 0.0) if which == "first" else (0.0, 1.0), place)(reading.become(hypothesis, own))
         cut = named(code).finding(f"only the {which} {rows} of {n} rows are fitted", share=rows / n)
-        other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=np.array([own]))))
-        yield self._judged(other, rest, totals.score.size - 1, n, metric, 1)
+        other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=own)))
+        yield self._judged(other, float(rest[at]), totals.score.size - 1, n, metric, 1)
 
 
-def _least(scores: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> tuple[int, float, float]:
-    """Return (at, factor, left): of the scores (r, q m) of ``shares`` (r,) of the rows the one that a factor takes most of."""
-    factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=-1)
-    left = np.linalg.norm(scores + factors[:, None] * vectors, axis=1) / np.sqrt(shares)
-    left = np.nan_to_num(left, nan=np.inf)
-    at = int(np.argmin(left))
-    return at, float(factors[at]), float(left[at])
+def _factors(scores: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (factors, left), (r,) both: the factor of a vector that takes most of scores (r, q m), and what it leaves."""
+    factors = -(scores * vectors).sum(axis=1) / (vectors**2).sum(axis=1)
+    left = np.linalg.norm(scores + factors[:, None] * vectors, axis=1) / np.sqrt(shares)  # in errors of a share of the rows
+    return factors, np.nan_to_num(left, nan=np.inf)

@@ -185,6 +185,14 @@ def _sentence(one: Diagnosis) -> str:
 
 def _of_two(one: Diagnosis, other: Diagnosis) -> str:
     """The first sentence on two answers: which of them is the optimum, and why the other is not."""
+    if one.coarse and other.coarse:
+        return (
+            f"Neither {_it(one.answer, 'it')} nor {_it(other.answer, 'it')} has digits enough to tell whether it is the optimum."
+        )
+    if one.coarse or other.coarse:
+        vague, clear = (one, other) if one.coarse else (other, one)
+        head = f"{_it(clear.answer, 'It')} is {'' if clear.verdict == NONE else 'not '}the maximum-likelihood estimate"
+        return f"{head}; {_it(vague.answer, 'it')} may be it, but its coefficients have too few digits to tell."
     optima = [each for each in (one, other) if each.verdict == NONE]
     if len(optima) == 2:
         return f"{_it(one.answer, 'It')} and {_it(other.answer, 'it')} are both the maximum-likelihood estimate: they agree."
@@ -192,8 +200,6 @@ def _of_two(one: Diagnosis, other: Diagnosis) -> str:
         return f"Neither {_it(one.answer, 'it')} nor {_it(other.answer, 'it')} is the maximum-likelihood estimate of your model."
     right, wrong = (one, other) if one.verdict == NONE else (other, one)
     head = f"{_it(right.answer, 'It')} is the maximum-likelihood estimate, and {_it(wrong.answer, 'it')} is not"
-    if wrong.coarse:
-        return f"{head} as far as can be told: its coefficients have too few digits."
     if wrong.verdict == UNEXPLAINED:
         return f"{head}: why is unexplained."
     if wrong.verdict == EITHER:

@@ -79,6 +79,11 @@ EVERY = {
     "many": replace(FOUND, stated=compared(np.arange(64.0), 63.0, 0.0, names=[f"x{i}" for i in range(64)]), mended=None),
     "a reference": replace(NONE, reference=replace(FOUND, answer=answer("coefficients.csv"))),
     "two references": replace(NONE, reference=replace(NONE, answer=answer("a.csv"))),
+    "a coarse reference": replace(NONE, reference=replace(UNEXPLAINED, why="", coarse=12.0, answer=answer("a.csv"))),
+    "coarse beside a wrong one": replace(UNEXPLAINED, why="", coarse=12.0, reference=replace(FOUND, answer=answer("a.csv"))),
+    "two coarse ones": replace(
+        UNEXPLAINED, why="", coarse=12.0, reference=replace(UNEXPLAINED, why="", coarse=3.0, answer=answer("a.csv"))
+    ),
 }
 
 
@@ -129,6 +134,9 @@ class TestSentences:
             ("errors elsewhere", "Your network divides by the number of rows in its standard errors"),
             ("a reference", "Your network is the maximum-likelihood estimate, and coefficients.csv is not: it was fitted with "),
             ("two references", "Your network and a.csv are both the maximum-likelihood estimate"),
+            ("a coarse reference", "Your network is the maximum-likelihood estimate; a.csv may be it, but its coefficients "),
+            ("coarse beside a wrong one", "a.csv is not the maximum-likelihood estimate; your network may be it, but its"),
+            ("two coarse ones", "Neither your network nor a.csv has digits enough to tell whether it is the optimum."),
         ],
     )  # fmt: skip
     def test_it_is_the_first_thing(self, name, begin):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from spec.diagnosis.causes.penalty import loss_scale
-from spec.diagnosis.causes.way import Way
+from spec.diagnosis.causes.way import CHANCE, Way
+from spec.diagnosis.hypothesis import design
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 STEPS = 5000  # of a descent at a usual rate
 REPLAYED = 2**27  # numbers of designs that are multiplied in a replay
-GRID = 16  # numbers of steps that are tried at once
+GRID = 16  # numbers of steps for which the rate is solved for at once
+SHARES = np.linspace(0.05, 1, 20)  # of the fastest rate that is stable, at which few steps are tried
+FEW, MANY = 64, 512  # steps
 FINE = 10  # steps of the descent that stands for a flow, in one step of the fastest that is stable
-CHANCE = -3.0  # the logarithm to base 10 of the chance that one of so many descents comes so near by accident
 
 
 def descent_path(way: Way) -> str | None:
@@ -33,7 +35,7 @@ class Descent:
     def __init__(self, way: Way) -> None:
         self.way, self.here, self.goal = way, way.here, way.here.free
         self.rows = way.here.rows(*way.context.all)
-        self.design = np.hstack([np.ones((len(self.rows), 1)), self.rows.X]) if way.here.intercept else self.rows.X
+        self.design = design(self.rows.X, way.here.intercept)
         self.numbers = self.design.size + 16 * self.rows.y.size  # that a step costs, a mean as much as 16 products
         self.white = way.at_best.lower.T @ np.kron(
             np.eye(self.goal.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept))
@@ -74,30 +76,46 @@ class Descent:
         return None
 
     def at_any_rate(self) -> tuple[int, float] | None:
-        """
-        Return (step, rate) of a descent at any stable rate that comes to the answer.
+        """Return (step, rate) of a descent at any stable rate that comes to the answer."""
+        fastest = 2 * len(self.rows) / (loss_scale(self.here) * np.linalg.eigvalsh(self.way.information).max())
+        return self._of_few_steps(fastest) or self._of_many_steps(fastest)
 
-        For some numbers of steps the rate is solved for that brings the descent nearest, from the rate at which a descent in
-        fine steps takes the same way; then for numbers that lie closer together, about the best.
+    def _of_few_steps(self, fastest: float) -> tuple[int, float] | None:
+        """Each number of few steps is tried at many rates, and the rate solved for from the nearest of them."""
+        most = min(int(np.sqrt(2 * REPLAYED / (len(SHARES) * self.numbers))), FEW)
+        if most < 1:
+            return None
+        steps, rates = np.arange(1, most + 1), SHARES * fastest
+        ends = self._ends(np.repeat(rates, most), np.tile(steps, len(rates)))
+        left = np.nan_to_num(np.linalg.norm(ends, axis=1), nan=np.inf).reshape(len(rates), most)
+        return self._accepted(steps, *self._nearest(steps, rates[np.argmin(left, axis=0)]), left.size)
+
+    def _of_many_steps(self, fastest: float) -> tuple[int, float] | None:
         """
-        n, scale = len(self.rows), loss_scale(self.here)
-        fastest = 2 * n / (scale * np.linalg.eigvalsh(self.way.information).max())
-        most = min(REPLAYED // (64 * self.numbers), 512)
+        The rate is solved for of some numbers of steps, then of numbers that lie closer together, about the best.
+
+        It starts at the rate at which a descent in fine steps takes the same way.
+        """
+        most = min(REPLAYED // (64 * self.numbers), MANY)
         if most < 2 or (whole := self._flow(fastest / FINE, FINE * most)) is None:
             return None
-        low, high = max(int(whole / fastest / 1.5), 1), most
-        while True:
-            steps = np.unique(np.geomspace(low, max(high, low), GRID).astype(int))
+        low, high = max(int(whole / fastest), 1), most
+        while low <= high:
+            steps = np.unique(np.geomspace(low, high, GRID).astype(int))
             rates, left = self._nearest(steps, whole / steps)
-            best = int(np.argmin(left))
-            step, rate = int(steps[best]), float(rates[best])
             if len(steps) == 1 + steps[-1] - steps[0]:
-                break
-            whole, low, high = step * rate, int(steps[max(best - 1, 0)]), int(steps[min(best + 1, len(steps) - 1)])
-        share = self.way.allowed / self.way.gone
-        by_chance = np.log10(most) + (self.goal.size - 1) * np.log10(share)
-        if left[best] <= self.way.allowed and share <= 0.02 and by_chance <= CHANCE and 0 < rate < 1.5 * fastest:
-            return step, rate
+                return self._accepted(steps, rates, left, most)
+            best = int(np.argmin(left))
+            whole = steps[best] * rates[best]
+            low, high = int(steps[max(best - 1, 0)]), int(steps[min(best + 1, len(steps) - 1)])
+        return None
+
+    def _accepted(self, steps: np.ndarray, rates: np.ndarray, left: np.ndarray, tried: int) -> tuple[int, float] | None:
+        """The descent that is nearest, if it comes to the answer, and one of so many would not do so by chance."""
+        best = int(np.argmin(left))
+        by_chance = np.log10(tried) + (self.goal.size - 1) * np.log10(self.way.allowed / self.way.gone)
+        if self.way.tells and left[best] <= self.way.allowed and by_chance <= CHANCE and rates[best] > 0:
+            return int(steps[best]), float(rates[best])
         return None
 
     def _nearest(self, steps: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +125,7 @@ class Descent:
             both = self._ends(np.concatenate([rates, rates * (1 + 1e-7)]), np.tile(steps, 2))
             gaps, slopes = both[: len(steps)], (both[len(steps) :] - both[: len(steps)]) / (1e-7 * rates[:, None])
             last, left = left, np.nan_to_num(np.linalg.norm(gaps, axis=1), nan=np.inf)
-            if left.min() <= self.way.allowed or (np.abs(left - last) <= 1e-3 * left).all():
+            if (np.abs(left - last) <= 1e-3 * left).all():
                 break
             rates = rates - np.nan_to_num((gaps * slopes).sum(axis=1) / (slopes**2).sum(axis=1))
         return rates, left

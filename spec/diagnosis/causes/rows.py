@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes.cause import Change, Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
 from spec.families import Binomial
 from spec.fit.rows import Batch
 
@@ -150,15 +150,20 @@ def counted(times: tuple[float, float], place: int) -> Callable[[Hypothesis], Hy
 
 def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float, kept: str) -> tuple[int, np.ndarray] | None:
     """The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there."""
-    if totals.prefixes is None or totals.places is None or not (usable := totals.cuts(kept)).any():
+    if totals.prefixes is None or totals.places is None or not len(totals.places):
         return None
-    goal = target * totals.score.T.ravel()
-    prefixes, places = totals.prefixes[""][usable], totals.places[usable]
-    size = np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
-    at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
+    goal, size = target * totals.score.T.ravel(), np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
+
+    def away(prefixes: np.ndarray) -> np.ndarray:
+        return (((prefixes - goal) / size) ** 2).sum(axis=1)
+
+    places, prefixes = totals.places, totals.prefixes[""]
     if context.stride > 1:
-        places, prefixes = context.near_place(hypothesis, totals, int(places[at]), kept)
-        at = int(np.argmin((((prefixes - goal) / size) ** 2).sum(axis=1)))
+        places, prefixes = context.near_places(hypothesis, totals, away(prefixes))
+    if not (usable := totals.cuts(places, kept)).any():
+        return None
+    places, prefixes = places[usable], prefixes[usable]
+    at = int(np.argmin(away(prefixes)))
     return int(places[at]), (prefixes[at] - goal).reshape(totals.score.T.shape).T
 
 
@@ -229,8 +234,7 @@ def _coefficient_of_offset(context: Context, hypothesis: Hypothesis) -> float | 
     if not context.in_memory:
         return None
     whole, coefficient, basis = context.whole, 1.0, context.basis(hypothesis.intercept)
-    design = np.hstack([np.ones((len(whole), 1)), whole.X]) if hypothesis.intercept else whole.X
-    white, weight, objective = design @ basis, whole.weights[:, None], hypothesis.objective
+    white, weight, objective = design(whole.X, hypothesis.intercept) @ basis, whole.weights[:, None], hypothesis.objective
     offset = np.asarray(whole.offset)
     linear = whole.X @ hypothesis.matrix[1:] + hypothesis.matrix[0]
     for _ in range(25):

@@ -10,8 +10,8 @@ from scipy.stats import chi2
 
 from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
-from spec.diagnosis.causes.way import Way
-from spec.diagnosis.hypothesis import Scored
+from spec.diagnosis.causes.way import CHANCE, Way
+from spec.diagnosis.hypothesis import Scored, design
 from spec.diagnosis.proof import at, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
@@ -20,7 +20,6 @@ from spec.problems import ProblemError
 
 BATCH = 8  # rows of a batch; Keras takes 32 by default, and the last of an epoch has fewer
 TELLS = 2.0  # the logarithm of the ratio of likelihoods by which one explanation is preferred to another
-CHANCE = -3.0  # the logarithm to base 10 of the chance that an answer lies by accident where a sample of the rows has it
 EPS32 = 2.0**-24
 
 
@@ -77,8 +76,7 @@ def _starts(way: Way, rows: Batch) -> Iterator[tuple[str, np.ndarray]]:
 def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
     """The weighted least squares of one step of scoring at linear predictors (n, k): the free parameters (q, m)."""
     objective, weight = way.here.objective, rows.weights[:, None]
-    design = np.hstack([np.ones((len(rows), 1)), rows.X]) if way.here.intercept else rows.X
-    white = design @ way.context.basis(way.here.intercept)
+    white = design(rows.X, way.here.intercept) @ way.context.basis(way.here.intercept)
     working = objective.information(eta, weight)
     score = objective.score(rows.y, eta, weight)
     offset = np.zeros_like(eta) if rows.offset is None else rows.offset
@@ -189,7 +187,7 @@ def undersampled(way: Way) -> str | None:
     rows = here.rows(*context.all)
     if (scores := Scored.of(here, rows).scores) is None:
         return None
-    white = (np.hstack([np.ones((len(rows), 1)), rows.X]) if here.intercept else rows.X) @ context.basis(here.intercept)
+    white = design(rows.X, here.intercept) @ context.basis(here.intercept)
     each = (scores[:, :, None] * white[:, None, :]).reshape(len(rows), -1)
     shares = rows.y if rows.y.shape[1] > 1 else np.hstack([1 - rows.y, rows.y])
     totals, classes = each.T @ shares, shares.sum(axis=0)  # (q m, classes), (classes,)

@@ -10,6 +10,8 @@ import numpy as np
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 
+CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
+
 
 @dataclass(frozen=True, eq=False)
 class Way:
@@ -55,9 +57,14 @@ class Way:
         """The distance, in standard errors, that the precision of the answer leaves between it and where it was made."""
         return max(1e-6, 1e-5 * self.gone) + 3 * rounded_away(self.context, self.here, self.metric)
 
+    @property
+    def tells(self) -> bool:
+        """Whether the precision of the answer tells it from the optimum."""
+        return self.allowed <= 0.02 * self.gone
+
     def near(self, free: np.ndarray) -> bool:
-        """Whether the answer is at these parameters (q, m), which its precision tells from the optimum."""
-        return self.allowed <= 0.02 * self.gone and self.length(self.here.free - free) <= self.allowed
+        """Whether the answer is at these parameters (q, m), and not at the optimum."""
+        return self.tells and self.length(self.here.free - free) <= self.allowed
 
 
 def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> float:
