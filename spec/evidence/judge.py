@@ -28,7 +28,8 @@ class Measurement:
     What was measured, on which problem: the digits found, the digits required, and the rule that requires them.
 
     ``engine`` is the name of the engine that answered, where the answer says it. Of a fit that is held to a proven optimum
-    also its distance from it, and the radius of the ball that encloses the optimum, both in standard errors.
+    also its distance from it, and the radius of the ball that encloses the optimum, both in standard errors. ``found`` has both
+    values, in words, where they are further apart than the rule allows.
     """
 
     measure: str
@@ -39,6 +40,7 @@ class Measurement:
     engine: str = ""
     standard_errors: float | None = None
     radius: float | None = None
+    found: str = ""
 
 
 _measurements: ContextVar[list[Measurement] | None] = ContextVar("measurements", default=None)
@@ -82,11 +84,13 @@ def judge(
     required = tolerance.digits if shown is None else float("nan")
     found_digits = digits(error if shown is None else shown)
     engine = getattr(by, "engine", "")
-    measurement = Measurement(measure, str(problem), found_digits, required, tolerance.reason, engine, **more)
+    departs = not error <= tolerance.value
+    said = found if departs else ""
+    measurement = Measurement(measure, str(problem), found_digits, required, tolerance.reason, engine, **more, found=said)
     collected = _measurements.get()
     if collected is not None:
         collected.append(measurement)
-    if not error <= tolerance.value:
+    if departs:
         raise AssertionError(
             f"not the same {measure}: {measurement.digits:.1f} digits agree; "
             f"the error is {error:.3g}, {tolerance.value:.3g} is allowed\n"
@@ -134,6 +138,17 @@ def worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) ->
     return f"{where}{list(place)} = {float(mine[place])!r}, expected {float(other[place])!r}"
 
 
+def relative(error: np.ndarray, size: np.ndarray, least: float = float(np.finfo(float).tiny)) -> np.ndarray:
+    """
+    An error over the size that it is relative to, which is ``least`` or more; inf where that overflows.
+
+    >>> relative(np.array([1.0, 1.0, 0.0]), np.array([4.0, 1e-310, 0.0])).tolist()
+    [0.25, 4.49423283715579e+307, 0.0]
+    """
+    with np.errstate(over="ignore"):
+        return error / np.maximum(size, least)
+
+
 def assert_same_values(
     measure: str, problem: Problem, mine: np.ndarray, other: np.ndarray, tolerance: Tolerance, size: np.ndarray | None = None
 ) -> None:
@@ -141,6 +156,5 @@ def assert_same_values(
     __tracebackhide__ = True
     mine, other = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (mine, other))
     assert mine.shape == other.shape, f"not the same {measure}: shape {mine.shape}, expected {other.shape}"
-    difference = np.abs(mine - other)
-    error = np.where(difference == 0, 0.0, difference / np.maximum(np.abs(other) if size is None else size, np.finfo(float).tiny))
+    error = relative(np.abs(mine - other), np.abs(other) if size is None else size)
     judge(measure, problem, float(np.max(error)), tolerance, worst(error, mine, other, measure))

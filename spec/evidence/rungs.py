@@ -23,7 +23,7 @@ from spec.engines.formulas import Formulas
 from spec.evidence import tolerances
 from spec.evidence.enclosure import Optimum, enclose, exact_mean, gamma
 from spec.evidence.exact import exact_inference
-from spec.evidence.judge import assert_same_values, digits, judge, worst
+from spec.evidence.judge import assert_same_values, digits, judge, relative, worst
 from spec.evidence.preconditions import PreconditionFailed, check_fit
 from spec.evidence.tolerances import UNIT
 from spec.inference import Inference
@@ -51,16 +51,9 @@ def assert_same_mean(problem: Problem, params: Params, mine: Evaluation) -> None
         ]
     )
     allowed = tolerances.mean_ulps(problem.k) * np.spacing(np.abs(nearest)) + mean_slack(problem, params)
-    relative = (error / np.maximum(np.abs(nearest), np.finfo(float).tiny)).max()
-    judge(
-        "mean",
-        problem,
-        float((error / allowed).max()),
-        tolerances.mean(),
-        worst(error / allowed, mine.mean, nearest, "mean"),
-        relative,
-        by=mine,
-    )
+    shown, error = float(relative(error, np.abs(nearest)).max()), relative(error, allowed, least=0.0)
+    found = worst(error, mine.mean, nearest, "mean")
+    judge("mean", problem, float(error.max()), tolerances.mean(), found, shown, by=mine)
 
 
 def mean_slack(problem: Problem, params: Params) -> np.ndarray:
@@ -118,8 +111,7 @@ def assert_same_gradient(problem: Problem, params: Params, mine: Evaluation, oth
     theirs = other.score
     if not problem.intercept:
         size, theirs = (np.vstack([np.zeros((1, problem.k)), rows]) for rows in (size, theirs[1:]))
-    with np.errstate(over="ignore"):  # anything over nothing
-        error = np.abs(mine.score - theirs) / np.maximum(size, np.finfo(float).tiny)
+    error = relative(np.abs(mine.score - theirs), size)
     found = worst(error, mine.score, theirs, "score")
     judge("gradient", problem, float(error.max()), tolerances.gradient(problem.n), found, by=mine)
 
@@ -133,7 +125,7 @@ def assert_same_curvature(problem: Problem, params: Params, mine: Evaluation, ot
         residuals = row_contributions(problem, params).sum(axis=1)
         weights = np.abs(likelihood.expected_weights(problem, params)) + residuals[:, None, None]
     size = likelihood.gram(np.abs(problem.design), weights)
-    error = np.abs(mine.information - other.information) / np.maximum(size, np.finfo(float).tiny)
+    error = relative(np.abs(mine.information - other.information), size)
     found = worst(error, mine.information, other.information, "information")
     judge("curvature", problem, float(error.max()), tolerances.curvature(problem.n), found, by=mine)
 
@@ -218,10 +210,10 @@ def assert_same_optimum(problem: Problem, mine: Fit) -> None:
     error = relative_errors(optimum, mine.params)
     planted = is_planted(problem)
     if planted:  # responses are drawn: a coefficient may come out next to zero, and is then worth its standard error
-        error = np.minimum(error, optimum.distance(mine.params) / np.maximum(optimum.standard_errors, np.finfo(float).tiny))
+        error = np.minimum(error, relative(optimum.distance(mine.params), optimum.standard_errors))
     tolerance = tolerances.planted_optimum() if planted else tolerances.optimum(attainable_digits(problem, optimum))
     away = standard_errors_away(optimum, mine.params)
-    radius = float((optimum.radius / np.maximum(optimum.standard_errors, np.finfo(float).tiny)).max())
+    radius = float(relative(optimum.radius, optimum.standard_errors).max())
     found = (
         worst(error, problem.free(mine.params), optimum.centre + optimum.shift, "coefficient")
         + f"; {away:.2g} standard errors away, {optimum.likelihood_gap(mine.params):.2g} nats lost; {optimum}"
@@ -296,7 +288,7 @@ def relative_errors(optimum: Optimum, params: Params) -> np.ndarray:
 
 def standard_errors_away(optimum: Optimum, params: Params) -> float:
     """The largest distance of a parameter from the optimum, in its standard errors."""
-    return float((optimum.distance(params) / np.maximum(optimum.standard_errors, np.finfo(float).tiny)).max())
+    return float(relative(optimum.distance(params), optimum.standard_errors).max())
 
 
 def attainable_errors(problem: Problem, optimum: Optimum) -> np.ndarray:

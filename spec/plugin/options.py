@@ -67,7 +67,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--seed", type=int, default=0, help="make other planted problems and other points (default: 0)")
     group.addoption("--evidence", type=Path, metavar="ENVIRONMENT.json", help="write the outcome of each case to this file")
-    group.addoption("--report", type=Path, metavar="FILE.html", help="write this run as one page, to keep or attach")
+    group.addoption(
+        "--report", type=Path, metavar="FILE.html", help="write this run as one page, to keep; or FILE.md, to paste into an issue"
+    )
     group.addoption(
         "--gaps",
         "--known-gaps",

@@ -96,10 +96,10 @@ def _causes(found: record.Record, listed: list[Gap]) -> Iterator[tuple[Gap, list
 
 
 def _cause(root: Path, gap: Gap, cells: list[dict[str, Any]]) -> str:
-    cases = dict.fromkeys(f"{cell['claim']}[{cell['case']}]" if cell["case"] else cell["claim"] for cell in cells)
+    cases = {f"{cell['claim']}[{cell['case']}]".removesuffix("[]"): cell.get("found", "") for cell in cells}
     path = root / gap.shown_by.partition(" ")[2]
     code = f"<pre>{escape(path.read_text(encoding='utf-8'))}</pre>" if path.is_file() else ""
-    items = "".join(f"<li><code>{escape(case)}</code></li>" for case in cases)
+    items = "".join(f"<li><code>{escape(case)}</code> {escape(found)}</li>" for case, found in cases.items())
     return (
         f"<details><summary>{escape(gap.cause)} ({len(cases)} case{'s' * (len(cases) != 1)}, {escape(gap.versions)})</summary>"
         f"<ul>{items}</ul><p><code>{escape(gap.shown_by)}</code></p>{code}</details>"

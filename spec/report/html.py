@@ -1,7 +1,7 @@
 """
-A run as one page, to keep or to attach to an issue: ``pytest --report report.html``.
+A run as one page, to keep or to attach to an issue: ``pytest --report report.html``, or ``report.md`` to paste into one.
 
-It stands alone: nothing is fetched and nothing is scripted, pictures are in it, and all that tests and libraries said is
+The page stands alone: nothing is fetched and nothing is scripted, pictures are in it, and all that tests and libraries said is
 escaped. Of any run: of some chapters, of one that fails, of one that is broken off, which it says.
 """
 
@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 
 from spec.files import replace
-from spec.report import environment, record, run_pictures, table
+from spec.report import environment, markdown, record, table
 from spec.report.matrix import WORST_FIRST
 from spec.report.recorder import Listener
 from spec.report.terminal import title
 
-NEEDS = ("jinja2", "matplotlib")
+PAGES, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
+NEEDS = ("jinja2", "matplotlib")  # of a page
 WORDS = {
     "refused": "refused",
     "accepted": "accepted",
@@ -37,7 +38,6 @@ WORDS = {
     "declined": "declined",
     "known gap": "in a known gap",
 }
-FAULTS = ("fails", "precondition failed", "error")
 
 
 class Reporter(Listener):
@@ -50,7 +50,8 @@ class Reporter(Listener):
         self.began = datetime.now(timezone.utc)
         if fault := _unfit(self.path):
             raise pytest.UsageError(f"--report {path}: {fault}")
-        if absent := [name for name in NEEDS if find_spec(name) is None]:
+        absent = [] if path.suffix in MARKDOWN else [name for name in NEEDS if find_spec(name) is None]
+        if absent:
             raise pytest.UsageError(f"--report needs {' and '.join(absent)}: pip install {' '.join(absent)}")
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -74,15 +75,21 @@ class Reporter(Listener):
         session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def render(self, exitstatus: int) -> str:
-        """The page."""
+        """The page, or its Markdown."""
+        said = self._said(exitstatus)
+        if self.path.suffix in MARKDOWN:
+            return markdown.render(said)
         from jinja2 import Environment, StrictUndefined
 
+        from spec.report import run_pictures
+
+        said["pictures"] = list(run_pictures.of(said.pop("cells"), said.pop("titles")))
         template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
         made = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-        return made.from_string(template).render(self._said(exitstatus))
+        return made.from_string(template).render(said)
 
     def _said(self, exitstatus: int) -> dict[str, Any]:
-        """The values that the template shows, by name."""
+        """What there is to show, by name."""
         told = record.in_reading_order(self.reports.values())
         claims = table.collect(self.reports.values())
         ended = [report for report in self.reports.values() if report.when != "setup" or report.outcome != "passed"]
@@ -104,10 +111,11 @@ class Reporter(Listener):
                 _count("Answers that are wrong on purpose", controls),
                 _count("Other tests", others),
             ],
-            "faults": [*map(_collection, self.broken), *(_fault(report) for report in ended if table.outcome(report) in FAULTS)],
+            "faults": [*map(_collection, self.broken), *(_fault(r) for r in ended if table.outcome(r) in markdown.FAULTS)],
             "gaps": list(_gaps(told)),
             "cut_off": _cut_off(exitstatus, self.collected - {report.nodeid for report in ended}),
-            "pictures": list(run_pictures.of(cells, chapters)),
+            "cells": cells,
+            "titles": chapters,
             "engines": self.engines,
             "run": environment.describe("", self.config.getoption("--seed"), self.engines),
             "command": shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
@@ -118,8 +126,8 @@ class Reporter(Listener):
 
 def _unfit(path: Path) -> str:
     """Why no page can be written there; empty if one can."""
-    if path.suffix not in (".html", ".htm"):
-        return "name a file that ends in .html."
+    if path.suffix not in (*PAGES, *MARKDOWN):
+        return "name a file that ends in .html, or in .md."
     if path.is_dir():
         return "that is a folder: name a file in it."
     there = next(parent for parent in path.parents if parent.exists())

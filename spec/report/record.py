@@ -27,6 +27,7 @@ COLUMNS = {  # of a cell, where cells are shown: its key, and its heading
     "required": "required",
     "standard_errors": "from the optimum (SE)",
     "radius": "radius of the proof (SE)",
+    "found": "found",
 }
 PERFECT = "no standard error: the fit is perfect"
 Record = dict[str, Any]
@@ -103,6 +104,7 @@ def cells(properties: dict[str, Any], report: Any) -> Iterator[dict[str, Any]]:
             "outcome": outcome(report),
             **_figures(found),
             **({"why": why} if why else {}),
+            **({"found": said} if (said := _found(report, found, properties)) else {}),
         }
 
 
@@ -118,6 +120,12 @@ def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
         if known := [m[name] for m in found if m[name] is not None]:
             figures[name] = float(f"{max(known):.0e}")
     return figures
+
+
+def _found(report: Any, measured: list[dict[str, Any]], properties: dict[str, Any]) -> str:
+    """Both values of a case that departs; or what was said, where no values were compared and a cause took its place."""
+    said = properties.get("why", "") if hasattr(report, "wasxfail") else ""
+    return next((m["found"] for m in measured if m["found"]), said)
 
 
 def _why(report: Any, properties: dict[str, Any]) -> str:
@@ -148,8 +156,12 @@ def write(path: Path, record: Record) -> None:
 
 def read(path: Path) -> Record:
     """The record in a file. Raises ValueError that names the file and says what is wrong with it."""
-    import jsonschema
-
+    try:
+        import jsonschema
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: jsonschema reads evidence, and it is not installed: pip install 'glm-spec[report]'."
+        ) from error
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -138,7 +138,7 @@ def test_one_that_cannot_say_what_it_is_or_declines_is_broken_in_every_case(ran,
 
 
 def test_one_that_declines_everything_does_not_pass(ran, project):
-    """Of the cases that were collected; a part of them may pass that the engine can answer."""
+    """The share is that of the cases which were collected, so a part of them may pass that the engine can answer."""
     status, said, outcomes = ran(declines="return 'everything is too hard'")
 
     assert status == 1

@@ -108,6 +108,52 @@ def test_a_run_that_is_cut_off_says_so(project, tmp_path, fault, options):
     assert "A fit is the optimum." in words
 
 
+def test_the_form_to_paste_into_an_issue(project, tmp_path):
+    """What does not hold, what was said, the line that runs it again, and where."""
+    path = tmp_path / "report.md"
+    status, said = project("--report", str(path))
+    text = path.read_text(encoding="utf-8")
+
+    assert status == 1
+    assert f"report written to {path}" in said
+    assert "1 of 3 claims hold; 1 claim was not asked." in text
+    assert "| All goes wrong. (`wrong`) | 0/4, 2 fails, 1 precondition failed, 1 error | - |  |" in text
+    assert "**5 tests do not hold**, of each claim the first:" in text
+    assert "`wrong[assertion]`: fails\n```text\nAssertionError: one is not two" in text
+    assert "again: pytest 'tests/claims/test_01_a.py::test_wrong[assertion]' --subject" in text
+    assert re.search(r"Claims \d.*, seed 0, Python 3.*, numpy \d", text)
+
+
+def test_the_form_is_short_whatever_happened(project, tmp_path):
+    """Also of 20 claims that fail, with words that are Markdown, and of known gaps of 20 causes."""
+    path = tmp_path / "report.md"
+    failing = [
+        f"""
+@pytest.mark.claim("claim-{i}", source="S1")
+def test_{i}(subject):
+    \"\"\"A pipe | and `code` in number {i}.\"\"\"
+    assert {i} == -1, "```\\n" * 9
+
+
+@pytest.mark.claim("gap-{i}", source="S1")
+def test_gap_{i}(subject):
+    \"\"\"A gap.\"\"\"
+    assert {i} == -1
+"""
+        for i in range(20)
+    ]
+    gap = '[[gap]]\nclaims = ["gap-{0}"]\nengine = "Formulas"\nversions = "numpy>1"\ncause = "Cause {0}."\nshown_by = "pytest"\n'
+    project("--report", str(path), chapter=CHAPTER + "".join(failing), gaps="".join(gap.format(i) for i in range(20)))
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    assert len(lines) < 60
+    assert "and 12 more claims" in lines
+    assert "and 19 more claims" in lines
+    assert "- and 15 more causes" in lines
+    assert sum(line.startswith("````") for line in lines) == 2 * 2  # a fence that the words cannot close; the first holds none
+    assert any(line.startswith("| A pipe \\| and `code` in number 0.") for line in lines)
+
+
 def test_a_file_that_cannot_be_read_is_a_fault(project, tmp_path):
     path = tmp_path / "report.html"
     _, said = project("--report", str(path), chapter="import no_such_module")
@@ -120,8 +166,8 @@ def test_a_file_that_cannot_be_read_is_a_fault(project, tmp_path):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("report.txt", "name a file that ends in .html"),
-        ("report", "name a file that ends in .html"),
+        ("report.txt", "name a file that ends in .html, or in .md"),
+        ("report", "name a file that ends in .html, or in .md"),
         ("folder.html", "that is a folder: name a file in it"),
         ("file/report.html", "is a file, and no folder to write in"),
     ],

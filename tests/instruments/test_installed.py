@@ -161,6 +161,19 @@ def test_a_wrong_engine_fails_and_its_failure_can_be_run_again(stranger):
     assert "1 failed" in said
 
 
+def test_the_adapter_of_the_book_passes_and_gets_a_badge(site, stranger, tmp_path):
+    """docs/your_engine.py as it stands; the evidence of a chapter is none, so the badge is refused without its reader."""
+    shutil.copy(ROOT / "docs" / "your_engine.py", tmp_path / "adapter.py")
+    status, said = stranger("glm-spec", "--subject", "adapter:Mine", "-k", "poisson", "test_05*", "test_06*", "test_12*")
+
+    assert status == 0, said
+    assert re.search(r"Of (\d\d+) cases that can be expressed: \1 held, 0 failed, 0 broke\.", said), said
+    (tmp_path / "mine.json").write_text("{}")
+    status, said = stranger("python", "-m", "spec.report", "badge", "mine.json")
+    assert status == 2
+    assert "pip install 'glm-spec[report]'" in said
+
+
 def test_gaps_are_strict_both_ways(stranger):
     """What is listed and departs is a known gap; what is listed and holds is a failure."""
     options = ["--gaps", "gaps.toml", *FITS]

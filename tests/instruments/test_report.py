@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spec.report import table
+from spec.report import badge, record, table
 
 
 def report(
@@ -190,3 +190,51 @@ def test_a_run_in_which_the_engine_declined_nearly_all_does_not_pass():
         assert table.declined_nearly_all(table.collect([*nine, declined("no"), report(), *more]), "Mine") == (
             "Mine declined 10 of the 11 cases that ask it, more than nine in ten: this run does not pass."
         )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words", "colour"),
+    [
+        (["holds"] * 3, "3 of 3 cases hold", badge.GOOD),
+        (["holds", "known gap", "known gap", "declined"], "1 of 3 cases hold, 2 known gaps, 1 declined", badge.KNOWN),
+        (["holds", "known gap", "fails"], "1 of 3 cases hold, 1 known gap", badge.BAD),
+        (["holds", "error"], "1 of 2 cases hold", badge.BAD),
+        (["holds", *["declined"] * 10], "1 of 11 cases answered", badge.HARDLY),
+    ],
+)
+def test_a_badge_counts_what_an_engine_can_express(outcomes, words, colour):
+    """A case that two engines answered counts once."""
+    cells = [{"claim": "a", "case": str(i), "outcome": outcome} for i, outcome in enumerate(outcomes)]
+    drawn = badge.svg({"suite": "1.2<3", "cells": [*cells, cells[0]]})
+
+    assert badge.said({"cells": cells}) == (words, colour)
+    assert f"glm-spec 1.2&lt;3: {words}</title>" in drawn
+    assert colour in drawn
+
+
+def test_the_evidence_has_both_values_of_a_case_that_departs():
+    """Those that were compared; or what was said, where a cause took its place."""
+    apart = {"engine": "", "digits": 2.0, "required": 13.0, "problem": "p", "standard_errors": None, "radius": None}
+    properties = [
+        (
+            "case",
+            {"kind": "claim", "slug": "a", "source": "S1", "sentence": "A.", "place": ["test_1", "test_1.py", 1], "id": "p"},
+        ),
+        ("judged", "Mine"),
+        ("engines", {}),
+        ("why", "not the same mean: 2.0 digits agree"),
+    ]
+    found = []
+    for said, measured in (("mean[0, 0] = 1.0, expected 2.0", True), ("", True), ("", False)):
+        measurements = ("measurements", [{**apart, "found": said}] * measured)
+        gap = SimpleNamespace(
+            outcome="skipped", when="call", wasxfail="It is clipped.", user_properties=[*properties, measurements]
+        )
+        (cell,) = record.cells(dict(gap.user_properties), gap)
+        found.append((cell["why"], cell["found"]))
+
+    assert found == [
+        ("It is clipped.", "mean[0, 0] = 1.0, expected 2.0"),
+        ("It is clipped.", "not the same mean: 2.0 digits agree"),
+        ("It is clipped.", "not the same mean: 2.0 digits agree"),
+    ]
