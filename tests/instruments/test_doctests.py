@@ -13,8 +13,14 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(spec.__path__, 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(name):
-    """What an example prints is what its docstring says."""
-    found = doctest.testmod(importlib.import_module(name))
+    """What an example prints is what its docstring says. An engine needs its library, which may be absent."""
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if name.split(".")[:3] != ["spec", "engines", error.name]:
+            raise
+        pytest.skip(f"{error.name} is not installed")
+    found = doctest.testmod(module)
 
     assert found.failed == 0
 
@@ -22,6 +28,6 @@ def test_the_examples_of_a_module_run(name):
 def test_there_are_examples():
     """Each part that a reader tries has one: the vocabulary, problems, engines and the fit."""
     finder = doctest.DocTestFinder(exclude_empty=True)
-    having = {name for name in MODULES if any(test.examples for test in finder.find(importlib.import_module(name)))}
+    parts = ["spec.links", "spec.families", "spec.model", "spec.problems.problem", "spec.likelihood", "spec.domains"]
 
-    assert {"spec.links", "spec.families", "spec.model", "spec.problems.problem", "spec.likelihood", "spec.domains"} <= having
+    assert [name for name in parts if any(test.examples for test in finder.find(importlib.import_module(name)))] == parts

@@ -14,6 +14,7 @@ The far tails of SciPy's ndtr (off by 1270 ulp at -37) and of exp(-x*x/2) pass b
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ import sympy as sp
 from scipy import special
 
 from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT, Simplex
+from spec.elementary import SQUARES, WEIGHTS
 from spec.links import (
     ELEMENTWISE,
     LINKS,
@@ -513,3 +515,19 @@ def test_registry_is_complete():
         if link.__module__ == "spec.links" and link is not PowerLink
     }
     assert (*ELEMENTWISE, Softmax()) == LINKS
+
+
+@pytest.mark.parametrize("z", [4, 5, 8, 20, 1000])
+def test_the_constants_of_the_lower_tail_are_laplace_s_continued_fraction(z):
+    """Its partial fractions with 40 terms, which 400 terms of it do not change, each to some units of float64."""
+
+    def fraction(terms):
+        rest = Fraction(0)
+        for k in range(terms, 0, -1):
+            rest = k / (z + rest)
+        return rest
+
+    parts = sum(Fraction(w) * z / (z * z + Fraction(s)) for w, s in zip(WEIGHTS, SQUARES, strict=True))
+
+    assert abs(fraction(40) / fraction(400) - 1) < 2**-55
+    assert abs(parts / fraction(40) - 1) < 2**-53

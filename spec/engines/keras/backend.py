@@ -77,6 +77,10 @@ class Backend(Rounded, abc.ABC):
         """Make the backend and Keras's operations on it compute in float64. Lasts for the process; TensorFlow needs nothing."""
 
     @abc.abstractmethod
+    def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
+        """The numbers as a tensor (m,), of the dtype of another."""
+
+    @abc.abstractmethod
     def row_sums(self, x: Tensor) -> Tensor:
         """The sum over the last axis, which is dropped."""
 
@@ -128,6 +132,9 @@ class TensorFlow(Backend):
     def xlog1py(self, x: Tensor, y: Tensor) -> Tensor:
         return self.tf.math.xlog1py(x, y)
 
+    def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
+        return self.tf.constant(numbers, like.dtype)
+
     def row_sums(self, x: Tensor) -> Tensor:
         return self.tf.reduce_sum(x, axis=-1)
 
@@ -172,6 +179,9 @@ class Jax(Backend):
         self.jax.config.update("jax_enable_x64", True)
         restore_float64()
 
+    def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
+        return self.jax.numpy.asarray(numbers, like.dtype)
+
     def row_sums(self, x: Tensor) -> Tensor:
         return x.sum(axis=-1)
 
@@ -212,6 +222,9 @@ class Torch(Backend):
 
     def enable_float64(self) -> None:
         restore_float64()
+
+    def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
+        return self.torch.tensor(numbers, dtype=like.dtype)
 
     def row_sums(self, x: Tensor) -> Tensor:
         return x.sum(dim=-1)
