@@ -11,7 +11,7 @@ What the adapter translates:
 - *Softmax.* Each class has coefficients; they are identified less those of class 0.
 - *Penalty.* That of `ClassifierGLM` is "Ridge" by default, with strength 1; here both are "UnRegularized".
 - *Precision.* JAX computes in float32 unless jax_enable_x64 is set, as here. The solver is that of NeMoS, LBFGS, with a tighter
-  tolerance than 1e-4. `ByDefault` leaves both as they are; `Bfgs` is the other solver, as tight.
+  tolerance than 1e-4. `ByDefault` leaves both as they are.
 """
 
 from __future__ import annotations
@@ -30,17 +30,13 @@ from spec.problems import Problem
 
 FAMILIES = {Gaussian: "Gaussian", Binomial: "Bernoulli", Poisson: "Poisson", Gamma: "Gamma", NegativeBinomial: "NegativeBinomial"}
 LINKS = {Identity: "identity", Log: "exp", Logit: "logistic", Probit: "norm.cdf", Inverse: "one_over_x", Softmax: "log_softmax"}
-TOLERANCE = 1e-14  # of the last step and the last change of the loss; with less LBFGS may never end
+TIGHT = {"tol": 1e-14, "maxiter": 20_000}  # the last step and the last change of the loss; with less LBFGS may never end
 
 
 class Nemos:
     """NeMoS with the tightest tolerance."""
 
-    options: dict[str, Any] = {  # noqa: RUF012
-        "regularizer": "UnRegularized",
-        "solver_name": "LBFGS",
-        "solver_kwargs": {"tol": TOLERANCE, "maxiter": 20_000},
-    }
+    options: dict[str, Any] = {"regularizer": "UnRegularized", "solver_name": "LBFGS", "solver_kwargs": TIGHT}  # noqa: RUF012
 
     def __init__(self) -> None:
         import jax
@@ -127,12 +123,6 @@ class Nemos:
         scale = problem.model.family.alpha if isinstance(problem.model.family, NegativeBinomial) else 1.0
         rows = model.observation_model.log_likelihood(_response(problem, False), _predicted(problem, model), scale, np.asarray)
         return float(np.asarray(rows).sum())
-
-
-class Bfgs(Nemos):
-    """The solver BFGS."""
-
-    options: dict[str, Any] = {**Nemos.options, "solver_name": "BFGS"}  # noqa: RUF012
 
 
 class ByDefault(Nemos):

@@ -140,13 +140,13 @@ def worst(error: np.ndarray, mine: np.ndarray, other: np.ndarray, where: str) ->
 
 def relative(error: np.ndarray, size: np.ndarray, least: float = float(np.finfo(float).tiny)) -> np.ndarray:
     """
-    An error over the size that it is relative to, which is ``least`` or more; inf where that overflows.
+    An error over the size that it is relative to, which is ``least`` or more; inf where that overflows, and no error is 0.
 
-    >>> relative(np.array([1.0, 1.0, 0.0]), np.array([4.0, 1e-310, 0.0])).tolist()
-    [0.25, 4.49423283715579e+307, 0.0]
+    >>> relative(np.array([1.0, 1.0, 0.0, 0.0]), np.array([4.0, 1e-310, 0.0, np.nan])).tolist()
+    [0.25, 4.49423283715579e+307, 0.0, 0.0]
     """
     with np.errstate(over="ignore"):
-        return error / np.maximum(size, least)
+        return np.where(error == 0, 0.0, error / np.maximum(size, least))
 
 
 def assert_same_values(
