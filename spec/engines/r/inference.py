@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.engines.contract import DECLINED
 from spec.inference import Inference
 from spec.problems import Problem
 
@@ -33,7 +34,7 @@ def inference(problem: Problem, its: dict[str, Any]) -> Inference:
         statistics=column["statistics"],
         p_values=column["p_values"],
         deviance=one["deviance"],
-        log_likelihood=one["log_likelihood"],
+        log_likelihood=one["log_likelihood"] if stated else DECLINED,
         aic=one["aic"] - 2 * counted if stated else None,
         bic=one["bic"] - float(np.log(problem.n)) * counted if stated else None,
         response_residuals=column["response"],

@@ -40,7 +40,11 @@ class Torch:
     searches: tuple[tuple[str | None, int], ...] = (("strong_wolfe", 2000), (None, 500))  # and steps at most
 
     def describe(self) -> Description:
-        declines = {"standard_errors": "torch has no standard errors", "deviance": "torch has no deviances"}
+        declines = {
+            "standard_errors": "torch has no standard errors",
+            "deviance": "torch has no deviances",
+            "log_likelihood": "a weight that divides the dispersion is no multiple of a log-density",
+        }
         return Description("torch", {"torch": str(torch.__version__)}, "torch", "float64", "https://pytorch.org", declines)
 
     def declines(self, problem: Problem) -> str | None:

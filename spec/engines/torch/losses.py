@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spec.engines.contract import DECLINED
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, Probit, Softmax, Sqrt
 from spec.problems import Problem
@@ -44,8 +45,14 @@ def loss(problem: Problem, eta: Any) -> Any:
     return (torch.tensor(problem.row_weights) * rows.reshape(problem.n, 1)).mean()
 
 
-def log_likelihood(problem: Problem, eta: Any) -> float:
-    """The sum of the rows' log-densities, of trials those of the counts, each times its prior weight."""
+def log_likelihood(problem: Problem, eta: Any) -> Any:
+    """
+    The sum of the rows' log-densities, of trials those of the counts, each times its prior weight.
+
+    Declined where a weight divides the dispersion, which is no multiple of a log-density.
+    """
+    if problem.model.family.has_dispersion and not (problem.row_weights == 1).all():
+        return DECLINED
     if problem.model.has_classes:  # a share of a class is so much of a row
         return -problem.n * loss(problem, eta).item()
     response = torch.tensor(problem.trials * problem.y if isinstance(problem.model.family, Binomial) else problem.y)
