@@ -39,6 +39,9 @@ class _Partial:
             raise Declined(self.absent[name])
         return super().__getattribute__(name)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} without {', '.join(self.absent)}"
+
 
 class PartialEvaluation(_Partial, Evaluation):
     """An `Evaluation` of an engine that computes some of it."""
@@ -345,6 +348,6 @@ def _where(module: str, error: BaseException) -> str:
     folders = [os.path.abspath(folder) for folder in sys.path]
     own = dict.fromkeys(folder for folder in folders if not any(folder.startswith(each) for each in installed))
     return (
-        f" It is not in {', '.join(own) or 'any folder'}, nor installed. Call pytest with PYTHONPATH=FOLDER, the folder that "
+        f" It is not in {', '.join(own) or 'any folder'}, nor installed. Set PYTHONPATH=FOLDER, the folder that "
         f"{absent.partition('.')[0]} is in, or install it."
     )

@@ -7,7 +7,9 @@ an outcome of its own, "precondition failed: ...": neither a claim that holds no
 
 from __future__ import annotations
 
-from spec.engines.contract import Fit
+from contextlib import suppress
+
+from spec.engines.contract import Declined, Fit
 from spec.existence import rank_deficiency
 from spec.problems import Problem
 
@@ -29,6 +31,12 @@ def check(problem: Problem) -> None:
 def check_fit(problem: Problem, fit: Fit) -> None:
     """Raise PreconditionFailed for a fit that its own engine does not call converged."""
     if not fit.converged:
-        raise PreconditionFailed(
-            "convergence", f"{problem}: the fit did not converge after {fit.iterations} iterations: {fit.reason}"
-        )
+        raise PreconditionFailed("convergence", f"{problem}: the fit did not converge{ended(fit)}")
+
+
+def ended(fit: Fit) -> str:
+    """How a fit ended, to follow a word about it: its iterations, where the engine counts them, and its reason."""
+    count = ""
+    with suppress(Declined):
+        count = f" after {fit.iterations} iterations" if fit.iterations is not None else ""
+    return f"{count}: {fit.reason}"

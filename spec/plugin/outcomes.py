@@ -207,7 +207,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             engines.update({option: Description(**described) for option, described in used.items()})
         seed = config.getoption("--seed")
         title = f"{engines['--subject']}\nheld against {engines['--reference']} and the proven optimum, seed {seed}"
-        for line in table.render(claims, title, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
+        name = getattr(engines["--subject"], "name", "")
+        for line in table.render(claims, title, name, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)
         if said := _declined_nearly_all(reports, claims):
             terminalreporter.write_line(said, red=True, bold=True)

@@ -13,8 +13,9 @@ LABEL, PER_CHARACTER, PADDING, HEIGHT = "glm-spec", 6.6, 12, 20
 
 
 def outcomes(found: Record) -> Counter[str]:
-    """The cases by outcome, each once."""
-    cases = {(cell["claim"], cell["case"]): cell["outcome"] for cell in found["cells"]}
+    """The cases that judge the subject, by outcome."""
+    subject = found["engines"]["subject"]["name"]
+    cases = {(cell["claim"], cell["case"]): cell["outcome"] for cell in found["cells"] if cell["engine"] == subject}
     return Counter(cases.values())
 
 
@@ -22,8 +23,8 @@ def said(found: Record) -> tuple[str, str]:
     """
     The words of the badge, and its colour.
 
-    >>> cells = [{"claim": "a", "case": str(i), "outcome": "holds" if i else "known gap"} for i in range(9)]
-    >>> said({"cells": cells})
+    >>> cells = [{"claim": "a", "case": str(i), "engine": "E", "outcome": "holds" if i else "known gap"} for i in range(9)]
+    >>> said({"engines": {"subject": {"name": "E"}}, "cells": cells})
     ('8 of 9 cases hold, 1 known gap', '#8a6d00')
     """
     count = outcomes(found)

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from spec.report import record
+from spec.report import badge, record
 from spec.report.gaps import Gap, load
 
 FOLDER, GAPS = Path("evidence", "engines"), Path("spec", "known_gaps.toml")
@@ -81,7 +81,7 @@ def departures(root: Path, found: list[record.Record]) -> str:
     listed = load(root / GAPS)
     parts = []
     for each in found:
-        parts.append(f"<h3>{escape(name(each))}</h3>")
+        parts.append(f"<h3>{escape(name(each))}</h3><p>{badge.svg(each)}</p>")
         causes = list(_causes(each, listed))
         parts += [_cause(root, gap, cells) for gap, cells in causes] or ["<p>None.</p>"]
     return "\n".join(parts)

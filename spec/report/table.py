@@ -27,8 +27,8 @@ class Tally:
     accepted: int = 0
     measurements: list[dict[str, Any]] = field(default_factory=list)
     declined: Counter[str] = field(default_factory=Counter)  # by their reason
-    asking: Counter[str] = field(default_factory=Counter)  # cases by the engine that they judge
-    refusing: Counter[str] = field(default_factory=Counter)  # those of them that this engine declined
+    judging: dict[str, Counter[str]] = field(default_factory=dict)  # the outcomes of the cases that judge each engine
+    refusing: Counter[str] = field(default_factory=Counter)  # cases that the engine which they judge declined
 
     @property
     def worst(self) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ def collect(reports: Iterable[Any]) -> dict[str, Tally]:
         claim.source, claim.sentence = case["source"], case["sentence"]
         claim.outcomes[outcome(report)] += 1
         judged = properties.get("judged", "")
-        claim.asking[judged] += 1
+        claim.judging.setdefault(judged, Counter())[outcome(report)] += 1
         if outcome(report) == "declined":
             by, why = _declined(report)
             claim.declined[why] += 1
@@ -131,14 +131,14 @@ def headline(claims: dict[str, Tally]) -> str:
     return f"{sum(claim.holds for claim in asked)} of {len(asked)} claims hold{others}"
 
 
-def expressed(claims: dict[str, Tally]) -> str:
-    """What an engine's maintainer asks first: what became of the cases that the engine can express."""
-    count = _count(claims)
-    ran = sum(count.values()) - count["declined"]
-    failed = count["fails"] + count["precondition failed"]
+def expressed(claims: dict[str, Tally], engine: str) -> str:
+    """What an engine's maintainer asks first: what became of the cases that ask it and that it can express; empty without any."""
+    count = _judging(claims, engine)
+    if not (ran := sum(count.values()) - count["declined"]):
+        return ""
     gaps = f", {count['known gap']} in known gaps" if count["known gap"] else ""
-    said = f"{count['holds']} held, {failed} failed, {count['error']} broke{gaps}"
-    return f"Of {ran} cases that can be expressed: {said}. Declined: {count['declined']}."
+    said = f"{count['holds']} held, {count['fails'] + count['precondition failed']} failed, {count['error']} broke{gaps}"
+    return f"Of {ran} cases that ask {engine} and it can express: {said}. Declined: {count['declined']}."
 
 
 def closing(claims: dict[str, Tally]) -> str:
@@ -163,10 +163,14 @@ def closing(claims: dict[str, Tally]) -> str:
 
 def declined_nearly_all(claims: dict[str, Tally], engine: str) -> str:
     """A sentence that too little was asked of an engine for the run to pass; empty where enough was."""
-    asking, declined = (sum(getattr(c, name)[engine] for c in claims.values()) for name in ("asking", "refusing"))
+    asking, declined = sum(_judging(claims, engine).values()), sum(claim.refusing[engine] for claim in claims.values())
     if not asking or asking - declined >= FEWEST * asking:
         return ""
     return f"{engine} declined {declined} of the {asking} cases that ask it, more than nine in ten: this run does not pass."
+
+
+def _judging(claims: dict[str, Tally], engine: str) -> Counter[str]:
+    return sum((claim.judging.get(engine, Counter()) for claim in claims.values()), Counter[str]())
 
 
 def _count(claims: dict[str, Tally]) -> Counter[str]:
@@ -179,8 +183,8 @@ def _shortened(why: str) -> str:
     return line if len(line) <= LENGTH else f"{line[: LENGTH - 3].rpartition(' ')[0] or line[: LENGTH - 3]}..."
 
 
-def render(claims: dict[str, Tally], title: str, color: bool, width: int) -> Iterator[str]:
-    """The lines of the table, in 80 columns or more, and the closing sentences."""
+def render(claims: dict[str, Tally], title: str, engine: str, color: bool, width: int) -> Iterator[str]:
+    """The lines of the table, in 80 columns or more, and the closing sentences; ``engine`` is the subject's name."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -206,7 +210,7 @@ def render(claims: dict[str, Tally], title: str, color: bool, width: int) -> Ite
         table.add_row(*row, style="" if claim.holds else "bold red" if claim.asked else "dim")
     out = StringIO()
     console = Console(file=out, width=max(width, NARROWEST), force_terminal=color, no_color=not color, highlight=False)
-    console.print(Text(f"{title}\n{expressed(claims)}"))
+    console.print(Text(f"{title}\n{expressed(claims, engine)}".rstrip()))
     console.print(table)
     console.print(Text(f"{headline(claims)}.\n{closing(claims)}."))
     yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())

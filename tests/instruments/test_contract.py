@@ -12,6 +12,7 @@ import time
 import warnings
 import weakref
 from dataclasses import FrozenInstanceError, fields, replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import pytest
 
 from spec import inference, likelihood, problems
 from spec.engines import wrong
-from spec.engines.checked import Checked, load
+from spec.engines.checked import MAY_BE_ABSENT, Checked, load
 from spec.engines.contract import Declined, Description, EngineError, Evaluation, Fit
 from spec.engines.wrong import CONTROLS, RUNGS, Control, controls, scoring_steps
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
@@ -972,3 +973,15 @@ class TestSteps:
         assert ratio > 0.5
         assert np.allclose(halved, step / 2**ratio)
         assert not likelihood.in_domain(problem, problem.params(free + 2 * halved))
+
+
+def test_the_page_of_your_own_engine_names_what_there_is():
+    """Each attribute of a problem in its table, and each field that may be None."""
+    page = (Path(__file__).parents[2] / "docs" / "your_engine.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `problem\.([a-z_.A-Z]+)` \|", page, re.MULTILINE)
+    absent = re.search(r"These may be None:(.*?)The\s+claims", page, re.DOTALL)
+
+    assert len(named) > 8
+    for name in named:
+        attrgetter(name)(POISSON)
+    assert set(re.findall(r"`([a-z_]+)`", absent[1])) == MAY_BE_ABSENT  # of an `Evaluation` and a `Fit`, without their capitals

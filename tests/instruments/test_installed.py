@@ -167,7 +167,7 @@ def test_the_adapter_of_the_book_passes_and_gets_a_badge(site, stranger, tmp_pat
     status, said = stranger("glm-spec", "--subject", "adapter:Mine", "-k", "poisson", "test_05*", "test_06*", "test_12*")
 
     assert status == 0, said
-    assert re.search(r"Of (\d\d+) cases that can be expressed: \1 held, 0 failed, 0 broke\.", said), said
+    assert re.search(r"Of (\d\d+) cases that ask Mine and it can express: \1 held, 0 failed, 0 broke\.", said), said
     (tmp_path / "mine.json").write_text("{}")
     status, said = stranger("python", "-m", "spec.report", "badge", "mine.json")
     assert status == 2

@@ -112,12 +112,12 @@ def test_the_table_says_sentence_slug_source_cases_and_evidence():
     ]
     claims = table.collect(reports)
     claims["a-claim"].sentence = "Of [1 X] and [bold] more."
-    lines = list(table.render(claims, "Mine\nheld against yours", color=False, width=120))
+    lines = list(table.render(claims, "Mine\nheld against yours", "Mine", color=False, width=120))
 
     assert lines[:3] == [
         "Mine",
         "held against yours",
-        "Of 2 cases that can be expressed: 1 held, 1 failed, 0 broke. Declined: 0.",
+        "Of 2 cases that ask Mine and it can express: 1 held, 1 failed, 0 broke. Declined: 0.",
     ]
     (row,) = [line.split() for line in lines if line.startswith(" ✓")]
     assert row == ["✓", "1/1", "Of", "[1", "X]", "and", "[bold]", "more.", "1/1", "15.3"]
@@ -142,7 +142,7 @@ def test_the_table_fits_80_columns(width, color):
     ]
     claims = table.collect(reports)
     claims["a-claim"].sentence = "Trained to the end, the network holds the maximum-likelihood estimates of the model, whatever."
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in table.render(claims, "Mine", color, width)]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in table.render(claims, "Mine", "Mine", color, width)]
 
     assert max(map(len, lines)) <= max(width, 80)
     assert "".join(name.split()) in "".join("".join(line[17 : max(width, 80) - 19] for line in lines).split())
@@ -203,11 +203,13 @@ def test_a_run_in_which_the_engine_declined_nearly_all_does_not_pass():
     ],
 )
 def test_a_badge_counts_what_an_engine_can_express(outcomes, words, colour):
-    """A case that two engines answered counts once."""
-    cells = [{"claim": "a", "case": str(i), "outcome": outcome} for i, outcome in enumerate(outcomes)]
-    drawn = badge.svg({"suite": "1.2<3", "cells": [*cells, cells[0]]})
+    """A case counts once, and one that asks another engine, or none, does not."""
+    cells = [{"claim": "a", "case": str(i), "engine": "Mine", "outcome": outcome} for i, outcome in enumerate(outcomes)]
+    others = [{"claim": "b", "case": "", "engine": engine, "outcome": "holds"} for engine in ("", "Yours")]
+    found = {"suite": "1.2<3", "engines": {"subject": {"name": "Mine"}}, "cells": [*cells, cells[0], *others]}
+    drawn = badge.svg(found)
 
-    assert badge.said({"cells": cells}) == (words, colour)
+    assert badge.said(found) == (words, colour)
     assert f"glm-spec 1.2&lt;3: {words}</title>" in drawn
     assert colour in drawn
 

@@ -23,6 +23,7 @@ from flint import arb
 from spec import likelihood, problems, scoring
 from spec.engines.checked import Checked
 from spec.engines.contract import Declined, Description, Evaluation, Fit
+from spec.engines.formulas import Formulas
 from spec.evidence import judge, published, rungs, tolerances
 from spec.evidence.enclosure import exact_mean
 from spec.evidence.exact import Exact, exact_inference
@@ -485,6 +486,18 @@ class TestOptimum:
                 problems.get("noint1"), replace(RIGHT.fit(problems.get("noint1")), converged=False, reason="tired")
             )
         assert collected == []
+
+    def test_so_is_one_of_an_engine_that_counts_no_iterations(self):
+        """What an engine does not compute is no part of a verdict, nor of the words of one."""
+
+        class Uncounted(Formulas):
+            def fit(self, problem):
+                return replace(super().fit(problem), converged=False, iterations=None, reason="tired")
+
+        fit = Checked(Uncounted()).fit(CASES[0][0])
+        with pytest.raises(PreconditionFailed, match="tiny poisson: the fit did not converge: tired"):
+            assert_same_optimum(CASES[0][0], fit)
+        assert repr(fit) == "PartialFit without iterations"
 
     def test_an_optimum_is_proven_once(self, monkeypatch):
         problem, proofs = Problem.of("once", COUNTS, X, COUNTED), []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spec import problems
-from spec.evidence.preconditions import PreconditionFailed
+from spec.evidence.preconditions import PreconditionFailed, ended
 from spec.evidence.rungs import TEXTBOOK, assert_same_gradient, assert_same_optimum, proven_optimum
 from spec.existence import separation
 from spec.model import Params
@@ -109,7 +109,7 @@ def test_a_runaway_fit_that_says_it_converged_is_refused(case):
 
 def assert_runs_away(fit):
     """The fit does not say that it converged."""
-    assert not fit.converged, f"the fit says that it converged, after {fit.iterations} iterations: {fit.reason}"
+    assert not fit.converged, f"the fit says that it converged{ended(fit)}"
 
 
 def assert_no_optimum(prove, problem):
