@@ -111,7 +111,7 @@ def describe(problem: Problem) -> str:
 
 def reproduce(problem: Problem) -> str:
     """The command that shows the problem's data; of a problem that is in no list, the test that makes it again."""
-    if any(problem is listed for listed in problems.ALL):
+    if any(problem is listed for listed in problems.LISTED):
         arrays = ", ".join(f"p.data.{name}" for name in ("X", "y", *_given(problem)))
         code = f"from spec import problems; p = problems.get({str(problem)!r}); print(p.about, {arrays})"
         return f"{_seed()}python -c {shlex.quote(code)}"

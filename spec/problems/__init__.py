@@ -18,9 +18,23 @@ from spec.problems.problem import Data, NotInstalled, Problem, ProblemError, Pub
 from spec.problems.published import PUBLISHED
 from spec.problems.sizes import SIZED
 
-__all__ = ["ALL", "COMBINED", "SIZED", "Data", "NotInstalled", "Problem", "ProblemError", "Published", "Said", "get", "where"]
+__all__ = [
+    "ALL",
+    "COMBINED",
+    "LISTED",
+    "SIZED",
+    "Data",
+    "NotInstalled",
+    "Problem",
+    "ProblemError",
+    "Published",
+    "Said",
+    "get",
+    "where",
+]
 
 ALL: tuple[Problem, ...] = (*BY_HAND, *BY_CONSTRUCTION, *PUBLISHED)
+LISTED: tuple[Problem, ...] = (*ALL, *COMBINED, *SIZED)  # those that `get` knows
 
 
 def where(
@@ -49,10 +63,10 @@ def where(
 
 def get(name: str) -> Problem:
     """The problem of that name."""
-    for problem in (*ALL, *COMBINED, *SIZED):
+    for problem in LISTED:
         if problem.name == name:
             return problem
-    raise LookupError(f"no problem is called {name!r}; the names are {[str(p) for p in ALL]}")
+    raise LookupError(f"no problem is called {name!r}; the names are {[str(p) for p in LISTED]}")
 
 
 class Said(list[Any]):
