@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,15 @@ def described() -> str:
 
 
 def arguments(given: list[str]) -> list[str]:
-    """The arguments of pytest: what is said of the chapters as paths, and all the claims where nothing is said of them."""
+    """
+    The arguments of pytest: what is said of the chapters as paths, and all the claims where nothing is said of them.
+
+    Raises ValueError for a chapter that does not exist.
+    """
     words = [list(_chapters(word)) if word.startswith("test_") else [] for word in given]
+    if lost := [word for word, found in strict_zip(given, words) if re.match(r"test_\d", word) and not found]:
+        there = "".join(f"\n  {path.name.removesuffix('.py')}" for path in sorted(CLAIMS.glob("test_*")))
+        raise ValueError(f"no chapter is called {lost[0]}; the chapters are{there}")
     rest = [word for word, found in strict_zip(given, words) if not found]
     named = [path for found in words for path in found]
     alone = ["-c", os.devnull, "--rootdir", str(ROOT), "--confcutdir", str(CLAIMS)]
@@ -82,7 +90,11 @@ def main() -> int:
     sys.dont_write_bytecode = True  # else pytest writes the claims, as it prepares them, into the folder where they lie
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # in the processes of -n, too
 
-    return int(pytest.main(arguments(sys.argv[1:])))
+    try:
+        return int(pytest.main(arguments(sys.argv[1:])))
+    except ValueError as error:
+        print(f"glm-spec: {error}", file=sys.stderr)
+        return int(pytest.ExitCode.USAGE_ERROR)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ class Inference:
     """
     The answers about one fit. An entry that an engine cannot give is None; ``m`` counts the free outputs.
 
-    ``dispersion`` is Pearson's X^2 / (n - q), or 1. ``standard_errors`` (q, m) come from the expected information,
+    ``dispersion`` is Pearson's X^2 over `Problem.freedom`, or 1. ``standard_errors`` (q, m) come from the expected information,
     ``observed_standard_errors`` from the observed; ``statistics`` are coefficients over standard errors, ``p_values`` their
-    two-sided tails: Student's t with n - q degrees of freedom where the dispersion is estimated, else the normal.
+    two-sided tails: Student's t with as many degrees of freedom where the dispersion is estimated, else the normal.
 
     ``log_likelihood`` holds its constants and is at the dispersion of `likelihood_dispersion`; ``aic`` and ``bic`` count the
     q m coefficients (not the dispersion), and quasi-likelihood has none. The null model has the intercept alone, and its
@@ -154,7 +154,7 @@ def derive(
         raise np.linalg.LinAlgError("the fit is perfect, which leaves nothing to estimate the dispersion from")
     standard_errors = np.sqrt(phi) * np.linalg.norm(expected, axis=2)
     statistics = free / standard_errors
-    tail = stats.t(n - problem.q) if problem.has_dispersion else stats.norm()
+    tail = stats.t(problem.freedom) if problem.has_dispersion else stats.norm()
     at = likelihood_dispersion(problem, mean)
     log_likelihood = kernel / at + likelihood.normaliser(problem, at)
     deviance = likelihood.deviance(problem, mean)

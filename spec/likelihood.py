@@ -78,13 +78,17 @@ def deviance(problem: Problem, mu: np.ndarray) -> float:
 
 @quietly
 def dispersion(problem: Problem, mu: np.ndarray) -> float:
-    """Pearson's estimate, X^2 / (n - q); 1 for a problem that has none."""
+    """
+    Pearson's estimate, X^2 over the degrees of freedom; 1 for a problem that has none.
+
+    Of classes X^2 is the sum of (y - mu)^2 / mu over rows and classes, which for two is that of the binomial.
+    """
     if not problem.has_dispersion:
         return 1.0
-    residual = problem.y - mu
-    squares = np.where(residual == 0, 0.0, residual**2 / problem.model.family.variance(mu))  # 0 / 0 where a mean underflows
+    residual, spread = problem.y - mu, mu if problem.model.has_classes else problem.model.family.variance(mu)
+    squares = np.where(residual == 0, 0.0, residual**2 / spread)  # 0 / 0 where a mean underflows
     pearson = (problem.row_weights * squares).sum()
-    return float(pearson / max(problem.n - problem.q, 1))
+    return float(pearson / max(problem.freedom, 1))
 
 
 def in_domain(problem: Problem, params: Params) -> bool:

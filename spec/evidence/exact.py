@@ -37,7 +37,7 @@ def exact_inference(problem: Problem, optimum: Optimum) -> Exact:
     with working_precision(PRECISION):
         eta = optimal_eta(problem, optimum)
         rows = _softmax(problem, eta) if problem.model.has_classes else _elementwise(problem, eta)
-        phi = rows.pearson / (problem.n - problem.q) if problem.has_dispersion else arb(1)
+        phi = rows.pearson / problem.freedom if problem.has_dispersion else arb(1)
         expected = _standard_errors(problem, optimum, rows.expected, phi)
         observed = expected if rows.observed is rows.expected else _standard_errors(problem, optimum, rows.observed, phi)
         return Exact(expected, observed, phi, rows.deviance)
@@ -79,13 +79,14 @@ def _elementwise(problem: Problem, eta: list[Row]) -> _RowSums:
 
 
 def _softmax(problem: Problem, eta: list[Row]) -> _RowSums:
-    model, information, deviance = problem.model, [], arb(0)
+    model, information, pearson, deviance = problem.model, [], arb(0), arb(0)
     for row, response, (weight,) in strict_zip(eta, problem.y.tolist(), problem.row_weights.tolist()):
         full = np.array([arb(0), *row], dtype=object)
         information.append(model.row_information(full, np.array([weight], dtype=object), BALLS).tolist())
         for y, share in strict_zip(response, model.link.inverse(full, BALLS).tolist()):
+            pearson += weight * (arb(y) - share) * (arb(y) - share) / share
             deviance += weight * model.family.unit_deviance(arb(y), share, BALLS)
-    return _RowSums(information, information, arb(0), deviance)
+    return _RowSums(information, information, pearson, deviance)
 
 
 def _standard_errors(problem: Problem, optimum: Optimum, weights: list[list[Row]], phi: arb) -> list[Row]:

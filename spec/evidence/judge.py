@@ -115,10 +115,9 @@ def reproduce(problem: Problem) -> str:
         arrays = ", ".join(f"p.data.{name}" for name in ("X", "y", *_given(problem)))
         code = f"from spec import problems; p = problems.get({str(problem)!r}); print(p.about, {arrays})"
         return f"{_seed()}python -c {shlex.quote(code)}"
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-    if not test:
-        return "this problem is in no list: its data are those of the object that was judged"
-    return f"run {test} again: it derives this problem from another"
+    if "PYTEST_CURRENT_TEST" in os.environ:
+        return "the test makes this problem of another: run it again"
+    return "this problem is in no list: its data are those of the object that was judged"
 
 
 def _given(problem: Problem) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shlex
 import sys
 import zlib
 from contextlib import nullcontext
@@ -147,6 +148,13 @@ def command(nodeid: str) -> str:
     if nodeid.startswith(NAMED[1]):
         return f"glm-spec '{nodeid[len(NAMED[1]) :]}'"
     return f"pytest '{nodeid}'"
+
+
+def typed(config: pytest.Config) -> str:
+    """The command line as it was typed."""
+    if Path(sys.argv[0]).name == "glm-spec":
+        return shlex.join(["glm-spec", *sys.argv[1:]])
+    return shlex.join(["pytest", *map(str, config.invocation_params.args)])
 
 
 def _register_writers(config: pytest.Config) -> None:

@@ -167,6 +167,11 @@ class Problem:
         return max(self.k - 1, 1)
 
     @property
+    def freedom(self) -> int:
+        """The degrees of freedom that the fit leaves, (n - q) for each free output."""
+        return (self.n - self.q) * self.free_outputs
+
+    @property
     def has_dispersion(self) -> bool:
         """True where the variance has a factor phi to be estimated; else phi is 1."""
         return self.quasi or self.model.family.has_dispersion

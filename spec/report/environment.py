@@ -21,6 +21,15 @@ def describe(name: str, seed: int, engines: dict[str, Description]) -> dict[str,
         "seed": seed,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "libraries": {library: metadata.version(library) for library in LIBRARIES},
+        "libraries": {library: metadata.version(library) for library in LIBRARIES if installed(library)},
         "engines": {role: asdict(engine) for role, engine in engines.items()},
     }
+
+
+def installed(library: str) -> bool:
+    """Whether there is such a distribution: a light installation lacks some."""
+    try:
+        metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -8,7 +8,6 @@ escaped. Of any run: of some chapters, of one that fails, of one that is broken 
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from spec.files import replace
+from spec.plugin.options import typed
 from spec.report import environment, markdown, record, table
 from spec.report.matrix import WORST_FIRST
 from spec.report.recorder import Listener
@@ -118,7 +118,7 @@ class Reporter(Listener):
             "titles": chapters,
             "engines": self.engines,
             "run": environment.describe("", self.config.getoption("--seed"), self.engines),
-            "command": shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+            "command": typed(self.config),
             "began": f"{self.began:%Y-%m-%d %H:%M} UTC",
             "seconds": (datetime.now(timezone.utc) - self.began).total_seconds(),
         }

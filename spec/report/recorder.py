@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from traceback import format_exc
 from typing import Any
 
 import pytest
@@ -98,9 +99,14 @@ class Recorder(Listener):
             self.said = f"no evidence written: {fault}"
             session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
             return
-        described = environment.describe(self.path.stem, self.config.getoption("--seed"), self.engines)
-        record.write(self.path, record.build(described, self.cases))
-        self.said = f"evidence written to {self.path}"
+        try:
+            described = environment.describe(self.path.stem, self.config.getoption("--seed"), self.engines)
+            record.write(self.path, record.build(described, self.cases))
+        except Exception:  # the table in the terminal, which comes next, is not lost for it
+            self.said = f"no evidence written to {self.path}:\n{format_exc()}"
+            session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+        else:
+            self.said = f"evidence written to {self.path}"
 
     def _fault(self, exitstatus: int) -> str:
         """Why this run is no evidence of all the claims; empty if it is."""

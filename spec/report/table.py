@@ -161,12 +161,17 @@ def closing(claims: dict[str, Tally]) -> str:
     return f"{sum(count.values())} cases: {', '.join(parts)}; {controls}"
 
 
-def declined_nearly_all(claims: dict[str, Tally], engine: str) -> str:
-    """A sentence that too little was asked of an engine for the run to pass; empty where enough was."""
+def declined_nearly_all(claims: dict[str, Tally], engine: str, whole: bool) -> str:
+    """
+    A sentence that an engine answered too little for the run to pass; empty where it answered enough.
+
+    Enough is one case in ten of a ``whole`` run, and one case of some chapters: an engine may know nothing of theirs.
+    """
     asking, declined = sum(_judging(claims, engine).values()), sum(claim.refusing[engine] for claim in claims.values())
-    if not asking or asking - declined >= FEWEST * asking:
+    if not asking or asking - declined >= max(FEWEST * asking * whole, 1):
         return ""
-    return f"{engine} declined {declined} of the {asking} cases that ask it, more than nine in ten: this run does not pass."
+    share = ", more than nine in ten" if declined < asking else ""
+    return f"{engine} declined {declined} of the {asking} cases that ask it{share}: this run does not pass."
 
 
 def _judging(claims: dict[str, Tally], engine: str) -> Counter[str]:

@@ -240,3 +240,27 @@ class TestBalls:
         with pytest.raises(FrozenInstanceError):
             exact_inference(self.PROBLEM, proven_optimum(self.PROBLEM)).deviance = arb(0)
         assert Params([log(1.5)], [[log(3)]]).matrix == pytest.approx(proven_optimum(self.PROBLEM).params.matrix)
+
+
+@pytest.mark.parametrize("counts", [(4, 6), (2, 3, 5)])
+def test_classes_have_the_dispersion_of_their_counts(counts):
+    """With the intercept alone X^2 is n (k - 1), over (n - 1) (k - 1): n / (n - 1), as by formula."""
+    n, k = sum(counts), len(counts)
+    y = np.repeat(np.eye(k), counts, axis=0)
+    problem = replace(Problem.of("quasi classes", SOFTMAX, np.zeros((n, 0)), y), quasi=True)
+    phi = arb(n) / (n - 1)
+
+    assert_exact(problem, [[phi * (arb(1) / counts[0] + arb(1) / count) for count in counts[1:]]], dispersion=phi)
+    assert likelihood.dispersion(problem, np.tile(np.array(counts) / n, (n, 1))) == pytest.approx(n / (n - 1), rel=1e-14)
+
+
+def test_two_classes_have_the_standard_errors_of_their_shares():
+    """Of a quasi-likelihood, too: a softmax of two is a sigmoid."""
+    X, y = np.array([[-1.0], [0.0], [1.0], [2.0], [0.5]]), np.array([[0.25], [0.5], [0.375], [0.875], [0.75]])
+    shares = replace(Problem.of("shares", LOGISTIC, X, y), quasi=True)
+    classes = replace(Problem.of("classes", SOFTMAX, X, np.hstack([1 - y, y])), quasi=True)
+    one, two = (exact_inference(problem, proven_optimum(problem)) for problem in (shares, classes))
+
+    assert_holds(one.dispersion, two.dispersion)
+    for (a,), (b,) in zip(one.standard_errors, two.standard_errors, strict=True):
+        assert_holds(a, b)

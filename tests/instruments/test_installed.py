@@ -1,6 +1,7 @@
 """The wheel as a stranger uses it: a new environment, a small project with engines in it, and no repository near."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -164,10 +165,12 @@ def test_a_wrong_engine_fails_and_its_failure_can_be_run_again(stranger):
 def test_the_adapter_of_the_book_passes_and_gets_a_badge(site, stranger, tmp_path):
     """docs/your_engine.py as it stands; the evidence of a chapter is none, so the badge is refused without its reader."""
     shutil.copy(ROOT / "docs" / "your_engine.py", tmp_path / "adapter.py")
-    status, said = stranger("glm-spec", "--subject", "adapter:Mine", "-k", "poisson", "test_05*", "test_06*", "test_12*")
+    asked = ["--subject", "adapter:Mine", "-k", "poisson", "test_05*", "test_06*", "test_12*"]
+    status, said = stranger("glm-spec", *asked, "--report", "report.md")
 
     assert status == 0, said
     assert re.search(r"Of (\d\d+) cases that ask Mine and it can express: \1 held, 0 failed, 0 broke\.", said), said
+    assert f"`glm-spec {shlex.join(asked)} --report report.md`" in (tmp_path / "report.md").read_text()
     (tmp_path / "mine.json").write_text("{}")
     status, said = stranger("python", "-m", "spec.report", "badge", "mine.json")
     assert status == 2
@@ -218,6 +221,14 @@ def test_without_keras_and_without_a_subject_it_says_what_to_do(stranger):
     assert status == pytest.ExitCode.USAGE_ERROR
     assert "--subject package.module:Engine" in said
     assert "pip install 'glm-spec[keras]'" in said
+
+
+def test_a_chapter_that_does_not_exist_is_refused_with_those_that_do(stranger):
+    """Before anything runs."""
+    status, said = stranger("glm-spec", "--subject", "engines:Right", "test_99*")
+
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert "glm-spec: no chapter is called test_99*; the chapters are\n  test_01_neurons_are_columns\n" in said
 
 
 def test_the_help_begins_with_the_options_of_the_specification(stranger):

@@ -183,13 +183,18 @@ def test_a_run_in_which_the_engine_declined_nearly_all_does_not_pass():
     """Fewer than one case in ten was answered; cases that do not ask the engine, or that another left out, do not count."""
     nine, mathematics = [declined("no") for _ in range(9)], [report(judged="") for _ in range(50)]
 
-    assert not table.declined_nearly_all(table.collect([*nine, report()]), "Mine")
-    assert not table.declined_nearly_all(table.collect(mathematics), "Mine")
-    assert not table.declined_nearly_all(table.collect([declined("no", by="Yours") for _ in range(20)]), "Mine")
+    assert not table.declined_nearly_all(table.collect([*nine, report()]), "Mine", whole=True)
+    assert not table.declined_nearly_all(table.collect(mathematics), "Mine", whole=True)
+    assert not table.declined_nearly_all(table.collect([declined("no", by="Yours") for _ in range(20)]), "Mine", whole=True)
     for more in ([], mathematics):
-        assert table.declined_nearly_all(table.collect([*nine, declined("no"), report(), *more]), "Mine") == (
+        claims = table.collect([*nine, declined("no"), report(), *more])
+        assert table.declined_nearly_all(claims, "Mine", whole=True) == (
             "Mine declined 10 of the 11 cases that ask it, more than nine in ten: this run does not pass."
         )
+        assert not table.declined_nearly_all(claims, "Mine", whole=False)
+    assert table.declined_nearly_all(table.collect(nine), "Mine", whole=False) == (
+        "Mine declined 9 of the 9 cases that ask it: this run does not pass."
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ The right answers come from an engine of a dozen lines, written on `spec.scoring
 """
 
 import math
-import os
 import re
 import shlex
 import subprocess
@@ -1190,8 +1189,7 @@ class TestRecord:
         """Also of one that has a listed problem's name."""
         listed = problems.get("poisson-log")
         for problem in (listed.with_data("totals", X=X), replace(listed, intercept=False)):
-            test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
-            assert judge.reproduce(problem) == f"run {test} again: it derives this problem from another"
+            assert judge.reproduce(problem) == "the test makes this problem of another: run it again"
 
     @pytest.mark.parametrize("error", [1.0000001e-3, 1.0, float("inf"), float("nan")])
     def test_an_error_above_its_tolerance_is_refused(self, error):
