@@ -150,7 +150,7 @@ def test_gap_{i}(subject):
     assert "and 12 more claims" in lines
     assert "and 19 more claims" in lines
     assert "- and 15 more causes" in lines
-    assert sum(line.startswith("````") for line in lines) == 2 * 2  # a fence that the words cannot close; the first holds none
+    assert sum(line.startswith("````") for line in lines) == 2  # a fence that the words of claim-0 cannot close
     assert any(line.startswith("| A pipe \\| and `code` in number 0.") for line in lines)
 
 
