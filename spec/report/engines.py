@@ -22,15 +22,16 @@ def records(root: Path) -> list[record.Record]:
 
 def name(found: record.Record) -> str:
     """
-    The engine with its version and its solver.
+    The engine with its version, those of other libraries that it asks, and its solver.
 
-    >>> subject = {"name": "scikit-learn", "versions": {"scikit-learn": "1.9.1"}, "backend": "newton-cholesky"}
+    >>> subject = {"name": "R", "versions": {"R": "4.2.2", "nnet": "7.3.18"}, "backend": ""}
     >>> name({"engines": {"subject": subject}})
-    'scikit-learn 1.9.1, newton-cholesky'
+    'R 4.2.2, nnet 7.3.18'
     """
     engine = found["engines"]["subject"]
-    versions = ", ".join(str(version) for version in engine["versions"].values())
-    return f"{engine['name']} {versions}, {engine['backend']}"
+    called = engine["name"]
+    versions = [f"{called if called.lower() == name.lower() else name} {version}" for name, version in engine["versions"].items()]
+    return ", ".join([*versions, *filter(None, [engine["backend"]])])
 
 
 def by_chapter(found: record.Record) -> dict[str, Counter[str]]:
@@ -87,20 +88,28 @@ def departures(root: Path, found: list[record.Record]) -> str:
     return "\n".join(parts)
 
 
-def _causes(found: record.Record, listed: list[Gap]) -> Iterator[tuple[Gap, list[dict[str, Any]]]]:
-    """Each cause, by its first gap, with the cases that depart for it."""
-    cells = [cell for cell in found["cells"] if cell["outcome"] == "known gap"]
-    for cause in dict.fromkeys(cell["why"] for cell in cells):
-        gap = next(gap for gap in listed if gap.cause == cause)
-        yield gap, [cell for cell in cells if cell["why"] == cause]
+def _causes(found: record.Record, listed: list[Gap]) -> Iterator[tuple[Gap | None, list[dict[str, Any]]]]:
+    """Each cause, by its first gap, with the cases that depart for it; then those of no cause that is listed."""
+    causes = {gap.cause: gap for gap in reversed(listed)}
+    departing: dict[Gap | None, list[dict[str, Any]]] = {}
+    for cell in found["cells"]:
+        if cell["outcome"] not in ("holds", "declined"):
+            departing.setdefault(causes.get(cell.get("why", "")), []).append(cell)
+    yield from sorted(departing.items(), key=lambda pair: pair[0] is None)
 
 
-def _cause(root: Path, gap: Gap, cells: list[dict[str, Any]]) -> str:
-    cases = {f"{cell['claim']}[{cell['case']}]".removesuffix("[]"): cell.get("found", "") for cell in cells}
+def _cause(root: Path, gap: Gap | None, cells: list[dict[str, Any]]) -> str:
+    cases = {
+        f"{cell['claim']}[{cell['case']}]".removesuffix("[]"): cell.get("found", "" if gap else cell.get("why", ""))
+        for cell in cells
+    }
+    count = f"{len(cases)} case{'s' * (len(cases) != 1)}"
+    items = "".join(f"<li><code>{escape(case)}</code> {escape(found)}</li>" for case, found in cases.items())
+    if gap is None:
+        return f"<details><summary>No cause is listed yet ({count})</summary><ul>{items}</ul></details>"
     path = root / gap.shown_by.partition(" ")[2]
     code = f"<pre>{escape(path.read_text(encoding='utf-8'))}</pre>" if path.is_file() else ""
-    items = "".join(f"<li><code>{escape(case)}</code> {escape(found)}</li>" for case, found in cases.items())
     return (
-        f"<details><summary>{escape(gap.cause)} ({len(cases)} case{'s' * (len(cases) != 1)}, {escape(gap.versions)})</summary>"
+        f"<details><summary>{escape(gap.cause)} ({count}, {escape(gap.versions)})</summary>"
         f"<ul>{items}</ul><p><code>{escape(gap.shown_by)}</code></p>{code}</details>"
     )
