@@ -113,9 +113,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.stash[ENGINES] = {}
     try:
-        config.stash[GAPS] = gaps.load(config.getoption("--gaps") or gaps.FILE)
+        listed = config.stash[GAPS] = gaps.load(config.getoption("--gaps") or gaps.FILE)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
+    if config.getoption("--gaps") and not hasattr(config, "workerinput"):
+        from spec.report import source
+
+        if said := gaps.unknown(listed, source.slugs(claims_folder(config))):
+            raise pytest.UsageError(f"{config.getoption('--gaps')}: {said}")
     _take_own_data(config)
     if not hasattr(config, "workerinput"):
         _register_writers(config)
@@ -134,6 +139,11 @@ def _stand_in_for_pyproject(config: pytest.Config) -> None:
             config.addinivalue_line("filterwarnings", warning)
     if (here := str(config.invocation_params.dir)) not in sys.path:
         sys.path.insert(0, here)
+
+
+def claims_folder(config: pytest.Config) -> Path:
+    """The claims of this run: those of a wheel, or of the repository in which pytest was called."""
+    return INSTALLED if INSTALLED.is_dir() else config.rootpath / "tests" / "claims"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,13 @@ def load(path: Path = FILE) -> list[Gap]:
             raise ValueError(f"{path.name}, gap {number} ({entry.get('cause', 'without a cause')}): {'; '.join(faults)}.")
         gaps += _split(entry)
     return gaps
+
+
+def unknown(listed: Iterable[Gap], slugs: set[str]) -> str:
+    """A sentence about the first gap in a claim that does not exist; empty if there is none."""
+    lost = next((gap.slug for gap in listed if gap.slug not in slugs), "")
+    near = get_close_matches(lost, slugs, 1)
+    return f"no claim is called {lost!r}{f': do you mean {near[0]!r}?' if near else '.'}" if lost else ""
 
 
 def _split(entry: dict[str, Any]) -> Iterator[Gap]:

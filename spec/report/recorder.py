@@ -11,7 +11,8 @@ import pytest
 
 from spec.engines.checked import load
 from spec.engines.contract import Description
-from spec.files import INSTALLED, NAMED
+from spec.files import NAMED
+from spec.plugin.options import claims_folder
 from spec.report import environment, record
 from spec.report.gaps import SEED, Gap
 
@@ -74,8 +75,7 @@ class Recorder(Listener):
     def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
         super().__init__(config)
         self.path, self.gaps = path, gaps
-        claims = INSTALLED if INSTALLED.is_dir() else config.rootpath / "tests" / "claims"
-        self.chapters = {path.stem for path in claims.glob("test_*")}
+        self.chapters = {path.stem for path in claims_folder(config).glob("test_*")}
         if path.suffix != ".json" or path.is_dir():
             raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
         if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:

@@ -111,6 +111,12 @@ def chapters(folder: Path = CLAIMS) -> list[Chapter]:
     return [Chapter(path) for path in sorted([*files, *folders], key=_order)]
 
 
+def slugs(folder: Path = CLAIMS) -> set[str]:
+    """The slugs of all claims."""
+    functions = [function for path in folder.rglob("test_*.py") for function in _functions(path)]
+    return {marks["slug"] for function in functions for marks in _marks(function, "pytest.mark.claim")}
+
+
 def _order(path: Path) -> tuple[int, str]:
     """The number that follows ``test_`` in a name, then the name: section 10 comes after section 9."""
     number = re.match(r"test_(\d+)", path.name)

@@ -141,7 +141,7 @@ def test_the_data_of_another_seed_may_escape_a_gap(project, tmp_path):
     ("old", "new", "unmet"),
     [
         ('"assertion", ', '"assertion", "nobody", ', "wrong[nobody] (Formulas, numpy>1)"),
-        ('claims = ["wrong"]', 'claims = ["wrong", "nothing"]', "nothing[assertion] (Formulas, numpy>1)"),
+        ('claims = ["wrong"]', 'claims = ["wrong", "mathematics"]', "mathematics[assertion] (Formulas, numpy>1)"),
         ('["accepted"]', '["accepted", "declined"]', "controls of fits[declined] (Formulas, numpy>1)"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from spec.engines.contract import Description
 from spec.report import gaps
 from spec.report.source import chapters
+from tests.instruments.conftest import GAPS
 
 ENTRY = """
 [[gap]]
@@ -128,3 +129,11 @@ def test_each_known_gap_is_about_a_claim_that_there_is():
     assert len(set(known)) == len(known)
     for gap in known:
         assert gap.slug in claims, f"{gap} is about no claim"
+
+
+def test_a_gap_in_a_claim_that_does_not_exist_is_refused_before_the_run(project):
+    """With the claim that may be meant."""
+    status, said = project(gaps=GAPS.replace('claims = ["wrong"]', 'claims = ["worng"]'))
+
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert "gaps.toml: no claim is called 'worng': do you mean 'wrong'?" in said
