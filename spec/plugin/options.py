@@ -172,14 +172,13 @@ def _register_writers(config: pytest.Config) -> None:
     if (path := config.getoption("--evidence")) is not None:
         from spec.report.recorder import Recorder
 
-        recorder = Recorder(path, config, config.stash[GAPS])
-        if GIVEN in config.stash:  # not every chapter can be said of them
-            recorder.chapters = set()
-        config.pluginmanager.register(recorder)
+        chapters = {path.stem for path in claims_folder(config).glob("test_*")}
+        wanted = set() if GIVEN in config.stash else chapters  # not every chapter can be said of a reader's data
+        config.pluginmanager.register(Recorder(path, config, config.stash[GAPS], wanted))
     if (path := config.getoption("--report")) is not None:
         from spec.report.html import Reporter
 
-        config.pluginmanager.register(Reporter(path, config))
+        config.pluginmanager.register(Reporter(path, config, typed(config)))
 
 
 def _take_own_data(config: pytest.Config) -> None:

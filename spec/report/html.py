@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from spec.files import replace
-from spec.plugin.options import typed
 from spec.report import environment, markdown, record, table
 from spec.report.matrix import WORST_FIRST
 from spec.report.recorder import Listener
@@ -41,10 +40,15 @@ WORDS = {
 
 
 class Reporter(Listener):
-    """Writes the page when the run ends, however it ends. Raises `pytest.UsageError` before a run that could not write it."""
+    """
+    Writes the page when the run that ``command`` began ends, however it ends.
 
-    def __init__(self, path: Path, config: pytest.Config) -> None:
+    Raises `pytest.UsageError` before a run that could not write it.
+    """
+
+    def __init__(self, path: Path, config: pytest.Config, command: str) -> None:
         super().__init__(config)
+        self.command = command
         self.path = path if path.is_absolute() else config.invocation_params.dir / path
         self.broken: list[Any] = []
         self.began = datetime.now(timezone.utc)
@@ -118,7 +122,7 @@ class Reporter(Listener):
             "titles": chapters,
             "engines": self.engines,
             "run": environment.describe("", self.config.getoption("--seed"), self.engines),
-            "command": typed(self.config),
+            "command": self.command,
             "began": f"{self.began:%Y-%m-%d %H:%M} UTC",
             "seconds": (datetime.now(timezone.utc) - self.began).total_seconds(),
         }

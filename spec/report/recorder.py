@@ -12,7 +12,6 @@ import pytest
 from spec.engines.checked import load
 from spec.engines.contract import Description
 from spec.files import NAMED
-from spec.plugin.options import claims_folder
 from spec.report import environment, record
 from spec.report.gaps import SEED, Gap
 
@@ -67,15 +66,14 @@ class Listener:
 
 class Recorder(Listener):
     """
-    Writes the evidence once nothing is missing.
+    Writes the evidence once nothing is missing: of these ``chapters`` each has to have run.
 
     Raises `pytest.UsageError` before the run for one that cannot become evidence.
     """
 
-    def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap]) -> None:
+    def __init__(self, path: Path, config: pytest.Config, gaps: list[Gap], chapters: set[str]) -> None:
         super().__init__(config)
-        self.path, self.gaps = path, gaps
-        self.chapters = {path.stem for path in claims_folder(config).glob("test_*")}
+        self.path, self.gaps, self.chapters = path, gaps, chapters
         if path.suffix != ".json" or path.is_dir():
             raise pytest.UsageError(f"--evidence {path}: name a file, the environment's name and .json.")
         if options := [option for name, option in PARTIAL.items() if getattr(config.option, name, None)]:

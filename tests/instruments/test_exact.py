@@ -255,7 +255,7 @@ def test_classes_have_the_dispersion_of_their_counts(counts):
 
 
 def test_two_classes_have_the_standard_errors_of_their_shares():
-    """Of a quasi-likelihood, too: a softmax of two is a sigmoid."""
+    """A softmax of two is a sigmoid, under quasi-likelihood too."""
     X, y = np.array([[-1.0], [0.0], [1.0], [2.0], [0.5]]), np.array([[0.25], [0.5], [0.375], [0.875], [0.75]])
     shares = replace(Problem.of("shares", LOGISTIC, X, y), quasi=True)
     classes = replace(Problem.of("classes", SOFTMAX, X, np.hstack([1 - y, y])), quasi=True)
