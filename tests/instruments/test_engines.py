@@ -202,3 +202,13 @@ def test_statsmodels_does_not_report_an_unfinished_fit():
     separated = problems.Problem.of("separated", problems.get("binomial-probit").model, X, (X > 0.05).astype(float))
 
     assert not StatsmodelsEngine().fit(separated).converged
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_offset_does_not_bend_a_line(first):
+    """With and without it least squares have one curvature, and so one program, which takes data in two forms."""
+    weighted = problems.get("gaussian-identity-weights")
+    both = [weighted, weighted.with_data("and an offset", offset=lambda data: np.ones((len(data.y), 1)))]
+    one, other = (KerasEngine().evaluate(p, weighted.data.planted).information for p in both[:: 1 if first else -1])
+
+    np.testing.assert_allclose(one, other, rtol=1e-14)

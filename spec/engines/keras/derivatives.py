@@ -173,10 +173,10 @@ class Compiled(Derivatives):
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         lowered = self.backend.jax.jit(function).lower(self._values, self.data)
-        program = lowered.as_text()
-        if program not in self.programs:
-            self.programs[program] = lowered.compile()
-        return self.programs[program]
+        key = lowered.as_text(), self.backend.jax.tree_util.tree_structure(self.data)  # one program may take data in two forms
+        if key not in self.programs:
+            self.programs[key] = lowered.compile()
+        return self.programs[key]
 
     @cached_property
     def _value_and_gradient(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
