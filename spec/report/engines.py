@@ -108,7 +108,7 @@ def _cause(root: Path, gap: Gap | None, cells: list[dict[str, Any]]) -> str:
     if gap is None:
         return f"<details><summary>No cause is listed yet ({count})</summary><ul>{items}</ul></details>"
     path = root / gap.shown_by.partition(" ")[2]
-    code = f"<pre>{escape(path.read_text(encoding='utf-8'))}</pre>" if path.is_file() else ""
+    code = f"<div class='highlight'><pre>{escape(path.read_text(encoding='utf-8'))}</pre></div>" if path.is_file() else ""
     return (
         f"<details><summary>{escape(gap.cause)} ({count}, {escape(gap.versions)})</summary>"
         f"<ul>{items}</ul><p><code>{escape(gap.shown_by)}</code></p>{code}</details>"
