@@ -91,10 +91,11 @@ def main() -> int:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # in the processes of -n, too
 
     try:
-        return int(pytest.main(arguments(sys.argv[1:])))
+        asked = arguments(sys.argv[1:])
     except ValueError as error:
         print(f"glm-spec: {error}", file=sys.stderr)
         return int(pytest.ExitCode.USAGE_ERROR)
+    return int(pytest.main(asked))
 
 
 if __name__ == "__main__":

@@ -151,8 +151,6 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
     metric = None if totals is None else Metric.of(context, root, totals)
     if totals is None or metric is None or not metric.distance(totals.score) <= search.exact:  # where sums overflow it is NaN
         return None
-    if metric.dispersion > FAR_OFF * context.dispersion:
-        return None  # it fits nothing, and so large a dispersion makes each score small
     near = nearest_optimum(context, root)
     mended = None if near is None else compared(context, root, near[0], near[2])
     lost = likelihood_lost(context, root)

@@ -146,6 +146,11 @@ def claims_folder(config: pytest.Config) -> Path:
     return INSTALLED if INSTALLED.is_dir() else config.rootpath / "tests" / "claims"
 
 
+def chapters(config: pytest.Config) -> set[str]:
+    """The names of all chapters, which a whole run has."""
+    return {path.stem for path in claims_folder(config).glob("test_*")}
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Name a test of a wheel's claims by its file in the wheel, alike from wherever it is run."""
     if CLAIMS == INSTALLED and INSTALLED in item.path.parents:
@@ -172,8 +177,7 @@ def _register_writers(config: pytest.Config) -> None:
     if (path := config.getoption("--evidence")) is not None:
         from spec.report.recorder import Recorder
 
-        chapters = {path.stem for path in claims_folder(config).glob("test_*")}
-        wanted = set() if GIVEN in config.stash else chapters  # not every chapter can be said of a reader's data
+        wanted = set() if GIVEN in config.stash else chapters(config)  # not every chapter can be said of a reader's data
         config.pluginmanager.register(Recorder(path, config, config.stash[GAPS], wanted))
     if (path := config.getoption("--report")) is not None:
         from spec.report.html import Reporter

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spec.files import CLAIMS
 from spec.plugin.brought import diagnosed
-from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, command
+from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, chapters, command
 
 if TYPE_CHECKING:
     from spec.report.table import Tally
@@ -211,7 +210,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         name = getattr(engines["--subject"], "name", "")
         for line in table.render(claims, title, name, terminalreporter.hasmarkup, terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)
-        if said := _declined_nearly_all(reports, claims):
+        if said := _declined_nearly_all(config, reports, claims):
             terminalreporter.write_line(said, red=True, bold=True)
             terminalreporter._add_stats("engine that declines nearly all", [SimpleNamespace()])  # for pytest's last line
         _print_warnings(terminalreporter, reports)
@@ -230,18 +229,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     from spec.report import table
 
-    if _declined_nearly_all(reports := _reports(terminal), table.collect(reports)):
+    if _declined_nearly_all(session.config, reports := _reports(terminal), table.collect(reports)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _declined_nearly_all(reports: list[Report], claims: dict[str, Tally]) -> str:
+def _declined_nearly_all(config: pytest.Config, reports: list[Report], claims: dict[str, Tally]) -> str:
     """The sentence of `spec.report.table` about the subject; empty where it was not asked."""
     from spec.report import table
 
     described = (_properties(report).get("engines", {}).get("--subject") for report in reports)
     subject = next(filter(None, described), None)
-    chapters = {case["place"][0] for report in reports if (case := _properties(report).get("case"))}
-    whole = {path.stem for path in CLAIMS.glob("test_*")} <= chapters
+    ran = {case["place"][0] for report in reports if (case := _properties(report).get("case"))}
+    whole = chapters(config) <= ran
     return table.declined_nearly_all(claims, subject["name"], whole) if subject else ""
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from html import escape
 
 from spec.report.record import Record
+from spec.report.table import FEWEST
 
 GOOD, KNOWN, BAD, HARDLY = "#2e7d32", "#8a6d00", "#c62828", "#616161"
-FEWEST = 0.1  # of the cases must be answered, as for a run to pass
 LABEL, PER_CHARACTER, PADDING, HEIGHT = "glm-spec", 6.6, 12, 20
 
 
