@@ -14,7 +14,7 @@ The layout follows. A room imports only those above it; `likelihood`, `scoring` 
 
     spec/                links families domains elementary model existence likelihood scoring inference compat files: vocabulary
         problems/        data and a model, with an answer by hand, by construction or in print
-        engines/         the contract of an engine, keras/, statsmodels/, and engines that are wrong on purpose
+        engines/         the contract of an engine, a file or a folder for each library, and engines that are wrong on purpose
         evidence/        the proof of where an optimum is, inside or on the edge, the rungs of the ladder, the tolerances
         fit/             a reader's own Keras model, read by computing (reading/) and brought to its optimum
         diagnosis/       why an answer is not the optimum: the causes, the search, their proof, and how each is planted
