@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,10 @@ from spec.diagnosis.result import Diagnosis
 from spec.diagnosis.table import answer_of_table
 from spec.engines.keras.versions import keras
 from spec.families import Family
-from spec.fit.checks import codes, find_wrong, normalised
+from spec.fit.checks import find_wrong
 from spec.fit.formula import _model
 from spec.fit.frames import frames, table_of
-from spec.fit.responses import mostly_no_counts
+from spec.fit.responses import mostly_no_counts, of_codes, of_shares
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
 from spec.links import Link
@@ -191,9 +192,9 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
         k = rows.sample(1).y.shape[1]
         if k == 1:
             k = _classes(model, rows)
-            rows = rows.map_numbered(lambda batch, first: replace(batch, y=codes(batch.y, k, first)))
+            rows = rows.map_numbered(partial(of_codes, k=k))
         else:
-            rows = rows.map(lambda batch: replace(batch, y=normalised(batch.y)))
+            rows = rows.map(of_shares)
         outputs = names if len(names) == k else tuple(map(str, range(k)))
     else:
         if (k := rows.sample(1).y.shape[1]) > 1:
@@ -219,7 +220,7 @@ def _of_trials(rows: Rows, trials: np.ndarray) -> Rows:
         return replace(batch, weights=batch.weights * own, y=batch.y / own[:, None] if counts else batch.y)
 
     made = rows.map_numbered(taken)
-    return replace(made, sample=lambda size: next(iter(made.batches(size))))  # a sample drawn by chance lacks its numbers
+    return replace(made, draw=None)  # a sample drawn by chance lacks its numbers
 
 
 def _classes(model: Any, rows: Rows) -> int:

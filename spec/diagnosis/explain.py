@@ -25,7 +25,7 @@ from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 from spec.diagnosis.search import EXACT, Explained, Search
-from spec.fit.task import threads
+from spec.fit.workers import one_blas_thread
 
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
@@ -43,7 +43,7 @@ LONG = 2e6  # numbers of the design times outputs: where a pass is long
 def explain(question: Question, answer: Answer, *, progress: Callable[[int], None] | None = None) -> Diagnosis:
     """Why an answer is not the optimum of a question, or that it is. ``progress`` hears the number of rows of each piece read."""
     # the products are small, so that several threads wait for one another; what overflows is not finite, and no explanation
-    with threads.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+    with one_blas_thread, np.errstate(all="ignore"):
         return _explained(question, answer, progress)
 
 

@@ -18,13 +18,24 @@ import numpy as np
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import precision
 from spec.families import Family
-from spec.fit.checks import codes, normalised, without_weightless
+from spec.fit.checks import without_weightless
+from spec.fit.cluster import workers_of
 from spec.fit.formula import designed
 from spec.fit.maximise import Pass
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
 from spec.fit.reading import Reading, build, read
-from spec.fit.responses import QUASI, RATES, class_weighted, has_whole_totals, mostly_no_counts, usable, weights_differ
+from spec.fit.responses import (
+    QUASI,
+    RATES,
+    class_weighted,
+    has_whole_totals,
+    mostly_no_counts,
+    of_codes,
+    of_shares,
+    usable,
+    weights_differ,
+)
 from spec.fit.result import Fitted
 from spec.fit.rows import Rows
 from spec.fit.several import Several
@@ -57,6 +68,7 @@ def fit(
     tolerance: float = 1e-6,
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
+    executor: Any = None,
 ) -> Fitted | Several:
     """
     The optimum of a compiled Keras model without a hidden layer. Sets the model's weights to it if the fit converged.
@@ -100,7 +112,8 @@ def fit(
         case = _case_of_formula(formula, data, family, link, weights, offset)
     else:
         raise ValueError("a formula makes the model and the design: give formula=, data= and family=, and no model, X or y.")
-    given = case.rows.map(without_weightless)
+    rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
+    given = rows.map(without_weightless)
     if class_weight is not None:
         given = given.map(partial(class_weighted, class_weight=class_weight))
     BACKEND.enable_float64()
@@ -161,14 +174,13 @@ def _read_as(reading: Reading, given: Rows) -> Rows:
     """The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes."""
     k = reading.outputs
     if reading.codes:
-        given = given.map_numbered(lambda batch, first: replace(batch, y=codes(batch.y, k, first)))
+        given = given.map_numbered(partial(of_codes, k=k))
     elif reading.model.has_classes:
-        given = given.map(lambda batch: replace(batch, y=normalised(batch.y)))
+        given = given.map(of_shares)
     width = given.sample(1).y.shape[1]
     if width != k:
         raise ValueError(f"the model gives {k} outputs, but y has {width}.")
-    rows = given.map(reading.features)
-    return rows if reading.plain else replace(rows, columns=reading.columns(given.columns))
+    return given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
 
 
 def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str, Any]) -> list[Fitted]:

@@ -23,7 +23,7 @@ from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activati
 from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
 from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
-from spec.fit.rows import Batch, Rows, beginning, of_arrays
+from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 from spec.links import LINKS, Link, Log
 from spec.model import Model
 
@@ -133,7 +133,7 @@ def designed(
         rows = replace(of_arrays(*batch.parts), columns=design.names)
     else:
         rows = _rows(table, partial(frames, table, needed), made, design.names, len(design.names))
-        rows = replace(rows, sample=lambda size: made(_fewer(sample.loc[chosen], size)))
+        rows = replace(rows, draw=lambda size: made(_fewer(sample.loc[chosen], size)))
     layers = _layers(model, len(design.names), len(outputs), design.intercept)
     return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
 
@@ -146,10 +146,7 @@ def _rows(
         return replace(of_arrays(*made(next(read())).parts), columns=names)
     most = int(np.clip(BATCH // max(p, 1), 2**12, 2**16))
 
-    def batches(size: int) -> Iterator[Batch]:
-        return (made(frame) for frame in read(most))
-
-    return Rows(batches, lambda size: beginning(batches, size), table.total, names)
+    return of_pieces(lambda size: read(most), lambda frame, first: made(frame), table.total, names)
 
 
 def _fewer(frame: Frame, size: int) -> Frame:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from spec import likelihood
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import precision
 from spec.existence import NONE_INSIDE
 from spec.fit.checks import find_wrong
+from spec.fit.contribution import Contribution, in_float64
 from spec.fit.ending import why_not
 from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
 from spec.fit.penalised import PenalisedMaximum, maximise_penalised
 from spec.fit.penalty import Penalty
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
-from spec.fit.sums import CORES, Sums, add_up
-from spec.fit.task import Task, checked, null_free, threads
+from spec.fit.sums import Sums, add_up
+from spec.fit.task import Task, checked, null_free
+from spec.fit.workers import HERE, one_blas_thread, threads
 from spec.model import Model, Params
 
 UNSEEN: Callable[[Any], None] = lambda state: None  # noqa: E731
@@ -51,17 +51,27 @@ def optimise_outputs(
     """The optima of as many models as there are ``outputs``, each of its own column of y."""
     BACKEND.enable_float64()
     chosen = Settings(**settings)
-    of_output = [rows.map(partial(output, number=number)) for number in range(outputs)] if outputs > 1 else [rows]
-    with precision("float64"), threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
+    with in_float64, one_blas_thread, at_work(rows) as rows:
+        of_output = [rows.map(partial(output, number=number)) for number in range(outputs)] if outputs > 1 else [rows]
         tasks = [Task.of(model, own, intercept, quasi) for own in of_output]
         try:
             maxima = together(
                 [_climb(task, _of_output(chosen, number), number == 0) for number, task in enumerate(tasks)],
-                partial(_pass, tasks, rows, pool, chosen.on_rows),
+                partial(_pass, tasks, rows, chosen.on_rows),
             )
         except FloatingPointError as error:
             raise _not_finite(tasks, error) from error
         return [_fitted(task, own, maximum) for task, own, maximum in zip(tasks, of_output, maxima)]
+
+
+@contextmanager
+def at_work(rows: Rows) -> Iterator[Rows]:
+    """The rows with workers: those that they have, or the threads of this process."""
+    if rows.workers is not HERE:
+        yield rows
+        return
+    with threads() as pool:
+        yield replace(rows, workers=pool)
 
 
 def output(batch: Batch, number: int) -> Batch:
@@ -102,21 +112,17 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
     )
 
 
-def _pass(
-    tasks: list[Task], rows: Rows, pool: Executor, on_rows: Callable[[int], None], asked: dict[int, Question]
-) -> dict[int, Sums]:
+def _pass(tasks: list[Task], rows: Rows, on_rows: Callable[[int], None], asked: dict[int, Question]) -> dict[int, Sums]:
     """One pass over the rows, which answers the questions of all tasks that still climb."""
     if len(tasks) == 1:
-        return {0: tasks[0].sums(*asked[0], tasks[0].rows, pool, on_rows)}
-    shared = Lock()
-    contributions = {number: tasks[number].contribution(*question, shared) for number, question in asked.items()}
-
-    def contribution(batch: Batch) -> _Side:
-        return _Side({number: of(output(batch, number)) for number, of in contributions.items()})
-
-    size = tasks[0].size
-    found = add_up(contribution, checked(rows, tasks[0].known).batches(size), pool, on_rows)
+        return {0: tasks[0].sums(*asked[0], tasks[0].rows, on_rows)}
+    contributions = {number: tasks[number].contribution(*question) for number, question in asked.items()}
+    found = add_up(partial(_of_outputs, contributions), checked(rows, tasks[0].known), tasks[0].size, on_rows)
     return {number: tasks[number].in_basis(sums) for number, sums in found.sums.items()}
+
+
+def _of_outputs(contributions: dict[int, Contribution], batch: Batch) -> _Side:
+    return _Side({number: contribution(output(batch, number)) for number, contribution in contributions.items()})
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,7 @@ def _described(task: Task, rows: Rows) -> Fitted:
         outputs=("y",) if known.k == 1 else tuple(f"class {j}" for j in range(known.k)),
         quasi=known.quasi,
         has_offset=known.offset is not None,
-        _rows=rows,
+        _rows=replace(rows, workers=HERE) if rows.workers.shares else rows,
     )
 
 
@@ -187,14 +193,14 @@ def optimise_penalised(
     BACKEND.enable_float64()
     chosen = Settings(**settings)
     found = []
-    with precision("float64"), threads.limit(limits=1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
+    with in_float64, one_blas_thread, at_work(rows) as rows:
         for number in range(outputs):
             own = rows.map(partial(output, number=number)) if outputs > 1 else rows
             task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number)
             start = of_output.start or task.known.params(null_free(task.known, task.basis))
             try:
                 maximum = maximise_penalised(
-                    partial(_one_pass, task, pool, chosen.on_rows),
+                    partial(_one_pass, task, chosen.on_rows),
                     start.matrix[0 if intercept else 1 :],
                     penalty,
                     task.kind,
@@ -210,8 +216,8 @@ def optimise_penalised(
     return found
 
 
-def _one_pass(task: Task, pool: Executor, on_rows: Callable[[int], None], free: np.ndarray, wanted: Wanted) -> Sums:
-    return task.sums(free, wanted, task.rows, pool, on_rows)
+def _one_pass(task: Task, on_rows: Callable[[int], None], free: np.ndarray, wanted: Wanted) -> Sums:
+    return task.sums(free, wanted, task.rows, on_rows)
 
 
 def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:

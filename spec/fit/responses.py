@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from spec.domains import Counts
 from spec.families import Gaussian
-from spec.fit.checks import find_wrong
+from spec.fit.checks import codes, find_wrong, normalised
 from spec.fit.rows import Batch, Rows
 from spec.links import Identity
 from spec.model import Model
@@ -55,8 +55,13 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
 
 def weights_differ(rows: Rows) -> bool:
     """Whether some rows count more than others."""
-    weights = {weight for batch in rows.read(2**14) for weight in (batch.weights.min(), batch.weights.max())}
-    return len(weights) > 1
+    seen: set[float] = set()
+    return any(len(seen := seen | some) > 1 for some in rows.each(_weights))
+
+
+def _weights(pieces: Iterable[Batch]) -> set[float]:
+    """The least and the greatest weight of each piece."""
+    return {float(weight) for batch in pieces for weight in (batch.weights.min(), batch.weights.max())}
 
 
 def mostly_no_counts(model: Model, rows: Rows) -> bool:
@@ -70,13 +75,27 @@ def mostly_no_counts(model: Model, rows: Rows) -> bool:
 
 def has_whole_totals(rows: Rows) -> bool:
     """Whether weight times response is a whole number in each row, but for rounding."""
-    for batch in rows.read(2**14):
+    return all(rows.each(_whole_totals))
+
+
+def _whole_totals(pieces: Iterable[Batch]) -> bool:
+    for batch in pieces:
         totals = batch.weights[:, None] * batch.y
         if (np.abs(totals - np.round(totals)) > 1e-6 * np.maximum(1.0, np.abs(totals))).any():
             return False
     return True
 
 
-def indicators(codes: np.ndarray, k: int) -> np.ndarray:
+def of_codes(batch: Batch, first: int, k: int) -> Batch:
+    """The batch with indicators of ``k`` classes for its codes."""
+    return replace(batch, y=codes(batch.y, k, first))
+
+
+def of_shares(batch: Batch) -> Batch:
+    """The batch with shares that sum to 1: see `spec.fit.checks.normalised`."""
+    return replace(batch, y=normalised(batch.y))
+
+
+def indicators(numbers: np.ndarray, k: int) -> np.ndarray:
     """Indicators (b, k), one column for each class, of codes (b, 1); zeros for a code that there is not."""
-    return (codes == np.arange(k)).astype(float)
+    return (numbers == np.arange(k)).astype(float)

@@ -1,160 +1,171 @@
-"""Sources of rows that are read in batches: a few are in memory at a time, the others may be on disk or not made yet."""
+"""
+Rows that are read in batches: a few are in memory at a time, the others may be on disk, on other machines, or not made yet.
+
+They lie in blocks (`spec.fit.blocks`), which the data fix. What is asked of all rows is asked of each block, by whichever
+`spec.fit.workers` there are.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from spec.fit.batch import NAMES, Batch, batches_of, beginning, joined
+from spec.fit.blocks import Block, Pieces, Slices, in_blocks
 from spec.fit.numeric import Column
+from spec.fit.workers import HERE, Workers, one_blas_thread
 
-NAMES = ("X", "y", "weights", "offset")
+__all__ = ["PIECE", "Batch", "Rows", "Step", "beginning", "joined", "of_arrays", "of_pieces"]
 
+PIECE = 2**14  # rows that are read at a time
+FEW = 8  # blocks: fewer are not shared out among threads, but their batches are
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Some rows: ``X`` (b, p), ``y`` (b, k), ``weights`` (b,), and ``offset`` (b, k) or None."""
-
-    X: np.ndarray
-    y: np.ndarray
-    weights: np.ndarray
-    offset: np.ndarray | None = None
-
-    @classmethod
-    def of(cls, X: Column, y: Column | None, weights: Column | None = None, offset: Column | None = None) -> Batch:
-        """A batch in float64, without a copy of what is float64 already; a vector becomes one column. No y is a y of zeros."""
-        X = _table(X)
-        y = np.zeros((len(X), 1)) if y is None else _table(y)
-        weights = _ones(len(y)) if weights is None else _table(weights).reshape(-1)
-        batch = cls(X, y, weights, None if offset is None else _table(offset))
-        if len({len(part) for part in batch.parts if part is not None}) > 1:
-            rows = ", ".join(f"{name} {len(part)}" for name, part in zip(NAMES, batch.parts) if part is not None)
-            raise ValueError(f"X, y, weights and offset need a row for each observation, but the numbers of rows differ: {rows}.")
-        return batch
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def __getitem__(self, rows: slice) -> Batch:
-        return self.each(lambda part: part[rows])
-
-    @property
-    def parts(self) -> tuple[np.ndarray | None, ...]:
-        return self.X, self.y, self.weights, self.offset
-
-    def each(self, function: Callable[[np.ndarray], np.ndarray]) -> Batch:
-        """The batch with a function applied to each part."""
-        offset = None if self.offset is None else function(self.offset)
-        return Batch(function(self.X), function(self.y), function(self.weights), offset)
-
-    def padded(self, size: int) -> Batch:
-        """The batch with its last row repeated, at weight 0, up to ``size`` rows: programs are compiled for one shape."""
-        missing = size - len(self)
-        if not missing:
-            return self
-        longer = self.each(lambda part: np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]))
-        longer.weights[len(self) :] = 0
-        return longer
+Result = TypeVar("Result")
 
 
-@lru_cache(maxsize=4)
-def _ones(size: int) -> np.ndarray:
-    """Weights of 1, shared by all batches of a size."""
-    ones = np.ones(size)
-    ones.flags.writeable = False
-    return ones
+class Step(NamedTuple):
+    """What is done to each piece of rows: ``function(batch)``, or where it is ``numbered`` ``function(batch, first)``."""
+
+    function: Callable[..., Batch | None]
+    numbered: bool = False
+    checks: bool = False  # whether it looks at a piece alone, and returns None; a sample is not looked at
+
+    def of(self, batch: Batch, first: int) -> Batch:
+        made = self.function(batch, first) if self.numbered else self.function(batch)
+        return batch if made is None else made
 
 
-def _table(values: Any) -> np.ndarray:
-    """The values as a float64 array of two dimensions, a row for each observation."""
-    array = np.ascontiguousarray(values, dtype=float)
-    return array.reshape(len(array), math.prod(array.shape[1:]))
+def pieces_of(block: Block, steps: Sequence[Step], size: int) -> Iterator[Batch]:
+    """The rows of a block after the steps; what is wrong is named by its row in the data, or in the block if that is unknown."""
+    first = block.first or 0
+    try:
+        for piece in block.read(size):
+            rows = len(piece)
+            for step in steps:
+                piece = step.of(piece, first)
+            first += rows
+            if rows:
+                yield piece
+    except ValueError as error:
+        raise error if block.first is not None else ValueError(f"{block.name}: {error}") from error
 
 
-def joined(batches: list[Batch]) -> Batch:
-    """The batches one after another, as one batch."""
-    if len(batches) == 1:
-        return batches[0]
-    X, y, weights, offset = zip(*(batch.parts for batch in batches))
-    return Batch(
-        np.concatenate(X), np.concatenate(y), np.concatenate(weights), None if offset[0] is None else np.concatenate(offset)
-    )
+def _asked(function: Callable[[Iterator[Batch]], Result], steps: Sequence[Step], size: int, block: Block) -> Result:
+    with one_blas_thread:
+        return function(pieces_of(block, steps, size))
+
+
+def _asked_of_one(function: Callable[[Batch], Result], numbered: tuple[int, Batch]) -> tuple[int, Result]:
+    with one_blas_thread:
+        return numbered[0], function(numbered[1])
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """
-    A source of rows. ``read(size)`` reads them anew, always in the same order, in pieces of about that size or of any other.
+    Rows in blocks, with the steps that are taken with each piece when it is read.
 
-    ``sample(size)`` returns about ``size`` of them, to represent all. ``total`` is their number, if it is known before they are
-    read. ``columns`` names those of X, if they have names.
+    ``draw(size)`` gives about ``size`` of them, before the steps, to represent all; without it the first do. ``total`` is their
+    number, if it is known before they are read. ``columns`` names those of X, if they have names.
     """
 
-    read: Callable[[int], Iterable[Batch]]
-    sample: Callable[[int], Batch]
+    blocks: Sequence[Block]
+    draw: Callable[[int], Batch] | None = None
     total: int | None = None
     columns: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    workers: Workers = HERE
+
+    def read(self, size: int) -> Iterator[Batch]:
+        """Yield all rows, always in the same order, in pieces of about ``size`` rows or of any other number."""
+        for block in self.blocks:
+            yield from self._pieces(block, size)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield batches of exactly ``size`` rows, but for the last."""
-        waiting: list[Batch] = []
-        for piece in self.read(size):
-            while len(piece):
-                missing = size - sum(map(len, waiting))
-                waiting.append(piece[:missing] if len(piece) > missing else piece)
-                piece = piece[missing:]
-                if sum(map(len, waiting)) == size:
-                    yield joined(waiting)
-                    waiting = []
-        if waiting:
-            yield joined(waiting)
+        return batches_of(self.read(size), size)
+
+    def each(self, function: Callable[[Iterator[Batch]], Result], size: int = PIECE) -> Iterator[Result]:
+        """What a function of a block's pieces returns, block after block. Another process is sent the function."""
+        return self._workers.run(partial(_asked, function, self.steps, size), self.blocks)
+
+    def each_batch(self, function: Callable[[Batch], Result], size: int) -> Iterator[Iterator[Result]]:
+        """For each block what a function of its batches of ``size`` rows returns; they are read in this process."""
+        batches = ((i, one) for i, block in enumerate(self.blocks) for one in batches_of(self._pieces(block, size), size))
+        found = self.workers.run(partial(_asked_of_one, function), batches)
+        for _, some in groupby(found, key=itemgetter(0)):
+            yield map(itemgetter(1), some)
+
+    def _pieces(self, block: Block, size: int) -> Iterator[Batch]:
+        return pieces_of(block, self.steps, size)
+
+    @property
+    def are_few(self) -> bool:
+        """Whether the batches of the blocks, and not the blocks, are to be shared out."""
+        return self._workers is HERE or (self.workers.shares and len(self.blocks) < FEW)
+
+    @property
+    def _workers(self) -> Workers:
+        return self.workers if all(block.elsewhere for block in self.blocks) else HERE
+
+    def sample(self, size: int) -> Batch:
+        """
+        About ``size`` rows, to represent all.
+
+        Those that were drawn have other numbers: where a step refuses them, all rows are read, to name the right one.
+        """
+        batch = self.draw(size) if self.draw else self._beginning(size)
+        try:
+            for step in self.steps:
+                if not step.checks:
+                    batch = step.of(batch, 0)
+        except ValueError:
+            for _ in self.each(_read_through):
+                pass
+            raise
+        return batch
+
+    def _beginning(self, size: int) -> Batch:
+        taken: list[Batch] = []
+        for block in self.blocks:
+            missing = size - sum(map(len, taken))
+            first = partial(_first, min(missing, size))
+            taken += next(iter(self._workers.run(partial(_asked, first, (), min(size, PIECE)), [block])))
+            if sum(map(len, taken)) >= size:
+                break
+        return beginning(taken, size)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
         """The same rows, with a function applied to each piece."""
-        return replace(
-            self,
-            read=lambda size: (function(piece) for piece in self.read(size)),
-            sample=lambda size: function(self.sample(size)),
-        )
+        return replace(self, steps=(*self.steps, Step(function)))
 
     def map_numbered(self, function: Callable[[Batch, int], Batch]) -> Rows:
-        """
-        As `map`, but the function is also given the number of a piece's first row, so that it can name a wrong row.
-
-        The rows of a sample have other numbers: where the function refuses them, all rows are read, to name the right one.
-        """
-
-        def read(size: int) -> Iterator[Batch]:
-            first = 0
-            for piece in self.read(size):
-                yield function(piece, first)
-                first += len(piece)
-
-        def sample(size: int) -> Batch:
-            try:
-                return function(self.sample(size), 0)
-            except ValueError:
-                for _ in read(2**14):
-                    pass
-                raise
-
-        return replace(self, read=read, sample=sample)
+        """As `map`, but the function is also given the number of a piece's first row, so that it can name a wrong row."""
+        return replace(self, steps=(*self.steps, Step(function, numbered=True)))
 
     def checked(self, check: Callable[[Batch, int], None]) -> Rows:
         """The same rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
+        return replace(self, steps=(*self.steps, Step(check, numbered=True, checks=True)))
 
-        def read(size: int) -> Iterator[Batch]:
-            first = 0
-            for piece in self.read(size):
-                check(piece, first)
-                first += len(piece)
-                yield piece
 
-        return replace(self, read=read)
+def _first(size: int, pieces: Iterable[Batch]) -> list[Batch]:
+    found: list[Batch] = []
+    for piece in pieces:
+        found.append(piece[: size - sum(map(len, found))])
+        if sum(map(len, found)) >= size:
+            break
+    return found
+
+
+def _read_through(pieces: Iterable[Batch]) -> None:
+    for _ in pieces:
+        pass
 
 
 # -- sources ------------------------------------------------------------------------------------------------------------------
@@ -162,24 +173,21 @@ class Rows:
 
 def of_arrays(X: Column, y: Column | None, weights: Column | None = None, offset: Column | None = None) -> Rows:
     """The rows of numbers that are sliced like an array: NumPy arrays and memory maps, HDF5. They are read slice by slice."""
-    columns = [X, y, weights, offset]
+    columns = (X, y, weights, offset)
     against, total = ("X", len(X)) if y is None else ("y", len(y))
     for name, column in zip(NAMES, columns):
         if column is not None and len(column) != total:
             raise ValueError(f"{name} has {len(column)} rows, but {against} has {total}.")
 
-    def taken(rows: slice | np.ndarray) -> Batch:
+    def draw(size: int) -> Batch:
+        rows: Any = slice(None)
+        if size < total:  # sorted, to read a file page after page
+            rows = np.unique(np.random.default_rng(0).integers(total, size=size))
         return Batch.of(*(None if column is None else column[rows] for column in columns))
 
-    def read(size: int) -> Iterator[Batch]:
-        return (taken(slice(start, start + size)) for start in range(0, total, size))
-
-    def sample(size: int) -> Batch:
-        if size >= total:
-            return taken(slice(None))
-        return taken(np.unique(np.random.default_rng(0).integers(total, size=size)))  # sorted, to read a file page after page
-
-    return Rows(read, sample, total)
+    shape = getattr(X, "shape", ())
+    blocks = [Slices(columns, rows, rows.start) for rows in in_blocks(total, int(np.prod(shape[1:], dtype=int)))]
+    return Rows(blocks, draw, total)
 
 
 def of_pieces(
@@ -189,33 +197,8 @@ def of_pieces(
     columns: tuple[str, ...] = (),
 ) -> Rows:
     """
-    The rows of pieces that are read anew for each pass; ``made`` makes a batch of a piece and of the number of its first row.
+    The rows of pieces that are read anew for each pass, in this process; `spec.fit.blocks.Pieces`.
 
     A sample is the first rows, so shuffle rows that are sorted.
     """
-    whole: set[int] = set()  # the numbers of rows of the passes that were not broken off
-
-    def read(size: int) -> Iterator[Batch]:
-        first = 0
-        for piece in pieces(size):
-            batch = made(piece, first)
-            first += len(batch)
-            yield batch
-        whole.add(first)
-        if len(whole) > 1:
-            less, more = min(whole), max(whole)
-            raise ValueError(f"the rows were {more} in one pass and {less} in another: each pass needs the same rows.")
-
-    return Rows(read, lambda size: beginning(read, size), total, columns)
-
-
-def beginning(read: Callable[[int], Iterable[Batch]], size: int) -> Batch:
-    """The first ``size`` rows, or all if there are fewer."""
-    pieces: list[Batch] = []
-    for piece in read(size):
-        pieces.append(piece[: size - sum(map(len, pieces))])
-        if sum(map(len, pieces)) >= size:
-            break
-    if not pieces:
-        raise ValueError("there are no rows.")
-    return joined(pieces)
+    return Rows([Pieces(pieces, made, set())], None, total, columns)

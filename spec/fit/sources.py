@@ -12,13 +12,17 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spec.fit.cluster import Cluster, client_of, is_dask, partitions, rows_of
 from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
+from spec.fit.parquet import row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
+from spec.fit.workers import HERE
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
 INDEX = "__index_level_"  # what pandas calls its index in a file
@@ -57,6 +61,8 @@ def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = ()) -> 
 
 
 def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
+    if any(map(is_dask, (X, *rest.values()))):
+        return _of_dask(X, rest, inputs, labelled)
     X = _opened(X)
     for part, values in {"X": X, **rest}.items():
         if hasattr(values, "__next__") or hasattr(values, "read_next_batch") or inspect.isroutine(values):
@@ -252,6 +258,27 @@ def _batch(X: Any, rest: Sequence[Any], inputs: Sequence[Input], first: int, row
     return Batch.of(X[:], *(None if part is None else part[:] for part in (y, _single(weights), offset)))
 
 
+@dataclass(frozen=True, eq=False)
+class _Records:
+    """Which columns of a table are the inputs, in order, and which the other parts; makes batches of pieces of it."""
+
+    names: tuple[str, ...]
+    named: dict[str, str]  # y, weights, offset
+    inputs: Sequence[Input]
+
+    @property
+    def all(self) -> list[str]:
+        return [*self.names, *self.named.values()]
+
+    def parts(self, record: Any, beside: dict[str, Any]) -> tuple[Table, list[Any]]:
+        """X, and y, weights and offset; ``beside`` are those that are no columns."""
+        taken = {**beside, **{part: record.column(name) for part, name in self.named.items()}}
+        return Table({name: record.column(name) for name in self.names}), [taken.get(part) for part in ("y", "weights", "offset")]
+
+    def batch(self, record: Any, beside: dict[str, Any], first: int) -> Batch:
+        return _batch(*self.parts(record, beside), self.inputs, first, record.num_rows)
+
+
 def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
     """The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows."""
     from pyarrow import dataset
@@ -262,29 +289,63 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
     others = [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
     names = [name for group in _groups(others, inputs) or [others] for name in group] if inputs else others
-    for name in [*names, *named.values()]:
+    records = _Records(tuple(names), named, inputs)
+    for name in records.all:
         if not is_number(found.schema.field(name).type):  # y whole, to name all of its labels
             is_y = name == named.get("y")
             part = "y" if is_y else f"column {name} of X"
             numbers((found.to_table(columns=[name]) if is_y else found.head(1024, columns=[name])).column(0), part)
-
-    def piece(record: Any, first: int) -> tuple[Table, list[Any]]:
-        taken = {part: values[first : first + record.num_rows] for part, values in arrays.items()}
-        taken.update({part: record.column(name) for part, name in named.items()})
-        return Table({name: record.column(name) for name in names}), [taken.get(part) for part in rest]
-
-    def pieces(size: int) -> Iterator[Any]:
-        records = found.to_batches(columns=[*names, *named.values()], batch_size=max(size, 1024))
-        return (record for record in records if record.num_rows)
-
-    total, (X, (*_, offset)) = found.count_rows(), piece(found.schema.empty_table(), 0)
+    total = found.count_rows()
     for part, values in arrays.items():
         if len(values) != total:
             raise ValueError(f"{part} has {len(values)} rows, but X has {total}.")
     if not total:
         raise ValueError("there are no rows: X is empty.")
+    X, (*_, offset) = records.parts(found.schema.empty_table(), {part: values[:0] for part, values in arrays.items()})
     columns = design(X, offset, inputs)[2]
-    return of_pieces(pieces, lambda record, first: _batch(*piece(record, first), inputs, first, record.num_rows), total, columns)
+    if groups := row_groups(found, records.all, records.batch, arrays):
+        return Rows(groups, None, total, columns)
+
+    def pieces(size: int) -> Iterator[Any]:
+        pieces = found.to_batches(columns=records.all, batch_size=max(size, 1024))
+        return (piece for piece in pieces if piece.num_rows)
+
+    def made(record: Any, first: int) -> Batch:
+        beside = {part: values[first : first + record.num_rows] for part, values in arrays.items()}
+        return records.batch(record, beside, first)
+
+    return of_pieces(pieces, made, total, columns)
+
+
+def _of_dask(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
+    """The rows of collections of Dask, each partition by itself: a data frame, or an array; others divided alike beside it."""
+    if not is_dask(X):
+        raise ValueError("y, weights or offset are of Dask, but X is not: make X a data frame or an array of Dask too.")
+    if labelled and rest["y"] is None:
+        raise ValueError("y is missing: give the responses, or the name of their column if X is a table.")
+    names = [str(name) for name in getattr(X, "columns", ())]
+    named = [values for values in rest.values() if isinstance(values, str)]
+    _refuse_unknown(named, names)
+    blocks = partitions({"X": X, **rest}, partial(_of_partition, tuple(names), inputs, labelled))
+    columns: tuple[str, ...] = ()
+    if names:
+        others = {name: np.empty(0) for name in names if name not in named}
+        offset = np.empty(0) if rest["offset"] is not None else None
+        columns = design(Table(others), offset, inputs)[2]
+    client = client_of()
+    return Rows(blocks, None, rows_of(X), columns, workers=HERE if client is None else Cluster.of(client))
+
+
+def _of_partition(
+    names: tuple[str, ...], inputs: Sequence[Input], labelled: bool, parts: dict[str, Any], size: int
+) -> Iterator[Batch]:
+    X = parts["X"]
+    there = tuple(str(name) for name in getattr(X, "columns", ()))
+    if there != names:
+        raise ValueError(f"it has the columns {', '.join(there)}, but the data frame says {', '.join(names)}.")
+    if len(X):
+        rest = {part: values for part, values in parts.items() if part != "X"}
+        yield from _rows(X, rest, inputs, labelled).read(size)
 
 
 def _is_stream(X: Any) -> bool:

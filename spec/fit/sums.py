@@ -1,20 +1,19 @@
-"""Log-likelihood, score and information, summed over rows batch after batch, in as many threads as there are cores."""
+"""Log-likelihood, score and information, summed over rows: batch after batch of a block, and block after block."""
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-PIECE = 2**19  # bytes of the rows that are multiplied at a time: they fit in cache
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from spec.fit.batch import Batch, batches_of
+from spec.fit.rows import Rows
+from spec.fit.workers import HERE
 
-Item = TypeVar("Item")  # a batch
+PIECE = 2**19  # bytes of the rows that are multiplied at a time: they fit in cache
 
 
 class Summable(Protocol):
@@ -67,39 +66,60 @@ def _both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None
 
 
 def add_up(
-    contribution: Callable[[Item], Part],
-    batches: Iterable[Item],
-    pool: Executor | None = None,
-    on_rows: Callable[[int], None] = lambda rows: None,
+    contribution: Callable[[Batch], Part], rows: Rows, size: int, on_rows: Callable[[int], None] = lambda rows: None
 ) -> Part:
     """
-    The sum of the contributions of all batches, computed one after another, or by the threads of the pool.
+    The sum of the contributions of all batches of ``size`` rows: of a block's batches, and then of all blocks.
 
-    They are added in the batches' order, so that the same rows have the same sum whichever batch was ready first. ``on_rows`` is
-    called with the number of rows that are done.
+    Each sum is that of a `tree`, so the same rows have the same sum to the last bit, whoever computes a part of it, and whichever
+    is ready first. ``on_rows`` is called with the number of rows that are done.
     """
-    total: Part | None = None
-    for sums in map(contribution, batches) if pool is None else _at_work(pool, contribution, batches):
-        total = sums if total is None else total + sums
-        on_rows(total.rows)
-    if total is None:
+    if rows.total is not None and rows.total <= size:
+        rows = replace(rows, workers=HERE)
+    done = 0
+
+    def heard(part: Part | None) -> Part | None:
+        nonlocal done
+        if part is not None:
+            done += part.rows
+            on_rows(done)
+        return part
+
+    if rows.are_few:
+        sums = tree(tree(map(heard, some)) for some in rows.each_batch(contribution, size))
+    else:
+        sums = tree(map(heard, rows.each(partial(_of_block, contribution, size), size)))
+    if sums is None:
         raise ValueError("there are no rows.")
+    return sums
+
+
+def _of_block(contribution: Callable[[Batch], Part], size: int, pieces: Iterable[Batch]) -> Part | None:
+    return tree(map(contribution, batches_of(pieces, size)))
+
+
+def tree(parts: Iterable[Part | None]) -> Part | None:
+    """
+    The sum of the parts, two neighbours at a time, then two of these sums, and so on; None where there are none.
+
+    Its shape depends on their number alone, and no more parts are kept than it has levels.
+
+    >>> tree(["a", "b", "c", "d", "e"])  # (ab)(cd), and e
+    'abcde'
+    """
+    waiting: list[tuple[int, Part]] = []  # sums of 2^level parts, the largest first
+    for part in parts:
+        if part is None:
+            continue
+        level = 0
+        while waiting and waiting[-1][0] == level:
+            part = waiting.pop()[1] + part
+            level += 1
+        waiting.append((level, part))
+    total: Part | None = None
+    for _, part in reversed(waiting):
+        total = part if total is None else part + total
     return total
-
-
-def _at_work(pool: Executor, contribution: Callable[[Item], Part], batches: Iterable[Item]) -> Iterator[Part]:
-    """Yield the batches' contributions in their order, with at most 2 x CORES + 1 batches in memory."""
-    waiting: deque[Future[Part]] = deque()
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(contribution, batch))
-            if len(waiting) > 2 * CORES:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def summed_information(

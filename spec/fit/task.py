@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
 
 import numpy as np
 from scipy import linalg
-from threadpoolctl import ThreadpoolController
 
 from spec import likelihood, scoring
-from spec.compat import Recent
-from spec.domains import REAL, Interval
+from spec.domains import REAL
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.derivatives import Data, Program, Tensor
-from spec.engines.keras.network import KerasNetwork
 from spec.fit.checks import check, find_wrong
+from spec.fit.contribution import Contribution, Shape
 from spec.fit.maximise import Kind, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
-from spec.fit.sums import Sums, add_up, summed_information
+from spec.fit.sums import Sums, add_up
+from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
 CACHE = 8 * 2**20  # bytes of a batch: it and its products fit in cache
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
-networks = Recent(16)  # and their compiled programs: a fit of the same model and shape starts at once
-threads = ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +31,7 @@ class Task:
 
     known: Problem  # the sample
     rows: Rows
-    size: int  # the rows of a batch
-    network: KerasNetwork
-    program: Program
+    shape: Shape
     basis: np.ndarray
     ill_conditioned: bool
 
@@ -60,61 +51,30 @@ class Task:
         except ProblemError:
             find_wrong(model, rows, quasi)
             raise
-        network, program = _network(known, size)
-        with threads.limit(limits=1, user_api="blas"):
+        with one_blas_thread:
             basis, ill_conditioned = _basis(design)
-        return cls(known, checked(rows, known), size, network, program, basis, ill_conditioned)
+        shape = Shape(model, p, k, intercept, known.offset is not None, size)
+        return cls(known, checked(rows, known), shape, basis, ill_conditioned)
+
+    @property
+    def size(self) -> int:
+        """The rows of a batch."""
+        return self.shape.size
 
     @property
     def kind(self) -> Kind:
         model = self.known.model
         return Kind(model.is_least_squares, model.is_canonical, self.known.has_dispersion)
 
-    def sums(
-        self,
-        free: np.ndarray,
-        wanted: Wanted,
-        rows: Rows,
-        pool: Executor | None,
-        on_rows: Callable[[int], None] = lambda rows: None,
-    ) -> Sums:
+    def sums(self, free: np.ndarray, wanted: Wanted, rows: Rows, on_rows: Callable[[int], None] = lambda rows: None) -> Sums:
         """The sums over some rows at free parameters, with the wanted information of the columns design @ basis."""
-        alone = rows.total is not None and rows.total <= self.size
-        contribution = self.contribution(free, wanted)
-        return self.in_basis(add_up(contribution, rows.batches(self.size), None if alone else pool, on_rows))
+        return self.in_basis(add_up(self.contribution(free, wanted), rows, self.size, on_rows))
 
-    def contribution(self, free: np.ndarray, wanted: Wanted, shared: Lock | None = None) -> Callable[[Batch], Sums]:
-        """
-        What a batch adds to the sums at free parameters, before `in_basis`.
-
-        With a ``shared`` lock other tasks have the same network, and each sets its own weights while it holds the lock.
-        """
-        known, m = self.known, self.known.free_outputs
-        rough = wanted == "rough" and m > 1  # where it costs most; and in the basis, since float32 could lose all digits of X'WX
-        params, summing = known.params(free), self._summing
-        if shared is None:
-            self.network.params = params
-
-        def contribution(batch: Batch) -> Sums:
-            full = batch.padded(self.size)
-            inputs = full.X if full.offset is None else [full.X, full.offset]
-            with shared or nullcontext():
-                if shared is not None:
-                    self.network.params = params
-                loss, (kernel, *bias), (pearson, outside, *about_eta) = self.program(inputs, full.y, full.weights)
-            score = np.vstack([*bias, kernel])[:, known.k - m :]
-            to_sums = -self.size / self.network.loss_scale
-            with np.errstate(
-                invalid="ignore", over="ignore"
-            ):  # far out the squares of columns are infinite, which `Steer` refuses
-                found = [
-                    summed_information(full.X, weights, known.intercept, summing, rough)
-                    for weights in about_eta[: SUMMED[wanted]]
-                ]
-            information, observed = [*found, None, None][:2]
-            return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
-
-        return contribution
+    def contribution(self, free: np.ndarray, wanted: Wanted) -> Contribution:
+        """What a batch adds to the sums at free parameters, before `in_basis`."""
+        # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
+        rough = wanted == "rough" and self.known.free_outputs > 1
+        return Contribution(self.shape, self.known.params(free), SUMMED[wanted], self._summing, rough, BACKEND.threads)
 
     @property
     def _summing(self) -> np.ndarray | None:
@@ -136,23 +96,12 @@ class Task:
 
         Those are signed as `spec.scoring.outward_rows` signs them.
         """
-        model, share, edge = self.known.model, np.inf, [np.zeros((0, self.known.q))]
+        model, edge = self.known.model, np.zeros((0, self.known.q))
         if model.eta_domain == REAL:
-            return share, edge[0]
-        for batch in rows.read(2**14):
-            eta, moves = self._eta(batch, free), self._eta(replace(batch, offset=None), step)
-            there = np.array([row for row in scoring.at_edge(model, batch.y, eta) if batch.weights[row] > 0], dtype=int)
-            inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
-            if len(inside):
-                share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])
-            ones = np.ones((len(batch), int(self.known.intercept)))
-            edge.append(np.unique(scoring.outward_rows(model, np.hstack([ones, batch.X]), eta, there), axis=0))
-        return share, np.unique(np.vstack(edge), axis=0)
-
-    def _eta(self, batch: Batch, free: np.ndarray) -> np.ndarray:
-        """The rows' linear predictors, (b, m)."""
-        linear = batch.X @ free[self.known.intercept :] + (free[:1] if self.known.intercept else 0)
-        return linear if batch.offset is None else linear + batch.offset[:, -linear.shape[1] :]
+            return np.inf, edge
+        found = list(rows.each(partial(_room, model, self.known.intercept, free, step)))
+        edges = np.vstack([edge, *(there for _, there in found)])
+        return min((share for share, _ in found), default=np.inf), np.unique(edges, axis=0)
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """
@@ -169,7 +118,7 @@ class Task:
         penalty = np.kron(np.eye(self.known.free_outputs), self.basis.T @ (prior * self.basis))
 
         def one_pass(free: np.ndarray, wanted: Wanted) -> Sums:
-            sums = self.sums(free, wanted, rows, None)
+            sums = self.sums(free, wanted, rows)
             return replace(
                 sums,
                 value=sums.value - float((prior * free**2).sum()) / 2,
@@ -186,34 +135,24 @@ def checked(rows: Rows, known: Problem) -> Rows:
     return rows.checked(partial(check, known.model, columns=rows.columns, quasi=known.quasi, X_too=False))
 
 
-# -- made once for a fit --------------------------------------------------------------------------------------------------------
-def _network(problem: Problem, size: int) -> tuple[KerasNetwork, Program]:
-    """The network for all problems of a model and a shape, with its compiled program; the last few are kept."""
-    key = (problem.model, problem.p, problem.k, problem.intercept, problem.offset is None, size)
-    if key not in networks:
-        network = KerasNetwork(problem)
-        kernel, *bias = network.variables
-        model, domain = problem.model, problem.model.eta_domain
+def _room(model: Model, intercept: bool, free: np.ndarray, step: np.ndarray, pieces: Iterable[Batch]) -> tuple[float, np.ndarray]:
+    """`Task.room` of a block."""
+    share, edge = np.inf, [np.zeros((0, len(free)))]
+    for batch in pieces:
+        eta, moves = _eta(batch, intercept, free), _eta(replace(batch, offset=None), intercept, step)
+        there = np.array([row for row in scoring.at_edge(model, batch.y, eta) if batch.weights[row] > 0], dtype=int)
+        inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
+        if len(inside):
+            share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])
+        design = np.hstack([np.ones((len(batch), int(intercept))), batch.X])
+        edge.append(np.unique(scoring.outward_rows(model, design, eta, there), axis=0))
+    return share, np.vstack(edge)
 
-        def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
-            """Pearson's X^2, the rows outside the domain, and the ``weights`` of `spec.fit.sums.summed_information`."""
-            weights = weights[:, None]
-            none = weights[0, 0] * 0
-            if model.has_classes:
-                return [none, none, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
-            X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-            eta = sum([*bias, *offset], X @ kernel)
-            mu = model.link.inverse(eta, BACKEND)
-            pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / model.family.variance(mu, BACKEND))[:, 0])
-            outside = none
-            if isinstance(domain, Interval) and domain != REAL:
-                wrong = ((eta <= domain.low) | (eta >= domain.high)) & (weights > 0)
-                outside = BACKEND.row_sums(BACKEND.where(wrong, 1.0 + 0 * weights, 0 * weights)[:, 0])
-            observed = [] if model.is_canonical else [-model.row_bend(y, eta, weights, BACKEND)]
-            return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
 
-        networks[key] = network, network.derivatives.program(statistics)
-    return networks[key]
+def _eta(batch: Batch, intercept: bool, free: np.ndarray) -> np.ndarray:
+    """The rows' linear predictors, (b, m)."""
+    linear = batch.X @ free[intercept:] + (free[:1] if intercept else 0)
+    return linear if batch.offset is None else linear + batch.offset[:, -linear.shape[1] :]
 
 
 def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from spec.domains import Interval
 from spec.fit.maximise import Kind, Wanted, maximise
-from spec.fit.rows import Batch, Rows
-from spec.fit.sums import Sums
+from spec.fit.rows import PIECE, Batch, Rows
+from spec.fit.sums import Sums, add_up
 from spec.model import Model, Params, quietly
-
-PIECE = 2**14  # rows that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +36,43 @@ def counted(batch: Batch) -> Batch:
     return batch if there.all() else batch.each(lambda part: part[there])
 
 
-@quietly
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Sums over some ``rows``: those of `Totals`, with the ``weight``, and the weighted sums of y and of the offset."""
+
+    rows: int
+    sums: np.ndarray  # kernel, normaliser, deviance, weight
+    responses: np.ndarray
+    offsets: np.ndarray | None
+    low: float
+    high: float
+
+    def __add__(self, other: _Part) -> _Part:
+        offsets = None if self.offsets is None or other.offsets is None else self.offsets + other.offsets
+        ends = min(self.low, other.low), max(self.high, other.high)
+        return _Part(self.rows + other.rows, self.sums + other.sums, self.responses + other.responses, offsets, *ends)
+
+
 def total(model: Model, params: Params, rows: Rows, dispersion: float) -> Totals:
     """The totals at some parameters, with the normaliser at a ``dispersion``; in a pass over the rows."""
-    family = model.family
-    kernel = normaliser = deviance = weight = 0.0
-    responses: np.ndarray | float = 0.0
-    offsets: np.ndarray | float = 0.0
-    low, high, has_offset = np.inf, -np.inf, False
-    for batch in map(counted, rows.read(PIECE)):
-        y, weights, eta = batch.y, batch.weights[:, None], params.linear_predictor(batch.X)
-        if batch.offset is not None:
-            has_offset, eta = True, eta + batch.offset
-            offsets = offsets + (weights * batch.offset).sum(axis=0)
-            low, high = min(low, batch.offset.min(initial=np.inf)), max(high, batch.offset.max(initial=-np.inf))
-        constants = family.normaliser(y, dispersion / weights) if family.has_dispersion else weights * family.normaliser(y)
-        kernel += float((weights * model.kernel(y, eta)).sum())
-        normaliser += float(constants.sum())
-        deviance += float((weights * family.unit_deviance(y, model.link.inverse(eta))).sum())
-        weight += float(weights.sum())
-        responses = responses + (weights * y).sum(axis=0)
-    offset = (np.asarray(offsets) / weight, low, high) if has_offset else None
-    return Totals(kernel, normaliser, deviance, np.asarray(responses) / weight, offset)
+    part = add_up(partial(_part, model, params, dispersion), rows, PIECE)
+    kernel, normaliser, deviance, weight = map(float, part.sums)
+    offset = None if part.offsets is None else (part.offsets / weight, part.low, part.high)
+    return Totals(kernel, normaliser, deviance, part.responses / weight, offset)
+
+
+@quietly
+def _part(model: Model, params: Params, dispersion: float, piece: Batch) -> _Part:
+    batch, family = counted(piece), model.family
+    y, weights, eta = batch.y, batch.weights[:, None], params.linear_predictor(batch.X)
+    offsets, low, high = None, np.inf, -np.inf
+    if batch.offset is not None:
+        eta, offsets = eta + batch.offset, (weights * batch.offset).sum(axis=0)
+        low, high = float(batch.offset.min(initial=np.inf)), float(batch.offset.max(initial=-np.inf))
+    constants = family.normaliser(y, dispersion / weights) if family.has_dispersion else weights * family.normaliser(y)
+    deviance = (weights * family.unit_deviance(y, model.link.inverse(eta))).sum()
+    sums = np.array([(weights * model.kernel(y, eta)).sum(), constants.sum(), deviance, weights.sum()])
+    return _Part(len(piece), sums, (weights * y).sum(axis=0), offsets, low, high)
 
 
 def deviance_without_columns(model: Model, rows: Rows, totals: Totals, has_dispersion: bool) -> float:
@@ -68,11 +82,7 @@ def deviance_without_columns(model: Model, rows: Rows, totals: Totals, has_dispe
     NaN where that model has no optimum.
     """
     if totals.offset is None:
-        deviance = 0.0
-        with np.errstate(all="ignore"):
-            for batch in map(counted, rows.read(PIECE)):
-                deviance += float((batch.weights[:, None] * model.family.unit_deviance(batch.y, totals.mean)).sum())
-        return deviance
+        return float(add_up(partial(_null_deviance, model, totals.mean), rows, PIECE).value)
     k = len(totals.mean)
     kind = Kind(model.is_least_squares, model.is_canonical, has_dispersion)
     try:
@@ -84,6 +94,13 @@ def deviance_without_columns(model: Model, rows: Rows, totals: Totals, has_dispe
         return np.nan
     without = rows.map(_without_columns)
     return total(model, _params(found.free, k), without, 1.0).deviance
+
+
+@quietly
+def _null_deviance(model: Model, mean: np.ndarray, piece: Batch) -> Sums:
+    batch = counted(piece)
+    deviance = (batch.weights[:, None] * model.family.unit_deviance(batch.y, mean)).sum()
+    return Sums(len(piece), float(deviance), np.zeros((0, 0)), None, 0.0)
 
 
 def _without_columns(batch: Batch) -> Batch:
@@ -110,25 +127,23 @@ def _start(model: Model, totals: Totals) -> np.ndarray:
     return eta[None]
 
 
-@quietly
 def _sums(model: Model, rows: Rows, params: Params, wanted: Wanted) -> Sums:
     """The sums of the model with the intercept alone over the rows, at some parameters."""
-    k = len(params.intercept)
-    m = max(k - 1, 1)
-    number = outside = 0
-    value = pearson = 0.0
-    score, information, observed = np.zeros((1, m)), np.zeros((m, m)), np.zeros((m, m))
-    for piece in rows.read(PIECE):
-        number += len(piece)
-        batch = counted(piece)
-        y, weights = batch.y, batch.weights[:, None]
-        eta = params.intercept + (0 * y if batch.offset is None else batch.offset)
-        mu = model.link.inverse(eta)
-        value += float((weights * model.kernel(y, eta)).sum())
-        score += model.row_score(y, eta, weights).sum(axis=0)
-        information += model.row_information(eta, weights).sum(axis=0)
-        outside += int((~model.eta_domain.contains(eta)).sum())
-        pearson += float((weights * (y - mu) ** 2 / model.family.variance(mu)).sum())
-        if wanted == "both":
-            observed -= model.row_bend(y, eta, weights).sum(axis=0)
-    return Sums(number, value, score, information, pearson, observed if wanted == "both" else None, outside)
+    return add_up(partial(_sums_of, model, params, wanted == "both"), rows, PIECE)
+
+
+@quietly
+def _sums_of(model: Model, params: Params, both: bool, piece: Batch) -> Sums:
+    batch = counted(piece)
+    y, weights = batch.y, batch.weights[:, None]
+    eta = params.intercept + (0 * y if batch.offset is None else batch.offset)
+    mu = model.link.inverse(eta)
+    return Sums(
+        rows=len(piece),
+        value=float((weights * model.kernel(y, eta)).sum()),
+        score=model.row_score(y, eta, weights).sum(axis=0)[None],
+        information=model.row_information(eta, weights).sum(axis=0),
+        pearson=float((weights * (y - mu) ** 2 / model.family.variance(mu)).sum()),
+        observed=-model.row_bend(y, eta, weights).sum(axis=0)[:, None] if both else None,
+        outside=int((~model.eta_domain.contains(eta)).sum()),
+    )

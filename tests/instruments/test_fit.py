@@ -18,7 +18,7 @@ from spec import families, likelihood, links, problems, scoring
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.rungs import proven_optimum
-from spec.fit import fit, optimise, task
+from spec.fit import contribution, fit, optimise
 from spec.fit.maximise import SETTLED
 from spec.fit.rows import of_arrays
 from spec.inference import likelihood_dispersion
@@ -403,10 +403,10 @@ class TestLongFits:
         """A small fit costs milliseconds because its network and program are those of the last."""
         rows = slice(0, 500)
         fit(dense(), X[rows], Y[rows])
-        before = len(task.networks)
+        before = len(contribution.networks)
         fit(dense(), X[500:900], Y[500:900])
 
-        assert len(task.networks) == before
+        assert len(contribution.networks) == before
 
 
 SAME = (

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import abc
 import math
+import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from spec.engines.keras.derivatives import Compiled, Data, Derivatives, Loss, Re
 from spec.engines.keras.versions import keras
 
 Function = Callable[..., Tensor]  # of tensors
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def restore_float64() -> None:
@@ -76,6 +79,14 @@ class Backend(Rounded, abc.ABC):
     def enable_float64(self) -> None:
         """Make the backend and Keras's operations on it compute in float64. Lasts for the process; TensorFlow needs nothing."""
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads share one operation, which its last bits may depend on; None where there is no choice."""
+        return None
+
+    def share_among(self, threads: int | None) -> None:
+        """Let so many threads share one operation, where the process has not begun to compute. Lasts for the process."""
+
     @abc.abstractmethod
     def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
         """The numbers as a tensor (m,), of the dtype of another."""
@@ -125,6 +136,14 @@ class TensorFlow(Backend):
         self.exp, self.expm1, self.log, self.log1p, self.sqrt = tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = tf.sin, tf.math.atan2, tf.sigmoid, tf.math.erfc
         self.ndtri, self.where, self.floor = tf.math.ndtri, tf.where, tf.floor
+
+    @property
+    def threads(self) -> int | None:
+        return self.tf.config.threading.get_intra_op_parallelism_threads() or CORES
+
+    def share_among(self, threads: int | None) -> None:
+        with suppress(RuntimeError):  # it has begun to compute
+            self.tf.config.threading.set_intra_op_parallelism_threads(threads)
 
     def xlogy(self, x: Tensor, y: Tensor) -> Tensor:
         return self.tf.math.xlogy(x, y)
@@ -222,6 +241,13 @@ class Torch(Backend):
 
     def enable_float64(self) -> None:
         restore_float64()
+
+    @property
+    def threads(self) -> int | None:
+        return int(self.torch.get_num_threads())
+
+    def share_among(self, threads: int | None) -> None:
+        self.torch.set_num_threads(threads)
 
     def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
         return self.torch.tensor(numbers, dtype=like.dtype)

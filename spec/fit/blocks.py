@@ -1,0 +1,135 @@
+"""
+Blocks of rows: parts of the data that can be named without being read, each read by itself, as often as is asked.
+
+The data alone decide where a block begins and ends. What is summed over a block, and then over all blocks in their order, is
+therefore the same number to the last bit, whoever computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Optional, Protocol
+
+import numpy as np
+
+from spec.fit.batch import Batch
+from spec.fit.numeric import Column
+
+MANY = 64  # blocks of an array at least, where each has as many rows as a batch may have:
+LEAST, ROWS = 2**23, 2**14  # so many bytes, or so many rows
+MOST = 2**26  # bytes of a block
+
+Columns = tuple[Optional[Column], ...]  # X, y, weights, offset
+
+
+class Block(Protocol):
+    """
+    Some rows: ``first`` is the number of the first of them in the data, or None where it is not known before they are read.
+
+    ``elsewhere`` says whether another process may read it; a stream is read in this one alone.
+    """
+
+    elsewhere: ClassVar[bool]
+
+    @property
+    def first(self) -> int | None: ...
+
+    @property
+    def name(self) -> str:
+        """What the reader calls it."""
+        ...
+
+    def read(self, size: int) -> Iterable[Batch]:
+        """Yield its rows, always in the same order, in pieces of about ``size`` rows or of any other number."""
+        ...
+
+
+def in_blocks(total: int, width: int) -> Iterator[slice]:
+    """
+    Slices of rows of ``width`` float64 numbers: `MANY` or more where that leaves each a full batch, none above `MOST` bytes.
+
+    Each but the last has a power of two of rows, so that smaller powers of two, as batches are, divide it.
+
+    >>> [rows.stop for rows in in_blocks(40_000, width=8)]
+    [16384, 32768, 40000]
+    """
+    row = 8 * max(width, 1)
+    size = 1 << max(8, min(max(min(LEAST // row, ROWS), total // MANY), MOST // row).bit_length() - 1)
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """
+    A range of the rows of numbers that are sliced like an array: arrays, memory maps, HDF5.
+
+    Another process is sent these rows alone; of a memory map it is sent the path.
+    """
+
+    columns: Columns
+    rows: slice
+    first: int = 0
+    elsewhere: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return f"rows {self.first} to {self.first + self.rows.stop - self.rows.start - 1}"
+
+    def read(self, size: int) -> Iterator[Batch]:
+        for start in range(self.rows.start, self.rows.stop, size):
+            some = slice(start, min(start + size, self.rows.stop))
+            yield Batch.of(*(None if column is None else column[some] for column in self.columns))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        own = tuple(None if column is None else taken(column, self.rows) for column in self.columns)
+        return Slices, (own, slice(0, self.rows.stop - self.rows.start), self.first)
+
+
+def taken(column: Column, rows: slice) -> Any:
+    """The rows of a column, in a form that another process can read."""
+    if isinstance(column, np.memmap) and column.filename is not None and column.base is not None and column.flags.c_contiguous:
+        start = column.offset + rows.start * column.strides[0] if type(column.base).__name__ == "mmap" else None
+        if start is not None:
+            return _Mapped(str(column.filename), column.dtype, start, (rows.stop - rows.start, *column.shape[1:]))
+    return np.asarray(column[rows])
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """Rows of a memory map, by the path of its file."""
+
+    path: str
+    dtype: np.dtype[Any]
+    offset: int
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[rows]
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """
+    All rows of a stream, read anew for each pass in this process: ``pieces(size)``.
+
+    ``made`` makes a batch of a piece and of the number of its first row.
+    """
+
+    pieces: Callable[[int], Iterable[Any]]
+    made: Callable[[Any, int], Batch]
+    whole: set[int]  # the numbers of rows of the passes that were not broken off
+    first: int = 0
+    name: str = ""
+    elsewhere: ClassVar[bool] = False
+
+    def read(self, size: int) -> Iterator[Batch]:
+        first = 0
+        for piece in self.pieces(size):
+            batch = self.made(piece, first)
+            first += len(batch)
+            yield batch
+        self.whole.add(first)
+        if len(self.whole) > 1:
+            less, more = min(self.whole), max(self.whole)
+            raise ValueError(f"the rows were {more} in one pass and {less} in another: each pass needs the same rows.")

@@ -1,0 +1,200 @@
+"""
+Dask: its data frames and arrays, whose partitions are blocks; and its workers, who compute on them where they lie.
+
+Nothing is gathered: a function goes to a partition, and its sums come back. What a worker lost when it died Dask computes again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from spec.fit.batch import Batch
+from spec.fit.blocks import Block
+from spec.fit.numeric import library
+from spec.fit.workers import UNKNOWN, Pool, Workers
+
+LOOK = 2.0  # seconds between two looks at whether the scheduler is still there
+LIBRARIES = ("dask", "dask_expr")
+Read = Callable[["dict[str, Any]", int], Iterable[Batch]]  # batches of about so many rows of the parts of a partition
+
+
+def is_dask(values: Any) -> bool:
+    """Whether they are a collection of Dask."""
+    return library(values) in LIBRARIES and hasattr(values, "to_delayed")
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """A partition: its ``parts`` X, y, weights and offset, each a Delayed of Dask, an array, the name of a column, or None."""
+
+    parts: dict[str, Any]
+    make: Read
+    number: int
+    first: int | None
+    elsewhere: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return f"partition {self.number}"
+
+    def read(self, size: int) -> Iterable[Batch]:
+        import dask
+
+        (parts,) = dask.compute(self.parts, scheduler="synchronous")
+        return self.make(parts, size)
+
+
+def partitions(parts: dict[str, Any], make: Read) -> list[Partition]:
+    """
+    The partitions of Dask's collections, and of what lies beside them.
+
+    Raises ValueError where the parts are not divided alike.
+    """
+    collections = {part: values for part, values in parts.items() if is_dask(values)}
+    sizes = _sizes(collections)
+    divided = {part: _delayed(values, sizes) for part, values in collections.items()}
+    number = len(next(iter(divided.values())))
+    for part, pieces in divided.items():
+        if len(pieces) != number:
+            known, other = next(iter(divided)), len(pieces)
+            raise ValueError(f"{part} has {other} partitions, but {known} has {number}: make them of one data frame.")
+    for part, values in parts.items():
+        if part not in collections and values is not None and not isinstance(values, str):
+            if sizes is None:
+                raise ValueError(
+                    f"{part} is a {type(values).__name__}, but the partitions of X do not say how many rows they have: make "
+                    f"{part} a column of X, or divide it by Dask as X is."
+                )
+            if len(values) != sum(sizes):
+                raise ValueError(f"{part} has {len(values)} rows, but X has {sum(sizes)}.")
+            divided[part] = [values[start : start + size] for start, size in zip(_starts(sizes), sizes)]
+    starts: Sequence[int | None] = [None] * number if sizes is None else _starts(sizes)
+    return [
+        Partition({part: divided[part][i] if part in divided else values for part, values in parts.items()}, make, i, starts[i])
+        for i in range(number)
+    ]
+
+
+def rows_of(collection: Any) -> int | None:
+    """The number of rows, where it is known."""
+    sizes = _sizes({"X": collection})
+    return None if sizes is None else sum(sizes)
+
+
+def _sizes(collections: dict[str, Any]) -> list[int] | None:
+    """The rows of each partition, where an array knows them."""
+    for values in collections.values():
+        sizes = list(getattr(values, "chunks", ((None,),))[0])
+        if all(size == size and size is not None for size in sizes):
+            return sizes
+    return None
+
+
+def _starts(sizes: Sequence[int]) -> list[int]:
+    return [sum(sizes[:i]) for i in range(len(sizes))]
+
+
+def _delayed(values: Any, sizes: list[int] | None) -> list[Any]:
+    """A Delayed for each partition; an array is divided by rows alone."""
+    if hasattr(values, "chunks"):
+        rows = {0: tuple(sizes)} if sizes is not None and sum(sizes) == values.shape[0] else {}
+        values = values.rechunk({**rows, **dict.fromkeys(range(1, values.ndim), -1)})
+        return list(values.to_delayed().ravel())
+    return list(values.to_delayed())
+
+
+# -- workers ------------------------------------------------------------------------------------------------------------------
+
+
+def workers_of(executor: Any) -> Workers:
+    """The workers of an executor: one of `concurrent.futures`, a client of Dask or its executor, whatever has ``submit``."""
+    if (client := client_of(executor)) is not None:
+        return Cluster.of(client)
+    if not hasattr(executor, "submit"):
+        kind = type(executor).__name__
+        raise TypeError(f"executor is a {kind}, which has no submit: give one of concurrent.futures, or a client of Dask.")
+    number = getattr(executor, "_max_workers", None) or UNKNOWN
+    return Pool(executor, number, shares=isinstance(executor, ThreadPoolExecutor))
+
+
+def client_of(executor: Any = None) -> Any:
+    """The client of an executor of Dask; of None the present one; None where there is none."""
+    if executor is not None:
+        client = executor if hasattr(executor, "get_executor") else getattr(executor, "_client", None)
+        return client if library(client) == "distributed" else None
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
+class Cluster(Pool):
+    """The workers of a client of Dask."""
+
+    @classmethod
+    def of(cls, client: Any) -> Cluster:
+        return cls(client, max(1, sum(client.nthreads().values())))
+
+    def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
+        client: Any = self.executor
+        if isinstance(item, Partition):
+            import dask
+
+            return client.compute(dask.delayed(_of_parts, pure=False)(function, replace(item, parts={}), item.parts))
+        return client.submit(function, item, pure=False)
+
+    def _result(self, future: Any) -> Any:
+        from distributed import KilledWorker
+        from distributed import TimeoutError as NotYet
+
+        client: Any = self.executor
+        while True:
+            try:
+                return future.result(timeout=LOOK)
+            except NotYet:
+                if future.done():
+                    raise
+                if client.status != "running":
+                    raise RuntimeError(GONE.format(client.status)) from None
+            except CancelledError as error:
+                raise RuntimeError(GONE.format(client.status)) from error
+            except KilledWorker as error:
+                raise RuntimeError(
+                    f"{error} Was it out of memory? A worker needs about 600 MB and a few partitions: give it more memory, or "
+                    "make smaller partitions."
+                ) from error
+
+
+GONE = "Dask's scheduler is gone in the middle of a pass (the client is {}): start the cluster again, and the fit with it."
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """A partition whose parts are there."""
+
+    partition: Partition
+    parts: dict[str, Any]
+    elsewhere: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return self.partition.name
+
+    @property
+    def first(self) -> int | None:
+        return self.partition.first
+
+    def read(self, size: int) -> Iterable[Batch]:
+        return self.partition.make(self.parts, size)
+
+
+def _of_parts(function: Callable[[Block], Any], partition: Partition, parts: dict[str, Any]) -> Any:
+    return function(_Loaded(partition, parts))

@@ -1,0 +1,136 @@
+"""What a batch of rows adds to the sums of a pass: a function of the model, the parameters and the rows, in any process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Condition, Lock
+
+import numpy as np
+
+from spec.compat import Recent
+from spec.domains import REAL, Interval
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Data, Program, Tensor
+from spec.engines.keras.network import KerasNetwork, precision
+from spec.fit.batch import Batch
+from spec.fit.sums import Sums, summed_information
+from spec.fit.workers import Shared
+from spec.model import Model, Params
+from spec.problems.problem import Problem
+
+in_float64 = Shared(lambda: precision("float64"))  # for new layers, and while a program is traced
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The network of all problems of a model with as many columns ``p`` and outputs ``k``, on batches of ``size`` rows."""
+
+    model: Model
+    p: int
+    k: int
+    intercept: bool
+    has_offset: bool
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """
+    What a batch adds to the sums over all rows at some parameters. Another process is sent it, and makes the network once.
+
+    ``informations`` says how many are summed: none, the expected, or the observed too; of the columns [1 X], or of those that
+    ``basis`` makes of them; where ``rough`` in float32.
+    """
+
+    shape: Shape
+    params: Params
+    informations: int
+    basis: np.ndarray | None
+    rough: bool
+    threads: int | None  # that share one operation in each process: the last bits may depend on their number
+
+    def __call__(self, batch: Batch) -> Sums:
+        shape = self.shape
+        full = batch.padded(shape.size)
+        compiled = _compiled(shape, self.threads)
+        with in_float64, compiled.at(self.params):
+            inputs = full.X if full.offset is None else [full.X, full.offset]
+            loss, (kernel, *bias), (pearson, outside, *about_eta) = compiled.program(inputs, full.y, full.weights)
+        score = np.vstack([*bias, kernel])[:, min(shape.k - 1, 1) :]
+        to_sums = -shape.size / compiled.network.loss_scale
+        with np.errstate(invalid="ignore", over="ignore"):  # far out the squares of columns are infinite: `Steer` refuses them
+            found = [
+                summed_information(full.X, weights, shape.intercept, self.basis, self.rough)
+                for weights in about_eta[: self.informations]
+            ]
+        information, observed = [*found, None, None][:2]
+        return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
+
+
+# -- made once in each process --------------------------------------------------------------------------------------------------
+class _Compiled:
+    """A network with its compiled program. Calls at the same parameters run side by side; those at others wait for them."""
+
+    def __init__(self, network: KerasNetwork, program: Program) -> None:
+        self.network, self.program = network, program
+        self.calls, self.now, self.turn = 0, b"", Condition()
+
+    @contextmanager
+    def at(self, params: Params) -> Iterator[None]:
+        """A context in which the network has these parameters."""
+        asked = params.matrix.tobytes()
+        with self.turn:
+            self.turn.wait_for(lambda: not self.calls or self.now == asked)
+            if self.now != asked:
+                self.network.params, self.now = params, asked
+            self.calls += 1
+        try:
+            yield
+        finally:
+            with self.turn:
+                self.calls -= 1
+                self.turn.notify_all()
+
+
+networks = Recent(16)  # the last few: a fit of the same model and shape starts at once
+_making = Lock()
+
+
+def _compiled(shape: Shape, threads: int | None) -> _Compiled:
+    with _making, in_float64:
+        if not networks:
+            BACKEND.share_among(threads)
+        if shape not in networks:
+            networks[shape] = _made(shape)
+        return networks[shape]
+
+
+def _made(shape: Shape) -> _Compiled:
+    BACKEND.enable_float64()
+    y = np.eye(1, shape.k) if shape.k > 1 else np.ones((1, 1))  # a response of any family
+    offset = np.zeros((1, shape.k)) if shape.has_offset else None
+    problem = Problem.of("one row", shape.model, np.zeros((1, shape.p)), y, shape.intercept, offset=offset)
+    network = KerasNetwork(problem)
+    kernel, *bias = network.variables
+    model, domain = shape.model, shape.model.eta_domain
+
+    def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
+        """Pearson's X^2, the rows outside the domain, and the ``weights`` of `spec.fit.sums.summed_information`."""
+        weights = weights[:, None]
+        none = weights[0, 0] * 0
+        if model.has_classes:
+            return [none, none, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
+        X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        eta = sum([*bias, *offset], X @ kernel)
+        mu = model.link.inverse(eta, BACKEND)
+        pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / model.family.variance(mu, BACKEND))[:, 0])
+        outside = none
+        if isinstance(domain, Interval) and domain != REAL:
+            wrong = ((eta <= domain.low) | (eta >= domain.high)) & (weights > 0)
+            outside = BACKEND.row_sums(BACKEND.where(wrong, 1.0 + 0 * weights, 0 * weights)[:, 0])
+        observed = [] if model.is_canonical else [-model.row_bend(y, eta, weights, BACKEND)]
+        return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
+
+    return _Compiled(network, network.derivatives.program(statistics))

@@ -1,0 +1,118 @@
+"""
+Who computes what is asked of the blocks: this thread, the threads of this process, any executor, or the workers of Dask.
+
+A function of a block goes to a worker, and what it returns comes back in the blocks' order. Only a few more blocks are at work
+than there are workers, so memory does not grow with the data.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Protocol, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from spec.engines.keras.backend import CORES
+
+UNKNOWN = 8  # workers of an executor that does not say how many it has
+DIED = (
+    "a process of the executor died in the middle of a pass ({}): was it killed, or out of memory? Give a new executor; Dask's "
+    "computes again what a worker lost."
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Workers(Protocol):
+    """What computes functions of items, in any order, and yields the results in the items' order."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether they share the memory of this process."""
+        ...
+
+    def run(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]: ...
+
+
+class Here:
+    """The calling thread."""
+
+    shares = True
+
+    def run(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        return map(function, items)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """An executor of `concurrent.futures`, or another that has ``submit``."""
+
+    executor: Executor
+    number: int
+    shares: bool = False
+
+    def run(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        waiting: deque[Any] = deque()
+        try:
+            for item in items:
+                waiting.append(self._submit(function, item))
+                if len(waiting) > 2 * self.number:
+                    yield self._result(waiting.popleft())
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
+        try:
+            return self.executor.submit(function, item)
+        except BrokenExecutor as error:
+            raise RuntimeError(DIED.format(error)) from error
+        except RuntimeError:  # it was shut down: what is asked of a fit later is computed here
+            done: Future[Any] = Future()
+            done.set_result(function(item))
+            return done
+
+    def _result(self, future: Any) -> Any:
+        try:
+            return future.result()
+        except BrokenExecutor as error:
+            raise RuntimeError(DIED.format(error)) from error
+
+
+class Shared(AbstractContextManager[None]):
+    """A context of the whole process, which the first thread to come makes, and the last to go ends."""
+
+    def __init__(self, make: Callable[[], AbstractContextManager[Any]]) -> None:
+        self.make, self.users, self.lock, self.held = make, 0, Lock(), ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.held.enter_context(self.make())
+            self.users += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.held.close()
+
+
+HERE = Here()
+_controller = ThreadpoolController()
+one_blas_thread = Shared(lambda: _controller.limit(limits=1, user_api="blas"))  # the cores are for the blocks
+
+
+@contextmanager
+def threads() -> Iterator[Pool]:
+    """The threads of this process, one for each core."""
+    with ThreadPoolExecutor(CORES, "rows") as executor:
+        yield Pool(executor, CORES, shares=True)
