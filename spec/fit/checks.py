@@ -36,13 +36,16 @@ def check(
 
 def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
     """Raise ValueError for the first wrong row of all, in whichever part of the data it is wrong; or if no row counts."""
-    first, counted = 0, False
-    for batch in rows.read(PIECE):
+    counted: set[bool] = set()
+
+    def look(batch: Batch, first: int) -> None:
         _raise_first(_wrong(model, batch, first, rows.columns, quasi, lambda: rows.read(PIECE)))
-        counted = counted or bool((batch.weights > 0).any())
-        first += len(batch)
-    if not counted:
-        raise ValueError("all weights are zero: no row counts." if first else "there are no rows.")
+        counted.add(bool((batch.weights > 0).any()))
+
+    for _ in rows.checked(look).read(PIECE):
+        pass
+    if True not in counted:
+        raise ValueError("all weights are zero: no row counts." if counted else "there are no rows.")
 
 
 def _raise_first(wrong: Iterable[Wrong]) -> None:

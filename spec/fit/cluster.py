@@ -143,13 +143,23 @@ class Cluster(Pool):
     def of(cls, client: Any) -> Cluster:
         return cls(client, max(1, sum(client.nthreads().values())))
 
-    def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
-        client: Any = self.executor
-        if isinstance(item, Partition):
-            import dask
+    @staticmethod
+    def _dumps(function: Callable[[Any], Any]) -> bytes:
+        import cloudpickle
 
-            return client.compute(dask.delayed(_of_parts, pure=False)(function, replace(item, parts={}), item.parts))
-        return client.submit(function, item, pure=False)
+        return bytes(cloudpickle.dumps(function))
+
+    def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
+        import dask
+        from distributed.client import ClosedClientError
+
+        client: Any = self.executor
+        try:
+            if isinstance(item, Partition):
+                return client.compute(dask.delayed(_of_parts, pure=False)(function, replace(item, parts={}), item.parts))
+            return client.submit(function, item, pure=False)
+        except ClosedClientError as error:
+            raise RuntimeError(GONE.format(client.status)) from error
 
     def _result(self, future: Any) -> Any:
         from distributed import KilledWorker

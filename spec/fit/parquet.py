@@ -16,13 +16,15 @@ Made = Callable[[Any, "dict[str, Any]", int], Batch]  # of a record batch, the a
 @dataclass(frozen=True, eq=False)
 class RowGroup:
     """
-    A row group of a Parquet file: a ``fragment`` of pyarrow with ``rows`` rows, of which the first has the number ``first``.
+    The row group with the number ``group`` of a Parquet file, with ``rows`` rows, of which the first has the number ``first``.
 
     ``beside`` are arrays with as many rows as the data. Another process is sent the path, and their rows of this group alone.
     """
 
-    fragment: Any
-    schema: Any  # of the whole data set
+    path: str
+    filesystem: Any
+    group: int
+    within: tuple[Any, Any] | None  # what the path says of columns, and the data set's schema, where the file's is another
     columns: list[str]
     made: Made
     beside: dict[str, Column]
@@ -32,7 +34,7 @@ class RowGroup:
 
     @property
     def name(self) -> str:
-        return f"row group {self.fragment.row_groups[0].id} of {self.fragment.path}"
+        return f"row group {self.group} of {self.path}"
 
     def read(self, size: int) -> Iterator[Batch]:
         done = 0
@@ -58,19 +60,22 @@ class RowGroup:
 
     def _opened(self, size: int) -> Iterator[Any]:
         """Its record batches: by ParquetFile, which takes half the time, unless the schema of the data set is another."""
+        from pyarrow.dataset import ParquetFileFormat
         from pyarrow.parquet import ParquetFile
 
-        if self.fragment.physical_schema.equals(self.schema):
-            (group,) = self.fragment.row_groups
-            with self.fragment.open() as file:
-                yield from ParquetFile(file).iter_batches(size, [group.id], self.columns, use_threads=False)
-        else:
-            yield from self.fragment.to_batches(self.schema, columns=self.columns, batch_size=size, use_threads=False)
+        if self.within is None:
+            with self.filesystem.open_input_file(self.path) as file:
+                yield from ParquetFile(file).iter_batches(size, [self.group], self.columns, use_threads=False)
+            return
+        partition, schema = self.within
+        fragment = ParquetFileFormat().make_fragment(self.path, self.filesystem, partition, [self.group])
+        yield from fragment.to_batches(schema, columns=self.columns, batch_size=size, use_threads=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         own = slice(self.first, self.first + self.rows)
         beside = {part: _From(taken(values, own), self.first) for part, values in self.beside.items()}
-        return RowGroup, (self.fragment, self.schema, self.columns, self.made, beside, self.first, self.rows)
+        place = self.path, self.filesystem, self.group, self.within
+        return RowGroup, (*place, self.columns, self.made, beside, self.first, self.rows)
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,10 @@ def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Colu
     for fragment in data.get_fragments():
         if not isinstance(fragment, ParquetFileFragment):
             return []
-        for one in fragment.split_by_row_group():
-            rows = one.row_groups[0].num_rows
-            groups.append(RowGroup(one, data.schema, columns, made, beside, first, rows))
-            first += rows
+        own = fragment.physical_schema.equals(data.schema)
+        place = fragment.path, fragment.filesystem
+        for one in fragment.row_groups:
+            within = None if own else (fragment.partition_expression, data.schema)
+            groups.append(RowGroup(*place, one.id, within, columns, made, beside, first, one.num_rows))
+            first += one.num_rows
     return groups

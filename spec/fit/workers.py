@@ -7,6 +7,7 @@ than there are workers, so memory does not grow with the data.
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -59,6 +60,8 @@ class Pool:
 
     def run(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         waiting: deque[Any] = deque()
+        if not self.shares:
+            self._check(function)
         try:
             for item in items:
                 waiting.append(self._submit(function, item))
@@ -69,6 +72,20 @@ class Pool:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _check(self, function: Callable[[Any], Any]) -> None:
+        """Raise TypeError for a function that cannot be sent to another process."""
+        try:
+            self._dumps(function)
+        except Exception as error:
+            raise TypeError(
+                f"what is asked of each block cannot be sent to another process ({type(error).__name__}: {error}): give no "
+                "executor, or one of threads."
+            ) from error
+
+    @staticmethod
+    def _dumps(function: Callable[[Any], Any]) -> bytes:
+        return pickle.dumps(function)
 
     def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
         try:

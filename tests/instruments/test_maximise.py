@@ -8,7 +8,7 @@ import pytest
 
 from spec import likelihood, problems, scoring
 from spec.fit.maximise import Convergence, Kind, maximise
-from spec.fit.sums import CORES, Sums, add_up, summed_information
+from spec.fit.sums import Sums, add_up, summed_information
 
 KINDS = {"canonical": Kind(False, True, False), "another link": Kind(False, False, False), "quadratic": Kind(True, True, True)}
 PROBLEMS = [problems.get(name) for name in ("binomial-logit", "poisson-sqrt", "gamma-log", "gaussian-identity", "softmax-8-to-5")]

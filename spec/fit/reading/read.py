@@ -71,16 +71,10 @@ class Reading:
     def several(self) -> bool:
         return self.outputs > 1 and not self.model.has_classes
 
-    def features(self, batch: Batch) -> Batch:
-        """The batch with the inputs of the Dense layer for X, and with the model's own offset added."""
-        if self.plain:
-            return batch
-        seen = self.twin(batch.X)
-        offset = batch.offset
-        if self.has_offset:
-            own = self.candidate.offset(seen)
-            offset = own if offset is None else own + offset
-        return replace(batch, X=np.ascontiguousarray(seen.features, dtype=float), offset=offset)
+    @property
+    def features(self) -> Callable[[Batch], Batch]:
+        """What gives a batch the inputs of the Dense layer for X, and adds the model's own offset."""
+        return _same if self.plain else Features(self.twin, self.candidate, self.has_offset)
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names for the inputs of the Dense layer: those of the data's columns where each is made of one."""
@@ -144,6 +138,27 @@ class Reading:
             f"at the likelihood's optimum back-propagation through the model's own loss gives a slope of {own[worst]:.3g}, not "
             "0: on some rows the model is not what it was on those that it was read on."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """`Reading.features`, in any process."""
+
+    twin: Twin
+    candidate: Candidate
+    has_offset: bool
+
+    def __call__(self, batch: Batch) -> Batch:
+        seen = self.twin(batch.X)
+        offset = batch.offset
+        if self.has_offset:
+            own = self.candidate.offset(seen)
+            offset = own if offset is None else own + offset
+        return replace(batch, X=np.ascontiguousarray(seen.features, dtype=float), offset=offset)
+
+
+def _same(batch: Batch) -> Batch:
+    return batch
 
 
 def read(model: keras.Model, sample: Batch) -> Reading:

@@ -9,19 +9,23 @@ the gradient that Keras back-propagates of it.
 from __future__ import annotations
 
 import inspect
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from spec.compat import Recent
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
 from spec.fit.sources import Input
 
+CONSTANTS = ("mean", "variance")  # of a Normalization
 DROPPED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
 
 
@@ -63,13 +67,28 @@ class Twin:
         for layer in leaves(model):
             if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None:
                 self._take_constants(layer, self._made[id(layer)])
-        self.dense = self._made[id(dense)]
-        self.inputs = inputs_of(model)
+        self._settle(self._made[id(dense)], inputs_of(model))
+
+    def _settle(self, dense: keras.layers.Dense, inputs: tuple[Input, ...]) -> None:
+        self.dense, self.inputs = dense, inputs
         self.types = [str(getattr(tensor.dtype, "name", tensor.dtype)) for tensor in self.model.inputs]
         self._watch(self.dense, "features")
         for layer in leaves(self.model):
             if isinstance(layer, keras.layers.Activation):
                 self._watch(layer, "before")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process is sent the model as Keras saves it, and loads it once; code of a user's own does not go along."""
+        return _sent, self._saved
+
+    @cached_property
+    def _saved(self) -> tuple[Any, ...]:
+        constants = {
+            layer.name: tuple(np.asarray(BACKEND.numpy(getattr(layer, name))) for name in CONSTANTS)
+            for layer in leaves(self.model)
+            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None
+        }
+        return pickle.dumps(self.model), self.dense.name, self.inputs, constants
 
     # -- made once -------------------------------------------------------------------------------------------------------------
     def _rebuilt(self, model: keras.Model) -> keras.Model:
@@ -100,7 +119,7 @@ class Twin:
     def _take_constants(self, layer: Any, made: Any) -> None:
         """Give a Normalization the constants that the user's has: it makes them of its weights, but not anew of other weights."""
         made.finalize_state()
-        for name in ("mean", "variance"):
+        for name in CONSTANTS:
             setattr(made, name, BACKEND.tensor(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float), "float64"))
 
     def _watch(self, layer: Any, name: str) -> None:
@@ -183,6 +202,25 @@ class Twin:
         data = [self.tensors(X), BACKEND.tensor(y, "float64"), BACKEND.tensor(weights, "float64")]
         _, (kernel, *bias) = BACKEND.derivatives(objective, self.dense.trainable_variables, data).gradient()
         return np.vstack([*bias, kernel])
+
+
+_received = Recent(8)  # the last few twins that were sent to this process
+_receiving = threading.Lock()
+
+
+def _sent(saved: bytes, dense: str, inputs: tuple[Input, ...], constants: dict[str, tuple[np.ndarray, ...]]) -> Twin:
+    """The twin of a saved model, whose watched layers are those of `Twin`."""
+    with _receiving:
+        if saved not in _received:
+            twin = Twin.__new__(Twin)
+            twin._seen, twin.model = threading.local(), pickle.loads(saved)
+            layers = {layer.name: layer for layer in leaves(twin.model)}
+            for name, values in constants.items():
+                for constant, value in zip(CONSTANTS, values):
+                    setattr(layers[name], constant, BACKEND.tensor(value, "float64"))
+            twin._settle(layers[dense], inputs)
+            _received[saved] = twin
+        return _received[saved]
 
 
 def _one_or_all(tensors: list[Tensor]) -> Any:
