@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from spec.fit.batch import Batch
 from spec.fit.blocks import Block
 from spec.fit.numeric import library
-from spec.fit.workers import UNKNOWN, Pool, Workers
+from spec.fit.workers import HERE, UNKNOWN, Pool, Workers
 
 LOOK = 2.0  # seconds between two looks at whether the scheduler is still there
 LIBRARIES = ("dask", "dask_expr")
@@ -134,6 +134,12 @@ def client_of(executor: Any = None) -> Any:
         return default_client()
     except ValueError:
         return None
+
+
+def present_workers(blocks: Sequence[Block]) -> Workers:
+    """The workers of the present client of Dask, if the blocks are partitions; else this thread."""
+    client = client_of() if any(isinstance(block, Partition) for block in blocks) else None
+    return HERE if client is None else Cluster.of(client)
 
 
 class Cluster(Pool):

@@ -11,7 +11,7 @@ import ast
 import builtins
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
@@ -22,6 +22,7 @@ import numpy as np
 from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
 from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
+from spec.fit.cluster import present_workers
 from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 from spec.links import LINKS, Link, Log
@@ -70,10 +71,7 @@ class Designed:
         take_offset = own or _numbers("offset", offset, first, table)[0]
         k, p = len(self.outputs), len(self.rows.columns)
 
-        def made(frame: Frame) -> Batch:
-            return Batch.of(self._design(frame), np.zeros((len(frame), k)), None, take_offset(frame))
-
-        return _rows(table, partial(frames, table, needed), made, self.rows.columns, p)
+        return _rows(table, needed, _Made(self._design, partial(_zeros, k), _none, take_offset), self.rows.columns, p)
 
 
 def designed(
@@ -125,27 +123,37 @@ def designed(
     if event is not None:
         notes = (*notes, f"the event is that {response} is {event}.")
 
-    def made(frame: Frame, X: np.ndarray | None = None) -> Batch:
-        return Batch.of(design(frame) if X is None else X, take_y(frame), take_weights(frame), take_offset(frame))
-
+    made = _Made(design, take_y, take_weights, take_offset)
     if chosen is None:
-        batch = made(sample, X)
-        rows = replace(of_arrays(*batch.parts), columns=design.names)
+        rows = replace(of_arrays(*made(sample, X).parts), columns=design.names)
     else:
-        rows = _rows(table, partial(frames, table, needed), made, design.names, len(design.names))
+        rows = _rows(table, needed, made, design.names, len(design.names))
         rows = replace(rows, draw=lambda size: made(_fewer(sample.loc[chosen], size)))
     layers = _layers(model, len(design.names), len(outputs), design.intercept)
     return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
 
 
-def _rows(
-    table: Table, read: Callable[..., Iterator[Frame]], made: Callable[[Frame], Batch], names: tuple[str, ...], p: int
-) -> Rows:
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What makes a batch of a frame, in any process."""
+
+    design: _Part
+    y: Take
+    weights: Take
+    offset: Take
+
+    def __call__(self, frame: Frame, X: np.ndarray | None = None) -> Batch:
+        return Batch.of(self.design(frame) if X is None else X, self.y(frame), self.weights(frame), self.offset(frame))
+
+
+def _rows(table: Table, needed: list[str], made: _Made, names: tuple[str, ...], p: int) -> Rows:
     """The rows of a table, made batch by batch; those in memory are made once."""
     if table.whole:
-        return replace(of_arrays(*made(next(read())).parts), columns=names)
+        return replace(of_arrays(*made(next(frames(table, needed))).parts), columns=names)
     most = int(np.clip(BATCH // max(p, 1), 2**12, 2**16))
-
+    if blocks := table.blocks(needed, made, most):
+        return Rows(blocks, None, table.total, names, workers=present_workers(blocks))
+    read = partial(frames, table, needed)
     return of_pieces(lambda size: read(most), lambda frame, first: made(frame), table.total, names)
 
 
@@ -338,14 +346,16 @@ def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:
 def _numbers(part: str, given: Any, frame: Frame, table: Table) -> tuple[Take, _Part | None]:
     """Return (take, own): what gives the numbers of ``part`` for a frame, and the expression that it is, if it is one."""
     if given is None:
-        return (lambda frame: None), None
+        return _none, None
     if isinstance(given, str):
         own = _expression(part, f"`{given}`" if given in table.columns else given, frame)
         return own, own
     array = np.asarray(given, dtype=float)
+    if not table.numbered:
+        raise ValueError(f"{part} is an array, but the data are partitions of Dask: make it a column of them.")
     if len(array) != table.total:
         raise ValueError(f"{part} has {len(array)} rows, but the data have {table.total}.")
-    return (lambda frame: array[frame.index]), None
+    return partial(_numbered, array), None
 
 
 def _expression(part: str, expression: str, frame: Frame) -> _Part:
@@ -367,17 +377,39 @@ def _response(name: str, family: Family, sample: Frame) -> tuple[Take, tuple[str
     check_kind(sample[name], name)
     is_number = pandas_module().api.types.is_numeric_dtype(sample[name])
     if is_number and not has_classes:
-        return (lambda frame: frame[name].to_numpy(float)), (name,), None
+        return partial(_column, name), (name,), None
     levels = list(sample[name].astype("category").cat.categories)  # sorted, or in the order of a categorical column
     if has_classes and (len(levels) < 2 or any(isinstance(level, float) and level % 1 for level in levels)):
         raise ValueError(f"the response of a multinomial model is a column of classes, but {name} has {listed_levels(levels)}.")
     if not has_classes and not (isinstance(family, Binomial) and len(levels) == 2):
         wanted = "numbers, or two levels" if isinstance(family, Binomial) else "numbers"
         raise ValueError(f"the response of a {family} model is {wanted}, but {name} has the levels {listed_levels(levels)}.")
-
-    def indicators(frame: Frame) -> np.ndarray:
-        codes = pandas_module().Categorical(frame[name], categories=levels).codes[:, None]
-        return (codes == (np.arange(len(levels)) if has_classes else 1)).astype(float)
-
+    indicators = partial(_indicators, name, levels, np.arange(len(levels)) if has_classes else 1)
     said = tuple(str(level) for level in levels)
     return indicators, (said if has_classes else (name,)), (None if has_classes else said[1])
+
+
+# -- parts of a batch, made of a frame in any process --------------------------------------------------------------------------
+
+
+def _none(frame: Frame) -> None:
+    return None
+
+
+def _zeros(k: int, frame: Frame) -> np.ndarray:
+    return np.zeros((len(frame), k))
+
+
+def _column(name: str, frame: Frame) -> np.ndarray:
+    return np.asarray(frame[name].to_numpy(float))
+
+
+def _numbered(array: np.ndarray, frame: Frame) -> np.ndarray:
+    """The numbers of an array beside the data."""
+    return array[frame.index]
+
+
+def _indicators(name: str, levels: list[Any], wanted: Any, frame: Frame) -> np.ndarray:
+    """Whether a column has the levels that are wanted, by their numbers."""
+    codes = pandas_module().Categorical(frame[name], categories=levels).codes[:, None]
+    return np.asarray((codes == wanted).astype(float))

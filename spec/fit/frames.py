@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -12,6 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from spec.fit.batch import Batch
+from spec.fit.blocks import Block
+from spec.fit.cluster import is_dask, partitions
+from spec.fit.parquet import row_groups
 from spec.fit.sources import FILES
 
 Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
@@ -24,14 +28,23 @@ def pandas_module() -> Any:
     return import_module("pandas")
 
 
+Made = Callable[[Frame], Batch]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Data in any form: ``read`` gives some columns as frames of at most as many rows as are asked for."""
+    """
+    Data in any form: ``read`` gives some columns as frames of at most as many rows as are asked for.
+
+    ``blocks`` gives the blocks that they lie in, if they do, with batches made of frames of about as many rows as are asked for.
+    """
 
     columns: tuple[str, ...]
     total: int
     whole: bool  # whether they are in memory: then there is one frame
     read: Callable[[list[str], int], Iterator[Frame]]
+    blocks: Callable[[list[str], Made, int], Sequence[Block]] = lambda names, made, size: ()
+    numbered: bool = True  # whether its blocks know the numbers of their rows
 
     def __post_init__(self) -> None:
         if not self.total:
@@ -43,13 +56,16 @@ def table_of(data: Any) -> Table:
     if isinstance(data, (str, os.PathLike)):
         path, form = Path(data), FILES.get(Path(data).suffix.lower(), "parquet")
         data = pandas_module().read_csv(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
+    if is_dask(data) and hasattr(data, "columns"):
+        names, read, blocks = tuple(map(str, data.columns)), partial(_partitions, data), partial(_by_partitions, data)
+        return Table(names, len(data), False, read, blocks, numbered=False)
     root = type(data).__module__.partition(".")[0]
     if root == "polars":
         lazy, total = data.lazy(), data.lazy().select(import_module("polars").len()).collect().item()
         names = tuple(lazy.collect_schema().names())
         return Table(names, total, True, lambda names, size: iter([_of_polars(lazy.select(names).collect())]))
     if hasattr(data, "to_batches") and hasattr(data, "count_rows"):
-        return Table(tuple(data.schema.names), data.count_rows(), False, partial(_batches, data))
+        return Table(tuple(data.schema.names), data.count_rows(), False, partial(_batches, data), partial(_by_groups, data))
     if root == "pyarrow" and hasattr(data, "to_pandas"):
         names = tuple(data.schema.names)
         return Table(names, len(data), True, lambda names, size: iter([data.select(names).to_pandas(ignore_metadata=True)]))
@@ -70,6 +86,30 @@ def _batches(data: Any, names: list[str], size: int) -> Iterator[Frame]:
     )
 
 
+def _by_groups(data: Any, names: list[str], made: Made, size: int) -> Sequence[Block]:
+    return row_groups(data, names, partial(_of_record, names, made), {}, size) if hasattr(data, "get_fragments") else ()
+
+
+def _of_record(names: list[str], made: Made, record: Any, beside: dict[str, Any], first: int) -> Batch:
+    return made(_prepared(record.to_pandas(ignore_metadata=True), names, first))
+
+
+def _partitions(data: Any, names: list[str], size: int) -> Iterator[Frame]:
+    """The partitions of a data frame of Dask, one after another, through this process."""
+    for partition in data[names].to_delayed():
+        frame = partition.compute()
+        yield from (frame[start : start + size] for start in range(0, len(frame), size))
+
+
+def _by_partitions(data: Any, names: list[str], made: Made, size: int) -> Sequence[Block]:
+    return partitions({"X": data[names]}, partial(_of_partition, names, made, size))
+
+
+def _of_partition(names: list[str], made: Made, most: int, parts: dict[str, Any], size: int) -> Iterator[Batch]:
+    frame = parts["X"]
+    return (made(_prepared(frame[start : start + most], names, start)) for start in range(0, len(frame), most))
+
+
 def _of_polars(data: Any) -> Frame:
     """A frame of pandas; a Categorical, whose order is that of no one's choice, becomes text."""
     polars = import_module("polars")
@@ -80,16 +120,21 @@ def frames(table: Table, names: list[str], size: int = 2**16) -> Iterator[Frame]
     """Yield the frames of a table, with the numbers of their rows for index. Raises ValueError for a missing value."""
     first = 0
     for frame in table.read(names or list(table.columns[:1]), size):
-        frame = frame.set_axis(range(first, first + len(frame)), axis=0)
+        yield _prepared(frame, names, first, partial(_missing, table))
         first += len(frame)
-        for name in names:
-            if frame[name].isna().any():
-                missing = list(_missing(table, name))
-                raise ValueError(
-                    f"column {name} has {len(missing)} missing value{'s' * (len(missing) > 1)}, the first in row {missing[0]}: "
-                    "drop such rows, or impute the value."
-                )
-        yield frame.assign(**{name: _plain(frame[name]) for name in names})
+
+
+def _prepared(frame: Frame, names: list[str], first: int, missing: Callable[[str], Iterable[int]] | None = None) -> Frame:
+    """A frame of plain columns, with the numbers of its rows for index; ``missing`` tells all rows where a column is missing."""
+    frame = frame.set_axis(range(first, first + len(frame)), axis=0)
+    for name in names:
+        if frame[name].isna().any():
+            rows = list(missing(name) if missing else frame.index[frame[name].isna()])
+            raise ValueError(
+                f"column {name} has {len(rows)} missing value{'s' * (len(rows) > 1)}, the first in row {rows[0]}: "
+                "drop such rows, or impute the value."
+            )
+    return frame.assign(**{name: _plain(frame[name]) for name in names})
 
 
 def _missing(table: Table, name: str) -> Iterator[int]:

@@ -30,6 +30,7 @@ class RowGroup:
     beside: dict[str, Column]
     first: int
     rows: int
+    least: int = 1024  # rows that are read at a time
     elsewhere: ClassVar[bool] = True
 
     @property
@@ -38,7 +39,7 @@ class RowGroup:
 
     def read(self, size: int) -> Iterator[Batch]:
         done = 0
-        for record in self._records(max(size, 1024)):
+        for record in self._records(max(size, self.least)):
             own = slice(self.first + done, self.first + done + record.num_rows)
             beside = {part: values[own] for part, values in self.beside.items()}
             yield self.made(record, beside, own.start)
@@ -75,7 +76,7 @@ class RowGroup:
         own = slice(self.first, self.first + self.rows)
         beside = {part: _From(taken(values, own), self.first) for part, values in self.beside.items()}
         place = self.path, self.filesystem, self.group, self.within
-        return RowGroup, (*place, self.columns, self.made, beside, self.first, self.rows)
+        return RowGroup, (*place, self.columns, self.made, beside, self.first, self.rows, self.least)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class _From:
         return self.rows[rows.start - self.first : rows.stop - self.first]
 
 
-def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Column]) -> list[RowGroup]:
+def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Column], least: int = 1024) -> list[RowGroup]:
     """The row groups of a pyarrow Dataset; none where it is no Parquet."""
     from pyarrow.dataset import ParquetFileFragment
 
@@ -101,6 +102,6 @@ def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Colu
         place = fragment.path, fragment.filesystem
         for one in fragment.row_groups:
             within = None if own else (fragment.partition_expression, data.schema)
-            groups.append(RowGroup(*place, one.id, within, columns, made, beside, first, one.num_rows))
+            groups.append(RowGroup(*place, one.id, within, columns, made, beside, first, one.num_rows, least))
             first += one.num_rows
     return groups

@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from spec.fit.cluster import Cluster, client_of, is_dask, partitions, rows_of
+from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
 from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
 from spec.fit.parquet import row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
-from spec.fit.workers import HERE
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
 INDEX = "__index_level_"  # what pandas calls its index in a file
@@ -332,8 +331,7 @@ def _of_dask(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bo
         others = {name: np.empty(0) for name in names if name not in named}
         offset = np.empty(0) if rest["offset"] is not None else None
         columns = design(Table(others), offset, inputs)[2]
-    client = client_of()
-    return Rows(blocks, None, rows_of(X), columns, workers=HERE if client is None else Cluster.of(client))
+    return Rows(blocks, None, rows_of(X), columns, workers=present_workers(blocks))
 
 
 def _of_partition(
