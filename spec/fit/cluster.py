@@ -131,9 +131,10 @@ def client_of(executor: Any = None) -> Any:
     from distributed import default_client
 
     try:
-        return default_client()
+        client = default_client()
     except ValueError:
         return None
+    return client if client.status == "running" else None
 
 
 def present_workers(blocks: Sequence[Block]) -> Workers:

@@ -1,14 +1,11 @@
 """Sums over batches are the sums over all rows, and the steps that they make end at the optimum."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
 from spec import likelihood, problems, scoring
 from spec.fit.maximise import Convergence, Kind, maximise
-from spec.fit.sums import Sums, add_up, summed_information
+from spec.fit.sums import Sums, summed_information
 
 KINDS = {"canonical": Kind(False, True, False), "another link": Kind(False, False, False), "quadratic": Kind(True, True, True)}
 PROBLEMS = [problems.get(name) for name in ("binomial-logit", "poisson-sqrt", "gamma-log", "gaussian-identity", "softmax-8-to-5")]
@@ -62,42 +59,6 @@ class TestSums:
         size = np.abs(expected).max()
         assert np.abs(found - expected).max() < 1e-13 * size
         assert np.abs(rough - expected).max() < 1e-5 * size
-
-    def test_sums_are_the_same_whichever_batch_was_ready_first(self):
-        """Added in the order of the batches."""
-        parts = [Sums(1, x, np.array([[x]]), None, x) for x in np.random.default_rng(2).normal(size=50) * 10.0 ** np.arange(50)]
-        gate = threading.Semaphore(0)
-
-        def slow_at_first(part):
-            if part is parts[0]:
-                gate.acquire(timeout=0.05)
-            return part
-
-        with ThreadPoolExecutor(4) as pool:
-            together = add_up(slow_at_first, parts, pool)
-
-        assert together.value == add_up(lambda part: part, parts).value
-        assert together.rows == 50
-
-    def test_no_more_batches_are_read_than_are_at_work_or_next(self):
-        """Data need not fit in memory."""
-        read, added = [], []
-
-        def batches():
-            for number in range(100):
-                read.append(number)
-                assert len(read) - len(added) <= 4 * CORES + 2
-                yield number
-
-        with ThreadPoolExecutor(CORES) as pool:
-            add_up(lambda number: Sums(1, 0.0, np.zeros((1, 1)), None, 0.0), batches(), pool, added.append)
-
-        assert added == list(range(1, 101))
-
-    def test_no_rows_are_an_error(self):
-        """A sum of nothing has no shape."""
-        with pytest.raises(ValueError, match="there are no rows"):
-            add_up(lambda batch: batch, [])
 
 
 class TestMaximise:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ class Twin:
             for layer in leaves(self.model)
             if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None
         }
-        return pickle.dumps(self.model), self.dense.name, self.inputs, constants
+        with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
+            warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
+            return pickle.dumps(self.model), self.dense.name, self.inputs, constants
 
     # -- made once -------------------------------------------------------------------------------------------------------------
     def _rebuilt(self, model: keras.Model) -> keras.Model:
