@@ -82,6 +82,11 @@ def fit(
     With a ``formula`` such as "claims ~ age + C(region)", ``data`` and a ``family``, the model and the design are made of them,
     and ``weights`` and ``offset`` may be expressions such as "log(exposure)": see `spec.fit.formula.designed`.
 
+    The rows lie in blocks, which the data fix: row groups of Parquet, partitions of Dask, ranges of an array. Threads of this
+    process compute on them, or an ``executor``: one of `concurrent.futures`, a client of Dask, whatever has ``submit``. Dask's
+    own data frames and arrays go to their workers without one. Coefficients and standard errors are the same to the last bit,
+    whoever computes them (docs/cluster.md).
+
     The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. ``progress=True`` shows
     each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
     with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not converge leaves the
