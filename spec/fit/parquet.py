@@ -10,6 +10,7 @@ from spec.fit.batch import Batch
 from spec.fit.blocks import taken
 from spec.fit.numeric import Column
 
+NUMBERS = 2**20  # that are read at a time: of fewer, the calls of Python would take the time
 Made = Callable[[Any, "dict[str, Any]", int], Batch]  # of a record batch, the arrays beside it, and the number of its first row
 
 
@@ -30,7 +31,7 @@ class RowGroup:
     beside: dict[str, Column]
     first: int
     rows: int
-    least: int = 1024  # rows that are read at a time
+    least: int  # rows that are read at a time
     elsewhere: ClassVar[bool] = True
 
     @property
@@ -90,10 +91,11 @@ class _From:
         return self.rows[rows.start - self.first : rows.stop - self.first]
 
 
-def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Column], least: int = 1024) -> list[RowGroup]:
-    """The row groups of a pyarrow Dataset; none where it is no Parquet."""
+def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Column], least: int | None = None) -> list[RowGroup]:
+    """The row groups of a pyarrow Dataset, read at least so many rows at a time; none where it is no Parquet."""
     from pyarrow.dataset import ParquetFileFragment
 
+    least = least or max(2**10, min(NUMBERS // max(len(columns), 1), 2**16))
     groups, first = [], 0
     for fragment in data.get_fragments():
         if not isinstance(fragment, ParquetFileFragment):
