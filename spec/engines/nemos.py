@@ -10,8 +10,9 @@ What the adapter translates:
 - *Constants.* `log_likelihood` of the observation model holds them, at scale 1. Of the negative binomial the scale is alpha.
 - *Softmax.* Each class has coefficients; they are identified less those of class 0.
 - *Penalty.* That of `ClassifierGLM` is "Ridge" by default, with strength 1; here both are "UnRegularized".
-- *Precision.* JAX computes in float32 unless jax_enable_x64 is set, as here. The solver is that of NeMoS, LBFGS, with a tighter
-  tolerance than 1e-4. `ByDefault` leaves both as they are.
+- *Precision.* JAX computes in float32 unless jax_enable_x64 is set, as here. The solver is that of NeMoS, LBFGS, from the null
+  model. It ends where a step is a small share of each coefficient, of `TIGHT` the smallest that is reached, and not at 1e-4.
+  `ByDefault` leaves start and tolerance as they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from spec import likelihood
 from spec.engines.contract import DECLINED, Description, Evaluation, Fit
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson
 from spec.links import Identity, Inverse, Log, Logit, Probit, Softmax
@@ -30,13 +32,14 @@ from spec.problems import Problem
 
 FAMILIES = {Gaussian: "Gaussian", Binomial: "Bernoulli", Poisson: "Poisson", Gamma: "Gamma", NegativeBinomial: "NegativeBinomial"}
 LINKS = {Identity: "identity", Log: "exp", Logit: "logistic", Probit: "norm.cdf", Inverse: "one_over_x", Softmax: "log_softmax"}
-TIGHT = {"tol": 1e-14, "maxiter": 20_000}  # the last step and the last change of the loss; with less LBFGS may never end
+TIGHT = [{"tol": 1e-17, "rtol": share, "maxiter": 20_000} for share in (5e-15, 1e-14)]  # with less LBFGS may never end
+OPTIONS = {"regularizer": "UnRegularized", "solver_name": "LBFGS"}
 
 
 class Nemos:
     """NeMoS with the tightest tolerance."""
 
-    options: dict[str, Any] = {"regularizer": "UnRegularized", "solver_name": "LBFGS", "solver_kwargs": TIGHT}  # noqa: RUF012
+    options: tuple[dict[str, Any], ...] = tuple({**OPTIONS, "solver_kwargs": tight} for tight in TIGHT)
 
     def __init__(self) -> None:
         import jax
@@ -47,18 +50,15 @@ class Nemos:
         import jax
         import nemos
 
-        versions = {"nemos": nemos.__version__, "jax": jax.__version__}
-        declines = {"standard_errors": "NeMoS has no standard errors"}
-        return Description("NeMoS", versions, "jax", "float64", "https://nemos.readthedocs.io", declines)
+        versions, none = {"nemos": nemos.__version__, "jax": jax.__version__}, {"standard_errors": "NeMoS has none"}
+        return Description("NeMoS", versions, "jax", "float64", "https://nemos.readthedocs.io", none)
 
     def declines(self, problem: Problem) -> str | None:
         family, link = type(problem.model.family), type(problem.model.link)
         if problem.offset is not None or not (problem.row_weights == 1).all():
             return "NeMoS has no offsets, weights or trials"
-        if not problem.intercept:
-            return "a GLM of NeMoS always has an intercept"
-        if problem.p == 0:
-            return "NeMoS wants a column"
+        if not problem.intercept or problem.p == 0:
+            return "a GLM of NeMoS always has an intercept, and a column"
         if family in (Binomial, Multinomial) and not np.isin(problem.y, (0, 1)).all():
             return "NeMoS takes classes, not shares"
         if not problem.model.has_classes and family not in FAMILIES:
@@ -68,13 +68,12 @@ class Nemos:
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         import jax
 
-        model, y = self._model(problem), _response(problem)
+        model, y = self._model(problem, self.options[0]), _response(problem)
         if problem.model.has_classes:
             model.set_classes(np.arange(problem.k))
         model.coef_, model.intercept_ = weights = _weights(problem, params.matrix)
         loss = partial(model.compute_loss, X=problem.X, y=y)
-        scale = 2.0 if isinstance(problem.model.family, Gaussian) else 1.0
-        slope = jax.grad(loss)(weights)
+        slope, scale = jax.grad(loss)(weights), 2.0 if isinstance(problem.model.family, Gaussian) else 1.0
         gradient = np.vstack([np.asarray(slope[1])[None, :], np.asarray(slope[0]).reshape(problem.p, problem.k)])
 
         def of_free(flat: Any) -> Any:  # the free parameters, column after column; those of class 0 stay
@@ -91,10 +90,14 @@ class Nemos:
         )
 
     def fit(self, problem: Problem) -> Fit:
-        model, y = self._model(problem), _response(problem)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            model.fit(problem.X, y)
+        start = _weights(problem, likelihood.start_params(problem).matrix) if self.options[0] else None
+        for options in self.options:
+            model = self._model(problem, options)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                model.fit(problem.X, _response(problem), init_params=start)
+            if model.solver_state_.stats.converged:
+                break
         matrix = np.vstack([np.asarray(model.intercept_), np.asarray(model.coef_).reshape(problem.p, problem.k)])
         deviance = model.observation_model.deviance(_response(problem, False), _predicted(problem, model))
         return Fit(
@@ -107,16 +110,16 @@ class Nemos:
             log_likelihood=self._log_likelihood(problem, model),
         )
 
-    def _model(self, problem: Problem) -> Any:
+    def _model(self, problem: Problem, options: dict[str, Any]) -> Any:
         import nemos
 
         family = problem.model.family
         if problem.model.has_classes:
-            return nemos.glm.ClassifierGLM(n_classes=problem.k, **self.options)
+            return nemos.glm.ClassifierGLM(n_classes=problem.k, **options)
         made = getattr(nemos.observation_models, f"{FAMILIES[type(family)]}Observations")
         observations = made(scale=family.alpha) if isinstance(family, NegativeBinomial) else made()
         inverse = nemos.inverse_link_function_utils.link_function_from_string(LINKS[type(problem.model.link)])
-        return nemos.glm.GLM(observations, inverse_link_function=inverse, **self.options)
+        return nemos.glm.GLM(observations, inverse_link_function=inverse, **options)
 
     @staticmethod
     def _log_likelihood(problem: Problem, model: Any) -> float:
@@ -128,7 +131,7 @@ class Nemos:
 class ByDefault(Nemos):
     """What NeMoS does for a user who sets no option, but for float64."""
 
-    options: dict[str, Any] = {}  # noqa: RUF012
+    options: tuple[dict[str, Any], ...] = ({},)
 
 
 def _weights(problem: Problem, matrix: Any) -> tuple[Any, Any]:
@@ -138,9 +141,8 @@ def _weights(problem: Problem, matrix: Any) -> tuple[Any, Any]:
 
 def _response(problem: Problem, labels: bool = True) -> np.ndarray:
     """The response as a vector; classes as their numbers, or as their columns."""
-    if problem.model.has_classes:
-        return problem.y.argmax(axis=1) if labels else problem.y
-    return problem.y[:, 0]
+    classes = problem.y.argmax(axis=1) if labels else problem.y
+    return classes if problem.model.has_classes else problem.y[:, 0]
 
 
 def _predicted(problem: Problem, model: Any, kind: str = "log-proba") -> np.ndarray:

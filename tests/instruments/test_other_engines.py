@@ -1,4 +1,4 @@
-"""Engines of scikit-learn, glum and JAX: one short file each, which knows no other; and what each does where it is installed."""
+"""Engines of scikit-learn, glum, JAX, NeMoS and torch: they know no other; and what each does where it is installed."""
 
 import ast
 import importlib
@@ -21,6 +21,7 @@ ENGINES = {  # the library, the module, and its engines
     "sklearn": ("scikit_learn", ["Lbfgs", "NewtonCholesky", "ByDefault"]),
     "glum": ("glum", ["Glum"]),
     "jax": ("jax", ["Jax"]),
+    "nemos": ("nemos", ["Nemos", "ByDefault"]),
 }
 SNIPPETS = sorted((ROOT / "docs" / "departures").glob("*.py"))
 
@@ -46,7 +47,7 @@ def test_an_engine_is_one_short_file(library):
 
 @pytest.mark.parametrize("library", ENGINES)
 def test_an_engine_knows_no_other_and_imports_its_library_late(library):
-    """At the top it imports the specification alone, and of spec.engines the contract alone."""
+    """At the top it imports the specification alone, and of spec.engines the contract alone. NeMoS is made on JAX."""
     tree = ast.parse(source(library).read_text())
     top = [name for node in tree.body for name in modules(node)]
     late = {name.partition(".")[0] for node in ast.walk(tree) for name in modules(node)} - {
@@ -54,7 +55,7 @@ def test_an_engine_knows_no_other_and_imports_its_library_late(library):
     }
 
     assert {name for name in top if name.startswith("spec.engines")} == {"spec.engines.contract"}
-    assert late == {library}
+    assert late == {library, "jax"} if library == "nemos" else late == {library}
 
 
 def modules(node):
@@ -164,3 +165,20 @@ def test_the_standard_errors_of_glum_have_a_factor():
 
     factor = np.sqrt(problem.n / (problem.n - problem.q))
     np.testing.assert_allclose(glum.standard_errors, factor * textbook.standard_errors, rtol=1e-6)
+
+
+def test_newtons_steps_give_the_digits_that_the_lbfgs_of_torch_leaves():
+    """The optimum with them; without them some digits, at 1e-12 of a standard error or more."""
+    with_library("torch")
+    problem = problems.get("spector-logit")
+    polished, alone = (load(f"spec.engines.torch:{name}").fit(problem) for name in ("Torch", "LineSearch"))
+
+    assert_same_optimum(problem, polished)
+    assert 1e-12 < standard_errors_away(proven_optimum(problem), alone.params) < 1e-2
+
+
+@pytest.mark.parametrize("name", ["scotland", "longley"])
+def test_nemos_ends_by_shares_of_its_coefficients(name):
+    """Those of 1e-4 and those of 1e6 are the optimum's."""
+    with_library("nemos")
+    assert_same_optimum(problems.get(name), load("spec.engines.nemos:Nemos").fit(problems.get(name)))

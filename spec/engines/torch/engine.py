@@ -11,9 +11,11 @@ What the adapter translates:
 - *Weights.* Prior weights times trials multiply a row's loss, before the mean. An offset is added to the layer's output.
 - *Intercept.* The bias of the layer.
 - *Softmax.* Each class has weights; they are identified less those of class 0.
-- *Start and end.* The fit starts at the null model. torch's LBFGS never says whether it converged: here it did if the gradient,
-  at its largest, is below `ENOUGH`. Its line search compares losses, which leaves half the digits; it goes on without one.
-  `LineSearch` does not go on.
+- *Start and end.* The fit starts at the null model. torch's LBFGS with its line search leaves half of the digits, since losses
+  tell no more; Newton's steps give the rest, by torch's gradient, its Hessian and its Cholesky factor, each halved until it
+  shortens the next. `LineSearch` takes none.
+- *Converged.* torch has no word for it. Here it is that Newton's next step moves no eta by more than `ENOUGH`, or that share of
+  the largest eta, and that the Hessian is positive definite. On separated data a step moves it by about 1.
 """
 
 from __future__ import annotations
@@ -25,19 +27,20 @@ import torch
 
 from spec import likelihood
 from spec.engines.contract import DECLINED, Description, Evaluation, Fit
-from spec.engines.torch.losses import ACTIVATIONS, FAMILIES, log_likelihood, loss, mean
+from spec.engines.torch import newton
+from spec.engines.torch.losses import ACTIVATIONS, FAMILIES, log_likelihood, loss, mean, shift
 from spec.families import Gaussian
 from spec.links import Probit, Softmax
 from spec.model import Params
 from spec.problems import Problem
 
-ENOUGH = 1e-12  # of the gradient of a mean loss
+ENOUGH = 1e-8
 
 
 class Torch:
-    """torch in float64, with LBFGS at its tightest."""
+    """torch in float64: its LBFGS at its tightest, then Newton's steps."""
 
-    searches: tuple[tuple[str | None, int], ...] = (("strong_wolfe", 2000), (None, 500))  # and steps at most
+    further = 50  # of Newton's steps at most
 
     def describe(self) -> Description:
         declines = {
@@ -63,15 +66,7 @@ class Torch:
         gradient = np.vstack([bias, layer.weight.grad.numpy().T])
 
         def information() -> np.ndarray:
-            first = problem.k - problem.free_outputs
-            design, offset = torch.tensor(problem.design), self._offset(problem)
-
-            def of(free: Any) -> Any:  # the free parameters, column after column
-                columns = design @ free.reshape(problem.free_outputs, problem.q).T
-                return loss(problem, torch.hstack([torch.zeros(problem.n, first, dtype=columns.dtype), columns]) + offset)
-
-            hessian = torch.autograd.functional.hessian(of, torch.tensor(problem.free(params).ravel("F")))
-            return problem.n / scale * np.asarray(hessian)
+            return problem.n / scale * newton.derivatives(problem, newton.flat(problem, params))[1].numpy()
 
         return Evaluation(
             mean=mean(problem, self._eta(problem, layer)).detach().numpy(),
@@ -84,37 +79,34 @@ class Torch:
 
     def fit(self, problem: Problem) -> Fit:
         layer = self._layer(problem, likelihood.start_params(problem))
-        steps = 0
-        for search, most in self.searches:
-            optimizer = torch.optim.LBFGS(
-                layer.parameters(),
-                max_iter=most,
-                max_eval=10 * most,
-                tolerance_grad=1e-15,
-                tolerance_change=0.0,
-                history_size=50,
-                line_search_fn=search,
-            )
+        optimizer = torch.optim.LBFGS(
+            layer.parameters(),
+            max_iter=2000,
+            tolerance_grad=1e-15,
+            tolerance_change=0.0,
+            history_size=50,
+            line_search_fn="strong_wolfe",
+        )
 
-            def closure(optimizer: Any = optimizer) -> Any:
-                optimizer.zero_grad()
-                value = loss(problem, self._eta(problem, layer))
-                value.backward()
-                return value
+        def closure() -> Any:
+            optimizer.zero_grad()
+            value = loss(problem, self._eta(problem, layer))
+            value.backward()
+            return value
 
-            optimizer.step(closure)
-            steps += optimizer.state[next(layer.parameters())]["n_iter"]
-        closure()
-        left = max(float(each.grad.abs().max()) for each in layer.parameters())
+        optimizer.step(closure)
+        steps = optimizer.state[next(layer.parameters())]["n_iter"]
         intercept = np.zeros(problem.k) if layer.bias is None else layer.bias.detach().numpy()
+        params = Params(intercept, layer.weight.detach().numpy().T)
+        params, more, left = newton.polish(problem, params, self.further)
         return Fit(
-            params=Params(intercept, layer.weight.detach().numpy().T),
+            params=params,
             converged=left <= ENOUGH,
-            iterations=steps,
-            reason=f"LBFGS stopped with a gradient of {left:.1e}",
+            iterations=steps + more,
+            reason=f"Newton's next step moves eta by a share of {left:.1e}" if left < np.inf else "the Hessian is singular",
             standard_errors=DECLINED,
             deviance=DECLINED,
-            log_likelihood=log_likelihood(problem, self._eta(problem, layer)),
+            log_likelihood=log_likelihood(problem, self._eta(problem, self._layer(problem, params))),
         )
 
     @staticmethod
@@ -126,15 +118,11 @@ class Torch:
                 layer.bias.copy_(torch.tensor(params.intercept))
         return layer
 
-    @staticmethod
-    def _offset(problem: Problem) -> Any:
-        return torch.zeros(1, dtype=torch.float64) if problem.offset is None else torch.tensor(problem.offset)
-
     def _eta(self, problem: Problem, layer: Any) -> Any:
-        return layer(torch.tensor(problem.X)) + self._offset(problem)
+        return layer(torch.tensor(problem.X)) + shift(problem)
 
 
 class LineSearch(Torch):
     """LBFGS with torch's line search alone."""
 
-    searches: tuple[tuple[str | None, int], ...] = (("strong_wolfe", 2000),)
+    further = 0

@@ -34,6 +34,11 @@ def mean(problem: Problem, eta: Any) -> Any:
     return getattr(torch, ACTIVATIONS[type(problem.model.link)])(eta)
 
 
+def shift(problem: Problem) -> Any:
+    """The offset of eta, if any."""
+    return torch.zeros(1, dtype=torch.float64) if problem.offset is None else torch.tensor(problem.offset)
+
+
 def loss(problem: Problem, eta: Any) -> Any:
     family, y = type(problem.model.family), torch.tensor(problem.y)
     of_eta = (family, type(problem.model.link)) in LOSSES
@@ -53,24 +58,28 @@ def log_likelihood(problem: Problem, eta: Any) -> Any:
     """
     if problem.model.family.has_dispersion and not (problem.row_weights == 1).all():
         return DECLINED
-    if problem.model.has_classes:  # a share of a class is so much of a row
-        return -problem.n * loss(problem, eta).item()
-    response = torch.tensor(problem.trials * problem.y if isinstance(problem.model.family, Binomial) else problem.y)
+    counted = isinstance(problem.model.family, (Binomial, Multinomial))
+    response = torch.tensor(problem.trials * problem.y if counted else problem.y)
     weights = torch.tensor(problem.row_weights / problem.trials)
-    return (weights * distribution(problem, eta).log_prob(response)).sum().item()
+    return (weights * distribution(problem, eta).log_prob(response).reshape(problem.n, 1)).sum().item()
 
 
 def distribution(problem: Problem, eta: Any) -> Any:
     """torch's distribution of the response, at dispersion 1."""
     from torch import distributions as given
 
-    family, mu, one = problem.model.family, mean(problem, eta), torch.ones(1, dtype=torch.float64)
+    family, link, mu, one = problem.model.family, problem.model.link, mean(problem, eta), torch.ones(1, dtype=torch.float64)
+    if isinstance(family, Multinomial):  # of one trial: log_prob counts those of the response
+        return given.Multinomial(1, logits=eta, validate_args=False)
     if isinstance(family, NegativeBinomial):
-        log_mean = eta if isinstance(problem.model.link, Log) else torch.log(mu)
+        log_mean = eta if isinstance(link, Log) else torch.log(mu)
         return given.NegativeBinomial(one / family.alpha, logits=log_mean + np.log(family.alpha), validate_args=False)
     if isinstance(family, Binomial):
-        of = {"logits": eta} if isinstance(problem.model.link, Logit) else {"probs": mu}
+        of = {"logits": eta} if isinstance(link, Logit) else {"probs": mu}
         return given.Binomial(torch.tensor(problem.trials), **of, validate_args=False)
     if isinstance(family, Gaussian):
         return given.Normal(mu, one, validate_args=False)
-    return given.Poisson(mu, False) if isinstance(family, Poisson) else given.Gamma(one, 1 / mu, False)
+    if isinstance(family, Poisson):
+        return given.Poisson(mu, False)
+    rate = eta if isinstance(link, Inverse) else torch.exp(-eta) if isinstance(link, Log) else 1 / mu
+    return given.Gamma(one, rate, False)
