@@ -16,8 +16,9 @@ import numpy as np
 from spec.fit.batch import Batch
 from spec.fit.numeric import Column
 
-MANY = 64  # blocks of an array at least, where each has as many rows as a batch may have:
-LEAST, ROWS = 2**23, 2**14  # so many bytes, or so many rows
+FEWEST = 2**8  # rows of a batch
+SMALL, LARGE = (2**23, 2**14), (2**25, 2**16)  # bytes and rows of a batch at most, of few rows and of many
+MANY = 64  # blocks of an array at least, where each has a full batch
 MOST = 2**26  # bytes of a block
 
 Columns = tuple[Optional[Column], ...]  # X, y, weights, offset
@@ -45,6 +46,20 @@ class Block(Protocol):
         ...
 
 
+def batch_sizes(total: int | None, width: int) -> tuple[int, int]:
+    """
+    Return (least, size): powers of two, the rows of a small batch and of one for data of so many rows of ``width`` numbers.
+
+    A call of a compiled program costs as much as some thousand rows, so batches are large where there are enough rows for many of
+    them; a block's last rows go in small ones.
+
+    >>> batch_sizes(10**5, width=8), batch_sizes(10**7, width=8), batch_sizes(10**7, width=1000)
+    ((16384, 16384), (16384, 65536), (1024, 4096))
+    """
+    least, most = (1 << max(FEWEST, min(size // (8 * max(width, 1)), rows)).bit_length() - 1 for size, rows in (SMALL, LARGE))
+    return least, most if total is None else min(most, max(least, 1 << max(total // 16, 1).bit_length() - 1))
+
+
 def in_blocks(total: int, width: int) -> Iterator[slice]:
     """
     Slices of rows of ``width`` float64 numbers: `MANY` or more where that leaves each a full batch, none above `MOST` bytes.
@@ -54,8 +69,8 @@ def in_blocks(total: int, width: int) -> Iterator[slice]:
     >>> [rows.stop for rows in in_blocks(40_000, width=8)]
     [16384, 32768, 40000]
     """
-    row = 8 * max(width, 1)
-    size = 1 << max(8, min(max(min(LEAST // row, ROWS), total // MANY), MOST // row).bit_length() - 1)
+    _, batch = batch_sizes(total, width)
+    size = max(batch, 1 << max(1, min(total // MANY, MOST // (8 * max(width, 1)))).bit_length() - 1)
     return (slice(start, min(start + size, total)) for start in range(0, total, size))
 
 

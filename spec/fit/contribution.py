@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from threading import Condition, Lock
 
 import numpy as np
@@ -15,7 +15,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Data, Program, Tensor
 from spec.engines.keras.network import KerasNetwork, precision
 from spec.fit.batch import Batch
-from spec.fit.sums import Sums, summed_information
+from spec.fit.sums import Sums, summed_information, tree
 from spec.fit.workers import Shared
 from spec.model import Model, Params
 from spec.problems.problem import Problem
@@ -25,7 +25,11 @@ in_float64 = Shared(lambda: precision("float64"))  # for new layers, and while a
 
 @dataclass(frozen=True)
 class Shape:
-    """The network of all problems of a model with as many columns ``p`` and outputs ``k``, on batches of ``size`` rows."""
+    """
+    The network of all problems of a model with as many columns ``p`` and outputs ``k``, on batches of ``size`` rows.
+
+    Batches with fewer rows are taken in parts of ``least``.
+    """
 
     model: Model
     p: int
@@ -33,6 +37,11 @@ class Shape:
     intercept: bool
     has_offset: bool
     size: int
+    least: int
+
+    @property
+    def small(self) -> Shape:
+        return replace(self, size=self.least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +62,17 @@ class Contribution:
 
     def __call__(self, batch: Batch) -> Sums:
         shape = self.shape
+        if len(batch) < shape.size > shape.least:
+            small = replace(self, shape=shape.small)
+            total = tree(small(batch[start : start + shape.least]) for start in range(0, len(batch), shape.least))
+            assert total is not None
+            return total
         full = batch.padded(shape.size)
         compiled = _compiled(shape, self.threads)
-        with in_float64, compiled.at(self.params):
+        with in_float64 if compiled.traces else nullcontext(), compiled.at(self.params):
             inputs = full.X if full.offset is None else [full.X, full.offset]
             loss, (kernel, *bias), (pearson, outside, *about_eta) = compiled.program(inputs, full.y, full.weights)
+        compiled.traces = compiled.traces and not BACKEND.compiles
         score = np.vstack([*bias, kernel])[:, min(shape.k - 1, 1) :]
         to_sums = -shape.size / compiled.network.loss_scale
         with np.errstate(invalid="ignore", over="ignore"):  # far out the squares of columns are infinite: `Steer` refuses them
@@ -76,6 +91,7 @@ class _Compiled:
     def __init__(self, network: KerasNetwork, program: Program) -> None:
         self.network, self.program = network, program
         self.calls, self.now, self.turn = 0, b"", Condition()
+        self.traces = True  # whether Keras's float type matters: at the first call of a program that is compiled, or at each
 
     @contextmanager
     def at(self, params: Params) -> Iterator[None]:

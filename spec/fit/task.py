@@ -12,6 +12,7 @@ from scipy import linalg
 from spec import likelihood, scoring
 from spec.domains import REAL
 from spec.engines.keras.backend import BACKEND
+from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import Contribution, Shape
 from spec.fit.maximise import Kind, Wanted
@@ -21,7 +22,6 @@ from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
-CACHE = 8 * 2**20  # bytes of a batch: it and its products fit in cache
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -40,9 +40,9 @@ class Task:
         first = rows.sample(1)
         p, k = first.X.shape[1], first.y.shape[1]
         q, m = p + intercept, max(k - 1, 1)
-        size = int(2 ** np.clip(np.floor(np.log2(CACHE / (8 * q * m))), 8, 14))
+        least, size = batch_sizes(rows.total, q * m)
         if rows.total is not None and rows.total < size:
-            size = max(64, 1 << (rows.total - 1).bit_length())
+            least = size = max(64, 1 << (rows.total - 1).bit_length())
         sample = rows.sample(max(size, 20 * q * m))
         data = {"weights": sample.weights, "offset": sample.offset, "columns": rows.columns}
         known = replace(Problem.of("the data", model, sample.X, sample.y, intercept, **data), quasi=quasi)
@@ -53,7 +53,7 @@ class Task:
             raise
         with one_blas_thread:
             basis, ill_conditioned = _basis(design)
-        shape = Shape(model, p, k, intercept, known.offset is not None, size)
+        shape = Shape(model, p, k, intercept, known.offset is not None, size, least)
         return cls(known, checked(rows, known), shape, basis, ill_conditioned)
 
     @property

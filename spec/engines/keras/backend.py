@@ -50,6 +50,7 @@ class Backend(Rounded, abc.ABC):
     name: str
     version: str
     finds_logits = False
+    compiles = True  # whether `Derivatives.program` is compiled at its first call
     compiles_training = False  # whether compiling Keras's training step gains more than it costs
     dtype = "float64 restored"  # from Keras's float32: see `restore_float64`
 
@@ -229,7 +230,7 @@ class Jax(Backend):
 class Torch(Backend):
     """torch. Its own ndtr is 1 + erf, which loses all digits in the lower tail."""
 
-    name = "torch"
+    name, compiles = "torch", False
 
     def __init__(self) -> None:
         import torch
