@@ -144,7 +144,9 @@ def present_workers(blocks: Sequence[Block]) -> Workers:
 
 
 class Cluster(Pool):
-    """The workers of a client of Dask."""
+    """The workers of a client of Dask, who are told of their next blocks early: the scheduler is far away."""
+
+    ahead = 8
 
     @classmethod
     def of(cls, client: Any) -> Cluster:

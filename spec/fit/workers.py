@@ -14,7 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -57,6 +57,7 @@ class Pool:
     executor: Executor
     number: int
     shares: bool = False
+    ahead: ClassVar[int] = 2  # blocks for each worker that are at work, or next
 
     def run(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         waiting: deque[Any] = deque()
@@ -65,7 +66,7 @@ class Pool:
         try:
             for item in items:
                 waiting.append(self._submit(function, item))
-                if len(waiting) > 2 * self.number:
+                if len(waiting) > self.ahead * self.number:
                     yield self._result(waiting.popleft())
             while waiting:
                 yield self._result(waiting.popleft())

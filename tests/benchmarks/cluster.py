@@ -125,10 +125,17 @@ def faults(path: Path, made: Any, client: Any) -> Iterator[tuple[str, str, str, 
 
     found, seconds = timed(lambda: fitted(path, client, kill))
     yield "Dask, 2 workers", f"{len(set(killed))} killed in a pass", hashed(found), seconds
-    still = next(iter(made.workers.values())).pid
-    os.kill(still, signal.SIGSTOP)
-    threading.Timer(3, os.kill, (still, signal.SIGCONT)).start()
-    found, seconds = timed(lambda: fitted(path, client))
+    client.wait_for_workers(2)
+    fitted(path, client)
+
+    def stop(state: Any) -> None:
+        if state.number == 1:
+            still = next(iter(made.workers.values())).pid
+            os.kill(still, signal.SIGSTOP)
+            threading.Timer(3, os.kill, (still, signal.SIGCONT)).start()
+
+    found, seconds = timed(lambda: fitted(path, client, stop))
+    time.sleep(max(0.0, 4 - seconds))
     yield "Dask, 2 workers", "one stands still for 3 s", hashed(found), seconds
 
 
