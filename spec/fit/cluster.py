@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, ClassVar
 
 from spec.fit.batch import Batch
 from spec.fit.blocks import Block
-from spec.fit.numeric import library
+from spec.fit.numeric import library, numbers
 from spec.fit.workers import HERE, UNKNOWN, Pool, Workers
 
 LOOK = 2.0  # seconds between two looks at whether the scheduler is still there
@@ -56,6 +57,10 @@ def partitions(parts: dict[str, Any], make: Read) -> list[Partition]:
     """
     collections = {part: values for part, values in parts.items() if is_dask(values)}
     sizes = _sizes(collections)
+    for part, values in collections.items():
+        own = _sizes({part: values})
+        if own is not None and sizes is not None and sum(own) != sum(sizes):
+            raise ValueError(f"{part} has {sum(own)} rows, but {next(iter(collections))} has {sum(sizes)}.")
     divided = {part: _delayed(values, sizes) for part, values in collections.items()}
     number = len(next(iter(divided.values())))
     for part, pieces in divided.items():
@@ -69,9 +74,10 @@ def partitions(parts: dict[str, Any], make: Read) -> list[Partition]:
                     f"{part} is a {type(values).__name__}, but the partitions of X do not say how many rows they have: make "
                     f"{part} a column of X, or divide it by Dask as X is."
                 )
-            if len(values) != sum(sizes):
-                raise ValueError(f"{part} has {len(values)} rows, but X has {sum(sizes)}.")
-            divided[part] = [values[start : start + size] for start, size in zip(_starts(sizes), sizes)]
+            array = numbers(values, part)
+            if len(array) != sum(sizes):
+                raise ValueError(f"{part} has {len(array)} rows, but X has {sum(sizes)}.")
+            divided[part] = [array[start : start + size] for start, size in zip(_starts(sizes), sizes)]
     starts: Sequence[int | None] = [None] * number if sizes is None else _starts(sizes)
     return [
         Partition({part: divided[part][i] if part in divided else values for part, values in parts.items()}, make, i, starts[i])
@@ -95,7 +101,7 @@ def _sizes(collections: dict[str, Any]) -> list[int] | None:
 
 
 def _starts(sizes: Sequence[int]) -> list[int]:
-    return [sum(sizes[:i]) for i in range(len(sizes))]
+    return [0, *accumulate(sizes)][: len(sizes)]
 
 
 def _delayed(values: Any, sizes: list[int] | None) -> list[Any]:

@@ -89,7 +89,11 @@ class TestTheSameBits:
         chunked, y = array.from_array(X[:N], chunks=(10_000, 2)), array.from_array(Y[:N], chunks=7_000)
         of_frame = fit(sigmoid(), partitioned(cut(NUMBERS.drop(columns="w"))), "y")
 
-        assert bits(fit(sigmoid(), chunked, y)) == bits(fit(sigmoid(), chunked, Y[:N])) == bits(of_frame)
+        assert bits(fit(sigmoid(), chunked, y)) == bits(fit(sigmoid(), chunked, pandas.Series(Y[:N]))) == bits(of_frame)
+        with pytest.raises(ValueError, match="y has 59000 rows, but X has 60000"):
+            fit(sigmoid(), chunked, y[:59_000])
+        with pytest.raises(ValueError, match="y has 59000 rows, but X has 60000"):
+            fit(sigmoid(), chunked, Y[:59_000])
 
     def test_of_a_formula(self, client):
         """Its design is made where the data lie: the levels are those of all partitions, and predictions come back in order."""
