@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from importlib import metadata
 
-from spec.fit.sums import CORES
+from spec.fit.workers import CORES
 
 LIBRARIES = ("keras", "tensorflow-cpu", "tensorflow", "jax", "statsmodels", "scikit-learn", "glum", "numpy", "scipy")
 
