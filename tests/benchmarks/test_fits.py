@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from spec.families import Multinomial
-from spec.fit.sums import CORES
+from spec.fit.workers import CORES
 from tests.benchmarks.cases import GROUPS
 from tests.benchmarks.judge import Memory, judge
 from tests.benchmarks.peers import PEERS, Keras, NewtonCholesky, R, Statsmodels
