@@ -18,7 +18,8 @@ from spec.fit.blocks import Block
 from spec.fit.numeric import library, numbers
 from spec.fit.workers import HERE, UNKNOWN, Pool, Workers
 
-LOOK = 2.0  # seconds between two looks at whether the scheduler is still there
+LOOK = 2.0  # seconds between two looks at whether scheduler and workers are still there
+PATIENCE = 60.0  # seconds without a worker that runs
 LIBRARIES = ("dask", "dask_expr")
 Read = Callable[["dict[str, Any]", int], Iterable[Batch]]  # batches of about so many rows of the parts of a partition
 
@@ -181,6 +182,7 @@ class Cluster(Pool):
         from distributed import TimeoutError as NotYet
 
         client: Any = self.executor
+        still = 0.0
         while True:
             try:
                 return future.result(timeout=LOOK)
@@ -189,6 +191,10 @@ class Cluster(Pool):
                     raise
                 if client.status != "running":
                     raise RuntimeError(GONE.format(client.status)) from None
+                running, paused = client.run_on_scheduler(_at_work)
+                still = 0.0 if running else still + LOOK
+                if still >= PATIENCE:
+                    raise RuntimeError(STILL.format(PATIENCE, f"{paused} paused" if paused else "there are none")) from None
             except CancelledError as error:
                 raise RuntimeError(GONE.format(client.status)) from error
             except KilledWorker as error:
@@ -199,6 +205,17 @@ class Cluster(Pool):
 
 
 GONE = "Dask's scheduler is gone in the middle of a pass (the client is {}): start the cluster again, and the fit with it."
+
+
+STILL = (
+    "for {:.0f} s no worker of Dask has run ({}): Dask pauses or kills workers that are short of memory. A worker needs about "
+    "600 MB and a few partitions: give it more memory, make smaller partitions, or start workers."
+)
+
+
+def _at_work(dask_scheduler: Any) -> tuple[int, int]:
+    """The workers that run, and the others."""
+    return len(dask_scheduler.running), len(dask_scheduler.workers) - len(dask_scheduler.running)
 
 
 @dataclass(frozen=True, eq=False)

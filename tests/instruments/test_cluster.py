@@ -227,6 +227,14 @@ class TestWhatIsWrong:
 
         assert not any(kept.values())
 
+    def test_workers_that_stand_still_are_not_waited_for_without_end(self, path, monkeypatch):
+        """Dask pauses those that are short of memory, and may wait for ever; here there are none."""
+        monkeypatch.setattr("spec.fit.cluster.PATIENCE", 3.0)
+        settings = {"n_workers": 0, "processes": False, "dashboard_address": None}
+        with distributed.LocalCluster(**settings) as none, distributed.Client(none) as client:
+            with pytest.raises(RuntimeError, match=r"for 3 s no worker of Dask has run \(there are none\)"):
+                fit(sigmoid(), path, "y", weights="w", executor=client)
+
     def test_a_scheduler_that_is_gone_is_named_and_nothing_hangs(self, path):
         """A cluster of one's own, killed in the middle of a fit."""
         start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
