@@ -231,9 +231,9 @@ class TestWhatIsWrong:
         """Dask pauses those that are short of memory, and may wait for ever; here there are none."""
         monkeypatch.setattr("spec.fit.cluster.PATIENCE", 3.0)
         settings = {"n_workers": 0, "processes": False, "dashboard_address": None}
-        with distributed.LocalCluster(**settings) as none, distributed.Client(none) as client:
-            with pytest.raises(RuntimeError, match=r"for 3 s no worker of Dask has run \(there are none\)"):
-                fit(sigmoid(), path, "y", weights="w", executor=client)
+        no_worker = pytest.raises(RuntimeError, match=r"for 3 s no worker of Dask has run \(there are none\)")
+        with distributed.LocalCluster(**settings) as none, distributed.Client(none) as client, no_worker:
+            fit(sigmoid(), path, "y", weights="w", executor=client)
 
     def test_a_scheduler_that_is_gone_is_named_and_nothing_hangs(self, path):
         """A cluster of one's own, killed in the middle of a fit."""
