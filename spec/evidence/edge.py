@@ -25,8 +25,9 @@ keep b' on the edges, along which the information is positive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ from spec.scoring import GAIN, ROOM, TRIES, White
 PRECISION = 256  # bits: the bordered matrix is inverted in the units that the columns have
 BOXES = (2.0**-10, 2.0**-20, 2.0**-40, 2.0**-80)  # of each unknown and its standard error: the boxes to try, the widest first
 ITERATIONS = 500
+CHOICES = 1000  # of sides that meet in a place, which are tried for those that hold it
 AT_REST = 1e-10  # of the size of eta: a step is the last where no row's eta moves by more; of the scores: a multiplier of zero
 NEAR = 1e-6  # of the terms of eta: which rows are asked whether they are at the edge since others are
 TINY = 1e-150  # a row that is not held is reckoned with this far inside, if the edge is at 0
@@ -221,9 +223,30 @@ def climb(problem: Problem, sides: Sequence[Side]) -> tuple[np.ndarray, list[int
         if not held and (can_hold & (level - outward @ b < NEAR**2 * (np.abs(outward) @ np.abs(b)))).any():
             raise NotProven("not proven", f"{problem}: the score is zero at the edge of its domain, or too near it to tell.")
         if not held or multipliers.min() >= -AT_REST * size:
+            if held and multipliers.min() <= AT_REST * size:
+                near = np.abs(outward @ b - level) <= NEAR * (np.abs(outward) @ np.abs(b) + np.abs(level)).max()
+                held = _pressed(held, np.flatnonzero(near & can_hold).tolist(), outward, score - information @ step)
             return white.basis @ b[:, None], held
         del held[int(np.argmin(multipliers))]
     raise NotProven("not proven", f"{problem}: the steps lead to no place of rest, neither inside the domain nor on its edge.")
+
+
+def _pressed(held: list[int], there: list[int], outward: np.ndarray, score: np.ndarray) -> list[int]:
+    """
+    As many sides as are held, of all that are ``there``, whose least multiplier is greatest.
+
+    Where more sides meet than hold a place, the multiplier of one that is held may be zero, and no proof follows; others of them
+    may all have positive ones.
+    """
+
+    def least(sides: Iterable[int]) -> float:
+        multipliers, _, rank, _ = np.linalg.lstsq(outward[list(sides)].T, score, rcond=None)
+        left = score - multipliers @ outward[list(sides)]
+        holds = rank == len(held) and np.abs(left).max() <= AT_REST * np.abs(score).max()
+        return float(multipliers.min()) if holds else -np.inf
+
+    choices = islice(combinations(there, len(held)), CHOICES)
+    return list(max([tuple(held), *choices], key=least))
 
 
 def _start(problem: Problem, sides: Sequence[Side]) -> np.ndarray:

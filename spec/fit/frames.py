@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -124,16 +124,15 @@ def frames(table: Table, names: list[str], size: int = 2**16) -> Iterator[Frame]
         first += len(frame)
 
 
-def _prepared(frame: Frame, names: list[str], first: int, missing: Callable[[str], Iterable[int]] | None = None) -> Frame:
+def _prepared(frame: Frame, names: list[str], first: int, missing: Callable[[str], Iterator[int]] | None = None) -> Frame:
     """A frame of plain columns, with the numbers of its rows for index; ``missing`` tells all rows where a column is missing."""
     frame = frame.set_axis(range(first, first + len(frame)), axis=0)
     for name in names:
-        if frame[name].isna().any():
-            rows = list(missing(name) if missing else frame.index[frame[name].isna()])
-            raise ValueError(
-                f"column {name} has {len(rows)} missing value{'s' * (len(rows) > 1)}, the first in row {rows[0]}: "
-                "drop such rows, or impute the value."
-            )
+        if (lost := frame[name].isna()).any():
+            rows = list(missing(name)) if missing else []
+            how_many = "missing values" if not rows else f"{len(rows)} missing value{'s' * (len(rows) > 1)}"
+            row = first + int(np.argmax(lost))
+            raise ValueError(f"column {name} has {how_many}, the first in row {row}: drop such rows, or impute the value.")
     return frame.assign(**{name: _plain(frame[name]) for name in names})
 
 

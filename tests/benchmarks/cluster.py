@@ -79,7 +79,7 @@ def cluster(workers: int) -> Iterator[tuple[Any, Any]]:
     import dask
     from distributed import Client, LocalCluster
 
-    settings = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    settings = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 10}),
         LocalCluster(**settings) as made,

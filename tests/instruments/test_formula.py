@@ -373,7 +373,9 @@ class TestBatches:
         with pytest.raises(ValueError, match="column age has 3 missing values, the first in row 199"):
             designed("claims ~ age", tmp_path / "a.parquet", "poisson")
         made = designed("claims ~ age", data, "poisson")
-        with pytest.raises(ValueError, match="column age has 3 missing values, the first in row 199"):
+        with pytest.raises(
+            ValueError, match="column age has missing values, the first in row 199"
+        ):  # of a row group: not counted
             whole(made.prepared(tmp_path / "a.parquet"))
 
     def test_a_new_level_in_a_late_batch(self, data, path):
