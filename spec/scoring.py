@@ -34,7 +34,7 @@ SHARES = (0.25, 0.0625)  # of the way to where the information was singular: the
 TRIES = 80  # halvings of a step, which may be 1e16 times too long where means saturate; but Newton's is whole, or Fisher's
 AT_EDGE = "the likelihood rises to the edge of the domain"
 SETTLED = 1e-6  # of the size of eta: at rest no row's eta moves by more
-FAR = 1e5  # an eta beyond which a step of 0.1 is as small: whether the data are separated is asked
+FAR = 30.0  # an eta beyond which a score may be lost in rounding: whether the data are separated is asked
 
 
 def longest(model: Model, eta: np.ndarray, change: np.ndarray) -> tuple[float, int]:
@@ -316,7 +316,7 @@ def _ascend(
             if edge:
                 return ended(AT_EDGE)
             if np.abs(eta).max() > FAR and (why := separation(problem)) is not None:
-                return ended(why, known=False)  # so far out that a step for ever is small beside eta
+                return ended(why, known=False)  # so far out that rounding hides the way on
             return ended(f"the Newton decrement came to rest at {decrement:.1e}", converged=True)
         is_there = moves <= SETTLED and decrement < 1e-16 and not edge
         if iterations == max_iterations:
