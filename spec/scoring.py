@@ -268,8 +268,9 @@ def ascend(
 
     ``value_and_score`` answers the log-likelihood, up to a constant, and its gradient in `Problem.free`, (q, m). Stops when
     rounding is all that is left of the Newton decrement, and no eta moves: on separated data the decrement vanishes too, but eta
-    moves for ever. A step goes at most most of the way to the edge of the domain, and is halved until it gains. Where one led so
-    far that the information is singular there, rounding hides the way back: it begins anew, nearer to the start.
+    moves for ever. Far out rounding may hide that as well, and a linear program says whether the data are separated. A step goes
+    at most most of the way to the edge of the domain, and is halved until it gains. Where one led so far that the information is
+    singular there, rounding hides the way back: it begins anew, nearer to the start.
     """
     found = _ascend(problem, value_and_score, start, max_iterations)
     if found.reason != SINGULAR:

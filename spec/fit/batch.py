@@ -100,13 +100,11 @@ def batches_of(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:
         yield joined(waiting)
 
 
-def beginning(pieces: Iterable[Batch], size: int) -> Batch:
-    """The first ``size`` rows, or all if there are fewer."""
+def beginning(pieces: Iterable[Batch], size: int) -> list[Batch]:
+    """Pieces with the first ``size`` rows, or with all if there are fewer."""
     taken: list[Batch] = []
     for piece in pieces:
         taken.append(piece[: size - sum(map(len, taken))])
         if sum(map(len, taken)) >= size:
             break
-    if not taken:
-        raise ValueError("there are no rows.")
-    return joined(taken)
+    return taken

@@ -199,8 +199,8 @@ class Cluster(Pool):
                 raise RuntimeError(GONE.format(client.status)) from error
             except KilledWorker as error:
                 raise RuntimeError(
-                    f"{error} Was it out of memory? A worker needs about 600 MB and a few partitions: give it more memory, or "
-                    "make smaller partitions."
+                    f"{error} Was it out of memory? A worker holds TensorFlow and a few partitions: give it more memory, or make "
+                    "smaller partitions."
                 ) from error
 
 
@@ -208,8 +208,8 @@ GONE = "Dask's scheduler is gone in the middle of a pass (the client is {}): sta
 
 
 STILL = (
-    "for {:.0f} s no worker of Dask has run ({}): Dask pauses or kills workers that are short of memory. A worker needs about "
-    "600 MB and a few partitions: give it more memory, make smaller partitions, or start workers."
+    "for {:.0f} s no worker of Dask has run ({}): Dask pauses or kills workers that are short of memory. A worker holds "
+    "TensorFlow and a few partitions: give it more memory, make smaller partitions, or start workers."
 )
 
 

@@ -21,7 +21,7 @@ from spec.fit.blocks import Block, Pieces, Slices, in_blocks
 from spec.fit.numeric import Column
 from spec.fit.workers import HERE, Workers, one_blas_thread
 
-__all__ = ["PIECE", "Batch", "Rows", "Step", "beginning", "joined", "of_arrays", "of_pieces"]
+__all__ = ["PIECE", "Batch", "Rows", "Step", "joined", "of_arrays", "of_pieces"]
 
 PIECE = 2**14  # rows that are read at a time
 FEW = 8  # blocks: fewer are not shared out among threads, but their batches are
@@ -134,12 +134,13 @@ class Rows:
     def _beginning(self, size: int) -> Batch:
         taken: list[Batch] = []
         for block in self.blocks:
-            missing = size - sum(map(len, taken))
-            first = partial(_first, min(missing, size))
+            first = partial(beginning, size=size - sum(map(len, taken)))
             taken += next(iter(self._workers.run(partial(_asked, first, (), min(size, PIECE)), [block])))
             if sum(map(len, taken)) >= size:
                 break
-        return beginning(taken, size)
+        if not taken:
+            raise ValueError("there are no rows.")
+        return joined(taken)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
         """The same rows, with a function applied to each piece."""
@@ -152,15 +153,6 @@ class Rows:
     def checked(self, check: Callable[[Batch, int], None]) -> Rows:
         """The same rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
         return replace(self, steps=(*self.steps, Step(check, numbered=True, checks=True)))
-
-
-def _first(size: int, pieces: Iterable[Batch]) -> list[Batch]:
-    found: list[Batch] = []
-    for piece in pieces:
-        found.append(piece[: size - sum(map(len, found))])
-        if sum(map(len, found)) >= size:
-            break
-    return found
 
 
 def _read_through(pieces: Iterable[Batch]) -> None:

@@ -93,7 +93,10 @@ class Pool:
             return self.executor.submit(function, item)
         except BrokenExecutor as error:
             raise RuntimeError(DIED.format(error)) from error
-        except RuntimeError:  # it was shut down: what is asked of a fit later is computed here
+        except RuntimeError as error:
+            if "shutdown" not in str(error):
+                raise
+            # what is asked of a fit after its executor was shut down is computed here
             done: Future[Any] = Future()
             done.set_result(function(item))
             return done

@@ -108,22 +108,21 @@ class TestTheSameBits:
 
     def test_after_workers_were_killed_in_the_middle_of_a_pass(self, cluster, client, path):
         """Twice, by SIGKILL: Dask starts another, and computes again what was lost."""
-        killed, going = [], threading.Event()
+        client.wait_for_workers(2)
+        workers, killed = [worker.pid for worker in cluster.workers.values()], []
 
-        def kill(state):
-            if state.number in (1, 2) and not going.is_set():
-                threading.Timer(0.02, murder).start()
-
-        def murder():
-            pid = next(iter(cluster.workers.values())).pid
+        def murder(pid):
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
+        def kill(state):
+            if workers:
+                threading.Timer(0.02, murder, [workers.pop()]).start()
+
         found = bits(fit(sigmoid(), path, "y", weights="w", executor=client, progress=kill))
-        going.set()
 
         assert found == bits(fit(sigmoid(), path, "y", weights="w"))
-        assert len(set(killed)) >= 1
+        assert len(killed) == 2
 
     def test_of_other_processes(self, path):
         """Any executor of the standard library; one of whose processes dies in a pass is named, as nothing computes again."""

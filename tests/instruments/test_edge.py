@@ -16,7 +16,7 @@ from scipy.optimize import LinearConstraint, minimize
 
 from spec import likelihood, problems
 from spec.evidence import edge as proof
-from spec.evidence.edge import climb, edge, prove, sides_of
+from spec.evidence.edge import _pressed, climb, edge, prove, sides_of
 from spec.evidence.enclosure import NotProven
 from spec.evidence.preconditions import PreconditionFailed
 from spec.families import Binomial, Gamma, InverseGaussian, NegativeBinomial, Poisson
@@ -263,6 +263,14 @@ def test_no_other_set_of_rows_is_proven(problem):
     for rows in wrong:
         with pytest.raises(NotProven, match=f"{re.escape(str(problem))}: with row"):
             prove(problem, sides, free, rows)
+
+
+def test_of_sides_that_meet_those_with_positive_multipliers_hold():
+    """The score points along the middle of three: the outer two share it, and with the middle one another has nothing."""
+    outward = np.array([[-1.0, 0], [-1, -1], [-1, -2]])
+
+    assert _pressed([0, 1], [0, 1, 2], outward, 3 * outward[1]) == [0, 2]
+    assert _pressed([0, 1], [0, 1], outward, 3 * outward[1]) == [0, 1]
 
 
 def test_rows_at_the_edge_because_others_are_hold_nothing():

@@ -56,7 +56,7 @@ def polish(problem: Problem, params: Params, most: int) -> tuple[Params, int, fl
 
 def _shorter(problem: Problem, free: Any, step: Any, root: Any, size: float) -> Any:
     """The parameters after the step, or a part of it, from which the next step is shorter; None if there are none."""
-    for part in 0.5 ** np.arange(SHORTEST):
+    for part in 0.5 ** np.arange(SHORTEST):  # a whole step halves the length, or rounding is all that is left
         slope = derivatives(problem, free - part * step, both=False)[0]
         if (slope @ torch.cholesky_solve(slope[:, None], root)[:, 0]).item() < size * (0.25 if part == 1 else 1):
             return free - part * step
