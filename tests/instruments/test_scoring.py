@@ -639,6 +639,20 @@ class TestAscent:
         assert ascent.converged
         assert np.allclose(ascent.params.matrix, right.params.matrix)
 
+    def test_data_that_are_separated_are_found_out_where_rounding_hides_their_score(self):
+        """A group of zeros at eta = -50: its score, 1e-11, is lost in a sum of 1e-9, and nothing moves."""
+        X, y = [[0.0], [0.0], [1.0], [1.0]], [[1.0], [3.0], [0.0], [0.0]]
+        problem = Problem.of("a group of zeros", Model(Tweedie(1.5), Log()), X, y)
+
+        def rounded(params):
+            score = likelihood.score(problem, params)
+            return likelihood.log_likelihood(problem, params), np.where(np.abs(score) < 1e-9, 0.0, score)
+
+        ascent = scoring.ascend(problem, rounded, Params(np.array([np.log(2.0)]), np.array([[-50.0]])))
+
+        assert not ascent.converged
+        assert "separated" in ascent.reason
+
     def test_ascent_without_information_or_score_says_so(self):
         rows = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
         problem = Problem.of("two rows in use", OLS, rows, np.ones((4, 1)), weights=[1, 1, 0, 0])
