@@ -65,6 +65,7 @@ def fit(
     quasi: bool | None = None,
     start: Params | None = None,
     keep: bool = False,
+    standard_errors: bool = True,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
@@ -87,8 +88,9 @@ def fit(
     own data frames and arrays go to their workers without one. Coefficients and standard errors are the same to the last bit,
     whoever computes them (docs/cluster.md).
 
-    The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. ``progress=True`` shows
-    each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
+    The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. Without
+    ``standard_errors`` a fit of hundreds of columns spares the last information, which takes most of the time.
+    ``progress=True`` shows each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
     with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not converge leaves the
     model as it was, unless ``keep``. A model of several outputs, each a model of its own, gives a `Several`. Raises ValueError
     where the model is no generalized linear model or the data do not fit it.
@@ -132,7 +134,7 @@ def fit(
     rows = _read_as(reading, given)
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
         heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
-        settings = {"start": start, "tolerance": tolerance, "max_passes": max_passes, **heard}
+        settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes, **heard}
         found = _checked(reading, _optima(reading, rows, quasi, settings), given)
     outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
     result = Several(outputs) if reading.several else outputs[0]

@@ -25,6 +25,7 @@ SETTLED = 1e-5  # the relative change of the standard errors that the last step 
 ROUNDING = 1e-10  # the share of a distance that a step leaves because of rounding, where it would leave nothing
 REST = 1e-12  # distances below this, in standard errors, are rounding
 SLOW = 0.25  # the share of a distance that Fisher's steps may leave: if they leave more, Newton's are taken
+SHRINKS = 0.3  # the share that a last step may leave if it is stale: of separated data it leaves half, or more
 CONTRACTS = 0.5  # the share of a distance that a step may leave if it is not Newton's: if it leaves more, no optimum may be near
 NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the rounding of the sum
 Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pass sums; rough: in float32; both: observed too
@@ -117,6 +118,7 @@ def climb(
     *,
     room: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] | None = None,
     guess: Maximum | None = None,
+    standard_errors: bool = True,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     on_pass: Callable[[Pass], None] = lambda state: None,
@@ -127,11 +129,12 @@ def climb(
     The information wanted is that of the columns design @ basis: "none", "rough", "exact", or "both". ``room(free, step)``
     answers which share of a step takes the first row to the edge of its domain, and the rows that are there already, as
     `spec.scoring.outward_rows` signs them. If there is a ``guess``, from a sample of the rows, the first steps use its
-    information. It ends when the distance after the last step is estimated to be below ``tolerance`` standard errors; see
-    `Convergence`. A KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError if the log-likelihood
-    is not finite at the start.
+    information. It ends when the distance after the last step is estimated to be below ``tolerance`` standard errors, see
+    `Convergence`; the last pass sums the information for the ``standard_errors``, and without them it may end before. A
+    KeyboardInterrupt ends it too, at the best parameters so far. Raises FloatingPointError if the log-likelihood is not finite at
+    the start.
     """
-    return _Climb(start, basis, kind, room, guess, on_pass).climb(tolerance, max_passes)
+    return _Climb(start, basis, kind, room, guess, standard_errors, on_pass).climb(tolerance, max_passes)
 
 
 def together(climbs: Sequence[Climb], one_pass: Callable[[dict[int, Question]], dict[int, Sums]]) -> list[Maximum]:
@@ -182,11 +185,12 @@ class _Climb:
         kind: Kind,
         room: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] | None,
         guess: Maximum | None,
+        standard_errors: bool,
         on_pass: Callable[[Pass], None],
     ) -> None:
         self.basis, self.kind, self.room, self.guess = basis, kind, room, guess
         self.on_pass = on_pass
-        self.convergence = Convergence(kind, start.size, guess)
+        self.convergence = Convergence(kind, start.size, guess, standard_errors)
         self.history: list[Pass] = []
         self.best, self.step = start, np.zeros_like(start)
         self.share = 1.0  # of the step, which is being tried
@@ -273,9 +277,13 @@ class _Climb:
         rests = self._rests(distance, step, here, tolerance)
         self.convergence.learn(distance, fresh=here.information is not None, halved=self.halvings > 0)
         self._record(here, distance, since, tolerance)
-        known = wanted in ("exact", "both") or self.kind.quadratic
-        if rests or (known and self.convergence.enough(tolerance)):
-            left = distance if rests else self.convergence.after(distance)
+        rough_will_do = wanted == "rough" and not self.convergence.standard_errors
+        known = wanted in ("exact", "both") or self.kind.quadratic or rough_will_do
+        settled = self.convergence.settled(tolerance)
+        if steers is self.steer and not len(self.outward):
+            step = self.steer.corrected(here.score, self.secants)
+        if rests or settled or (known and self.convergence.enough(tolerance)):
+            left = distance if rests else self.convergence.stale_share * distance if settled else self.convergence.after(distance)
             if multipliers.any():
                 return self._ended(EDGE, AT_EDGE, left)
             share, outward = self.room(trial, step) if self.room else (np.inf, self.outward)
@@ -292,8 +300,7 @@ class _Climb:
         if self._may_turn and self.convergence.is_slow:
             self._turn_to_newton()
         else:
-            plain = steers is self.steer and not len(self.outward)
-            self.step = self.steer.corrected(here.score, self.secants) if plain else step
+            self.step = step
         self.outward = self.outward[multipliers > 0]
         return None
 
@@ -331,7 +338,8 @@ class _Climb:
         """The next pass is at the best parameters once more, with both informations."""
         self.newton, self.step, self.secants = True, np.zeros_like(self.best), []
         self.share, self.halvings = 1.0, 0
-        self.convergence = Convergence(replace(self.kind, canonical=True), self.best.size)
+        asked = self.convergence.standard_errors
+        self.convergence = Convergence(replace(self.kind, canonical=True), self.best.size, standard_errors=asked)
 
     def _record(self, here: Sums, distance: float, since: float, tolerance: float) -> None:
         left = self.convergence.passes_left(tolerance) if np.isfinite(distance) else None
@@ -361,9 +369,12 @@ class Convergence:
     Other steps are stale. If the information was summed at distance d from the optimum, a stale step leaves about twice the
     share that a fresh step leaves at distance d. With the information of a sample it leaves a share that falls with the rows
     of the sample. Once a stale step was made, the share that it left is taken instead.
+
+    Where no ``standard_errors`` are wanted, a stale step may be the last.
     """
 
-    def __init__(self, kind: Kind, parameters: int, guess: Maximum | None = None) -> None:
+    def __init__(self, kind: Kind, parameters: int, guess: Maximum | None = None, standard_errors: bool = True) -> None:
+        self.standard_errors = standard_errors
         self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
         self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
@@ -404,6 +415,10 @@ class Convergence:
         margin = 1.0 if self.canonical or self.quadratic else 2.0  # a share is known to a few per cent where it is constant
         return margin * self.after(distance) <= tolerance and self.share(distance) <= (SETTLED if self.canonical else CONTRACTS)
 
+    def settled(self, tolerance: float) -> bool:
+        """Whether no information is needed any more: stale steps contract well, and the last distance is below the tolerance."""
+        return not (self.standard_errors or self.fresh) and self.stale_share <= SHRINKS and self.last <= tolerance
+
     @property
     def stale_share(self) -> float:
         """The share of a distance that a stale step leaves."""
@@ -426,8 +441,9 @@ class Convergence:
         if self.last == np.inf:
             return "none"
         if self.constant == np.inf and self.last > REST:
-            return "rough"
-        if self.enough(tolerance, self.expected):
+            # where columns are many a stale step costs next to nothing beside an information
+            return "none" if self.fresh and self.good >= SHRINKS else "rough"
+        if self.enough(tolerance, self.expected) and (self.standard_errors or self.last <= tolerance):
             return "exact" if self.canonical or self.quadratic else "both"
         return "none" if self.stale_share <= self.good else "rough"
 

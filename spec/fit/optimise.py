@@ -19,7 +19,7 @@ from spec.fit.ending import why_not
 from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
 from spec.fit.penalised import PenalisedMaximum, maximise_penalised
 from spec.fit.penalty import Penalty
-from spec.fit.result import Fitted
+from spec.fit.result import NO_ERRORS, Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sums import Sums, add_up
 from spec.fit.task import Task, checked, null_free
@@ -34,6 +34,7 @@ class Settings:
     """How a fit is made: see `spec.fit.fit`. ``on_pass`` hears each pass, ``on_rows`` the number of its rows that are done."""
 
     start: Params | None = None
+    standard_errors: bool = True
     tolerance: float = 1e-6
     max_passes: int = 50
     on_pass: Callable[[Pass], None] = field(default=UNSEEN)
@@ -61,7 +62,7 @@ def optimise_outputs(
             )
         except FloatingPointError as error:
             raise _not_finite(tasks, error) from error
-        return [_fitted(task, own, maximum) for task, own, maximum in zip(tasks, of_output, maxima)]
+        return [_fitted(task, own, maximum, chosen) for task, own, maximum in zip(tasks, of_output, maxima)]
 
 
 @contextmanager
@@ -95,8 +96,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         free = task.known.free(settings.start)
     else:
         free = null_free(task.known, task.basis)
-        total = task.rows.total
-        if total is None or task.known.n <= total / 3:
+        if task.guesses:
             guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
             guess = guess if guess.converged else None
             free = guess.free if guess else free
@@ -106,6 +106,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         task.kind,
         room=room,
         guess=guess,
+        standard_errors=settings.standard_errors,
         tolerance=settings.tolerance,
         max_passes=settings.max_passes,
         on_pass=settings.on_pass if is_heard else UNSEEN,
@@ -147,7 +148,7 @@ def _not_finite(tasks: list[Task], error: FloatingPointError) -> ValueError:
     return ValueError(f"{error}: are columns of X very large? Standardise them.")
 
 
-def _fitted(task: Task, rows: Rows, maximum: Maximum) -> Fitted:
+def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fitted:
     reason, distance = maximum.reason, maximum.distance
     if not (maximum.converged or maximum.ending == INTERRUPTED):
         reason, distance = why_not(task, rows, maximum)
@@ -160,6 +161,7 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum) -> Fitted:
         reason=reason,
         passes=maximum.passes,
         rows=maximum.sums.rows,
+        errors="" if settings.standard_errors else NO_ERRORS,
         _value=maximum.sums.value,
         _steer=maximum.steer,
     )

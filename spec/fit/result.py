@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike  # which NumPy has from 1.20 on
 
 ROBUST = "Robust standard errors"  # a note about them begins so
+NO_ERRORS = "none: not asked for"
 PIECE = 2**14  # rows that are predicted at a time
 
 
@@ -44,7 +45,8 @@ class Fitted:
     not. ``columns`` name those of the design but the intercept, ``outputs`` the output neurons: the classes of a softmax, of
     which ``baseline`` is the one that the others are compared with. ``quasi`` says that it is a quasi-likelihood,
     ``is_penalised`` that a penalty is part of what was maximised, ``has_offset`` that the rows had an offset. ``errors`` is the
-    kind of robust standard errors, "HC0" to "HC3" or "clustered"; it is empty where they are those of the model. ``notes`` are
+    kind of robust standard errors, "HC0" to "HC3" or "clustered", or `NO_ERRORS`; it is empty where they are those of the model.
+    ``notes`` are
     sentences about what was fitted.
 
     Below, q counts the intercept, where there is one, and the columns; m the outputs, without the baseline of a softmax.
@@ -110,14 +112,14 @@ class Fitted:
             return None if spread is None else np.einsum("am,smq,tq->sat", self._view.outputs, spread, self._view.terms)
         if self._root is not None:
             return self._root if np.isfinite(self._root).all() else None
-        if self._steer is None:
+        if self._steer is None or self.errors == NO_ERRORS:
             return None
         return np.sqrt(self.dispersion) * self._steer.root
 
     @property
     def _no_error(self) -> float:
         """What stands for a standard error that there is not: infinite where the information is singular, else unknown."""
-        return np.nan if self.is_penalised else np.inf
+        return np.nan if self.is_penalised or self.errors == NO_ERRORS else np.inf
 
     @cached_property
     def covariance(self) -> np.ndarray:

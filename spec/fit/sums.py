@@ -14,6 +14,7 @@ from spec.fit.rows import Rows
 from spec.fit.workers import HERE
 
 PIECE = 2**19  # bytes of the rows that are multiplied at a time: they fit in cache
+NARROW = 32  # columns: with fewer, the roots of the weights cost more than a symmetric product saves
 
 
 class Summable(Protocol):
@@ -161,10 +162,11 @@ def _bordered(X: np.ndarray, own: np.ndarray, intercept: bool) -> np.ndarray:
     if own.min() == own.max():  # as in least squares
         square += own[0] * (X.T @ X)  # NumPy uses the symmetry, and computes one half
     else:
-        weighted = np.empty((next(_pieces(len(X), p)).stop, p))
+        halves = p >= NARROW and own.min() >= 0  # observed information may have negative weights
+        factor, weighted = np.sqrt(own) if halves else own, np.empty((next(_pieces(len(X), p)).stop, p))
         for rows in _pieces(len(X), p):
-            piece = X[rows]
-            square += piece.T @ np.multiply(own[rows], piece, out=weighted[: len(piece)])
+            some = np.multiply(factor[rows], X[rows], out=weighted[: len(own[rows])])
+            square += (some if halves else X[rows]).T @ some
     if intercept:
         total[0, 0] = own.sum()
         total[0, 1:] = total[1:, 0] = own[:, 0] @ X

@@ -22,6 +22,7 @@ from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 
+GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -34,6 +35,7 @@ class Task:
     shape: Shape
     basis: np.ndarray
     ill_conditioned: bool
+    guesses: bool  # whether the sample is large enough, and small enough beside all rows, for a first guess of the optimum
 
     @classmethod
     def of(cls, model: Model, rows: Rows, intercept: bool, quasi: bool = False) -> Task:
@@ -43,7 +45,8 @@ class Task:
         least, size = batch_sizes(rows.total, q * m)
         if rows.total is not None and rows.total < size:
             least = size = max(64, 1 << (rows.total - 1).bit_length())
-        sample = rows.sample(max(size, 20 * q * m))
+        guesses = rows.total is None or rows.total >= 3 * max(size, GUESSING * q * m)
+        sample = rows.sample(max(size, (GUESSING if guesses else KNOWING) * q * m))
         data = {"weights": sample.weights, "offset": sample.offset, "columns": rows.columns}
         known = replace(Problem.of("the data", model, sample.X, sample.y, intercept, **data), quasi=quasi)
         try:
@@ -54,7 +57,7 @@ class Task:
         with one_blas_thread:
             basis, ill_conditioned = _basis(design)
         shape = Shape(model, p, k, intercept, known.offset is not None, size, least)
-        return cls(known, checked(rows, known), shape, basis, ill_conditioned)
+        return cls(known, checked(rows, known), shape, basis, ill_conditioned, guesses)
 
     @property
     def size(self) -> int:
