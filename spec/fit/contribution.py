@@ -38,6 +38,7 @@ class Shape:
     has_offset: bool
     size: int
     least: int
+    summed: int | None = None  # the informations that the program itself sums, on a GPU; else this processor sums them
 
     @property
     def small(self) -> Shape:
@@ -76,10 +77,11 @@ class Contribution:
         score = np.vstack([*bias, kernel])[:, min(shape.k - 1, 1) :]
         to_sums = -shape.size / compiled.network.loss_scale
         with np.errstate(invalid="ignore", over="ignore"):  # far out the squares of columns are infinite: `Steer` refuses them
-            found = [
-                summed_information(full.X, weights, shape.intercept, self.basis, self.rough)
-                for weights in about_eta[: self.informations]
-            ]
+            if shape.summed is None:
+                weights = about_eta[: self.informations]
+                found = [summed_information(full.X, one, shape.intercept, self.basis, self.rough) for one in weights]
+            else:
+                found = [one.reshape(score.size, score.size) for one in about_eta]
         information, observed = [*found, None, None][:2]
         return Sums(len(batch), to_sums * loss, to_sums * score, information, float(pearson), observed, outside=int(outside))
 
@@ -133,7 +135,14 @@ def _made(shape: Shape) -> _Compiled:
     model, domain = shape.model, shape.model.eta_domain
 
     def statistics(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
-        """Pearson's X^2, the rows outside the domain, and the ``weights`` of `spec.fit.sums.summed_information`."""
+        """Pearson's X^2, the rows outside the domain, and informations, or ``weights`` of `spec.fit.sums.summed_information`."""
+        pearson, outside, *about_eta = by_row(inputs, y, weights)
+        if shape.summed is None:
+            return [pearson, outside, *about_eta]
+        X = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+        return [pearson, outside, *(_information(X, one, shape.intercept) for one in about_eta[: shape.summed])]
+
+    def by_row(inputs: Data, y: Tensor, weights: Tensor) -> list[Tensor]:
         weights = weights[:, None]
         none = weights[0, 0] * 0
         if model.has_classes:
@@ -150,3 +159,15 @@ def _made(shape: Shape) -> _Compiled:
         return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
 
     return _Compiled(network, network.derivatives.program(statistics))
+
+
+def _information(X: Tensor, weights: Tensor, intercept: bool) -> Tensor:
+    """`spec.fit.sums.summed_information` of all rows at once, by the backend: (q, q), or of a softmax (m, q, m, q)."""
+    own, means = weights[:, :1], weights[:, 1:]
+    design = BACKEND.concatenate([1 + 0 * own, X], axis=1) if intercept else X
+    if not means.shape[1]:
+        return BACKEND.einsum("bi,bj->ij", design, own * design)
+    spread = BACKEND.einsum("ba,bi->bai", means, design)
+    weighted = own[:, :, None] * spread
+    same, classes = BACKEND.einsum("bai,bj->aij", weighted, design), BACKEND.tensor(np.eye(int(means.shape[1])), "float64")
+    return BACKEND.einsum("aij,ac->aicj", same, classes) - BACKEND.einsum("bai,bcj->aicj", weighted, spread)

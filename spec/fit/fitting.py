@@ -90,10 +90,10 @@ def fit(
 
     The fit ends when the estimated distance from the optimum is below ``tolerance`` standard errors. Without
     ``standard_errors`` a fit of hundreds of columns spares the last information, which takes most of the time.
-    ``progress=True`` shows each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the best parameters so far;
-    with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not converge leaves the
-    model as it was, unless ``keep``. A model of several outputs, each a model of its own, gives a `Several`. Raises ValueError
-    where the model is no generalized linear model or the data do not fit it.
+    ``progress=True`` shows each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the
+    best parameters so far; with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not
+    converge leaves the model as it was, unless ``keep``. A model of several outputs, each a model of its own, gives a `Several`.
+    Raises ValueError where the model is no generalized linear model or the data do not fit it.
 
     Precision: the fit computes in float64, whatever the precision of the model, and the model's weights are the optimum
     rounded to their own dtype. Keras's floatx and dtype policy are float64 only during the fit, and restored at its end. But

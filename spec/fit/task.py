@@ -77,18 +77,24 @@ class Task:
         """What a batch adds to the sums at free parameters, before `in_basis`."""
         # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
         rough = wanted == "rough" and self.known.free_outputs > 1
-        return Contribution(self.shape, self.known.params(free), SUMMED[wanted], self._summing, rough, BACKEND.threads)
+        shape = replace(self.shape, summed=SUMMED[wanted]) if self.on_gpu else self.shape
+        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, BACKEND.threads)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU sums the information too; in the columns of X, so only where these are not nearly collinear."""
+        return BACKEND.on_gpu and not self.ill_conditioned
 
     @property
     def _summing(self) -> np.ndarray | None:
         """The basis in which the information is summed; None for X'WX in its own columns, which is cheaper."""
-        return self.basis if self.ill_conditioned or self.known.free_outputs > 1 else None
+        return self.basis if self.ill_conditioned or (self.known.free_outputs > 1 and not self.on_gpu) else None
 
     def in_basis(self, sums: Sums) -> Sums:
         """Sums with the information of the columns design @ basis."""
         if sums.information is None or self._summing is not None:
             return sums
-        basis = self.basis
+        basis = np.kron(np.eye(self.known.free_outputs), self.basis)
         with np.errstate(invalid="ignore"):
             observed = None if sums.observed is None else basis.T @ sums.observed @ basis
             return replace(sums, information=basis.T @ sums.information @ basis, observed=observed)

@@ -1,8 +1,9 @@
 """
 The pictures of the book, as SVG: ``python -m spec.report pictures [FOLDER]``.
 
-Drawn of formulas, of the evidence, and of docs/pictures/measured.json, which ``python -m spec.report measure`` writes. Ink is
-the text's own colour, so that a picture is read in light and in dark; hues are readable on both.
+Drawn of formulas, of the evidence, of the table in docs/cluster.md, and of docs/pictures/measured.json, which ``python -m
+spec.report measure`` writes. Ink is the text's own colour, so that a picture is read in light and in dark; hues are readable
+on both.
 """
 
 from __future__ import annotations
@@ -396,6 +397,42 @@ def _enclosure_alt() -> str:
     )
 
 
+@cache
+def _growth_table() -> np.ndarray:
+    """Rows, seconds and MB of the fits in the table of docs/cluster.md."""
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8").partition("| rows | passes |")[2].partition("\n\n")[0]
+    lines = [[cell.replace(",", "") for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    return np.array([[float(line[number]) for number in (0, 2, 4)] for line in lines])
+
+
+COLUMN = 8e-6  # MB of a number
+
+
+def _growth(figure: Any) -> None:
+    rows, seconds, megabytes = _growth_table().T
+    left, right = figure.subplots(1, 2)
+    left.plot(rows, seconds, "o-", color=HUES["blue"])
+    left.plot(rows, seconds[-1] * rows / rows[-1], color=HUES["grey"], lw=1)
+    left.text(rows[1], seconds[-1] * rows[1] / rows[-1] / 1.3, "  in proportion to the rows", color=HUES["grey"], va="top")
+    left.set(ylabel="seconds of a fit")
+    right.plot(rows, megabytes, "o-", color=HUES["blue"])
+    right.text(rows[1], megabytes[1] / 1.5, "the fit", color=HUES["blue"], va="top")
+    right.plot(rows, rows * 9 * COLUMN, color=HUES["grey"], lw=1)
+    right.text(rows[1], rows[1] * 9 * COLUMN * 1.2, "the data", color=HUES["grey"], ha="right")
+    right.set(ylabel="MB of memory")
+    for axes in (left, right):
+        axes.set(xscale="log", yscale="log", xlabel="rows")
+
+
+def _growth_alt() -> str:
+    rows, seconds, megabytes = _growth_table()[[0, -1]].T
+    return (
+        f"From {rows[0]:,.0f} to {rows[1]:,.0f} rows a fit goes from {seconds[0]:.1f} to {seconds[1]:.1f} seconds, and its memory "
+        f"from {megabytes[0]:.0f} to {megabytes[1]:.0f} MB; the data go from {rows[0] * 9 * COLUMN:.0f} to "
+        f"{rows[1] * 9 * COLUMN:,.0f} MB."
+    )
+
+
 PICTURES = {
     picture.name: picture
     for picture in (
@@ -416,6 +453,7 @@ PICTURES = {
         Picture("training-path", "The way to the optimum", _path_alt, (8.2, 4.6), _path),
         Picture("enclosure", "A proof by enclosure, of one column", _enclosure_alt, (9.4, 4.4), _enclosure),
         Picture("softmax-beside-mnlogit", "Softmax beside MNLogit", _softmax_alt, (9, 4.8), _softmax),
+        Picture("growth", "Time and memory as rows grow", _growth_alt, (8.2, 3.6), _growth),
     )
 }
 

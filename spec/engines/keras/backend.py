@@ -67,6 +67,7 @@ class Backend(Rounded, abc.ABC):
     where: Function
     floor: Function
     sqrt: Function
+    einsum: Function  # of an equation, and tensors
 
     def logit(self, x: Tensor) -> Tensor:
         return self.log(x) - self.log1p(-x)
@@ -79,6 +80,11 @@ class Backend(Rounded, abc.ABC):
 
     def enable_float64(self) -> None:
         """Make the backend and Keras's operations on it compute in float64. Lasts for the process; TensorFlow needs nothing."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes."""
+        return False
 
     @property
     def threads(self) -> int | None:
@@ -136,7 +142,11 @@ class TensorFlow(Backend):
         self.tf, self.version = tf, tf.__version__
         self.exp, self.expm1, self.log, self.log1p, self.sqrt = tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = tf.sin, tf.math.atan2, tf.sigmoid, tf.math.erfc
-        self.ndtri, self.where, self.floor = tf.math.ndtri, tf.where, tf.floor
+        self.ndtri, self.where, self.floor, self.einsum = tf.math.ndtri, tf.where, tf.floor, tf.einsum
+
+    @property
+    def on_gpu(self) -> bool:
+        return bool(self.tf.config.list_physical_devices("GPU"))
 
     @property
     def threads(self) -> int | None:
@@ -193,7 +203,11 @@ class Jax(Backend):
         self.jax, self.version, jnp = jax, jax.__version__, jax.numpy
         self.exp, self.expm1, self.log, self.log1p, self.sqrt = jnp.exp, jnp.expm1, jnp.log, jnp.log1p, jnp.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = jnp.sin, jnp.arctan2, jax.nn.sigmoid, jax.lax.erfc
-        self.ndtri, self.where, self.floor = jax.scipy.special.ndtri, jnp.where, jnp.floor
+        self.ndtri, self.where, self.floor, self.einsum = jax.scipy.special.ndtri, jnp.where, jnp.floor, jnp.einsum
+
+    @property
+    def on_gpu(self) -> bool:
+        return str(self.jax.default_backend()) == "gpu"
 
     def enable_float64(self) -> None:
         self.jax.config.update("jax_enable_x64", True)
@@ -238,7 +252,11 @@ class Torch(Backend):
         self.torch, self.version = torch, str(torch.__version__)
         self.exp, self.expm1, self.log, self.log1p, self.sqrt = torch.exp, torch.expm1, torch.log, torch.log1p, torch.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = torch.sin, torch.atan2, torch.sigmoid, torch.erfc
-        self.ndtri, self.where, self.floor = torch.special.ndtri, torch.where, torch.floor
+        self.ndtri, self.where, self.floor, self.einsum = torch.special.ndtri, torch.where, torch.floor, torch.einsum
+
+    @property
+    def on_gpu(self) -> bool:
+        return bool(self.torch.cuda.is_available())  # then Keras's variables are there
 
     def enable_float64(self) -> None:
         restore_float64()
@@ -251,7 +269,7 @@ class Torch(Backend):
         self.torch.set_num_threads(threads)
 
     def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
-        return self.torch.tensor(numbers, dtype=like.dtype)
+        return self.torch.tensor(numbers, dtype=like.dtype, device=like.device)
 
     def row_sums(self, x: Tensor) -> Tensor:
         return x.sum(dim=-1)
@@ -269,11 +287,11 @@ class Torch(Backend):
         return self.torch.cat(parts, axis)
 
     def tensor(self, array: np.ndarray, dtype: str) -> Tensor:
-        return self.torch.tensor(array, dtype=getattr(self.torch, dtype))
+        return self.torch.tensor(array, dtype=getattr(self.torch, dtype), device="cuda" if self.on_gpu else "cpu")
 
     def numpy(self, x: Tensor) -> np.ndarray:
         tensor: Tensor = getattr(x, "value", x)
-        return tensor.detach().numpy().copy()
+        return tensor.detach().cpu().numpy().copy()
 
     def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         return Recorded(loss, variables, data, self.torch)

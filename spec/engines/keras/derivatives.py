@@ -243,17 +243,18 @@ class Recorded(Derivatives):
 
     def gradient(self) -> tuple[float, list[np.ndarray]]:
         loss, gradient = self._gradient(self.data, again=False)
-        return loss.item(), [part.numpy() for part in gradient]
+        return loss.item(), [part.cpu().numpy() for part in gradient]
 
     def hessian(self) -> np.ndarray:
         torch, values = self.backend, self._values
         gradient = torch.cat([part.ravel() for part in self._gradient(self.data, again=True)[1]])
         rows = [torch.autograd.grad(entry, values, retain_graph=True, materialize_grads=True) for entry in gradient]
-        return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).numpy()
+        return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).cpu().numpy()
 
     def program(self, statistics: Statistics) -> Program:
         def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
             loss, gradient = self._gradient(data, again=False)
-            return loss.item(), [part.numpy() for part in gradient], [part.detach().numpy() for part in statistics(*data)]
+            more = [part.detach().cpu().numpy() for part in statistics(*data)]
+            return loss.item(), [part.cpu().numpy() for part in gradient], more
 
         return run
