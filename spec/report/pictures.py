@@ -427,7 +427,7 @@ def _growth(figure: Any) -> None:
 def _growth_alt() -> str:
     rows, seconds, megabytes = _growth_table()[[0, -1]].T
     return (
-        f"From {rows[0]:,.0f} to {rows[1]:,.0f} rows a fit goes from {seconds[0]:.1f} to {seconds[1]:.1f} seconds, and its memory "
+        f"From {rows[0]:,.0f} to {rows[1]:,.0f} rows a fit goes from {seconds[0]:.1f} to {seconds[1]:.1f} seconds, its memory "
         f"from {megabytes[0]:.0f} to {megabytes[1]:.0f} MB; the data go from {rows[0] * 9 * COLUMN:.0f} to "
         f"{rows[1] * 9 * COLUMN:,.0f} MB."
     )
