@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 Column = Any  # whatever is sliced like an array: an array, a memory map, an HDF5 dataset
+IN_CACHE = 2**15  # numbers that stay in a processor's cache, while they are put side by side
 NUMERIC = "biuf"  # kinds of NumPy's dtypes
 MISSING = {"NoneType", "NAType", "NaTType", "MaskedConstant"}
 TENSORS = {"tensorflow", "keras", "jax", "jaxlib"}
@@ -72,8 +73,10 @@ class Table(dict[str, Any]):
         def take(chosen: Any) -> np.ndarray:
             pieces = [column[chosen] for column in columns]
             X = np.empty((len(pieces[0]), len(pieces)))
-            for j, piece in enumerate(pieces):
-                X[:, j] = piece
+            step = max(IN_CACHE // len(pieces), 1)
+            for start in range(0, len(X), step):
+                for j, piece in enumerate(pieces):
+                    X[start : start + step, j] = piece[start : start + step]
             return X
 
         return Sliced((len(columns[0]), len(columns)), take, tuple(self))
