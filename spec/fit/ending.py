@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from spec import existence, scoring
 from spec.fit.maximise import EDGE, SINGULAR, Maximum
 from spec.fit.rows import Batch, Rows, joined
 from spec.fit.task import Task
-from spec.model import Params
+from spec.model import Model, Params
 from spec.problems import Problem
 
 MANY = 2**21  # numbers of X: of more, a part of the rows is asked first
@@ -37,10 +38,23 @@ def why_not(task: Task, rows: Rows, maximum: Maximum) -> tuple[str, float]:
     return existence.not_reached(steps, maximum.distance), maximum.distance
 
 
-def _problem(task: Task, batch: Batch) -> Problem:
-    known = task.known
-    data = {"weights": batch.weights, "offset": batch.offset, "columns": known.data.columns}
-    return replace(Problem.of(known.name, known.model, batch.X, batch.y, known.intercept, **data), quasi=known.quasi)
+@dataclass(frozen=True)
+class _Like:
+    """Problems like that of a task, of other rows. Another process is sent it."""
+
+    model: Model
+    intercept: bool
+    quasi: bool
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, task: Task) -> _Like:
+        known = task.known
+        return cls(known.model, known.intercept, known.quasi, known.data.columns)
+
+    def __call__(self, batch: Batch) -> Problem:
+        data = {"weights": batch.weights, "offset": batch.offset, "columns": self.columns}
+        return replace(Problem.of("the data", self.model, batch.X, batch.y, self.intercept, **data), quasi=self.quasi)
 
 
 def _whole(task: Task, rows: Rows) -> Problem | None:
@@ -50,7 +64,7 @@ def _whole(task: Task, rows: Rows) -> Problem | None:
         pieces.append(piece)
         if sum(batch.X.size for batch in pieces) > MANY:
             return None
-    return _problem(task, joined(pieces))
+    return _Like.of(task)(joined(pieces))
 
 
 def _separation(task: Task, rows: Rows) -> str | None:
@@ -60,29 +74,37 @@ def _separation(task: Task, rows: Rows) -> str | None:
     If all rows are separated so is each part of them. A direction for a part is held to all, and the rows that it contradicts
     join the part.
     """
-    part = task.known
+    part, like = task.known, _Like.of(task)
     batch = Batch(part.X, part.y, part.row_weights[:, 0], part.offset)
     for _ in range(ROUNDS):
-        found = existence.separating(_problem(task, batch))
+        found = existence.separating(like(batch))
         if found is None:
             return None
-        decided, against = 0, []
-        for piece in rows.read(2**14):
-            gains = existence.gains(_problem(task, piece), found.direction)
-            decided += int((gains > 0).sum())
-            if (lost := np.flatnonzero(gains < 0)[:ADDED]).size:
-                against.append(piece.each(partial(np.take, indices=lost, axis=0)))
+        held = list(rows.each(partial(_held, like, found.direction)))
+        against = [piece for _, lost in held for piece in lost]
         if not against:
-            return existence.separated_by(found, decided)
+            return existence.separated_by(found, sum(decided for decided, _ in held))
         batch = joined([batch, joined(against)[:ADDED]])
     return None
 
 
+def _held(like: _Like, direction: np.ndarray, pieces: Iterable[Batch]) -> tuple[int, list[Batch]]:
+    """A direction held to the rows of a block: how many gain along it, and those that lose, `ADDED` at most."""
+    decided = 0
+    lost: list[Batch] = []
+    for piece in pieces:
+        gains = existence.gains(like(piece), direction)
+        decided += int((gains > 0).sum())
+        if sum(map(len, lost)) < ADDED and (here := np.flatnonzero(gains < 0)[:ADDED]).size:
+            lost.append(piece.each(partial(np.take, indices=here, axis=0)))
+    return decided, lost
+
+
 def _at_edge(task: Task, rows: Rows, free: np.ndarray) -> list[int]:
     """The rows at the edge of their domain, by their numbers."""
-    found, first = [], 0
+    found, first, like = [], 0, _Like.of(task)
     for piece in rows.read(2**14):
-        problem = _problem(task, piece)
+        problem = like(piece)
         at: Params = problem.params(free)
         found += [first + row for row in scoring.at_edge(problem.model, problem.y, problem.eta(at)).tolist()]
         first += len(piece)

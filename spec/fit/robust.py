@@ -8,13 +8,15 @@ with the observed information J and the scores u of the rows, or of groups of ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg
 
 from spec.fit.rows import Batch, Rows
+from spec.fit.sums import add_up
 from spec.likelihood import gram
 from spec.model import Model, Params, quietly
 
@@ -67,29 +69,20 @@ def sandwich_root(
     if m > 1 and kind in ("HC2", "HC3"):
         raise ValueError(f"a row of a softmax has a matrix for its leverage, so {kind} is not defined: take HC0 or HC1.")
     size = int(np.clip(PIECE // (m * q), 256, 2**14))
-    lower = _expected(model, params, rows, basis, intercept, size) if kind in ("HC2", "HC3") else None
-    summed = np.zeros((0 if codes is None else int(codes.max()) + 1, m * q))
-    information, meat, first = np.zeros((m * q, m * q)), np.zeros((m * q, m * q)), 0
-    for batch, design, eta in _designed(params, rows, basis, intercept, size):
-        scores = _scores(model, batch, eta)
-        if lower is not None:
-            rest = 1 - _leverage(model, batch, eta, design, lower, first)[:, None]
-            scores = scores / (np.sqrt(rest) if kind == "HC2" else rest)
-        by_row = (scores[:, :, None] * design[:, None, :]).reshape(len(batch), m * q)
-        information += gram(design, _observed(model, batch, eta))
-        if codes is None:
-            meat += by_row.T @ by_row
-        else:
-            _add_by_group(summed, codes[first : first + len(batch)], by_row)
-        first += len(batch)
+    of = Design(model, params, basis, intercept)
+    lower = _expected(of, rows, size) if kind in ("HC2", "HC3") else None
+    found = add_up(partial(_bread_and_meat, of, kind, lower), rows, size)
+    if lower is not None and found.alone:
+        _name_the_one_alone(of, rows, size, lower)
+    information, meat, n = found.information, found.meat, np.float64(found.rows)
     with np.errstate(divide="ignore", invalid="ignore"):
         if codes is not None:
-            groups = len(summed)
-            meat = summed.T @ summed * groups / (groups - 1) * (np.float64(first - 1) / (first - m * q))
+            summed = _by_group(of, rows, size, codes)
+            meat = summed.T @ summed * len(summed) / (len(summed) - 1) * ((n - 1) / (n - m * q))
         elif kind == "HC1":
-            meat *= np.float64(first) / (first - m * q)
+            meat = meat * (n / (n - m * q))
     try:
-        if first <= m * q and kind != "HC0":
+        if n <= m * q and kind != "HC0":
             raise np.linalg.LinAlgError("no degrees of freedom are left")
         sizes, axes = np.linalg.eigh(meat)
         half = np.linalg.solve(information, axes * np.sqrt(np.maximum(sizes, 0)))
@@ -98,32 +91,104 @@ def sandwich_root(
     return np.einsum("tq,mqs->smt", basis, half.reshape(m, q, -1))
 
 
-def _add_by_group(summed: np.ndarray, codes: np.ndarray, by_row: np.ndarray) -> None:
-    """Add each row to the sum of its group."""
-    order = np.argsort(codes, kind="stable")
-    groups, starts = np.unique(codes[order], return_index=True)
-    summed[groups] += np.add.reduceat(by_row[order], starts, axis=0)
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What makes the design and the scores of a batch: a model at its parameters, in a ``basis`` (q, q) of [1 X]."""
+
+    model: Model
+    params: Params
+    basis: np.ndarray
+    intercept: bool
+
+    def __call__(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """The design (b, q) in the basis, and the linear predictors (b, k)."""
+        design = np.hstack([np.ones((len(batch), int(self.intercept))), batch.X]) @ self.basis
+        eta = self.params.linear_predictor(batch.X)
+        return design, eta if batch.offset is None else eta + batch.offset
+
+    @quietly
+    def scores(self, batch: Batch) -> np.ndarray:
+        """The scores (b, m q) of the rows about the parameters."""
+        design, eta = self(batch)
+        scores = _weighed(batch, self.model.row_score(batch.y, eta, batch.weights[:, None]))
+        return (scores[:, :, None] * design[:, None, :]).reshape(len(batch), -1)
 
 
-def _designed(
-    params: Params, rows: Rows, basis: np.ndarray, intercept: bool, size: int
-) -> Iterator[tuple[Batch, np.ndarray, np.ndarray]]:
-    """Yield the batches with their design in the basis, and their linear predictors (b, k)."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Sums over some rows: the observed ``information``, and the products of the scores; whether a row is ``alone``."""
+
+    rows: int
+    information: np.ndarray
+    meat: np.ndarray
+    alone: bool = False
+
+    def __add__(self, other: _Part) -> _Part:
+        alone = self.alone or other.alone
+        return _Part(self.rows + other.rows, self.information + other.information, self.meat + other.meat, alone)
+
+
+def _bread_and_meat(of: Design, kind: str, lower: np.ndarray | None, batch: Batch) -> _Part:
+    (design, eta), by_row, alone = of(batch), of.scores(batch), False
+    if lower is not None:
+        rest = 1 - _leverage(of, batch, lower)
+        alone = bool((rest < ALONE).any())
+        with np.errstate(all="ignore"):
+            by_row = by_row / (np.sqrt(rest) if kind == "HC2" else rest)[:, None]
+    return _Part(len(batch), gram(design, _observed(of.model, batch, eta)), by_row.T @ by_row, alone)
+
+
+def _by_group(of: Design, rows: Rows, size: int, codes: np.ndarray) -> np.ndarray:
+    """The sums (G, m q) of the scores of the groups. The rows are read here, since they are told apart by their numbers."""
+    summed, first = np.zeros((int(codes.max()) + 1, 0)), 0
     for batch in rows.batches(size):
-        design = np.hstack([np.ones((len(batch), int(intercept))), batch.X]) @ basis
-        eta = params.linear_predictor(batch.X)
-        yield batch, design, eta if batch.offset is None else eta + batch.offset
+        by_row = of.scores(batch)
+        summed = summed if summed.size else np.zeros((len(summed), by_row.shape[1]))
+        here = codes[first : first + len(batch)]
+        order = np.argsort(here, kind="stable")
+        groups, starts = np.unique(here[order], return_index=True)
+        summed[groups] += np.add.reduceat(by_row[order], starts, axis=0)
+        first += len(batch)
+    return summed
+
+
+def _expected(of: Design, rows: Rows, size: int) -> np.ndarray:
+    """The Cholesky factor of the expected information in the basis; infinite where it is singular. It takes a pass."""
+    try:
+        return linalg.cholesky(add_up(partial(_bread, of), rows, size).information, lower=True)
+    except np.linalg.LinAlgError:
+        return np.diag(np.full(len(of.basis), np.inf))
+
+
+@quietly
+def _bread(of: Design, batch: Batch) -> _Part:
+    design, eta = of(batch)
+    return _Part(len(batch), gram(design, _working(of.model, batch, eta)[:, :, None]), np.zeros(0))
+
+
+@quietly
+def _leverage(of: Design, batch: Batch, lower: np.ndarray) -> np.ndarray:
+    """The diagonal (b,) of the hat matrix."""
+    design, eta = of(batch)
+    return _working(of.model, batch, eta)[:, 0] * (linalg.solve_triangular(lower, design.T, lower=True) ** 2).sum(axis=0)
+
+
+def _name_the_one_alone(of: Design, rows: Rows, size: int, lower: np.ndarray) -> None:
+    first = 0
+    for batch in rows.batches(size):
+        found = _leverage(of, batch, lower)
+        if (found > 1 - ALONE).any():
+            raise ValueError(
+                f"row {first + int(np.argmax(found > 1 - ALONE))} alone determines a coefficient: its leverage is 1, and HC2 and "
+                "HC3 are not defined. Take HC0 or HC1."
+            )
+        first += len(batch)
 
 
 def _weighed(batch: Batch, values: np.ndarray) -> np.ndarray:
     """The values, and 0 for the rows without weight, whatever they hold."""
     there = batch.weights > 0
     return values if there.all() else np.where(there.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
-
-
-@quietly
-def _scores(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
-    return _weighed(batch, model.row_score(batch.y, eta, batch.weights[:, None]))
 
 
 @quietly
@@ -137,27 +202,3 @@ def _observed(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
 def _working(model: Model, batch: Batch, eta: np.ndarray) -> np.ndarray:
     """The expected information (b, 1) of the rows about their eta."""
     return _weighed(batch, model.working_weight(eta, batch.weights[:, None]))
-
-
-@quietly
-def _expected(model: Model, params: Params, rows: Rows, basis: np.ndarray, intercept: bool, size: int) -> np.ndarray:
-    """The Cholesky factor of the expected information in the basis; infinite where it is singular. It takes a pass."""
-    information = np.zeros((len(basis), len(basis)))
-    for batch, design, eta in _designed(params, rows, basis, intercept, size):
-        information += gram(design, _working(model, batch, eta)[:, :, None])
-    try:
-        return linalg.cholesky(information, lower=True)
-    except np.linalg.LinAlgError:
-        return np.diag(np.full(len(basis), np.inf))
-
-
-@quietly
-def _leverage(model: Model, batch: Batch, eta: np.ndarray, design: np.ndarray, lower: np.ndarray, first: int) -> np.ndarray:
-    """The diagonal (b,) of the hat matrix. Raises ValueError for a row that alone determines a coefficient."""
-    found = _working(model, batch, eta)[:, 0] * (linalg.solve_triangular(lower, design.T, lower=True) ** 2).sum(axis=0)
-    if (found > 1 - ALONE).any():
-        raise ValueError(
-            f"row {first + int(np.argmax(found > 1 - ALONE))} alone determines a coefficient: its leverage is 1, and HC2 and HC3 "
-            "are not defined. Take HC0 or HC1."
-        )
-    return found

@@ -124,6 +124,22 @@ class TestTheSameBits:
         assert found == bits(fit(sigmoid(), path, "y", weights="w"))
         assert len(killed) == 2
 
+    def test_of_robust_standard_errors(self, client, path):
+        """The workers sum the scores' products, too, and HC3's leverages."""
+        here, there = (fit(sigmoid(), path, "y", weights="w", executor=one) for one in (None, client))
+
+        for kind in ("HC1", "HC3"):
+            assert there.robust(kind).standard_errors.tobytes() == here.robust(kind).standard_errors.tobytes()
+
+    def test_of_the_reason_for_no_optimum(self, client):
+        """Workers hold a direction that separates a part of the rows to all rows."""
+        separated = NUMBERS.assign(y=(NUMBERS.a > 0.5) * 1.0)
+        found = fit(sigmoid(), partitioned(cut(separated)), "y", weights="w")
+
+        assert not found.converged
+        assert "separated" in found.reason
+        assert found.reason == fit(sigmoid(), separated, "y", weights="w").reason
+
     def test_of_other_processes(self, path):
         """Any executor of the standard library; one of whose processes dies in a pass is named, as nothing computes again."""
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
