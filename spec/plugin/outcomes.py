@@ -105,7 +105,7 @@ def _case(item: pytest.Item) -> dict[str, Any] | None:
         if (marker := item.get_closest_marker(kind)) is not None:
             return {
                 "kind": kind,
-                "slug": _slug(item, marker),
+                "slug": slug(item, marker),
                 "source": marker.kwargs.get("source", ""),
                 "sentence": (getattr(item, "function").__doc__ or "").strip().partition("\n")[0],  # noqa: B009
                 "place": [chapter(item.path), item.path.name, item.location[1]],
@@ -114,10 +114,10 @@ def _case(item: pytest.Item) -> dict[str, Any] | None:
     return None
 
 
-def _slug(item: Case, marker: pytest.Mark) -> str:
+def slug(item: Case, marker: pytest.Mark) -> str:
     """The slug that a mark names, with the rung of the case for "*"."""
-    slug: str = marker.args[0]
-    return slug.replace("*", item.callspec.params["rung"]) if "*" in slug else slug
+    named: str = marker.args[0]
+    return named.replace("*", item.callspec.params["rung"]) if "*" in named else named
 
 
 def _cannot_tell(item: pytest.Item, call: pytest.CallInfo[None]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spec.engines.wrong import CONTROLS
+from spec.report import source
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ["-p", "no:cacheprovider", "--color=no"]
@@ -107,6 +108,15 @@ def test_ids_read_as_sentences():
     assert status == 0
     assert "test_softmax_outputs_are_the_class_probabilities_of_the_multinomial_logit[softmax-32-to-16]" in said
     assert not re.search(r"\[.*(0x|problem\d|\\u)", said)
+
+
+@pytest.mark.parametrize("kind", ["claim", "control"])
+def test_a_first_taste_is_one_case_of_each_claim_and_one_answer_that_it_refuses(kind):
+    """The mark is put on while they are collected."""
+    status, said = run("tests/claims", "--collect-only", "-q", "-m", f"quick and {kind}")
+
+    assert status == 0
+    assert sum("::" in line for line in said.splitlines()) == sum(len(chapter.claims) for chapter in source.chapters())
 
 
 def test_collecting_is_free_of_the_libraries():
