@@ -70,9 +70,9 @@ class Contribution:
             return total
         full = batch.padded(shape.size)
         compiled = _compiled(shape, self.threads)
-        with in_float64 if compiled.traces else nullcontext(), compiled.at(self.params):
+        with in_float64 if compiled.traces else nullcontext(), compiled.at(self.params) as values:
             inputs = full.X if full.offset is None else [full.X, full.offset]
-            loss, (kernel, *bias), (pearson, outside, *about_eta) = compiled.program(inputs, full.y, full.weights)
+            loss, (kernel, *bias), (pearson, outside, *about_eta) = compiled.program(values, inputs, full.y, full.weights)
         compiled.traces = compiled.traces and not BACKEND.compiles
         score = np.vstack([*bias, kernel])[:, min(shape.k - 1, 1) :]
         to_sums = -shape.size / compiled.network.loss_scale
@@ -88,7 +88,11 @@ class Contribution:
 
 # -- made once in each process --------------------------------------------------------------------------------------------------
 class _Compiled:
-    """A network with its compiled program. Calls at the same parameters run side by side; those at others wait for them."""
+    """
+    A network with its compiled program.
+
+    Where the parameters are no argument of the program, calls at the same run side by side, and those at others wait for them.
+    """
 
     def __init__(self, network: KerasNetwork, program: Program) -> None:
         self.network, self.program = network, program
@@ -96,8 +100,12 @@ class _Compiled:
         self.traces = True  # whether Keras's float type matters: at the first call of a program that is compiled, or at each
 
     @contextmanager
-    def at(self, params: Params) -> Iterator[None]:
-        """A context in which the network has these parameters."""
+    def at(self, params: Params) -> Iterator[list[np.ndarray]]:
+        """A context in which the network has these parameters, or is given them: yields the values of its variables."""
+        values = [params.coef, params.intercept] if self.network.problem.intercept else [params.coef]
+        if self.network.derivatives.takes_values:
+            yield values
+            return
         asked = params.matrix.tobytes()
         with self.turn:
             self.turn.wait_for(lambda: not self.calls or self.now == asked)
@@ -105,7 +113,7 @@ class _Compiled:
                 self.network.params, self.now = params, asked
             self.calls += 1
         try:
-            yield
+            yield values
         finally:
             with self.turn:
                 self.calls -= 1

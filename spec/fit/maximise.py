@@ -265,8 +265,10 @@ class _Climb:
         except np.linalg.LinAlgError:
             return self._ended(SINGULAR, "the information is singular", np.nan)
         assert self.steer is not None
-        fisher, decrement, _ = self.steer.along(here.score, self.outward)
-        step, _, multipliers = steers.along(here.score, self.outward)
+        fisher, decrement, held = self.steer.along(here.score, self.outward)
+        step, multipliers = fisher, held
+        if steers is not self.steer:
+            step, _, multipliers = steers.along(here.score, self.outward)
         self.first = self.first or decrement
         if self.kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
             pearson = here.pearson - (decrement if self.kind.quadratic else 0.0)
@@ -280,7 +282,7 @@ class _Climb:
         rough_will_do = wanted == "rough" and not self.convergence.standard_errors
         known = wanted in ("exact", "both") or self.kind.quadratic or rough_will_do
         settled = self.convergence.settled(tolerance)
-        if steers is self.steer and not len(self.outward):
+        if self.secants and steers is self.steer and not len(self.outward):
             step = self.steer.corrected(here.score, self.secants)
         if rests or settled or (known and self.convergence.enough(tolerance)):
             left = distance if rests else self.convergence.stale_share * distance if settled else self.convergence.after(distance)

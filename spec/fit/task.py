@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import linalg
@@ -78,7 +78,11 @@ class Task:
         # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
         rough = wanted == "rough" and self.known.free_outputs > 1
         shape = replace(self.shape, summed=SUMMED[wanted]) if self.on_gpu else self.shape
-        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, BACKEND.threads)
+        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, self._threads)
+
+    @cached_property
+    def _threads(self) -> int | None:
+        return BACKEND.threads
 
     @property
     def on_gpu(self) -> bool:

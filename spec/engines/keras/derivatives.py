@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -18,15 +20,19 @@ Variable = Any  # a variable of Keras
 Data = Any  # a list of tensors or arrays, the first of which may be a list itself: inputs, y and weights
 Loss = Callable[..., Tensor]  # a function of the data, at the present values of the variables
 Statistics = Callable[..., "list[Tensor]"]  # of the data, too
-Program = Callable[..., "tuple[float, list[np.ndarray], list[np.ndarray]]"]  # of the data: their loss, gradient and statistics
+Program = Callable[..., "tuple[float, list[np.ndarray], list[np.ndarray]]"]  # of values and data: loss, gradient, statistics
+HAS_SCOPE = hasattr(keras, "StatelessScope")  # from Keras 3 on
 
 
 class Derivatives(abc.ABC):
     """
     The derivatives of a loss of some data in Keras's variables, at the values of the variables at the time of the call.
 
-    ``backend`` is the module `tensorflow` or `torch`, or for JAX the `spec.engines.keras.backend.Backend`.
+    ``backend`` is the module `tensorflow` or `torch`, or for JAX the `spec.engines.keras.backend.Backend`. ``takes_values`` says
+    whether a `program` takes the values of the variables from its arguments; if not, the variables have to be set before.
     """
+
+    takes_values: ClassVar[bool]
 
     def __init__(self, loss: Loss, variables: list[Variable], data: Data, backend: Any) -> None:
         self.loss, self.variables, self.data, self.backend = loss, variables, data, backend
@@ -46,14 +52,23 @@ class Derivatives(abc.ABC):
     @abc.abstractmethod
     def program(self, statistics: Statistics) -> Program:
         """
-        A function of data that returns their loss, its gradient, and the tensors of ``statistics``.
+        A function of the variables' values and of data that returns the data's loss, its gradient, and the tensors of
+        ``statistics``.
 
         TensorFlow and JAX compile it, once for each shape of the data.
         """
 
+    @contextmanager
+    def _having(self, values: list[Tensor]) -> Iterator[None]:
+        """A context in which the variables have these values."""
+        with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
+            yield
+
 
 class Taped(Derivatives):
     """Derivatives by TensorFlow's tapes."""
+
+    takes_values = HAS_SCOPE
 
     def __init__(self, loss: Loss, variables: list[Variable], data: Data, backend: Any) -> None:
         super().__init__(loss, variables, data, backend)
@@ -83,13 +98,20 @@ class Taped(Derivatives):
 
     def program(self, statistics: Statistics) -> Program:
         @self.backend.function(jit_compile=True, autograph=False)
-        def compiled(*data: Data) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-            return *self._gradient(data), statistics(*data)
+        def compiled(values: list[Tensor], data: list[Data]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+            if not self.takes_values:
+                return *self._gradient(data), statistics(*data)
+            with self.backend.GradientTape() as tape:
+                tape.watch(values)
+                with self._having(values):
+                    loss = self.loss(*data)
+                    more = statistics(*data)
+            return loss, tape.gradient(loss, values, unconnected_gradients="zero"), more
 
         staged = Staging(self.backend)
 
-        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            loss, gradient, more = compiled(*staged(data))
+        def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            loss, gradient, more = compiled(*staged([values if self.takes_values else [], list(data)]))
             return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in more]
 
         return run
@@ -145,8 +167,13 @@ class Staging(threading.local):
     def __call__(self, data: Data) -> Data:
         if not hasattr(np.ndarray, "__dlpack__"):  # before NumPy 1.22
             return self.tf.nest.map_structure(self.tf.constant, data)
-        numbered = iter(range(8))
-        return self.tf.nest.map_structure(lambda array: self._copied(next(numbered), array), data)
+        return self._each(data, itertools.count())
+
+    def _each(self, data: Data, numbers: Iterator[int]) -> Data:
+        """The arrays of nested lists as tensors."""
+        if isinstance(data, (list, tuple)):
+            return [self._each(part, numbers) for part in data]
+        return self._copied(next(numbers), data)
 
     def _copied(self, number: int, array: np.ndarray) -> Tensor:
         key = number, array.shape
@@ -169,6 +196,7 @@ class Compiled(Derivatives):
     The data are arguments of the function, so that problems of the same model and shape share one program.
     """
 
+    takes_values = True
     programs: ClassVar[Recent] = Recent(256)
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -192,7 +220,7 @@ class Compiled(Derivatives):
 
     def _of(self, values: list[Tensor], data: Data) -> Tensor:
         """The loss as a function of the variables' values and the data."""
-        with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
+        with self._having(values):
             return self.loss(*data)
 
     def _differentiated_again(self, values: list[Tensor], data: Data) -> Tensor:
@@ -217,14 +245,14 @@ class Compiled(Derivatives):
 
     def program(self, statistics: Statistics) -> Program:
         def at(values: list[Tensor], data: Data) -> list[Tensor]:
-            with keras.StatelessScope(state_mapping=list(strict_zip(self.variables, values))):
+            with self._having(values):
                 return statistics(*data)
 
         loss_and_gradient = self.backend.jax.value_and_grad(self._of)
         compiled = self.backend.jax.jit(lambda values, data: (loss_and_gradient(values, data), at(values, data)))
 
-        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            (loss, gradient), more = compiled(self._values, list(data))
+        def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+            (loss, gradient), more = compiled(values, list(data))
             return float(loss), [np.asarray(part) for part in gradient], [np.asarray(part) for part in more]
 
         return run
@@ -232,6 +260,8 @@ class Compiled(Derivatives):
 
 class Recorded(Derivatives):
     """Derivatives by the graph that torch records."""
+
+    takes_values = False
 
     def _gradient(self, data: Data, again: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         loss = self.loss(*data)
@@ -252,7 +282,7 @@ class Recorded(Derivatives):
         return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).cpu().numpy()
 
     def program(self, statistics: Statistics) -> Program:
-        def run(*data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+        def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
             loss, gradient = self._gradient(data, again=False)
             more = [part.detach().cpu().numpy() for part in statistics(*data)]
             return loss.item(), [part.cpu().numpy() for part in gradient], more
