@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from spec.proof.field import Expr, Field, Point, Undecided
-from spec.proof.words import bound, comparison
+from spec.proof.words import bound, comparison, is_positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,8 @@ class Case:
         """Whether ``expr`` is 0 ("=="), positive (">") or not negative (">=") in this case."""
         if (constant := expr.constant) is not None:
             return {"==": constant == 0, ">": constant > 0, ">=": constant >= 0}[relation]
+        if is_positive(expr):
+            return relation != "=="
         fact = Fact(expr, relation, True)
         if not expr.symbols:
             return fact.at(self.field.point)
@@ -70,6 +72,16 @@ class Case:
         found = Fact(expr, relation, fact.at(self.field.point) if self.is_met else True)
         self.facts.append(found)
         return found.holds
+
+    @property
+    def pinned(self) -> dict[str, Fraction]:
+        """The symbols that two facts leave one value, a rational number: such a case is a border."""
+        above, below = set(), set()
+        for fact in self.facts:
+            at = None if fact.relation == "==" else bound(fact.expr)
+            if at is not None and isinstance(at[2], Fraction):
+                (above if (at[1] > 0) == fact.holds else below).add((at[0], at[2]))
+        return dict(above & below)
 
     def _implied(self, expr: Expr, relation: str) -> bool | None:
         """What the earlier facts about the same quantity say; None where they leave it open."""
@@ -107,7 +119,7 @@ def cases(
         facts, fixed = waiting.pop()
         inside = next((p for p in points if _meets(p, facts, fixed)), None)
         point = {**(points[0] if inside is None else inside), **{name: float(value) for name, value in fixed.items()}}
-        case = Case(list(facts), dict(fixed), Field(point, positive), inside is not None, len(facts))
+        case = Case(list(facts), dict(fixed), Field(point, positive, 56 + 8 * sum(name.startswith("eta") for name in points[0])), inside is not None, len(facts))
         yield case, run(case)
         for place in range(case.given, len(case.facts)):
             fact = case.facts[place]

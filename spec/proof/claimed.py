@@ -17,10 +17,10 @@ from spec.model import Model
 from spec.problems import Problem
 from spec.proof.cases import Case
 from spec.proof.field import Expr, Point
-from spec.proof.functions import slope
+from spec.proof.functions import put, slope
 from spec.proof.namespace import Expressions
 
-ETAS = (0.3, 0.0, -0.3, 0.62, 0.9, -0.9, 2.7, -2.7, 5.3, -5.3, 9.1, -9.1, 17.3, -17.3, 41.7, -41.7, 90.3, -90.3, 800.7, -800.7)
+ETAS = (0.3, 0.0, 0.51, -0.51, -0.3, 0.62, 0.9, -0.9, 2.7, -2.7, 5.3, -5.3, 9.1, -9.1, 17.3, -17.3, 41.7, -41.7, 90.3, -90.3, 800.7, -800.7)
 CLASSES = (0.3, -0.7, 1.1, 0.2)
 
 
@@ -81,9 +81,26 @@ class Claimed:
     score: np.ndarray
     bend: np.ndarray
 
+    def at(self, name: str, value: Expr) -> Claimed:
+        """The claim where a symbol has a value."""
 
-def claimed(model: Model, at: Row, case: Case) -> Claimed:
-    """The claim about a row of a model."""
+        def there(entries: np.ndarray) -> np.ndarray:
+            return np.array([put(each, name, value) for each in entries], dtype=object)
+
+        return Claimed(there(self.mean), put(self.kernel, name, value), there(self.score), there(self.bend))
+
+
+def claimed(model: Model, k: int, case: Case) -> Claimed:
+    """The claim about a row of a model; where the case fixes an eta it is put in last, since the slopes are in eta."""
+    free = Case([], {name: value for name, value in case.fixed.items() if not name.startswith("eta")}, case.field)
+    found = _claimed(model, row(model, k, free), free)
+    for name, value in case.fixed.items():
+        if name.startswith("eta"):
+            found = found.at(name, case.field.number(value))
+    return found
+
+
+def _claimed(model: Model, at: Row, case: Case) -> Claimed:
     xp = Expressions(case.field)
     if model.has_classes:
         mean = model.link.inverse(at.eta, xp)

@@ -52,7 +52,7 @@ class Field:
     ``read`` names the rounded constants that were met.
     """
 
-    def __init__(self, point: Point, positive: frozenset[str] = frozenset(), size: int = 160) -> None:
+    def __init__(self, point: Point, positive: frozenset[str] = frozenset(), size: int = 56) -> None:
         self.point, self.positive = point, positive
         self.atoms: list[Atom] = []
         self.read: set[str] = set()
@@ -92,19 +92,30 @@ class Field:
         """The expression num / den in lowest terms, roots reduced, the denominator without roots and with leading coefficient 1."""
         if den.is_zero():
             raise ZeroDivisionError("a quotient by 0 in the program")
+        above, below = num.degrees(), den.degrees()
         for place, square in self._roots:
-            num, den = self._reduced(num, place, square), self._reduced(den, place, square)
-            if den.degrees()[place] > 0:
-                conjugate = den - 2 * self._odd(den, place)
-                num = self._reduced(num * conjugate, place, square)
-                den = self._reduced(den * conjugate, place, square)
-        for place, degrees in enumerate(zip(num.degrees(), den.degrees())):
-            if max(degrees) > DEGREE and self.atoms[place].kind == "symbol":
-                raise Approximation(f"a rational function of degree {max(degrees)} in {self.atoms[place].name}")
-        common = num.gcd(den)
-        num, den = num / common, den / common
+            if above[place] > 1 or below[place] > 0:
+                num, den = self._without(num, den, place, square)
+                above, below = num.degrees(), den.degrees()
+        if max(max(above), max(below)) > DEGREE:
+            for place, atom in enumerate(self.atoms):
+                if max(above[place], below[place]) > DEGREE and atom.kind == "symbol":
+                    raise Approximation(f"a rational function of degree {max(above[place], below[place])} in {atom.name}")
+        if not den.is_constant():
+            common = num.gcd(den)
+            if not common.is_constant():
+                num, den = num / common, den / common
         lead = den.leading_coefficient()
         return Expr(self, num / lead, den / lead)
+
+    def _without(self, num: Any, den: Any, place: int, square: Any) -> tuple[Any, Any]:
+        """The quotient with the root at a place at most once above, and not below."""
+        num, den = self._reduced(num, place, square), self._reduced(den, place, square)
+        if den.degrees()[place] > 0:
+            conjugate = den - 2 * self._odd(den, place)
+            num = self._reduced(num * conjugate, place, square)
+            den = self._reduced(den * conjugate, place, square)
+        return num, den
 
     def _odd(self, poly: Any, place: int) -> Any:
         return self.ring.from_dict({powers: c for powers, c in poly.to_dict().items() if powers[place] % 2})
@@ -217,7 +228,7 @@ class Expr:
         number = self.field.number
         found = [*factors]
         for whole, sign in ((content.numerator, 1), (content.denominator, -1)):
-            found += [(number(int(prime)), sign * int(times)) for prime, times in flint.fmpz(whole).factor()]
+            found += [(number(prime), sign * times) for prime, times in primes(whole)]
         result = number(1)
         for factor, times in found:
             half, odd = divmod(times, 2)
@@ -270,6 +281,13 @@ class Expr:
     def place(self) -> dict[str, float]:
         """The values of the expression's symbols at the field's point."""
         return {name: self.field.point[name] for name in sorted(self.symbols)}
+
+
+def primes(whole: int) -> list[tuple[int, int]]:
+    """A positive whole number as powers of primes; one that is too long to be taken apart as it is."""
+    if whole.bit_length() > 64:
+        return [(whole, 1)]
+    return [(int(prime), int(times)) for prime, times in flint.fmpz(whole).factor()]
 
 
 VALUES: dict[str, Callable[[flint.arb], flint.arb]] = {  # of the atoms: exp is that of half its argument

@@ -6,10 +6,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-import flint
-
 from spec.elementary import ROOT_HALF_HIGH
-from spec.proof.field import Expr, Field, Undecided
+from spec.proof.field import Expr, Field, Undecided, primes
 
 ULPS = 2  # so near is a rounded constant of a program to the real number that it is read as
 
@@ -53,9 +51,9 @@ def log(f: Expr) -> Expr:
     field, (content, factors) = f.field, f.factors()
     result = field.number(0)
     for whole, sign in ((content.numerator, 1), (content.denominator, -1)):
-        for prime, times in flint.fmpz(whole).factor():
-            number = field.number(int(prime))
-            result = result + sign * int(times) * field.atom("log", number.key, number)
+        for prime, times in primes(whole):
+            number = field.number(prime)
+            result = result + sign * times * field.atom("log", number.key, number)
     for factor, times in factors:
         atom = atom_of(factor)
         if atom is not None and atom.kind == "exp":
@@ -163,3 +161,44 @@ def _atom_slope(field: Field, place: int, symbol: str, known: dict[int, Expr]) -
         "atan": lambda: 1 / (1 + atom.of * atom.of),
     }
     return inner if inner.is_zero else outer[atom.kind]() * inner
+
+
+def put(f: Expr, name: str, value: Expr) -> Expr:
+    """The expression with another in place of one of its symbols."""
+    known: dict[int, Expr] = {}
+
+    def of(g: Expr) -> Expr:
+        return total(g.num) / total(g.den)
+
+    def total(poly: Any) -> Expr:
+        found = f.field.number(0)
+        for powers, coefficient in poly.to_dict().items():
+            term = f.field.number(Fraction(int(coefficient.p), int(coefficient.q)))
+            for place, power in enumerate(powers):
+                if power:
+                    if place not in known:
+                        known[place] = _put_atom(f.field, place, name, value, of)
+                    term = term * known[place] ** int(power)
+            found = found + term
+        return found
+
+    return of(f)
+
+
+def _put_atom(field: Field, place: int, name: str, value: Expr, of: Any) -> Expr:
+    atom = field.atoms[place]
+    if atom.kind == "symbol" and atom.name == name:
+        return value
+    if atom.of is None or name not in atom.of.symbols:
+        return Expr(field, field.gens[place], field.ring.constant(1))
+    inner = of(atom.of)
+    lead = atom.of.num.leading_coefficient()
+    rebuilt = {
+        "exp": lambda: exp(inner / 2),
+        "log": lambda: log(inner),
+        "sqrt": lambda: inner.root(),
+        "erfc": lambda: erfc(inner),
+        "atan": lambda: field.pi / 2 - arctan2(field.number(1), inner),
+        "floor": lambda: floor(inner) / Fraction(int(lead.p), int(lead.q)),
+    }
+    return rebuilt[atom.kind]()

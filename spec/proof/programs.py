@@ -10,9 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import flint
+
 from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.engine import KerasEngine
 from spec.engines.keras.network import KerasNetwork
-from spec.proof import tensorflow
+from spec.engines.keras.versions import RELEASE, VERSION
+from spec.proof import jaxpr, tensorflow
 from spec.proof.reading import Operations, Value
 
 
@@ -33,10 +37,23 @@ class NoReader(NotImplementedError):
     """There is no reader for this backend, or this version of it."""
 
 
-def traced(network: KerasNetwork) -> Program:
-    """The program of a network. Raises NoReader where its backend has no reader."""
+FIRST = (3, 15)  # the earliest Keras whose programs the tables have been held to
+
+
+def readable(engine: Any) -> None:
+    """Raise NoReader where the programs of an engine's networks cannot be read."""
+    if not isinstance(engine, KerasEngine):
+        raise NoReader("only the programs of Keras's networks can be read")
+    if RELEASE < FIRST:
+        raise NoReader(f"its programs are read from Keras {'.'.join(map(str, FIRST))} on, this is {VERSION}")
     if BACKEND.name not in TRACERS:
-        raise NoReader(f"there is no reader of {BACKEND.name}'s programs: only of {' and '.join(TRACERS)}'s")
+        raise NoReader(f"there is no reader of {BACKEND.name}'s programs, only of {' and '.join(TRACERS)}'s")
+    if not hasattr(flint, "fmpq_mpoly_ctx"):
+        raise NoReader(f"python-flint {flint.__version__} has no polynomials in several variables")
+
+
+def traced(network: KerasNetwork) -> Program:
+    """The program of a network of a backend that is `readable`."""
     return TRACERS[BACKEND.name](network)
 
 
@@ -69,4 +86,27 @@ def _handle(variable: Any) -> Any:
     return own.handle if hasattr(own, "handle") else variable.handle
 
 
-TRACERS: dict[str, Callable[[KerasNetwork], Program]] = {"tensorflow": _of_tensorflow}
+def _of_jax(network: KerasNetwork) -> Program:
+    jax, variables = BACKEND.jax, network.variables
+    (n,) = BACKEND.symbolic_sizes("n")
+    objective = network.derivatives.loss_at
+    model, fixed = network.model, [variable.value for variable in network.model.non_trainable_variables]
+
+    def everything(values: Any, data: Any, directions: Any) -> Any:
+        loss, gradient = jax.value_and_grad(objective)(values, data)
+        second = jax.jvp(lambda moved: jax.grad(objective)(moved, data), (values,), (directions,))[1]
+        return model.stateless_call(values, fixed, data[0])[0], loss, gradient, second
+
+    def open_rows(part: Any) -> Any:
+        return jax.ShapeDtypeStruct((n, *part.shape[1:]), part.dtype)
+
+    like = [jax.ShapeDtypeStruct(tuple(variable.shape), "float64") for variable in variables]
+    closed = jax.make_jaxpr(everything)(like, jax.tree_util.tree_map(open_rows, network.data), like)
+
+    def read(ops: Operations, data: list[Value], weights: list[Value], directions: list[Value]) -> list[Value]:
+        return jaxpr.read(ops, closed, [*weights, *data, *directions])
+
+    return Program(read, lambda: jaxpr.lines(closed))
+
+
+TRACERS: dict[str, Callable[[KerasNetwork], Program]] = {"tensorflow": _of_tensorflow, "jax": _of_jax}

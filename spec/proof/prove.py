@@ -21,6 +21,7 @@ from spec.proof import rows
 from spec.proof.cases import Case, cases
 from spec.proof.claimed import Row, claimed, names, penalty, points, row
 from spec.proof.field import Approximation, Expr
+from spec.proof.functions import put
 from spec.proof.programs import Program, traced
 from spec.proof.reading import Operations
 from spec.proof.rows import Tensor
@@ -77,7 +78,10 @@ def prove(problem: Problem, network: KerasNetwork | None = None, program: Progra
 
     def run(case: Case) -> list[tuple[str, Expr]] | ArithmeticError:
         try:
-            return list(_differences(problem, network, program, case))
+            found = list(_differences(problem, network, program, case))
+            for name, value in case.pinned.items():
+                found = [(rung, put(difference, name, case.field.number(value))) for rung, difference in found]
+            return found
         except Approximation as error:
             return error
         except ArithmeticError as error:
@@ -115,9 +119,9 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
     """(rung, what the program has less what is claimed) of each entry, in a case."""
     model, recipe, k = problem.model, network.recipe, problem.k
     at = row(model, k, case)
-    found = _read(problem, at, program, case)
+    found = _read(problem, network, at, program, case)
     mean, loss, gradient, second = found[0], found[1], found[2 : 2 + (len(found) - 2) // 2], found[2 + (len(found) - 2) // 2 :]
-    claim = claimed(model, at, case)
+    claim = claimed(model, k, case)
     scale = network.loss_scale * at.weight / at.n
     x, w, v = case.symbol("x"), names("w", k), names("v", k)
     penalties = [penalty(recipe, case.symbol(own), case.symbol(along), case) for own, along in zip(w, v)]
@@ -146,7 +150,7 @@ def _part(tensor: Tensor, axes: str) -> Any:
     return entry
 
 
-def _read(problem: Problem, at: Row, program: Program, case: Case) -> Any:
+def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, case: Case) -> Any:
     """The program's outputs, where the sum of a row's products, bias and offset has the name eta."""
     k, symbol = problem.k, case.symbol
 
@@ -160,8 +164,8 @@ def _read(problem: Problem, at: Row, program: Program, case: Case) -> Any:
     products = {(x.key, own.key): value for own, value in zip(w, at.eta - bias - offset)}
     products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
     ops = Operations(case, products)
-    inputs = [rows.tensor(("n", "p"), x)] + ([] if problem.offset is None else [rows.tensor(("n", k), offset)])
+    inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
     data = [*inputs, rows.tensor(("n", k), at.y), rows.tensor(("n",), at.weight)]
     weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
-    count = 2 if problem.intercept else 1
+    count = len(network.variables)
     return program.read(ops, data, weights[:count], directions[:count])

@@ -66,9 +66,9 @@ class Operations:
 
     # -- numbers ---------------------------------------------------------------------------------------------------------------
     def constant(self, array: Any) -> Value:
-        """An array of the program: floats are read as numbers, the rest is kept."""
+        """An array of the program: floats are read as numbers; whole numbers, truth values and infinities are kept."""
         array = np.asarray(array)
-        if array.dtype.kind != "f":
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
             return array.astype(object) if array.dtype.kind in "iu" else array
         return rows.tensor(array.shape, np.array([functions.constant(self.field, float(x)) for x in array.flat] or [0], dtype=object))
 
@@ -106,6 +106,8 @@ class Operations:
         if not isinstance(a, Tensor):
             return np.where(condition, a, b)
         shape = rows.together(a.shape, b.shape)
+        if np.all(condition) or not np.any(condition):
+            return rows.spread(a if np.all(condition) else b, shape)
         left, right = rows.full(a.entries, shape), rows.full(b.entries, shape)
         where = np.asarray(condition).reshape((1,) * (len(shape) - np.ndim(condition)) + np.shape(condition))
         return Tensor(shape, {"": np.where(where, left, right)})

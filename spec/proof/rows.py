@@ -89,7 +89,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     shape, parts = together(a.shape, b.shape), {}
     for one, left in a.parts.items():
         for other, right in b.parts.items():
-            if (one and other) or _indices(right) & set(one) or _indices(left) & set(other):
+            if (one and other) or (one and _indices(right) & set(one)) or (other and _indices(left) & set(other)):
                 raise Meets("a sum over the rows is multiplied by something of the rows")
             product = _boxed(full(left, shape) * full(right, shape))
             axes = one + other

@@ -88,6 +88,11 @@ def bound(expr: Expr) -> tuple[str, int, Any] | None:
 INVERSES = {"exp": lambda value: 2 * math.log(value), "log": math.exp, "atan": math.tan}  # of the atoms that rise
 
 
+def is_positive(expr: Expr) -> bool:
+    """Whether the expression is positive everywhere because each of its terms is; False may mean that it is not known."""
+    return not expr.is_zero and _positive(expr, expr.num) and _positive(expr, expr.den)
+
+
 def _positive(expr: Expr, poly: Any) -> bool:
     """Whether a polynomial has positive coefficients, and positive atoms: exponentials, roots, symbols that are so everywhere."""
     terms = poly.to_dict()
