@@ -43,7 +43,7 @@ class Fact:
 
 @dataclass(eq=False)
 class Case:
-    """The answers to a program's comparisons, the values of the symbols that one of them fixed, and the field of its expressions."""
+    """The answers to a program's comparisons, the symbols that one of them fixed, and the field of its expressions."""
 
     facts: list[Fact]
     fixed: dict[str, Fraction]
@@ -73,10 +73,15 @@ class Case:
         self.facts.append(found)
         return found.holds
 
+    def sign(self, expr: Expr) -> int:
+        """-1, 0 or 1."""
+        return 0 if self.holds(expr, "==") else 1 if self.holds(expr, ">") else -1
+
     @property
     def pinned(self) -> dict[str, Fraction]:
         """The symbols that two facts leave one value, a rational number: such a case is a border."""
-        above, below = set(), set()
+        above: set[tuple[str, Fraction]] = set()
+        below: set[tuple[str, Fraction]] = set()
         for fact in self.facts:
             at = None if fact.relation == "==" else bound(fact.expr)
             if at is not None and isinstance(at[2], Fraction):
@@ -88,7 +93,9 @@ class Case:
         if relation == "==":
             return None
         own = bound(expr)
-        for fact in self.facts if own is not None else ():
+        if own is None:
+            return None
+        for fact in self.facts:
             known = None if fact.relation == "==" else bound(fact.expr)
             if known is None or known[0] != own[0]:
                 continue
@@ -114,12 +121,19 @@ def cases(
     ``points`` give a value to each symbol, and ``positive`` are the symbols that are so everywhere. A case that no point meets is
     run all the same, at a point outside: what is proven there is an identity, which holds wherever the case may lie.
     """
-    points, waiting, seen = list(points), [((), {})], set()
+    points, seen = list(points), set()
+    waiting: list[tuple[tuple[Fact, ...], dict[str, Fraction]]] = [((), {})]
     while waiting:
         facts, fixed = waiting.pop()
         inside = next((p for p in points if _meets(p, facts, fixed)), None)
         point = {**(points[0] if inside is None else inside), **{name: float(value) for name, value in fixed.items()}}
-        case = Case(list(facts), dict(fixed), Field(point, positive, 56 + 8 * sum(name.startswith("eta") for name in points[0])), inside is not None, len(facts))
+        case = Case(
+            list(facts),
+            dict(fixed),
+            Field(point, positive, 56 + 8 * sum(name.startswith("eta") for name in points[0])),
+            inside is not None,
+            len(facts),
+        )
         yield case, run(case)
         for place in range(case.given, len(case.facts)):
             fact = case.facts[place]

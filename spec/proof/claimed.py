@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,30 @@ from spec.proof.field import Expr, Point
 from spec.proof.functions import put, slope
 from spec.proof.namespace import Expressions
 
-ETAS = (0.3, 0.0, 0.51, -0.51, -0.3, 0.62, 0.9, -0.9, 2.7, -2.7, 5.3, -5.3, 9.1, -9.1, 17.3, -17.3, 41.7, -41.7, 90.3, -90.3, 800.7, -800.7)
+ETAS = (
+    0.3,
+    0.0,
+    0.51,
+    -0.51,
+    -0.3,
+    0.62,
+    0.9,
+    -0.9,
+    2.7,
+    -2.7,
+    5.3,
+    -5.3,
+    9.1,
+    -9.1,
+    17.3,
+    -17.3,
+    41.7,
+    -41.7,
+    90.3,
+    -90.3,
+    800.7,
+    -800.7,
+)
 CLASSES = (0.3, -0.7, 1.1, 0.2)
 
 
@@ -55,7 +79,7 @@ def points(problem: Problem) -> Iterator[Point]:
     for place, name in enumerate(("w", "v", "a", "b", "t", "offset", "top", "theta", "d")):
         others |= {each: 0.31 + 0.07 * place + 0.013 * i for i, each in enumerate([name, *names(name, 17)])}
     if model.has_classes:
-        shares = {name: 0.9 / k for name in names("y", k)}
+        shares = dict.fromkeys(names("y", k), 0.9 / k)
         etas = {name: CLASSES[i % 4] + 0.01 * i for i, name in enumerate(names("eta", k))}
         for scale in (1, 10, 40):
             yield {**others, **shares, **{name: scale * eta for name, eta in etas.items()}}
@@ -101,7 +125,7 @@ def claimed(model: Model, k: int, case: Case) -> Claimed:
 
 
 def _claimed(model: Model, at: Row, case: Case) -> Claimed:
-    xp = Expressions(case.field)
+    xp: Any = Expressions(case.field)
     if model.has_classes:
         mean = model.link.inverse(at.eta, xp)
         kernel, score = model.family.kernel(at.y, mean, xp).sum(), at.y - mean
@@ -115,14 +139,25 @@ def _claimed(model: Model, at: Row, case: Case) -> Claimed:
     return Claimed(mean, kernel, score, np.array(bend, dtype=object))
 
 
-def penalty(recipe: Recipe, weight: Expr, direction: Expr, case: Case) -> tuple[Expr, Expr, Expr]:
-    """(an entry's penalty, its slope, its slope's along the direction) of l1 |w| + l2 w^2."""
+def beyond(rest: Expr, slope: Expr | None, l1: float) -> Expr:
+    """What a penalty's slope in a program has more than the claimed one; where that is None, more than a slope of l1 |w| at 0."""
+    if slope is not None:
+        return rest - slope
+    return rest - rest if rest.constant is not None and abs(rest.constant) <= l1 else rest
+
+
+def penalty(recipe: Recipe, weight: Expr, direction: Expr, case: Case) -> tuple[Expr, Expr | None, Expr]:
+    """
+    (an entry's penalty, its slope, its slope's along the direction) of l1 |w| + l2 w^2.
+
+    At w = 0 the slope of |w| is None: any number from -1 to 1 is one. (TensorFlow's is 0, JAX's is 1.)
+    """
     zero = case.field.number(0)
     if not (recipe.l1 or recipe.l2):
         return zero, zero, zero
-    sign = 1 if not recipe.l1 or case.holds(weight, ">") else -1
+    sign = case.sign(weight) if recipe.l1 else 0
     return (
         sign * recipe.l1 * weight + recipe.l2 * weight * weight,
-        sign * recipe.l1 + 2 * recipe.l2 * weight,
+        None if recipe.l1 and sign == 0 else sign * recipe.l1 + 2 * recipe.l2 * weight,
         2 * recipe.l2 * direction,
     )

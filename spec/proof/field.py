@@ -8,9 +8,9 @@ before it becomes an atom, by rules that hold for all real numbers in the domain
 .. math:: e^{a + b} = e^a e^b, \qquad \log \prod_i f_i^{k_i} = \sum_i k_i \log f_i, \qquad \sqrt{f}^2 = f, \qquad
           \operatorname{erfc}(-z) = 2 - \operatorname{erfc}(z)
 
-The logarithm is split along irreducible factors; where the product is positive each factor keeps its sign on the connected domain,
-which its value at one point decides. So an expression has one normal form, and a difference that is equal to zero *is* the
-polynomial 0. A difference that is not is shown to differ by its value at a point, in ball arithmetic. Both are decisions; no
+The logarithm is split along irreducible factors; where the product is positive each factor keeps its sign on the connected
+domain, which its value at one point decides. So an expression has one normal form, and a difference that is equal to zero *is*
+the polynomial 0. A difference that is not is shown to differ by its value at a point, in ball arithmetic. Both are decisions; no
 step here is a simplification that may or may not succeed.
 """
 
@@ -42,7 +42,7 @@ class Atom:
 
     kind: str
     name: str
-    of: Expr | None = None
+    of: Any = None  # an Expr; None for a symbol
 
 
 class Field:
@@ -89,7 +89,7 @@ class Field:
         return Expr(self, self.gens[place], self.ring.constant(1))
 
     def canonical(self, num: Any, den: Any) -> Expr:
-        """The expression num / den in lowest terms, roots reduced, the denominator without roots and with leading coefficient 1."""
+        """The expression num / den in lowest terms; below there is no root, and the leading coefficient is 1."""
         if den.is_zero():
             raise ZeroDivisionError("a quotient by 0 in the program")
         above, below = num.degrees(), den.degrees()

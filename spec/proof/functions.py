@@ -14,7 +14,8 @@ ULPS = 2  # so near is a rounded constant of a program to the real number that i
 
 def exp(f: Expr) -> Expr:
     """The exponential: of a sum the product, of a number times a logarithm a power."""
-    field, whole, rest = f.field, *divmod(f.num, f.den)
+    field = f.field
+    whole, rest = divmod(f.num, f.den)
     parts = [(Expr(field, field.ring.from_dict({powers: 1}), f.den / f.den), c) for powers, c in whole.to_dict().items()]
     if f.den.to_dict() and len(f.den.to_dict()) == 1:
         parts = [(field.canonical(field.ring.from_dict({powers: 1}), f.den), c) for powers, c in f.num.to_dict().items()]
@@ -30,7 +31,7 @@ def exp(f: Expr) -> Expr:
 def _exp_of(unit: Expr, coefficient: Fraction) -> Expr:
     """exp(coefficient * unit), by the atom exp(unit / 2)."""
     if (logarithm := atom_of(unit)) is not None and logarithm.kind == "log":
-        return logarithm.of ** coefficient
+        return logarithm.of**coefficient
     if (rest := (2 * coefficient).denominator) != 1:
         unit, coefficient = unit / rest, coefficient * rest
     return unit.field.atom("exp", unit.key, unit) ** int(2 * coefficient)

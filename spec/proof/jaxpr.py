@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spec.proof import rows
+from spec.proof.field import Approximation
 from spec.proof.reading import WHOLE as WHOLE_RELATIONS
 from spec.proof.reading import Operations, UnknownPrimitive, Value
 from spec.proof.rows import Tensor
@@ -29,9 +30,7 @@ def _read(ops: Operations, jaxpr: Any, constants: list[Value], arguments: list[V
         inputs = [value(variable) for variable in equation.invars]
         if name in CALLS:
             inner = equation.params[CALLS[name]]
-            found: Any = tuple(
-                read(ops, inner, inputs) if hasattr(inner, "consts") else _read(ops, inner, [], inputs)
-            )
+            found: Any = tuple(read(ops, inner, inputs) if hasattr(inner, "consts") else _read(ops, inner, [], inputs))
         elif name in PRIMITIVES:
             try:
                 found = PRIMITIVES[name](ops, equation, *inputs)
@@ -145,7 +144,8 @@ def _expanded(ops: Operations, equation: Any, x: Tensor) -> Value:
 
 def _slice(ops: Operations, equation: Any, x: Tensor) -> Value:
     first, last, steps = (equation.params[name] for name in ("start_indices", "limit_indices", "strides"))
-    key, shape = [], []
+    key: list[Any] = []
+    shape: list[rows.Size] = []
     for size, start, stop, step in zip(x.shape, first, last, steps or [1] * len(x.shape)):
         if isinstance(size, str):
             if start != 0 or str(stop) != size:
@@ -186,6 +186,10 @@ def _window(shape: rows.Shape, axes: Any, places: Any, sizes: rows.Shape) -> tup
     )
 
 
+def _bits(ops: Operations, equation: Any, x: Value) -> Value:
+    raise Approximation("a number is made from the bits of another, for a polynomial near a function")
+
+
 def _real(function: Callable[..., Value]) -> Callable[..., Value]:
     """The primitive of numbers, where some inputs may be whole ones."""
 
@@ -203,7 +207,9 @@ def _relation(name: str) -> Callable[..., Value]:
 
 def _compared(ops: Operations, name: str, a: Value, b: Value) -> Value:
     if isinstance(a, Tensor) and not isinstance(b, Tensor) and np.isinf(np.asarray(b, dtype=float)).all():
-        return WHOLE_RELATIONS[name](0.0, np.broadcast_to(np.asarray(b, dtype=float), rows.closed(a.shape)))  # a real is no infinity
+        return WHOLE_RELATIONS[name](
+            0.0, np.broadcast_to(np.asarray(b, dtype=float), rows.closed(a.shape))
+        )  # a real is no infinity
     if isinstance(a, Tensor) or isinstance(b, Tensor):
         return ops.compare(name, ops.real(a), ops.real(b))
     return ops.compare(name, a, b)
@@ -214,7 +220,9 @@ def _same(ops: Operations, equation: Any, x: Value) -> Value:
 
 
 WHOLE: dict[str, Callable[..., Any]] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "neg": np.negative}
-UNARY = {name: name for name in ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "tanh", "erfc", "floor", "abs", "sign")}
+UNARY = {
+    name: name for name in ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "tanh", "erfc", "floor", "abs", "sign")
+}
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "reduce_precision", "optimization_barrier"), _same),
     **dict.fromkeys(("add", "add_any"), _real(lambda ops, a, b: rows.add(a, b))),
@@ -251,6 +259,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "transpose": lambda ops, equation, x: rows.transpose(x, [int(i) for i in equation.params["permutation"]]),
     "slice": _slice,
     "gather": _gather,
+    "bitcast_convert_type": _bits,
     "scatter-add": _scatter_add,
     "convert_element_type": _convert,
     "dim_as_value": lambda ops, equation: np.array(_size(equation.params["dim"]), dtype=object),

@@ -58,7 +58,8 @@ def traced(network: KerasNetwork) -> Program:
 
 
 def _of_tensorflow(network: KerasNetwork) -> Program:
-    tf, variables = BACKEND.tf, network.variables
+    backend: Any = BACKEND
+    tf, variables = backend.tf, network.variables
 
     def everything(data: Any, directions: Any) -> Any:
         with tf.GradientTape() as again:
@@ -82,14 +83,16 @@ def _of_tensorflow(network: KerasNetwork) -> Program:
 
 def _handle(variable: Any) -> Any:
     """The handle of TensorFlow's variable, which Keras 3 has within its own."""
-    own = getattr(variable, "value", None)
+    own: Any = getattr(variable, "value", None)
     return own.handle if hasattr(own, "handle") else variable.handle
 
 
 def _of_jax(network: KerasNetwork) -> Program:
-    jax, variables = BACKEND.jax, network.variables
-    (n,) = BACKEND.symbolic_sizes("n")
-    objective = network.derivatives.loss_at
+    backend: Any = BACKEND
+    derivatives: Any = network.derivatives
+    jax, variables = backend.jax, network.variables
+    (n,) = backend.symbolic_sizes("n")
+    objective = derivatives.loss_at
     model, fixed = network.model, [variable.value for variable in network.model.non_trainable_variables]
 
     def everything(values: Any, data: Any, directions: Any) -> Any:

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from spec.engines.contract import PLAIN, Recipe
 from spec.engines.keras.network import KerasNetwork
 from spec.problems import Problem
 from spec.proof import rows
 from spec.proof.cases import Case, cases
-from spec.proof.claimed import Row, claimed, names, penalty, points, row
+from spec.proof.claimed import Row, beyond, claimed, names, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
@@ -93,7 +92,7 @@ def prove(problem: Problem, network: KerasNetwork | None = None, program: Progra
     for case, found in cases(run, points(problem), positive):
         where = tuple(str(fact) for fact in case.facts)
         if isinstance(found, ArithmeticError):
-            if case.is_met:
+            if case.is_met or isinstance(found, Approximation):
                 remainders.append(Remainder("", where, str(found), ""))
             else:
                 unmet.append(where)
@@ -137,7 +136,8 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
             for output in range(k):
                 entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
                 yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
-                yield rung, entry.get("", 0) - (penalties[output][own] if place == 0 else case.field.number(0))
+                rest = entry.get("", case.field.number(0))
+                yield rung, beyond(rest, penalties[output][own], recipe.l1) if place == 0 else rest
 
 
 def _part(tensor: Tensor, axes: str) -> Any:
@@ -165,7 +165,9 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
     ops = Operations(case, products)
     inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
-    data = [*inputs, rows.tensor(("n", k), at.y), rows.tensor(("n",), at.weight)]
+    y = rows.tensor(("n", k) if len(network.data[1].shape) == 2 else ("n",), at.y)
+    data = [*inputs, y, rows.tensor(("n",), at.weight)]
     weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
-    count = len(network.variables)
+    if (count := len(network.variables)) > 2:
+        raise rows.Meets(f"the inputs meet {count} variables, where a linear predictor has a kernel and a bias")
     return program.read(ops, data, weights[:count], directions[:count])

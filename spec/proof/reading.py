@@ -8,7 +8,7 @@ arrays of NumPy, in which the open axes stand by their names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from spec.proof.cases import Case
 from spec.proof.field import Expr
 from spec.proof.rows import Tensor
 
-Value = Union[Tensor, np.ndarray]  # numbers, or what is whole or true
+Value = Any  # a Tensor of numbers, or an array of what is whole, true or infinite
 
 
 class UnknownPrimitive(NotImplementedError):
@@ -44,8 +44,8 @@ class Operations:
             "tanh": lambda f: 1 - 2 / (functions.exp(2 * f) + 1),
             "erfc": functions.erfc,
             "floor": functions.floor,
-            "abs": lambda f: f if case.holds(f, ">=") else -f,
-            "sign": lambda f: case.field.number(0 if case.holds(f, "==") else 1 if case.holds(f, ">") else -1),
+            "abs": lambda f: case.sign(f) * f,
+            "sign": lambda f: case.field.number(case.sign(f)),
         }
         self.unary = {name: _entrywise(function) for name, function in one.items()}
         two: dict[str, Callable[..., Any]] = {
@@ -70,7 +70,8 @@ class Operations:
         array = np.asarray(array)
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             return array.astype(object) if array.dtype.kind in "iu" else array
-        return rows.tensor(array.shape, np.array([functions.constant(self.field, float(x)) for x in array.flat] or [0], dtype=object))
+        numbers: list[Any] = [functions.constant(self.field, float(x)) for x in array.flat]
+        return rows.tensor(array.shape, np.array(numbers or [0], dtype=object))
 
     def filled(self, shape: rows.Shape, number: Any = 0) -> Tensor:
         return rows.tensor(shape, self.field.number(number))
@@ -97,6 +98,7 @@ class Operations:
         """The truth of a relation between the entries, an array with the open axes at length 1."""
         if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
             return WHOLE[relation](a, b)
+        a, b = rows.fitting(a, b)
         shape = rows.together(a.shape, b.shape)
         found = np.frompyfunc(self.relations[relation], 2, 1)(rows.full(a.entries, shape), rows.full(b.entries, shape))
         return np.asarray(found, dtype=bool)
@@ -105,6 +107,7 @@ class Operations:
         """The entries of a where the condition holds, else those of b."""
         if not isinstance(a, Tensor):
             return np.where(condition, a, b)
+        a, b = rows.fitting(a, b)
         shape = rows.together(a.shape, b.shape)
         if np.all(condition) or not np.any(condition):
             return rows.spread(a if np.all(condition) else b, shape)

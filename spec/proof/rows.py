@@ -60,7 +60,30 @@ def together(*shapes: Shape) -> Shape:
         if len(sizes) > 1:
             raise Meets(f"shapes {shapes} do not fit each other")
         result.append(sizes.pop())
+    opened = [size for size in result if isinstance(size, str)]
+    if len(set(opened)) < len(opened):
+        raise Meets(f"shapes {shapes} make every row meet every row")
     return tuple(result)
+
+
+def fitting(*tensors: Tensor) -> list[Tensor]:
+    """The tensors; where one has an open axis and another has the same entry all along its own, that is the open axis, too."""
+    rank = max(len(t.shape) for t in tensors)
+    opened = {place: s for t in tensors for place in range(-len(t.shape), 0) if isinstance(s := t.shape[place], str)}
+    found = []
+    for t in tensors:
+        for place in range(-min(rank, len(t.shape)), 0):
+            if place in opened and t.shape[place] not in (1, opened[place]) and _is_constant(t, place):
+                shape = (*t.shape[: len(t.shape) + place], opened[place], *t.shape[len(t.shape) + place + 1 :])
+                t = Tensor(shape, {axes: array.take([0], axis=place) for axes, array in t.parts.items()})
+        found.append(t)
+    return found
+
+
+def _is_constant(t: Tensor, axis: int) -> bool:
+    """Whether the entries are the same all along an axis."""
+    arrays = (np.moveaxis(array, axis, 0) for array in t.parts.values())
+    return all(one.key == other.key for a in arrays for each in a[1:] for one, other in zip(a[0].flat, each.flat))
 
 
 def full(array: np.ndarray, shape: Shape) -> np.ndarray:
@@ -69,12 +92,15 @@ def full(array: np.ndarray, shape: Shape) -> np.ndarray:
 
 def apply(function: Callable[..., Any], *tensors: Tensor) -> Tensor:
     """A function of the entries, which has no sum in them."""
+    tensors = tuple(fitting(*tensors))
     shape = together(*(t.shape for t in tensors))
     return Tensor(shape, {"": _boxed(np.frompyfunc(function, len(tensors), 1)(*(full(t.entries, shape) for t in tensors)))})
 
 
 def add(*tensors: Tensor) -> Tensor:
-    shape, parts = together(*(t.shape for t in tensors)), {}
+    tensors = tuple(fitting(*tensors))
+    shape = together(*(t.shape for t in tensors))
+    parts: dict[str, np.ndarray] = {}
     for each in tensors:
         for axes, array in each.parts.items():
             parts[axes] = _boxed(parts[axes] + full(array, shape)) if axes in parts else full(array, shape)
@@ -86,7 +112,9 @@ def negative(t: Tensor) -> Tensor:
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
-    shape, parts = together(a.shape, b.shape), {}
+    a, b = fitting(a, b)
+    shape = together(a.shape, b.shape)
+    parts: dict[str, np.ndarray] = {}
     for one, left in a.parts.items():
         for other, right in b.parts.items():
             if (one and other) or (one and _indices(right) & set(one)) or (other and _indices(left) & set(other)):
@@ -117,7 +145,7 @@ AXES = {"x": "np", "w": "p", "v": "p", "eta": "n", "y": "n", "weight": "n", "off
 def total(t: Tensor, axes: list[int], keep: bool = False) -> Tensor:
     """The sum over some axes."""
     axes = sorted({axis % len(t.shape) for axis in axes}) if t.shape else []
-    opened = "".join(t.shape[axis] for axis in axes if isinstance(t.shape[axis], str))
+    opened = "".join(str(t.shape[axis]) for axis in axes if isinstance(t.shape[axis], str))
     shape = tuple(1 if i in axes else s for i, s in enumerate(t.shape) if keep or i not in axes)
     parts: dict[str, np.ndarray] = {}
     for own, array in t.parts.items():
@@ -180,8 +208,7 @@ def contract(a: Tensor, b: Tensor, products: dict[tuple[str, str], Expr]) -> Ten
         left = Tensor((*a.shape, 1), {axes: array[:, :, None] for axes, array in a.parts.items()})
         right = Tensor((1, *b.shape), {axes: array[None] for axes, array in b.parts.items()})
         return total(multiply(left, right), [1])
-    left, right = a.entries, b.entries
-    names = [(left[0, 0].key, each.key) for each in right[0]]
+    names = [(a.entries[0, 0].key, each.key) for each in b.entries[0]]
     if any(name not in products for name in names):
         raise Meets("the inputs meet something that is not the kernel")
     return tensor(shape, [products[name] for name in names])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.engines.keras.backend import BACKEND
 from spec.proof import rows
 from spec.proof.reading import Operations, UnknownPrimitive, Value
 from spec.proof.rows import Tensor
@@ -71,15 +72,14 @@ def lines(function: Any) -> list[str]:
 QUIET = ("Const", "Placeholder", "ReadVariableOp", "Identity", "Shape", "StridedSlice", "Pack", "Prod", "Cast")
 
 
-# -- the operations: (ops, the node, its inputs) -------------------------------------------------------------------------------------
+# -- the operations: (ops, the node, its inputs) ---------------------------------------------------------------------------------
 def _whole(array: Any) -> list[Any]:
     return [x if isinstance(x, str) else int(x) for x in np.ravel(np.asarray(array, dtype=object))]
 
 
 def _constant(ops: Operations, node: Any) -> Value:
-    from spec.engines.keras.backend import BACKEND
-
-    return ops.constant(BACKEND.tf.make_ndarray(node.get_attr("value")))
+    backend: Any = BACKEND
+    return ops.constant(backend.tf.make_ndarray(node.get_attr("value")))
 
 
 def _sum(ops: Operations, node: Any, x: Value, axes: Any) -> Value:
@@ -123,7 +123,6 @@ def _broadcast_axes(ops: Operations, node: Any, a: Any, b: Any) -> tuple[Any, An
     a, b = _whole(a), _whole(b)
     size = max(len(a), len(b))
     a, b = [1] * (size - len(a)) + a, [1] * (size - len(b)) + b
-    one = [i for i in range(size) if a[i] == 1 and not (b[i] == 1 and i >= size - len(a))] if a != b else []
     one = [i for i in range(size) if a[i] == 1 and b[i] != 1]
     other = [i for i in range(size) if b[i] == 1 and a[i] != 1]
     both = [i for i in range(size) if a[i] == 1 and b[i] == 1]
@@ -134,7 +133,9 @@ def _slices(node: Any, shape: rows.Shape, begin: Any, end: Any, steps: Any) -> t
     """The index of NumPy's that a strided slice is, and the shape of what it takes."""
     mask = {name: node.get_attr(f"{name}_mask") for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
     begin, end, steps = _whole(begin), _whole(end), _whole(steps)
-    index, result, axis = [], [], 0
+    index: list[Any] = []
+    result: list[rows.Size] = []
+    axis = 0
     for i in range(len(begin)):
         bit = 1 << i
         if mask["ellipsis"] & bit:
@@ -178,7 +179,8 @@ def _slice(ops: Operations, node: Any, x: Value, begin: Any, size: Any) -> Value
     begin, size = _whole(begin), _whole(size)
     if not isinstance(x, Tensor):
         return x[begin[0] : None if size[0] == -1 else begin[0] + size[0]]
-    shape, key = [], []
+    shape: list[Any] = []
+    key: list[Any] = []
     for axis, (first, count) in enumerate(zip(begin, size)):
         whole = x.shape[axis]
         if isinstance(whole, str):
@@ -208,7 +210,7 @@ def _concatenate(ops: Operations, node: Any, *inputs: Any) -> Value:
 
 def _stitch(ops: Operations, node: Any, *inputs: Any) -> Value:
     indices, data = inputs[: len(inputs) // 2], inputs[len(inputs) // 2 :]
-    found = {}
+    found: dict[Any, Any] = {}
     for places, values in zip(indices, data):
         found.update(zip(_whole(places), np.ravel(np.asarray(values, dtype=object))))
     return np.array([found[i] for i in sorted(found)], dtype=object)
@@ -339,10 +341,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Transpose": lambda ops, node, x, order: rows.transpose(x, _whole(order)),
     "BroadcastTo": lambda ops, node, x, shape: rows.spread(x, tuple(_whole(shape))),
     "Tile": _tile,
-    "Fill": lambda ops, node, shape, x: rows.spread(x, tuple(_whole(shape)))
-    if isinstance(x, Tensor)
-    else np.full([s for s in _whole(shape)], x, dtype=object),
-    **dict.fromkeys(("ZerosLike",), _zeros_like),
+    "Fill": lambda ops, node, shape, x: (
+        rows.spread(x, tuple(_whole(shape))) if isinstance(x, Tensor) else np.full(list(_whole(shape)), x, dtype=object)
+    ),
+    "ZerosLike": _zeros_like,
     "OnesLike": lambda ops, node, x: ops.filled(x.shape, 1),
 }
 

@@ -61,7 +61,8 @@ def bound(expr: Expr) -> tuple[str, int, Any] | None:
     content = [poly for poly, _ in factors if not _positive(expr, poly)]
     if len(content) != 1 or not _positive(expr, expr.den):
         return None
-    one, free, bent = expr.field.ring.constant(1), Fraction(0), []
+    one, bent = expr.field.ring.constant(1), []
+    free: Any = Fraction(0)
     for powers, coefficient in content[0].to_dict().items():
         term = Expr(expr.field, expr.field.ring.from_dict({powers: coefficient}), one)
         if not term.symbols:

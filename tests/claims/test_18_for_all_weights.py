@@ -1,10 +1,10 @@
 r"""
 For all weights (S2, S8).
 
-The chapters before this one measure the network at points. Here its program is read, the one that Keras traces for training, and
-proven equal to the model at every weight, input and response, over the real numbers. The sum b + x w (+ offset), the only place
-where inputs and weights meet, is given the name eta. What follows is a formula in eta and y: of the mean, of a row's loss, of what
-is back-propagated, and of that differentiated again. It is the model's formula or it is not, and if not, what remains is shown.
+The chapters before this one measure the network at points. Here its program is read, the one that Keras traces, and proven equal
+to the model at every weight, input and response, over the real numbers. The sum b + x w (+ offset), the only place where inputs
+and weights meet, is given the name eta. What follows is a formula in eta and y: of the mean, of a row's loss, of what is
+back-propagated, and of that differentiated again. It is the model's formula or it is not, and if not, what remains is shown.
 
 Two expressions are compared in a normal form: quotients of polynomials in eta, y, exp, log, erfc and atan, so that equality is
 decided and not sampled. Where a program selects, each case is proven by itself.
@@ -26,10 +26,14 @@ from spec.problems import Data, Problem
 
 PAIRS = problems.where(tag="pair")
 RUNGS = ("mean", "objective", "gradient", "curvature")
-OFFSETS = [problems.get(f"{name}-offset-weights") for name in ("gaussian-identity", "poisson-log", "gamma-inverse", "inverse-gaussian-log")]
-# where a program approximates: by a continued fraction, by a series, or by a constant where the value is 0 to all digits
+OFFSETS = [
+    problems.get(f"{name}-offset-weights")
+    for name in ("gaussian-identity", "poisson-log", "gamma-inverse", "inverse-gaussian-log")
+]
+# where a program approximates: by a continued fraction, by a series, by a constant where the value is 0 to all digits; and JAX by
+# the bits of a number, wherever it takes the slope of erfc
 APPROXIMATE = {
-    "binomial-probit": {"eta < -4", "eta > 4"},
+    "binomial-probit": {"eta < -4", "eta > 4", "a number is made from the bits of another, for a polynomial near a function"},
     "binomial-cloglog": {"eta < -0.7", "eta >= 80"},
     "binomial-loglog": {"eta > 0.7", "eta <= -80"},
     "negative-binomial(0.5)-cloglog": {"eta < -0.7", "eta >= 80"},
@@ -45,11 +49,13 @@ def classes(k):
 COUNTS = problems.get("poisson-log")
 CLASSES = [classes(k) for k in range(2, 17)]
 
+EDITED = [problems.get("gaussian-identity"), problems.get("binomial-logit"), CLASSES[0]]
+
 
 def assert_proven(proof, rungs=RUNGS):
     """Nothing remains of the rungs, but where the program approximates."""
     known = APPROXIMATE.get(proof.name, set())
-    left = [r for r in proof.remainders if r.rung in ("", *rungs) and not known & set(r.where)]
+    left = [r for r in proof.remainders if r.rung in ("", *rungs) and not known & {*r.where, r.formula.partition(": ")[2]}]
     lines = [f"{r.rung} where {', '.join(r.where) or 'anywhere'}: {r.formula[:300]} ({r.size})" for r in left]
 
     assert not left, f"{proof.name}: not the same for all weights; what remains is\n" + "\n".join(lines)
@@ -106,22 +112,21 @@ def test_back_propagation_twice_is_the_observed_information_at_every_weight(prob
 @pytest.mark.control("for-all-objective")
 @pytest.mark.control("for-all-gradient")
 @pytest.mark.control("for-all-curvature")
-@pytest.mark.parametrize(
-    ("rung", "other"),
-    [*[(r, o) for r in RUNGS for o in ("link", "bias", "twice")], ("objective", "exchanged"), ("gradient", "exchanged")],
-)
-def test_another_network_is_not_proven(rung, other, proven, network):
-    """The network of another link, one without a bias, one with two softmaxes, and one that takes class 0 for the last."""
-    shares = CLASSES[1]
-    problem, made = {
-        "link": (COUNTS, lambda: network(problems.get("poisson-sqrt"))),
-        "bias": (COUNTS, lambda: network(replace(COUNTS, intercept=False))),
-        "twice": (shares, lambda: network(shares, Recipe(mistake="softmax twice"))),
-        "exchanged": (shares, lambda: with_loss(network(shares), lambda loss, y, *rest: loss(y[:, ::-1], *rest))),
+@pytest.mark.parametrize("other", ["link", "bias", "twice", "exchanged"])
+def test_another_network_is_not_proven(other, proven, network):
+    """The network of another link, one without a bias, one with two softmaxes, and one that takes each class for the other."""
+    shares = CLASSES[0]
+    problem, made, rungs = {
+        "link": (COUNTS, lambda: network(problems.get("poisson-sqrt")), RUNGS),
+        "bias": (COUNTS, lambda: network(replace(COUNTS, intercept=False)), RUNGS),
+        "twice": (shares, lambda: network(shares, Recipe(mistake="softmax twice")), RUNGS),
+        "exchanged": (shares, lambda: with_loss(network(shares), lambda loss, y, *rest: loss(1 - y, *rest)), RUNGS[1:3]),
     }[other]
+    proof = proven(problem, made())
 
-    with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
-        assert_proven(proven(problem, made()), [rung])
+    for rung in rungs:
+        with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
+            assert_proven(proof, [rung])
 
 
 def with_loss(network, altered):
@@ -191,7 +196,7 @@ def test_rows_meet_in_one_sum_so_one_row_stands_for_all(proven, network):
 @pytest.mark.parametrize("recipe", [Recipe(mistake="flat targets"), Recipe(hidden=(2,))], ids=["flat-targets", "hidden-layer"])
 def test_a_program_in_which_rows_or_weights_meet_elsewhere_has_no_proof(recipe, proven, network):
     """Targets that are compared with every row, and a layer between the inputs and the output."""
-    with pytest.raises(ValueError, match=r"meet|fit|rows"):
+    with pytest.raises(ValueError, match="meet"):
         proven(COUNTS, network(COUNTS, recipe))
 
 
@@ -217,7 +222,7 @@ def test_the_likelihood_leaves_nothing(proven):
 
 
 @pytest.mark.claim("a-constant-off-by-1e-12", source="S6", symptom="How small a mistake in a loss would be noticed?")
-@pytest.mark.parametrize("problem", [p for p in PAIRS if str(p) in ("gaussian-identity", "binomial-logit")] + CLASSES[:1], ids=str)
+@pytest.mark.parametrize("problem", EDITED, ids=str)
 def test_a_loss_with_one_constant_off_by_1e_12_is_no_likelihood(problem, proven, network):
     r"""
     A loss with a constant that is off by 1e-12 is refused, and what remains is that much of the likelihood.
