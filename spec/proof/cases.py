@@ -95,6 +95,8 @@ class Case:
         own = bound(expr)
         if own is None:
             return None
+        here = [(own[0], sign, own[2]) for sign in (1, -1)]
+        unequal = any(fact.relation == "==" and not fact.holds and bound(fact.expr) in here for fact in self.facts)
         for fact in self.facts:
             known = None if fact.relation == "==" else bound(fact.expr)
             if known is None or known[0] != own[0]:
@@ -103,9 +105,9 @@ class Case:
             if own[2] == known[2]:
                 asks_strict = relation == ">"
                 if above == (own[1] > 0):
-                    if strict or not asks_strict:
+                    if strict or unequal or not asks_strict:
                         return True
-                elif strict or asks_strict:
+                elif strict or unequal or asks_strict:
                     return False
             elif abs(own[2] - known[2]) > 1e-9 * abs(own[2]) and above == (own[2] < known[2]):
                 return (own[1] > 0) == above
