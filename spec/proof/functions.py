@@ -9,6 +9,7 @@ from typing import Any
 from spec.elementary import ROOT_HALF_HIGH
 from spec.proof.field import Expr, Field, Undecided, primes
 
+MOST = 1024  # the highest power of an exponential that is an atom
 ULPS = 2  # so near is a rounded constant of a program to the real number that it is read as
 
 
@@ -32,7 +33,9 @@ def _exp_of(unit: Expr, coefficient: Fraction) -> Expr:
     """exp(coefficient * unit), by the atom exp(unit / 2)."""
     if (logarithm := atom_of(unit)) is not None and logarithm.kind == "log":
         return logarithm.of**coefficient
-    if (rest := (2 * coefficient).denominator) != 1:
+    if max((2 * coefficient).denominator, abs(coefficient.numerator)) > MOST:
+        unit, coefficient = 2 * coefficient * unit, Fraction(1, 2)
+    elif (rest := (2 * coefficient).denominator) != 1:
         unit, coefficient = unit / rest, coefficient * rest
     return unit.field.atom("exp", unit.key, unit) ** int(2 * coefficient)
 

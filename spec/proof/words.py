@@ -110,4 +110,5 @@ def comparison(expr: Expr, relation: str, holds: bool) -> str:
     shown = signs[relation, holds]
     if sign < 0:
         shown = {">": "<", "<": ">", ">=": "<=", "<=": ">="}.get(shown, shown)
-    return f"{name} {shown} {number(value) if isinstance(value, Fraction) else f'{float(value):.6g}'}"
+    short = isinstance(value, Fraction) and value.denominator <= PLAIN
+    return f"{name} {shown} {number(value) if short else f'{float(value):.6g}'}"

@@ -46,7 +46,7 @@ def classes(k):
     return Problem(f"softmax-2-to-{k}", Model(Multinomial(), Softmax()), lambda: Data(X, y), kind="by-hand", about="classes")
 
 
-COUNTS = problems.get("poisson-log")
+COUNTS, SHARES = problems.get("poisson-log"), problems.get("binomial-cloglog")
 CLASSES = [classes(k) for k in range(2, 17)]
 
 EDITED = [problems.get("gaussian-identity"), problems.get("binomial-logit"), CLASSES[0]]
@@ -219,6 +219,30 @@ def test_what_keras_adds_to_the_mean_is_what_remains(proven, network):
 def test_the_likelihood_leaves_nothing(proven):
     """The project's own loss has no such term."""
     assert not proven(COUNTS).of("objective")
+
+
+@pytest.mark.claim("a-clip-is-a-condition", source="S6", symptom="For which predictions is Keras's cross-entropy the likelihood?")
+def test_a_loss_that_clips_is_the_likelihood_between_its_bounds_and_beyond_them_has_no_slope(proven, network):
+    r"""
+    A cross-entropy that clips shares is the likelihood between two bounds of eta; beyond, nothing is back-propagated.
+
+    .. math:: \forall\, \eta: \quad 10^{-7} \le h(\eta) \le 1 - 10^{-7} \implies L = -\tfrac{1}{n}\,\ell
+    """
+    proof = proven(SHARES, network(SHARES, Recipe(built_in_loss=True)))
+    low, high = f"eta < {np.log(-np.log1p(-1e-7)):.6g}", f"eta >= {np.log(-np.log(1e-7)):.6g}"
+
+    assert proof.conditions
+    assert all({low, high} & set(left.where) for left in proof.remainders)
+    assert {left.rung for left in proof.remainders} == {"objective", "gradient", "curvature"}
+
+
+@pytest.mark.control("a-clip-is-a-condition")
+def test_a_loss_that_clips_elsewhere_has_other_bounds(proven, network):
+    """Its own loss, with a response that is doubled: it is the likelihood nowhere."""
+    other = with_loss(network(SHARES, Recipe(built_in_loss=True)), lambda loss, y, *rest: loss(2 * y, *rest))
+
+    with pytest.raises(AssertionError, match="not the same for all weights"):
+        assert_proven(proven(SHARES, other))
 
 
 @pytest.mark.claim("a-constant-off-by-1e-12", source="S6", symptom="How small a mistake in a loss would be noticed?")
