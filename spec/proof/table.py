@@ -52,7 +52,9 @@ def cell(proof: Proof) -> str:
     if proof.conditions and all(apart):
         least = {min(facts, key=len) for facts in apart}
         return f"proven but where {' or '.join(sorted(least))}"
-    rungs = [rung for rung in ("mean", "objective", "gradient", "curvature") if not proof.of(rung) and not proof.of("")]
+    if reasons := sorted({left.formula.partition(": ")[2] for left in proof.of("")}):
+        return f"not proven: {', '.join(reasons)}"
+    rungs = [rung for rung in ("mean", "objective", "gradient", "curvature") if not proof.of(rung)]
     shortest = min((left.formula for left in proof.of("objective") or proof.remainders), key=len)
     remains = shortest if len(shortest) <= LONGEST else f"{shortest[:LONGEST]}…"
     return f"{', '.join(rungs) or 'nothing'} proven; of the loss remains `{remains}`"
