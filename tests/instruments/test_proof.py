@@ -6,6 +6,7 @@ What is proven of the networks is claimed in tests/claims/test_18_for_all_weight
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 
@@ -252,3 +253,10 @@ def test_a_softmax_that_clips_leaves_what_the_clip_changes():
 
     assert proof.of("gradient")
     assert any("eta" in condition for left in proof.of("gradient") for condition in left.where)
+
+
+def test_the_page_of_the_book_is_that_of_its_data():
+    """docs/proven.md is what the table's module makes of docs/proven.json."""
+    from spec.proof.table import DATA, PAGE, page
+
+    assert PAGE.read_text() == page(json.loads(DATA.read_text()))
