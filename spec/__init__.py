@@ -18,9 +18,10 @@ The layout follows. A room imports only those above it; `likelihood`, `scoring` 
         evidence/        the proof of where an optimum is, inside or on the edge, the rungs of the ladder, the tolerances
         fit/             a reader's own Keras model, read by computing (reading/) and brought to its optimum
         diagnosis/       why an answer is not the optimum: the causes, the search, their proof, and how each is planted
+        proof/           proofs for all weights: the programs that Keras traces, read into expressions of one normal form
         report/          the closing table, the evidence files, the pages and pictures
         plugin/          the plug-in of pytest: options, engines, outcomes
-    tests/claims/        the specification, chapters 1 to 17
+    tests/claims/        the specification, chapters 1 to 18
     tests/instruments/   tests of the ruler: links, proof, engines, reports
     tests/benchmarks/    the fit's time and distance beside other libraries, batteries of random problems and models
     tests/book/          tests of the book, in a browser too

@@ -78,6 +78,37 @@ def diagnosing() -> None:
         pytest.skip("a diagnosis reads the data with Keras, which is not installed: pip install 'glm-spec[keras]'")
 
 
+@pytest.fixture
+def proven(subject: Checked, _proofs: dict[Problem, Any]) -> Callable[..., Any]:
+    """
+    ``proven(problem)`` is the proof of rungs 1 to 4 read from the program of the subject's network.
+
+    ``proven(problem, network)`` holds another network to the problem. Declined where there is no reader of the programs.
+    """
+    network = _method(subject, "network", "it has no networks whose program could be read")
+    try:
+        from spec.proof.programs import NoReader, readable
+        from spec.proof.prove import prove
+
+        readable(subject.engine)
+    except (ImportError, NoReader) as absent:
+        pytest.skip(f"declined by {subject.describe().name}: {absent}")
+
+    def decide(problem: Problem, other: Any = None) -> Any:
+        if other is not None:
+            return prove(problem, other)
+        if problem not in _proofs:
+            _proofs[problem] = prove(problem, network(problem))
+        return _proofs[problem]
+
+    return decide
+
+
+@pytest.fixture(scope="session")
+def _proofs() -> dict[Problem, Any]:
+    return {}
+
+
 @pytest.fixture(scope="session")
 def _points() -> dict[Problem, Params]:
     return {}

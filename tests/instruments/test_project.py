@@ -29,6 +29,7 @@ ORDER = [
     "spec.fit",
     "spec.diagnosis",
     "spec.diagnose",
+    "spec.proof",
     "spec.report",
     "spec.plugin",
     "spec.command",

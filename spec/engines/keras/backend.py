@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -212,6 +213,12 @@ class Jax(Backend):
     def enable_float64(self) -> None:
         self.jax.config.update("jax_enable_x64", True)
         restore_float64()
+
+    def symbolic_sizes(self, names: str) -> tuple[Any, ...]:
+        """Lengths that a trace leaves open, by their names."""
+        from jax import export
+
+        return tuple(export.symbolic_shape(names))
 
     def constants(self, numbers: tuple[float, ...], like: Tensor) -> Tensor:
         return self.jax.numpy.asarray(numbers, like.dtype)

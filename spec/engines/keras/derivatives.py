@@ -208,7 +208,7 @@ class Compiled(Derivatives):
 
     @cached_property
     def _value_and_gradient(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
-        return self._compiled(self.backend.jax.value_and_grad(self._of))
+        return self._compiled(self.backend.jax.value_and_grad(self.loss_at))
 
     @cached_property
     def _hessian(self) -> Callable[..., Tensor]:
@@ -218,7 +218,7 @@ class Compiled(Derivatives):
     def _values(self) -> list[Tensor]:
         return [variable.value for variable in self.variables]
 
-    def _of(self, values: list[Tensor], data: Data) -> Tensor:
+    def loss_at(self, values: list[Tensor], data: Data) -> Tensor:
         """The loss as a function of the variables' values and the data."""
         with self._having(values):
             return self.loss(*data)
@@ -228,7 +228,7 @@ class Compiled(Derivatives):
         flat, back = ravel(values)
 
         def gradient(flat: Tensor) -> Tensor:
-            return ravel(jax.grad(self._of)(back(flat), data))[0]
+            return ravel(jax.grad(self.loss_at)(back(flat), data))[0]
 
         def row(direction: Tensor) -> Tensor:
             return jax.jvp(gradient, (flat,), (direction,))[1]
@@ -248,7 +248,7 @@ class Compiled(Derivatives):
             with self._having(values):
                 return statistics(*data)
 
-        loss_and_gradient = self.backend.jax.value_and_grad(self._of)
+        loss_and_gradient = self.backend.jax.value_and_grad(self.loss_at)
         compiled = self.backend.jax.jit(lambda values, data: (loss_and_gradient(values, data), at(values, data)))
 
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:

@@ -1,0 +1,173 @@
+"""
+The proof of rungs 1 to 4 for all weights, inputs and responses: the program of a network is the claim, case by case.
+
+`prove` reads the program that Keras traces, gives the sum b + x w (+ offset) the name eta, and compares the mean, the loss, what
+is back-propagated, and that differentiated again, with the claim. Each comparison is decided: the difference is the polynomial 0,
+or it is shown to differ from 0 at a point, in balls. What remains is the finding.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from spec.engines.keras.network import KerasNetwork
+from spec.problems import Problem
+from spec.proof import rows
+from spec.proof.cases import Case, cases
+from spec.proof.claimed import Row, beyond, claimed, names, penalty, points, row
+from spec.proof.field import Approximation, Expr
+from spec.proof.functions import put
+from spec.proof.programs import Program, traced
+from spec.proof.reading import Operations
+from spec.proof.rows import Tensor
+from spec.proof.words import written
+
+RUNGS = ("mean", "objective", "gradient", "curvature")
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """
+    What is left of a rung under some conditions: the program's expression less the claimed one, as a formula.
+
+    ``size`` is its value at one point there, as a ball; a ball about 0 says that it is too small to be told from 0.
+    """
+
+    rung: str
+    where: tuple[str, ...]
+    formula: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """
+    What was decided of a network: the remainders, the ``conditions`` of each case without one, and the cases that no point meets.
+
+    ``read`` are the real numbers that rounded constants of the program were read as.
+    """
+
+    name: str
+    remainders: tuple[Remainder, ...]
+    conditions: tuple[tuple[str, ...], ...]
+    unmet: tuple[tuple[str, ...], ...]
+    read: tuple[str, ...]
+    seconds: float
+    program: Program = field(compare=False, repr=False)
+
+    def of(self, rung: str) -> tuple[Remainder, ...]:
+        return tuple(each for each in self.remainders if each.rung == rung)
+
+
+def prove(problem: Problem, network: KerasNetwork | None = None, program: Program | None = None) -> Proof:
+    """
+    Decide rungs 1 to 4 of the problem's network, or of another network or program that is said to be its.
+
+    Raises NoReader where the backend has none, UnknownPrimitive for a program that its reader does not know, and Meets where
+    rows or inputs meet where those of a generalized linear model do not.
+    """
+    started = time.perf_counter()
+    network = network or KerasNetwork(problem)
+    program = program or traced(network)
+    remainders, conditions, unmet, read = [], [], [], set()
+
+    def run(case: Case) -> list[tuple[str, Expr]] | ArithmeticError:
+        try:
+            found = list(_differences(problem, network, program, case))
+            for name, value in case.pinned.items():
+                found = [(rung, put(difference, name, case.field.number(value))) for rung, difference in found]
+            return found
+        except Approximation as error:
+            return error
+        except ArithmeticError as error:
+            if case.is_met:
+                raise
+            return error
+
+    positive = frozenset({"n", "weight"} | ({"eta"} if getattr(problem.model.eta_domain, "low", -1) >= 0 else set()))
+    for case, found in cases(run, points(problem), positive):
+        where = tuple(str(fact) for fact in case.facts)
+        if isinstance(found, ArithmeticError):
+            if case.is_met or isinstance(found, Approximation):
+                remainders.append(Remainder("", where, str(found), ""))
+            else:
+                unmet.append(where)
+            continue
+        if not case.is_met and any(not difference.is_zero for _, difference in found):
+            unmet.append(where)
+            continue
+        left = [(rung, difference) for rung, difference in found if not difference.is_zero]
+        read |= case.field.read
+        remainders += [Remainder(rung, where, written(difference), _size(difference)) for rung, difference in left]
+        if not left:
+            conditions.append(where)
+    seconds = time.perf_counter() - started
+    return Proof(str(problem), tuple(remainders), tuple(conditions), tuple(unmet), tuple(sorted(read)), seconds, program)
+
+
+def _size(difference: Expr) -> str:
+    at = ", ".join(f"{name} = {value:g}" for name, value in difference.place().items())
+    return f"{difference.value().str(6)} at {at}"
+
+
+def _differences(problem: Problem, network: KerasNetwork, program: Program, case: Case) -> Any:
+    """(rung, what the program has less what is claimed) of each entry, in a case."""
+    model, recipe, k = problem.model, network.recipe, problem.k
+    at = row(model, k, case)
+    found = _read(problem, network, at, program, case)
+    mean, loss, gradient, second = found[0], found[1], found[2 : 2 + (len(found) - 2) // 2], found[2 + (len(found) - 2) // 2 :]
+    claim = claimed(model, k, case)
+    scale = network.loss_scale * at.weight / at.n
+    x, w, v = case.symbol("x"), names("w", k), names("v", k)
+    penalties = [penalty(recipe, case.symbol(own), case.symbol(along), case) for own, along in zip(w, v)]
+
+    for own, expected in zip(np.ravel(mean.entries), claim.mean):
+        yield "mean", own - expected
+    rest = _part(loss, rows.ROWS) + scale * claim.kernel
+    yield "objective", rest if any(name.startswith("eta") for name in rest.symbols) else case.field.number(0)
+    yield "objective", _part(loss, rows.INPUTS) - sum((each[0] for each in penalties), case.field.number(0))
+    yield "objective", _part(loss, "")
+    for rung, kernel_and_bias, expected, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
+        for place, (tensor, factor) in enumerate(zip(kernel_and_bias, (x, 1))):
+            for output in range(k):
+                entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
+                yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
+                rest = entry.get("", case.field.number(0))
+                yield rung, beyond(rest, penalties[output][own], recipe.l1) if place == 0 else rest
+
+
+def _part(tensor: Tensor, axes: str) -> Any:
+    """The one entry of a part."""
+    (array,) = [array for own, array in tensor.parts.items() if own == axes] or [np.array([None])]
+    (entry,) = array.reshape(-1)
+    if entry is None:
+        some = next(iter(tensor.parts.values())).reshape(-1)[0]
+        return some.field.number(0)
+    return entry
+
+
+def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, case: Case) -> Any:
+    """The program's outputs, where the sum of a row's products, bias and offset has the name eta."""
+    k, symbol = problem.k, case.symbol
+
+    def vector(name: str) -> np.ndarray:
+        return np.array([symbol(each) for each in names(name, k)], dtype=object)
+
+    zero = np.array([case.field.number(0)] * k, dtype=object)
+    bias, along = (vector("b"), vector("a")) if problem.intercept else (zero, zero)
+    offset = zero if problem.offset is None else vector("offset")
+    x, w, v = symbol("x"), vector("w"), vector("v")
+    products = {(x.key, own.key): value for own, value in zip(w, at.eta - bias - offset)}
+    products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
+    ops = Operations(case, products)
+    inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
+    y = rows.tensor(("n", k) if len(network.data[1].shape) == 2 else ("n",), at.y)
+    data = [*inputs, y, rows.tensor(("n",), at.weight)]
+    weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
+    if (count := len(network.variables)) > 2:
+        raise rows.Meets(f"the inputs meet {count} variables, where a linear predictor has a kernel and a bias")
+    return program.read(ops, data, weights[:count], directions[:count])

@@ -1,0 +1,214 @@
+"""
+Tensors of expressions: one row stands for all n, one input for all p.
+
+A shape has whole numbers, and "n" and "p" for the rows and the inputs, whose length stays open. An entry of such an axis is an
+expression in the symbols of one row (or input). A sum over the rows is kept as that, in a part of its own: the tensor is the
+entry of part "" plus the sum over the rows of part "n". Rows may meet in one such sum, and inputs in one product with the
+kernel; whatever else would make them meet is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from spec.proof.field import Expr
+
+ROWS, INPUTS = "n", "p"
+Size = Union[int, str]
+Shape = tuple[Size, ...]
+
+
+class Meets(ValueError):
+    """Rows or inputs meet where they may not, or in an order in which they cannot be told apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of ``shape``; ``parts`` are its summands, by the axes that are summed over; in each an open axis has length 1."""
+
+    shape: Shape
+    parts: dict[str, np.ndarray]
+
+    @property
+    def entries(self) -> np.ndarray:
+        """The entries of a tensor without sums. Raises Meets where there are sums."""
+        if any(self.parts):
+            raise Meets("a sum over the rows goes into a function that is not linear")
+        return self.parts[""]
+
+
+def closed(shape: Shape) -> tuple[int, ...]:
+    """The shape of the arrays that hold the entries."""
+    return tuple(1 if isinstance(size, str) else size for size in shape)
+
+
+def tensor(shape: Shape, entries: Any) -> Tensor:
+    array = np.empty(closed(shape), dtype=object)
+    array[...] = np.asarray(entries, dtype=object).reshape(closed(shape)) if np.size(entries) > 1 else np.ravel(entries)[0]
+    return Tensor(shape, {"": array})
+
+
+def together(*shapes: Shape) -> Shape:
+    """The shape to which tensors of these shapes are broadcast."""
+    result: list[Size] = []
+    for place in range(-max(map(len, shapes)), 0):
+        sizes = {shape[place] for shape in shapes if len(shape) >= -place} - {1} or {1}
+        if len(sizes) > 1:
+            raise Meets(f"shapes {shapes} do not fit each other")
+        result.append(sizes.pop())
+    opened = [size for size in result if isinstance(size, str)]
+    if len(set(opened)) < len(opened):
+        raise Meets(f"shapes {shapes} make every row meet every row")
+    return tuple(result)
+
+
+def fitting(*tensors: Tensor) -> list[Tensor]:
+    """The tensors; where one has an open axis and another has the same entry all along its own, that is the open axis, too."""
+    rank = max(len(t.shape) for t in tensors)
+    opened = {place: s for t in tensors for place in range(-len(t.shape), 0) if isinstance(s := t.shape[place], str)}
+    found = []
+    for t in tensors:
+        for place in range(-min(rank, len(t.shape)), 0):
+            if place in opened and t.shape[place] not in (1, opened[place]) and _is_constant(t, place):
+                shape = (*t.shape[: len(t.shape) + place], opened[place], *t.shape[len(t.shape) + place + 1 :])
+                t = Tensor(shape, {axes: array.take([0], axis=place) for axes, array in t.parts.items()})
+        found.append(t)
+    return found
+
+
+def _is_constant(t: Tensor, axis: int) -> bool:
+    """Whether the entries are the same all along an axis."""
+    arrays = (np.moveaxis(array, axis, 0) for array in t.parts.values())
+    return all(one.key == other.key for a in arrays for each in a[1:] for one, other in zip(a[0].flat, each.flat))
+
+
+def full(array: np.ndarray, shape: Shape) -> np.ndarray:
+    return np.broadcast_to(array, closed(shape))
+
+
+def apply(function: Callable[..., Any], *tensors: Tensor) -> Tensor:
+    """A function of the entries, which has no sum in them."""
+    tensors = tuple(fitting(*tensors))
+    shape = together(*(t.shape for t in tensors))
+    return Tensor(shape, {"": _boxed(np.frompyfunc(function, len(tensors), 1)(*(full(t.entries, shape) for t in tensors)))})
+
+
+def add(*tensors: Tensor) -> Tensor:
+    tensors = tuple(fitting(*tensors))
+    shape = together(*(t.shape for t in tensors))
+    parts: dict[str, np.ndarray] = {}
+    for each in tensors:
+        for axes, array in each.parts.items():
+            parts[axes] = _boxed(parts[axes] + full(array, shape)) if axes in parts else full(array, shape)
+    return Tensor(shape, parts)
+
+
+def negative(t: Tensor) -> Tensor:
+    return Tensor(t.shape, {axes: _boxed(-array) for axes, array in t.parts.items()})
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    a, b = fitting(a, b)
+    shape = together(a.shape, b.shape)
+    parts: dict[str, np.ndarray] = {}
+    for one, left in a.parts.items():
+        for other, right in b.parts.items():
+            if (one and other) or (one and _indices(right) & set(one)) or (other and _indices(left) & set(other)):
+                raise Meets("a sum over the rows is multiplied by something of the rows")
+            product = _boxed(full(left, shape) * full(right, shape))
+            axes = one + other
+            parts[axes] = parts[axes] + product if axes in parts else product
+    return Tensor(shape, parts)
+
+
+def _indices(array: np.ndarray) -> set[str]:
+    """The open axes that the entries depend on."""
+    return {axis for expr in array.flat if isinstance(expr, Expr) for axis in indices(expr)}
+
+
+def indices(expr: Expr) -> set[str]:
+    """The open axes on which the symbols of an expression depend."""
+    found: set[str] = set()
+    for symbol in expr.symbols:
+        found |= set(AXES.get(symbol.rstrip("0123456789"), ""))
+    return found
+
+
+# the symbols, by their names without a number, and the axes along which each has a value of its own
+AXES = {"x": "np", "w": "p", "v": "p", "eta": "n", "y": "n", "weight": "n", "offset": "n", "t": "n", "top": "n"}
+
+
+def total(t: Tensor, axes: list[int], keep: bool = False) -> Tensor:
+    """The sum over some axes."""
+    axes = sorted({axis % len(t.shape) for axis in axes}) if t.shape else []
+    opened = "".join(str(t.shape[axis]) for axis in axes if isinstance(t.shape[axis], str))
+    shape = tuple(1 if i in axes else s for i, s in enumerate(t.shape) if keep or i not in axes)
+    parts: dict[str, np.ndarray] = {}
+    for own, array in t.parts.items():
+        if set(own) & set(opened):
+            raise Meets("a sum over the rows is summed over the rows again")
+        summed, name = np.asarray(array.sum(axis=tuple(axes), keepdims=keep), dtype=object), "".join(sorted(own + opened))
+        parts[name] = parts[name] + summed if name in parts else summed
+    return Tensor(shape, {name: _boxed(array) for name, array in parts.items()})
+
+
+def _boxed(array: Any) -> np.ndarray:
+    box = np.empty(np.shape(array), dtype=object)
+    box[...] = array
+    return box
+
+
+def reshape(t: Tensor, shape: Shape) -> Tensor:
+    """The same entries in another shape, in which the open axes are where they were."""
+    if -1 in shape:
+        used = [s for s in shape if s != -1]
+        left = [s for s in t.shape if isinstance(s, str) and s not in used]
+        known = int(np.prod([s for s in used if not isinstance(s, str)], initial=1))
+        size = int(np.prod(closed(t.shape), initial=1)) // known
+        if len(left) > 1 or (left and size != 1):
+            raise Meets(f"{t.shape} is flattened to {shape}")
+        shape = tuple((left[0] if left else size) if s == -1 else s for s in shape)
+    if _opened(t.shape) != _opened(shape):
+        raise Meets(f"{t.shape} is reshaped to {shape}")
+    return Tensor(shape, {axes: array.reshape(closed(shape)) for axes, array in t.parts.items()})
+
+
+def _opened(shape: Shape) -> list[tuple[str, int]]:
+    """The open axes, and how many entries there are before each."""
+    return [(s, int(np.prod(closed(shape[:i]), initial=1))) for i, s in enumerate(shape) if isinstance(s, str)]
+
+
+def spread(t: Tensor, shape: Shape) -> Tensor:
+    """The tensor, broadcast to a shape."""
+    together(t.shape, shape)
+    return Tensor(shape, {axes: full(array, shape) for axes, array in t.parts.items()})
+
+
+def transpose(t: Tensor, order: list[int]) -> Tensor:
+    return Tensor(tuple(t.shape[i] for i in order), {axes: array.transpose(order) for axes, array in t.parts.items()})
+
+
+def at(t: Tensor, key: Any, shape: Shape) -> Tensor:
+    """The entries at an index of NumPy's, which takes an open axis as a whole."""
+    return Tensor(shape, {axes: _boxed(array[key]) for axes, array in t.parts.items()})
+
+
+def contract(a: Tensor, b: Tensor, products: dict[tuple[str, str], Expr]) -> Tensor:
+    """
+    The product of the matrices a (m, l) and b (l, k). Over the inputs it is one that ``products`` knows: X with the kernel.
+
+    Over the rows it is the sum, and over other axes that of the entries.
+    """
+    (size,), shape = {a.shape[1], b.shape[0]}, (a.shape[0], b.shape[1])
+    if size != INPUTS:
+        left = Tensor((*a.shape, 1), {axes: array[:, :, None] for axes, array in a.parts.items()})
+        right = Tensor((1, *b.shape), {axes: array[None] for axes, array in b.parts.items()})
+        return total(multiply(left, right), [1])
+    names = [(a.entries[0, 0].key, each.key) for each in b.entries[0]]
+    if any(name not in products for name in names):
+        raise Meets("the inputs meet something that is not the kernel")
+    return tensor(shape, [products[name] for name in names])

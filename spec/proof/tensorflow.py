@@ -1,0 +1,354 @@
+"""The reader of TensorFlow's concrete functions: a table of its operations, each on tensors of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spec.engines.keras.backend import BACKEND
+from spec.proof import rows
+from spec.proof.reading import Operations, UnknownPrimitive, Value
+from spec.proof.rows import Tensor
+
+
+def read(ops: Operations, function: Any, arguments: list[Value], variables: list[Value]) -> list[Value]:
+    """
+    The outputs of a concrete function at symbolic arguments.
+
+    ``variables`` are the values of ``function.graph.variables``. Raises UnknownPrimitive for an operation that is in no table.
+    """
+    graph = function.graph
+    places = {id(handle): value for (_, handle), value in zip(_captures(graph), variables)}
+    known: dict[str, Value] = {}
+    for placeholder, value in zip(graph.inputs, arguments):
+        known[placeholder.name] = value
+    for operation in _needed(graph.outputs):
+        if operation.type == "Placeholder":
+            continue
+        if operation.type == "ReadVariableOp":
+            known[operation.outputs[0].name] = places[id(operation.inputs[0])]
+            continue
+        if operation.type not in OPERATIONS:
+            raise UnknownPrimitive(f"TensorFlow's {operation.type} ({operation.name}) is in no table of spec/proof/tensorflow.py")
+        inputs = [known[tensor.name] for tensor in operation.inputs]
+        try:
+            found = OPERATIONS[operation.type](ops, operation, *inputs)
+        except (ArithmeticError, ValueError) as error:
+            raise type(error)(f"{operation.type} ({operation.name}): {error}") from error
+        for tensor, value in zip(operation.outputs, found if isinstance(found, tuple) else (found,)):
+            known[tensor.name] = value
+    return [known[tensor.name] for tensor in graph.outputs]
+
+
+def _captures(graph: Any) -> list[tuple[Any, Any]]:
+    """(variable, the placeholder of its handle), in the order of the graph's variables."""
+    by_handle = {id(outer): inner for outer, inner in graph.captures}
+    return [(variable, by_handle[id(variable.handle)]) for variable in graph.variables]
+
+
+def _needed(outputs: list[Any]) -> list[Any]:
+    """The operations that the outputs depend on, in the order of the graph."""
+    waiting, seen = [tensor.op for tensor in outputs], {}
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in seen:
+            seen[operation.name] = operation
+            waiting += [tensor.op for tensor in operation.inputs]
+    return [operation for operation in outputs[0].graph.get_operations() if operation.name in seen]
+
+
+def lines(function: Any) -> list[str]:
+    """The operations that the mean and the loss depend on, a line for each but those that make constants and shapes."""
+    mean, loss = function.graph.outputs[:2]
+    return [
+        f"{node.outputs[0].name} = {node.type}({', '.join(tensor.name for tensor in node.inputs)})"
+        for node in _needed([mean, loss])
+        if node.type not in QUIET
+    ]
+
+
+QUIET = ("Const", "Placeholder", "ReadVariableOp", "Identity", "Shape", "StridedSlice", "Pack", "Prod", "Cast")
+
+
+# -- the operations: (ops, the node, its inputs) ---------------------------------------------------------------------------------
+def _whole(array: Any) -> list[Any]:
+    return [x if isinstance(x, str) else int(x) for x in np.ravel(np.asarray(array, dtype=object))]
+
+
+def _constant(ops: Operations, node: Any) -> Value:
+    backend: Any = BACKEND
+    return ops.constant(backend.tf.make_ndarray(node.get_attr("value")))
+
+
+def _sum(ops: Operations, node: Any, x: Value, axes: Any) -> Value:
+    return rows.total(x, _whole(axes), node.get_attr("keep_dims")) if np.size(axes) else x
+
+
+def _mean(ops: Operations, node: Any, x: Tensor, axes: Any) -> Value:
+    sizes = [x.shape[axis] for axis in _whole(axes)]
+    count = rows.apply(lambda *f: np.prod(f), *(ops.real(size) for size in sizes)) if sizes else ops.real(1)
+    return ops.divide(_sum(ops, node, x, axes), count)
+
+
+def _add(ops: Operations, node: Any, *inputs: Value) -> Value:
+    if all(isinstance(x, Tensor) for x in inputs):
+        return rows.add(*inputs)
+    return sum(inputs[1:], inputs[0])
+
+
+def _matmul(ops: Operations, node: Any, a: Tensor, b: Tensor) -> Value:
+    a = rows.transpose(a, [1, 0]) if node.get_attr("transpose_a") else a
+    b = rows.transpose(b, [1, 0]) if node.get_attr("transpose_b") else b
+    return rows.contract(a, b, ops.products)
+
+
+def _batch_matmul(ops: Operations, node: Any, a: Tensor, b: Tensor) -> Value:
+    if node.get_attr("adj_x"):
+        a = rows.transpose(a, [0, 2, 1])
+    if node.get_attr("adj_y"):
+        b = rows.transpose(b, [0, 2, 1])
+    left = rows.reshape(a, (*a.shape, 1))
+    right = rows.reshape(b, (b.shape[0], 1, *b.shape[1:]))
+    return rows.total(rows.multiply(left, right), [2])
+
+
+def _shape(ops: Operations, node: Any, x: Value) -> Value:
+    return np.array(x.shape, dtype=object)
+
+
+def _broadcast_axes(ops: Operations, node: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """The axes along which each of two shapes is broadcast to the other."""
+    a, b = _whole(a), _whole(b)
+    size = max(len(a), len(b))
+    a, b = [1] * (size - len(a)) + a, [1] * (size - len(b)) + b
+    one = [i for i in range(size) if a[i] == 1 and b[i] != 1]
+    other = [i for i in range(size) if b[i] == 1 and a[i] != 1]
+    both = [i for i in range(size) if a[i] == 1 and b[i] == 1]
+    return np.array(one + both, dtype=object), np.array(other + both, dtype=object)
+
+
+def _slices(node: Any, shape: rows.Shape, begin: Any, end: Any, steps: Any) -> tuple[Any, rows.Shape]:
+    """The index of NumPy's that a strided slice is, and the shape of what it takes."""
+    mask = {name: node.get_attr(f"{name}_mask") for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
+    begin, end, steps = _whole(begin), _whole(end), _whole(steps)
+    index: list[Any] = []
+    result: list[rows.Size] = []
+    axis = 0
+    for i in range(len(begin)):
+        bit = 1 << i
+        if mask["ellipsis"] & bit:
+            after = sum(not mask["new_axis"] & (1 << j) for j in range(i + 1, len(begin)))
+            while axis < len(shape) - after:
+                index.append(slice(None))
+                result.append(shape[axis])
+                axis += 1
+        elif mask["new_axis"] & bit:
+            index.append(None)
+            result.append(1)
+        elif mask["shrink_axis"] & bit:
+            index.append(begin[i])
+            axis += 1
+        else:
+            cut = slice(None if mask["begin"] & bit else begin[i], None if mask["end"] & bit else end[i], steps[i])
+            size = shape[axis]
+            if isinstance(size, str) and cut != slice(None, None, 1) and not (cut.start in (None, 0) and cut.stop is None):
+                raise rows.Meets("a part of the rows is taken")
+            index.append(slice(None) if isinstance(size, str) else cut)
+            result.append(size if isinstance(size, str) else len(range(size)[cut]))
+            axis += 1
+    index += [slice(None)] * (len(shape) - axis)
+    return tuple(index), (*result, *shape[axis:])
+
+
+def _strided_slice(ops: Operations, node: Any, x: Value, begin: Any, end: Any, steps: Any) -> Value:
+    key, shape = _slices(node, x.shape, begin, end, steps)
+    return rows.at(x, key, shape) if isinstance(x, Tensor) else x[key]
+
+
+def _strided_slice_gradient(ops: Operations, node: Any, shape: Any, begin: Any, end: Any, steps: Any, gradient: Tensor) -> Value:
+    whole = tuple(_whole(shape))
+    key, _ = _slices(node, whole, begin, end, steps)
+    result = ops.filled(whole).parts[""].copy()
+    result[key] = gradient.entries
+    return Tensor(whole, {"": result})
+
+
+def _slice(ops: Operations, node: Any, x: Value, begin: Any, size: Any) -> Value:
+    begin, size = _whole(begin), _whole(size)
+    if not isinstance(x, Tensor):
+        return x[begin[0] : None if size[0] == -1 else begin[0] + size[0]]
+    shape: list[Any] = []
+    key: list[Any] = []
+    for axis, (first, count) in enumerate(zip(begin, size)):
+        whole = x.shape[axis]
+        if isinstance(whole, str):
+            if first or count not in (-1, whole):
+                raise rows.Meets("a part of the rows is taken")
+            key.append(slice(None))
+            shape.append(whole)
+        else:
+            count = whole - first if count == -1 else count
+            key.append(slice(first, first + count))
+            shape.append(count)
+    return rows.at(x, tuple(key), tuple(shape))
+
+
+def _concatenate(ops: Operations, node: Any, *inputs: Any) -> Value:
+    *parts, axis = inputs
+    if not isinstance(parts[0], Tensor):
+        return np.concatenate([np.atleast_1d(part) for part in parts])
+    axis = int(axis) % len(parts[0].shape)
+    if any(isinstance(part.shape[axis], str) for part in parts):
+        raise rows.Meets("rows are joined")
+    others = rows.together(*((*part.shape[:axis], 1, *part.shape[axis + 1 :]) for part in parts))
+    arrays = [rows.full(part.entries, (*others[:axis], part.shape[axis], *others[axis + 1 :])) for part in parts]
+    size = sum(int(part.shape[axis]) for part in parts)
+    return Tensor((*others[:axis], size, *others[axis + 1 :]), {"": np.concatenate(arrays, axis=axis)})
+
+
+def _stitch(ops: Operations, node: Any, *inputs: Any) -> Value:
+    indices, data = inputs[: len(inputs) // 2], inputs[len(inputs) // 2 :]
+    found: dict[Any, Any] = {}
+    for places, values in zip(indices, data):
+        found.update(zip(_whole(places), np.ravel(np.asarray(values, dtype=object))))
+    return np.array([found[i] for i in sorted(found)], dtype=object)
+
+
+def _gather(ops: Operations, node: Any, x: Any, places: Any, axis: Any) -> Value:
+    return x[np.asarray(places, dtype=int)]
+
+
+def _product(ops: Operations, node: Any, x: Any, axes: Any) -> Value:
+    lengths = [size for size in _whole(x) if size != 1]
+    if len(lengths) > 1 and any(isinstance(size, str) for size in lengths):
+        raise rows.Meets(f"the product of the lengths {lengths}")
+    return np.array(lengths[0] if len(lengths) == 1 else int(np.prod(lengths, initial=1)), dtype=object)
+
+
+def _cast(ops: Operations, node: Any, x: Value) -> Value:
+    return ops.real(x) if node.get_attr("DstT").is_floating else x
+
+
+def _tile(ops: Operations, node: Any, x: Tensor, times: Any) -> Value:
+    times = _whole(times)
+    if any(size != 1 and many != 1 for size, many in zip(x.shape, times)):
+        raise rows.Meets(f"{x.shape} is repeated {times} times")
+    return rows.spread(x, tuple(many if size == 1 else size for size, many in zip(x.shape, times)))
+
+
+def _zeros_like(ops: Operations, node: Any, x: Tensor) -> Value:
+    return ops.filled(x.shape)
+
+
+def _bias_gradient(ops: Operations, node: Any, gradient: Tensor) -> Value:
+    return rows.total(gradient, list(range(len(gradient.shape) - 1)))
+
+
+def _div_no_nan(ops: Operations, node: Any, a: Tensor, b: Tensor) -> Value:
+    return ops.divide(a, b)  # n is not 0
+
+
+def _xlogy(ops: Operations, node: Any, x: Tensor, y: Tensor, shift: int = 0) -> Value:
+    shape = rows.together(x.shape, y.shape)
+    zero = ops.compare("equal", rows.spread(x, shape), ops.filled(shape))
+    safe = ops.select(zero, ops.filled(shape, 1), rows.add(rows.spread(y, shape), ops.filled(shape, shift)))
+    return rows.multiply(x, ops.unary["log"](safe))
+
+
+def _xdivy(ops: Operations, node: Any, x: Tensor, y: Tensor) -> Value:
+    shape = rows.together(x.shape, y.shape)
+    zero = ops.compare("equal", rows.spread(x, shape), ops.filled(shape))
+    return ops.divide(x, ops.select(zero, ops.filled(shape, 1), rows.spread(y, shape)))
+
+
+def _of(name: str) -> Callable[..., Value]:
+    return lambda ops, node, *inputs: (ops.unary.get(name) or ops.binary[name])(*inputs)
+
+
+def _relation(name: str) -> Callable[..., Value]:
+    return lambda ops, node, a, b: ops.compare(name, a, b)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "Const": _constant,
+    **dict.fromkeys(("Identity", "StopGradient", "PreventGradient", "Snapshot"), lambda ops, node, x: x),
+    # arithmetic
+    **dict.fromkeys(("Add", "AddV2", "AddN", "BiasAdd"), _add),
+    "Sub": lambda ops, node, a, b: ops.subtract(a, b) if isinstance(a, Tensor) else a - b,
+    "Mul": lambda ops, node, a, b: rows.multiply(a, b) if isinstance(a, Tensor) else a * b,
+    **dict.fromkeys(("RealDiv", "Div"), lambda ops, node, a, b: ops.divide(a, b)),
+    "DivNoNan": _div_no_nan,
+    "Neg": lambda ops, node, x: rows.negative(x),
+    "Pow": lambda ops, node, a, b: ops.power(a, b),
+    "SquaredDifference": lambda ops, node, a, b: ops.unary["square"](ops.subtract(a, b)),
+    "MatMul": _matmul,
+    "BatchMatMulV2": _batch_matmul,
+    "Sum": _sum,
+    "Mean": _mean,
+    "BiasAddGrad": _bias_gradient,
+    # functions
+    **{name: _of(name.lower()) for name in ("Exp", "Expm1", "Log", "Log1p", "Sqrt", "Rsqrt", "Square", "Reciprocal", "Sigmoid")},
+    **{name: _of(name.lower()) for name in ("Softplus", "Tanh", "Erfc", "Floor", "Abs", "Sign", "Maximum", "Minimum")},
+    "Atan2": _of("arctan2"),
+    "Xlogy": _xlogy,
+    "Xlog1py": lambda ops, node, x, y: _xlogy(ops, node, x, y, shift=1),
+    "Xdivy": _xdivy,
+    "Softmax": lambda ops, node, x: ops.softmax(x),
+    "LogSoftmax": lambda ops, node, x: ops.log_softmax(x),
+    "SoftmaxCrossEntropyWithLogits": lambda ops, node, eta, y: ops.cross_entropy(eta, y),
+    # their derivatives
+    "SigmoidGrad": lambda ops, node, s, g: rows.apply(lambda s, g: g * s * (1 - s), s, g),
+    "TanhGrad": lambda ops, node, h, g: rows.apply(lambda h, g: g * (1 - h * h), h, g),
+    "SoftplusGrad": lambda ops, node, g, x: rows.multiply(g, ops.unary["sigmoid"](x)),
+    "ReciprocalGrad": lambda ops, node, r, g: rows.apply(lambda r, g: -g * r * r, r, g),
+    "SqrtGrad": lambda ops, node, r, g: rows.apply(lambda r, g: g / (2 * r), r, g),
+    "RsqrtGrad": lambda ops, node, r, g: rows.apply(lambda r, g: -g * r * r * r / 2, r, g),
+    # comparisons and choices
+    "Equal": _relation("equal"),
+    "NotEqual": _relation("different"),
+    "Greater": _relation("greater"),
+    "GreaterEqual": _relation("greater or equal"),
+    "Less": _relation("less"),
+    "LessEqual": _relation("less or equal"),
+    "LogicalOr": lambda ops, node, a, b: a | b,
+    "LogicalAnd": lambda ops, node, a, b: a & b,
+    "LogicalNot": lambda ops, node, a: ~a,
+    **dict.fromkeys(("Select", "SelectV2"), lambda ops, node, c, a, b: ops.select(c, a, b)),
+    "ClipByValue": lambda ops, node, x, low, high: ops.binary["maximum"](ops.binary["minimum"](x, high), low),
+    # shapes
+    "Shape": _shape,
+    "Size": lambda ops, node, x: _product(ops, node, np.array(x.shape, dtype=object), 0),
+    "Rank": lambda ops, node, x: np.array(len(x.shape), dtype=object),
+    "Prod": _product,
+    "Pack": lambda ops, node, *x: np.array([_whole(part)[0] for part in x], dtype=object),
+    "Range": lambda ops, node, first, end, step: np.array(range(int(first), int(end), int(step)), dtype=object),
+    "FloorMod": lambda ops, node, a, b: np.asarray(a, dtype=object) % np.asarray(b, dtype=object),
+    "DynamicStitch": _stitch,
+    "GatherV2": _gather,
+    "BroadcastGradientArgs": _broadcast_axes,
+    "StridedSlice": _strided_slice,
+    "StridedSliceGrad": _strided_slice_gradient,
+    "Slice": _slice,
+    "ConcatV2": _concatenate,
+    "Cast": _cast,
+    "Reshape": lambda ops, node, x, shape: rows.reshape(x, tuple(_whole(shape))) if isinstance(x, Tensor) else x,
+    "Squeeze": lambda ops, node, x: rows.reshape(
+        x, tuple(s for i, s in enumerate(x.shape) if i not in {a % len(x.shape) for a in node.get_attr("squeeze_dims")})
+    ),
+    "ExpandDims": lambda ops, node, x, axis: rows.reshape(x, _expanded(x.shape, int(axis))),
+    "Transpose": lambda ops, node, x, order: rows.transpose(x, _whole(order)),
+    "BroadcastTo": lambda ops, node, x, shape: rows.spread(x, tuple(_whole(shape))),
+    "Tile": _tile,
+    "Fill": lambda ops, node, shape, x: (
+        rows.spread(x, tuple(_whole(shape))) if isinstance(x, Tensor) else np.full(list(_whole(shape)), x, dtype=object)
+    ),
+    "ZerosLike": _zeros_like,
+    "OnesLike": lambda ops, node, x: ops.filled(x.shape, 1),
+}
+
+
+def _expanded(shape: rows.Shape, axis: int) -> rows.Shape:
+    axis = axis % (len(shape) + 1)
+    return (*shape[:axis], 1, *shape[axis:])
