@@ -54,16 +54,16 @@ class Nemos:
         return Description("NeMoS", versions, "jax", "float64", "https://nemos.readthedocs.io", none)
 
     def declines(self, problem: Problem) -> str | None:
-        family, link = problem.model.family, problem.model.link
-        reasons = {
-            "NeMoS has no offsets, weights or trials": problem.offset is not None or not (problem.row_weights == 1).all(),
-            "a GLM of NeMoS always has an intercept": not problem.intercept,
-            "NeMoS wants a column": problem.p == 0,
-            "NeMoS takes no shares": isinstance(family, (Binomial, Multinomial)) and not np.isin(problem.y, (0, 1)).all(),
-            f"NeMoS has no {family} family": not problem.model.has_classes and type(family) not in FAMILIES,
-            f"NeMoS has no {link} link": type(link) not in LINKS,
-        }
-        return next((why for why, holds in reasons.items() if holds), None)
+        family, link = type(problem.model.family), type(problem.model.link)
+        if problem.offset is not None or not (problem.row_weights == 1).all():
+            return "NeMoS has no offsets, weights or trials"
+        if not problem.intercept or problem.p == 0:
+            return "a GLM of NeMoS always has an intercept, and a column"
+        if family in (Binomial, Multinomial) and not np.isin(problem.y, (0, 1)).all():
+            return "NeMoS takes classes, not shares"
+        if not problem.model.has_classes and family not in FAMILIES:
+            return f"NeMoS has no {problem.model.family} family"
+        return None if link in LINKS else f"NeMoS has no {problem.model.link} link"
 
     def evaluate(self, problem: Problem, params: Params) -> Evaluation:
         import jax

@@ -21,30 +21,8 @@ from spec.proof.field import Expr, Point
 from spec.proof.functions import put, slope
 from spec.proof.namespace import Expressions
 
-ETAS = (
-    0.3,
-    0.0,
-    0.51,
-    -0.51,
-    -0.3,
-    0.62,
-    0.9,
-    -0.9,
-    2.7,
-    -2.7,
-    5.3,
-    -5.3,
-    9.1,
-    -9.1,
-    17.3,
-    -17.3,
-    41.7,
-    -41.7,
-    90.3,
-    -90.3,
-    800.7,
-    -800.7,
-)
+FAR = (0.51, 0.62, 0.9, 2.7, 5.3, 9.1, 17.3, 41.7, 90.3, 800.7)  # from 0: one for each range that a program tells apart
+ETAS = (0.3, 0.0, -0.3, *(sign * eta for eta in FAR for sign in (1, -1)))
 CLASSES = (0.3, -0.7, 1.1, 0.2)
 
 
@@ -97,7 +75,7 @@ class Claimed:
     """
     The mean (k,) of a row, its kernel, the score (k,) and its derivative along t (k,).
 
-    The loss is ``scale`` times minus the sum of weight times kernel, by n, and the penalties of the kernel's entries.
+    The loss is minus the sum of weight times kernel, by n, times a constant (`KerasNetwork.loss_scale`), and the penalties.
     """
 
     mean: np.ndarray

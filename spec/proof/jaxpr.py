@@ -54,7 +54,7 @@ def _needed(jaxpr: Any) -> list[Any]:
 
 
 def lines(closed: Any) -> list[str]:
-    """The equations of the mean and the loss, a line for each."""
+    """The whole program, a line for each equation."""
     return str(closed).splitlines()
 
 
@@ -124,13 +124,6 @@ def _integer_power(ops: Operations, equation: Any, x: Tensor) -> Value:
 
 def _sum(ops: Operations, equation: Any, x: Value) -> Value:
     return rows.total(x, list(equation.params["axes"]))
-
-
-def _product(ops: Operations, equation: Any, x: Any) -> Value:
-    found = [entry for entry in np.ravel(np.asarray(x, dtype=object)) if not (isinstance(entry, int) and entry == 1)]
-    if len(found) > 1 and any(isinstance(entry, str) for entry in found):
-        raise rows.Meets(f"the product of the lengths {found}")
-    return np.array(found[0] if len(found) == 1 else int(np.prod(found, initial=1)), dtype=object)
 
 
 def _reshape(ops: Operations, equation: Any, x: Value, *_: Any) -> Value:
@@ -220,9 +213,7 @@ def _same(ops: Operations, equation: Any, x: Value) -> Value:
 
 
 WHOLE: dict[str, Callable[..., Any]] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "neg": np.negative}
-UNARY = {
-    name: name for name in ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "tanh", "erfc", "floor", "abs", "sign")
-}
+UNARY = ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "tanh", "erfc", "floor", "abs", "sign")
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "reduce_precision", "optimization_barrier"), _same),
     **dict.fromkeys(("add", "add_any"), _real(lambda ops, a, b: rows.add(a, b))),
@@ -251,7 +242,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "dot_general": _dot,
     "reduce_sum": _sum,
     "reduce_max": _largest,
-    "reduce_prod": _product,
+    "reduce_prod": lambda ops, equation, x: ops.length(x),
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
     "squeeze": _expanded,

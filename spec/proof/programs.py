@@ -26,7 +26,8 @@ class Program:
     A traced program. ``read(ops, data, weights, directions)`` is [mean, loss, *gradient, *second].
 
     ``data`` are the inputs, y and the weights of the rows; ``weights`` and ``directions`` are shaped like the network's
-    variables, and second is the Hessian times the directions, shaped like them, too. ``lines`` are the program as text.
+    variables, and second is the Hessian times the directions, shaped like them, too. ``lines`` are the program as text: of
+    TensorFlow its mean and loss, of JAX all of it.
     """
 
     read: Callable[[Operations, list[Value], list[Value], list[Value]], list[Value]]

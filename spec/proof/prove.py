@@ -63,16 +63,16 @@ class Proof:
         return tuple(each for each in self.remainders if each.rung == rung)
 
 
-def prove(problem: Problem, network: KerasNetwork | None = None, program: Program | None = None) -> Proof:
+def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
     """
-    Decide rungs 1 to 4 of the problem's network, or of another network or program that is said to be its.
+    Decide rungs 1 to 4 of the problem's network, or of another network that is said to be its.
 
     Raises NoReader where the backend has none, UnknownPrimitive for a program that its reader does not know, and Meets where
     rows or inputs meet where those of a generalized linear model do not.
     """
     started = time.perf_counter()
     network = network or KerasNetwork(problem)
-    program = program or traced(network)
+    program = traced(network)
     remainders, conditions, unmet, read = [], [], [], set()
 
     def run(case: Case) -> list[tuple[str, Expr]] | ArithmeticError:

@@ -7,6 +7,7 @@ arrays of NumPy, in which the open axes stand by their names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,7 +53,6 @@ class Operations:
             "arctan2": functions.arctan2,
             "maximum": lambda f, g: f if case.holds(f - g, ">") else g,
             "minimum": lambda f, g: g if case.holds(f - g, ">") else f,
-            "xlogy": namespace.xlogy,
         }
         self.binary = {name: _entrywise(function) for name, function in two.items()}
         self.relations = {
@@ -122,6 +122,14 @@ class Operations:
 
     def log_softmax(self, eta: Tensor) -> Tensor:
         return self.subtract(eta, self.unary["log"](rows.total(self.unary["exp"](eta), [-1], keep=True)))
+
+    @staticmethod
+    def length(sizes: Any) -> Any:
+        """The product of lengths, of which one may be open. Raises Meets where that is multiplied by others."""
+        left = [size if isinstance(size, str) else int(size) for size in np.ravel(np.asarray(sizes, dtype=object)) if size != 1]
+        if len(left) > 1 and any(isinstance(size, str) for size in left):
+            raise rows.Meets(f"the product of the lengths {left}")
+        return np.array(left[0] if len(left) == 1 else math.prod(map(int, left)), dtype=object)
 
     def cross_entropy(self, eta: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(the cross-entropy of each row, softmax - y): what TensorFlow's fused primitive computes."""

@@ -220,13 +220,6 @@ def _gather(ops: Operations, node: Any, x: Any, places: Any, axis: Any) -> Value
     return x[np.asarray(places, dtype=int)]
 
 
-def _product(ops: Operations, node: Any, x: Any, axes: Any) -> Value:
-    lengths = [size for size in _whole(x) if size != 1]
-    if len(lengths) > 1 and any(isinstance(size, str) for size in lengths):
-        raise rows.Meets(f"the product of the lengths {lengths}")
-    return np.array(lengths[0] if len(lengths) == 1 else int(np.prod(lengths, initial=1)), dtype=object)
-
-
 def _cast(ops: Operations, node: Any, x: Value) -> Value:
     return ops.real(x) if node.get_attr("DstT").is_floating else x
 
@@ -244,10 +237,6 @@ def _zeros_like(ops: Operations, node: Any, x: Tensor) -> Value:
 
 def _bias_gradient(ops: Operations, node: Any, gradient: Tensor) -> Value:
     return rows.total(gradient, list(range(len(gradient.shape) - 1)))
-
-
-def _div_no_nan(ops: Operations, node: Any, a: Tensor, b: Tensor) -> Value:
-    return ops.divide(a, b)  # n is not 0
 
 
 def _xlogy(ops: Operations, node: Any, x: Tensor, y: Tensor, shift: int = 0) -> Value:
@@ -278,8 +267,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("Add", "AddV2", "AddN", "BiasAdd"), _add),
     "Sub": lambda ops, node, a, b: ops.subtract(a, b) if isinstance(a, Tensor) else a - b,
     "Mul": lambda ops, node, a, b: rows.multiply(a, b) if isinstance(a, Tensor) else a * b,
-    **dict.fromkeys(("RealDiv", "Div"), lambda ops, node, a, b: ops.divide(a, b)),
-    "DivNoNan": _div_no_nan,
+    **dict.fromkeys(("RealDiv", "Div", "DivNoNan"), lambda ops, node, a, b: ops.divide(a, b)),  # by n, which is not 0
     "Neg": lambda ops, node, x: rows.negative(x),
     "Pow": lambda ops, node, a, b: ops.power(a, b),
     "SquaredDifference": lambda ops, node, a, b: ops.unary["square"](ops.subtract(a, b)),
@@ -319,9 +307,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "ClipByValue": lambda ops, node, x, low, high: ops.binary["maximum"](ops.binary["minimum"](x, high), low),
     # shapes
     "Shape": _shape,
-    "Size": lambda ops, node, x: _product(ops, node, np.array(x.shape, dtype=object), 0),
+    "Size": lambda ops, node, x: ops.length(x.shape),
     "Rank": lambda ops, node, x: np.array(len(x.shape), dtype=object),
-    "Prod": _product,
+    "Prod": lambda ops, node, x, axes: ops.length(x),
     "Pack": lambda ops, node, *x: np.array([_whole(part)[0] for part in x], dtype=object),
     "Range": lambda ops, node, first, end, step: np.array(range(int(first), int(end), int(step)), dtype=object),
     "FloorMod": lambda ops, node, a, b: np.asarray(a, dtype=object) % np.asarray(b, dtype=object),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from fractions import Fraction
 
 import pytest
@@ -16,6 +17,7 @@ from spec import problems
 from spec.engines.contract import Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import KerasNetwork, use_float64
+from spec.files import ROOT
 from spec.model import PAIRS
 from spec.proof import functions, jaxpr, rows, tensorflow
 from spec.proof.cases import Case, cases
@@ -187,7 +189,7 @@ def test_inputs_that_meet_something_else_than_the_kernel_are_refused(field):
 # -- the readers ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("problem", [p for p in PROBLEMS if str(p) != "binomial-probit"], ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 def test_the_reader_computes_what_the_program_computes(problem, rng):
     """
     At one random row the expressions have the values of the program itself: the mean, the loss, and its gradient.
@@ -213,8 +215,13 @@ def test_the_reader_computes_what_the_program_computes(problem, rng):
     point = {**next(points(problem)), "eta": float(eta[0, 0]), "y": float(one.y[0, 0]), "n": 1.0}
     point |= {"weight": float(one.row_weights[0, 0]), "x": 1.0, "b": float(bias[0])}
     case = Case([], {}, Field(point))
+    if BACKEND.name == "jax" and str(problem) == "binomial-probit":
+        with pytest.raises(Approximation, match="from the bits of another"):
+            _read(problem, network, row(problem.model, 1, case), traced(network), case)
+        return
     found = _read(problem, network, row(problem.model, 1, case), traced(network), case)
 
+    # the program rounds some tens of times, the expressions in balls of 256 bits do not
     assert float(found[0].entries[0, 0].value()) == pytest.approx(float(mean[0, 0]), rel=1e-12)
     assert float(found[1].parts["n"].reshape(-1)[0].value()) == pytest.approx(loss, rel=1e-10, abs=1e-13)
     assert float(found[3].parts["n"].reshape(-1)[0].value()) == pytest.approx(gradient[1][0], rel=1e-9, abs=1e-13)
@@ -240,10 +247,14 @@ def test_a_table_with_a_wrong_entry_proves_nothing(monkeypatch):
     assert {left.rung for left in prove(COUNTS).remainders} >= {"mean", "objective", "gradient"}
 
 
-def test_the_program_is_a_few_lines():
-    """What the book shows of a program is its lines of mathematics."""
+def test_the_book_shows_the_operations_of_the_program():
+    """Each operation that the page on how a proof works has is one of TensorFlow's program; of JAX there are its own lines."""
     lines = traced(KerasNetwork(COUNTS)).lines()
+    shown = (ROOT / "docs" / "for_all_weights.md").read_text(encoding="utf-8").partition("```text")[2].partition("```")[0]
+    operations = set(re.findall(r"\b([A-Z]\w+)\(", shown)) - {"Cast"}  # which makes a number of n
 
+    assert len(operations) > 5
+    assert BACKEND.name != "tensorflow" or operations <= {line.split(" = ")[1].partition("(")[0] for line in lines}
     assert any("exp" in line.lower() for line in lines)
 
 

@@ -6,7 +6,7 @@ import pytest
 from spec import problems
 from spec.engines.formulas import Formulas
 from spec.families import Binomial, Gamma, Multinomial, Poisson
-from spec.fit.optimise import optimise
+from spec.fit.optimise import Settings, optimise
 from spec.fit.result import NO_ERRORS
 from spec.fit.rows import of_arrays
 from spec.links import Log, Logit, Probit, Softmax
@@ -14,6 +14,7 @@ from spec.model import Model
 from spec.problems.by_construction import draw
 
 COLUMNS = 200
+TOLERANCE = Settings.tolerance  # of a fit, in standard errors; errors change by such a share of themselves at most
 MODELS = [Model(Binomial(), Logit()), Model(Binomial(), Probit()), Model(Poisson(), Log()), Model(Gamma(), Log())]
 SOFTMAX = Model(Multinomial(), Softmax())
 
@@ -44,7 +45,7 @@ class TestWide:
 
         for fit in fitted(problem), fitted(problem, standard_errors=False):
             assert fit.converged, fit.reason
-            assert np.abs((fit.coefficients - problem.free(best.params)) / best.standard_errors).max() < 1e-6
+            assert np.abs((fit.coefficients - problem.free(best.params)) / best.standard_errors).max() < TOLERANCE
 
     def test_without_standard_errors_it_says_that_there_are_none(self, problem):
         fit, full = fitted(problem, standard_errors=False), fitted(problem)
@@ -53,7 +54,7 @@ class TestWide:
         assert fit.errors == NO_ERRORS
         assert np.isnan(fit.standard_errors).all()
         assert NO_ERRORS in str(fit.summary())
-        assert np.allclose(fit.robust().standard_errors, full.robust().standard_errors, rtol=1e-6)
+        assert np.allclose(fit.robust().standard_errors, full.robust().standard_errors, rtol=TOLERANCE)
 
 
 @pytest.mark.parametrize("standard_errors", [True, False])

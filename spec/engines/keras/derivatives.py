@@ -21,7 +21,6 @@ Data = Any  # a list of tensors or arrays, the first of which may be a list itse
 Loss = Callable[..., Tensor]  # a function of the data, at the present values of the variables
 Statistics = Callable[..., "list[Tensor]"]  # of the data, too
 Program = Callable[..., "tuple[float, list[np.ndarray], list[np.ndarray]]"]  # of values and data: loss, gradient, statistics
-HAS_SCOPE = hasattr(keras, "StatelessScope")  # from Keras 3 on
 
 
 class Derivatives(abc.ABC):
@@ -68,7 +67,7 @@ class Derivatives(abc.ABC):
 class Taped(Derivatives):
     """Derivatives by TensorFlow's tapes."""
 
-    takes_values = HAS_SCOPE
+    takes_values = hasattr(keras, "StatelessScope")  # from Keras 3 on
 
     def __init__(self, loss: Loss, variables: list[Variable], data: Data, backend: Any) -> None:
         super().__init__(loss, variables, data, backend)
