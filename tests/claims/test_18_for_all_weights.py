@@ -65,7 +65,7 @@ def assert_proven(proof, rungs=RUNGS):
         pytest.skip(f"nothing can be proven of {proof.name}: {proof.remainders[0].formula}")
 
 
-@pytest.mark.claim("for-all-mean", source="S2")
+@pytest.mark.claim("for-all-mean", source="S2", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_the_prediction_is_the_inverse_link_at_every_weight(problem, proven):
     r"""
@@ -76,7 +76,7 @@ def test_the_prediction_is_the_inverse_link_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["mean"])
 
 
-@pytest.mark.claim("for-all-objective", source="S8")
+@pytest.mark.claim("for-all-objective", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_the_loss_is_minus_the_log_likelihood_at_every_weight(problem, proven):
     r"""
@@ -87,7 +87,7 @@ def test_the_loss_is_minus_the_log_likelihood_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["objective"])
 
 
-@pytest.mark.claim("for-all-gradient", source="S8")
+@pytest.mark.claim("for-all-gradient", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_what_is_back_propagated_is_the_score_at_every_weight(problem, proven):
     r"""
@@ -99,7 +99,7 @@ def test_what_is_back_propagated_is_the_score_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["gradient"])
 
 
-@pytest.mark.claim("for-all-curvature", source="S8")
+@pytest.mark.claim("for-all-curvature", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_back_propagation_twice_is_the_observed_information_at_every_weight(problem, proven):
     r"""
@@ -140,7 +140,7 @@ def with_loss(network, altered):
 # -- what comes with the rows and the layer -------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("for-all-offsets", source="S8")
+@pytest.mark.claim("for-all-offsets", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", OFFSETS, ids=str)
 def test_offsets_and_weights_are_those_of_the_model_at_every_value(problem, proven):
     r"""
@@ -161,7 +161,7 @@ def test_forgotten_weights_are_not_proven(problem, proven, network):
         assert_proven(proven(problem, forgetful))
 
 
-@pytest.mark.claim("for-all-penalties", source="S8")
+@pytest.mark.claim("for-all-penalties", source="S8", level="proven for all")
 @pytest.mark.parametrize("recipe", [Recipe(l2=0.25), Recipe(l1=0.5), Recipe(l1=0.5, l2=0.25)], ids=["l2", "l1", "both"])
 def test_a_penalty_adds_its_own_formula_and_nothing_else(recipe, proven, network):
     r"""
@@ -182,7 +182,7 @@ def test_a_penalty_that_is_not_said_is_not_proven(proven, network):
         assert_proven(proven(COUNTS, penalised))
 
 
-@pytest.mark.claim("rows-meet-in-one-sum", source="S2")
+@pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")
 def test_rows_meet_in_one_sum_so_one_row_stands_for_all(proven, network):
     r"""
     Inputs and weights meet in one product, and rows in one sum: so what is proven of one row is proven for all n and p.
@@ -204,7 +204,12 @@ def test_a_program_in_which_rows_or_weights_meet_elsewhere_has_no_proof(recipe, 
 # -- the technicalities are the remainders -------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("poisson-remainder", source="S6", symptom="Keras's own Poisson loss gives other coefficients than the GLM.")
+@pytest.mark.claim(
+    "poisson-remainder",
+    source="S6",
+    level="proven for all",
+    symptom="Keras's own Poisson loss gives other coefficients than the GLM.",
+)
 def test_what_keras_adds_to_the_mean_is_what_remains(proven, network):
     r"""
     The library's own Poisson loss is not the likelihood: what remains is a term of the constant in its logarithm.
@@ -222,7 +227,12 @@ def test_the_likelihood_leaves_nothing(proven):
     assert not proven(COUNTS).of("objective")
 
 
-@pytest.mark.claim("a-clip-is-a-condition", source="S6", symptom="For which predictions is Keras's cross-entropy the likelihood?")
+@pytest.mark.claim(
+    "a-clip-is-a-condition",
+    source="S6",
+    level="proven for all",
+    symptom="For which predictions is Keras's cross-entropy the likelihood?",
+)
 def test_a_loss_that_clips_is_the_likelihood_between_its_bounds_and_beyond_them_has_no_slope(proven, network):
     r"""
     A cross-entropy that clips shares is the likelihood between two bounds of eta; beyond, nothing is back-propagated.
@@ -247,7 +257,9 @@ def test_a_loss_that_clips_elsewhere_has_other_bounds(proven, network):
         assert_proven(proven(SHARES, other))
 
 
-@pytest.mark.claim("a-constant-off-by-1e-12", source="S6", symptom="How small a mistake in a loss would be noticed?")
+@pytest.mark.claim(
+    "a-constant-off-by-1e-12", source="S6", level="proven for all", symptom="How small a mistake in a loss would be noticed?"
+)
 @pytest.mark.parametrize("problem", EDITED, ids=str)
 def test_a_loss_with_one_constant_off_by_1e_12_is_no_likelihood(problem, proven, network):
     r"""
