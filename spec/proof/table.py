@@ -1,7 +1,7 @@
 """
 The table of what is proven, for the book: ``python -m spec.proof.table`` proves on Keras's backend and writes docs/proven.md.
 
-The cells of other backends are kept, in docs/proven.json.
+The cells of other backends are kept, in docs/proven.json. Seconds are printed alone: in a file they would differ from run to run.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ DATA, PAGE = ROOT / "docs" / "proven.json", ROOT / "docs" / "proven.md"
 LONGEST = 100  # characters of a remainder
 HEAD = """# What is proven for all weights
 
-Each row is a network of the claims, or one with a loss of Keras's own. "Proven" says that rungs 1 to 4 hold at all weights,
-inputs and responses, over the real numbers ([how](for_all_weights.md), and [what you must believe](believe.md)). Where a program
-approximates a function, the cell says where: there something remains that is not zero. This page is made by
-`python -m spec.proof.table`.
+Each row is a network of the claims, or one with a loss of Keras's own. "Proven" says that a rung holds at all weights, inputs
+and responses, over the real numbers ([how](for_all_weights.md), and [what you must believe](believe.md)). Where a program
+approximates a function, or clips, the cell says where: there something remains that is not zero. `python -m spec.proof.table` makes
+this page, and prints how long each proof takes.
 """
+RUNGS = {"mean": "mean", "objective": "loss", "gradient": "gradient", "curvature": "curvature"}  # and their headings
+Cells = dict[str, dict[str, str]]  # of a backend: by network and rung
 
 
 def networks() -> list[tuple[str, Problem, Recipe]]:
@@ -43,38 +45,49 @@ def networks() -> list[tuple[str, Problem, Recipe]]:
     ]
 
 
-def cell(proof: Proof) -> str:
-    """What a proof says, in a few words."""
-    if not proof.remainders:
+def cell(proof: Proof, rung: str) -> str:
+    """What a proof says of a rung, in a few words."""
+    left = [*proof.of(""), *proof.of(rung)]
+    if not left:
         return "proven"
-    shared = {fact for where in proof.conditions for fact in where}
-    apart = [set(left.where) - shared for left in proof.remainders]
-    if proof.conditions and all(apart):
-        least = {min(facts, key=len) for facts in apart}
-        return f"proven but where {' or '.join(sorted(least))}"
-    if reasons := sorted({left.formula.partition(": ")[2] for left in proof.of("")}):
+    broken = {each.where for each in left}
+    held = {*proof.conditions, *(each.where for each in proof.remainders)} - broken
+    shared = {fact for where in held for fact in where}
+    apart = [set(where) - shared for where in broken]
+    if held and all(apart):
+        return f"proven but where {' or '.join(sorted({min(facts, key=_shortest) for facts in apart}))}"
+    if reasons := sorted({each.formula.partition(": ")[2] for each in proof.of("")}):
         return f"not proven: {', '.join(reasons)}"
-    rungs = [rung for rung in ("mean", "objective", "gradient", "curvature") if not proof.of(rung)]
-    shortest = min((left.formula for left in proof.of("objective") or proof.remainders), key=len)
-    remains = shortest if len(shortest) <= LONGEST else f"{shortest[:LONGEST]}…"
-    return f"{', '.join(rungs) or 'nothing'} proven; of the loss remains `{remains}`"
+    shortest = min((each.formula for each in left), key=_shortest)
+    return f"remains `{shortest if len(shortest) <= LONGEST else f'{shortest[:LONGEST]}…'}`"
 
 
-def page(found: Mapping[str, Mapping[str, str]]) -> str:
-    """The page of the table: a column for each backend."""
-    names = list(dict.fromkeys(name for cells in found.values() for name in cells))
-    lines = [f"| network | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
-    lines += [f"| {name} | {' | '.join(cells.get(name, '') for cells in found.values())} |" for name in names]
-    return HEAD + "\n" + "\n".join(lines) + "\n"
+def _shortest(words: str) -> tuple[int, str]:
+    return len(words), words
+
+
+def page(found: Mapping[str, Cells]) -> str:
+    """The page: of each backend a table, with a row for each network and a column for each rung."""
+    lines = [HEAD]
+    for backend, cells in found.items():
+        lines += [f"## {backend}", "", f"| network | {' | '.join(RUNGS.values())} |", f"|---|{'---|' * len(RUNGS)}"]
+        lines += [f"| {name} | {' | '.join(by_rung[rung] for rung in RUNGS)} |" for name, by_rung in cells.items()]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Prove every network of the table on this backend, and write its column."""
+    """Prove every network of the table on this backend, print the seconds, and write the backend's part."""
     engine, before = KerasEngine(), json.loads(DATA.read_text()) if DATA.exists() else {}
-    column = f"{BACKEND.name} {BACKEND.version}, Keras {VERSION}"
     kept = {name: cells for name, cells in before.items() if not name.startswith(f"{BACKEND.name} ")}
-    cells = {name: cell(prove(problem, engine.network(problem, recipe))) for name, problem, recipe in networks()}
-    found = dict(sorted({**kept, column: cells}.items(), reverse=True))
+    cells: Cells = {}
+    total = 0.0
+    for name, problem, recipe in networks():
+        proof = prove(problem, engine.network(problem, recipe))
+        cells[name], total = {rung: cell(proof, rung) for rung in RUNGS}, total + proof.seconds
+        print(f"{proof.seconds:6.1f} s  {name}")
+    print(f"{total:6.1f} s  in all")
+    found = dict(sorted({**kept, f"{BACKEND.name} {BACKEND.version}, Keras {VERSION}": cells}.items(), reverse=True))
     DATA.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(page(found))
 

@@ -29,6 +29,7 @@ from spec.proof.programs import traced
 from spec.proof.prove import _read, prove
 from spec.proof.reading import UnknownPrimitive
 from spec.proof.rows import Meets
+from spec.proof.table import DATA, PAGE, cell, page
 from spec.proof.words import bound, written
 
 PROBLEMS = problems.where(tag="pair")
@@ -266,8 +267,18 @@ def test_a_softmax_that_clips_leaves_what_the_clip_changes():
     assert any("eta" in condition for left in proof.of("gradient") for condition in left.where)
 
 
+def test_the_table_says_of_each_rung_what_is_proven():
+    """Of Keras's own Poisson loss the mean is; of the loss a formula remains; a clip bounds eta, but for the mean."""
+    poisson, clipped = (
+        prove(problem, KerasNetwork(problem, Recipe(built_in_loss=True)))
+        for problem in (COUNTS, problems.get("binomial-cloglog"))
+    )
+
+    assert cell(poisson, "mean") == cell(clipped, "mean") == cell(prove(COUNTS), "gradient") == "proven"
+    assert cell(poisson, "objective") == "remains `(eta y weight - y weight log(exp(eta) + 1e-07)) / (n)`"
+    assert re.fullmatch(r"proven but where eta < -16.1181 or eta >=? 2.77994", cell(clipped, "gradient"))
+
+
 def test_the_page_of_the_book_is_that_of_its_data():
     """docs/proven.md is what the table's module makes of docs/proven.json."""
-    from spec.proof.table import DATA, PAGE, page
-
     assert PAGE.read_text() == page(json.loads(DATA.read_text()))
