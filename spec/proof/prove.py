@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from spec.proof.claimed import Row, beyond, claimed, names, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
-from spec.proof.reading import Operations
+from spec.proof.reading import Classes, Operations, Value
 from spec.proof.rows import Tensor
 from spec.proof.words import written
 
@@ -48,7 +49,8 @@ class Proof:
     """
     What was decided of a network: the remainders, the ``conditions`` of each case without one, and the cases that no point meets.
 
-    ``read`` are the real numbers that rounded constants of the program were read as.
+    ``read`` are the real numbers that rounded constants of the program were read as. ``everywhere`` says that all cases were
+    decided.
     """
 
     name: str
@@ -57,15 +59,18 @@ class Proof:
     unmet: tuple[tuple[str, ...], ...]
     read: tuple[str, ...]
     seconds: float
+    everywhere: bool
     program: Program = field(compare=False, repr=False)
 
     def of(self, rung: str) -> tuple[Remainder, ...]:
         return tuple(each for each in self.remainders if each.rung == rung)
 
 
-def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
+def prove(problem: Problem, network: KerasNetwork | None = None, everywhere: bool = True) -> Proof:
     """
     Decide rungs 1 to 4 of the problem's network, or of another network that is said to be its.
+
+    If not ``everywhere``, in one case alone, in which eta lies near 0: a clip of many classes makes too many to decide them all.
 
     Raises NoReader where the backend has none, UnknownPrimitive for a program that its reader does not know, and Meets where
     rows or inputs meet where those of a generalized linear model do not.
@@ -89,7 +94,7 @@ def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
             return error
 
     positive = frozenset({"n", "weight"} | ({"eta"} if getattr(problem.model.eta_domain, "low", -1) >= 0 else set()))
-    for case, found in cases(run, points(problem), positive):
+    for case, found in islice(cases(run, points(problem), positive), None if everywhere else 1):
         where = tuple(str(fact) for fact in case.facts)
         if isinstance(found, ArithmeticError):
             if case.is_met or isinstance(found, Approximation):
@@ -106,7 +111,10 @@ def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
         if not left:
             conditions.append(where)
     seconds = time.perf_counter() - started
-    return Proof(str(problem), tuple(remainders), tuple(conditions), tuple(unmet), tuple(sorted(read)), seconds, program)
+    everywhere = everywhere or conditions == [()]
+    return Proof(
+        str(problem), tuple(remainders), tuple(conditions), tuple(unmet), tuple(sorted(read)), seconds, everywhere, program
+    )
 
 
 def _size(difference: Expr) -> str:
@@ -165,7 +173,9 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
     ops = Operations(case, products)
     inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
-    y = rows.tensor(("n", k) if len(network.data[1].shape) == 2 else ("n",), at.y)
+    y: Value = rows.tensor(("n", k), at.y)
+    if len(network.data[1].shape) == 1:
+        y = Classes(y) if network.recipe.sparse else rows.reshape(y, ("n",))
     data = [*inputs, y, rows.tensor(("n",), at.weight)]
     weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
     if (count := len(network.variables)) > 2:

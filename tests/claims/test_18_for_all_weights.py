@@ -53,14 +53,15 @@ CLASSES = [classes(k) for k in range(2, 17)]
 EDITED = [problems.get("gaussian-identity"), problems.get("binomial-logit"), CLASSES[0]]
 
 
-def assert_proven(proof, rungs=RUNGS):
-    """Nothing remains of the rungs, but where the program approximates. Declined where it does so everywhere."""
-    known = APPROXIMATE.get(proof.name, set())
+def assert_proven(proof, rungs=RUNGS, clipped=()):
+    """Nothing remains of the rungs, but where the program approximates, or ``clipped``. Declined where it does so everywhere."""
+    known = APPROXIMATE.get(proof.name, set()) | {*clipped}
     left = [r for r in proof.remainders if r.rung in ("", *rungs) and not known & {*r.where, r.formula.partition(": ")[2]}]
     lines = [f"{r.rung} where {', '.join(r.where) or 'anywhere'}: {r.formula[:300]} ({r.size})" for r in left]
 
     assert not left, f"{proof.name}: not the same for all weights; what remains is\n" + "\n".join(lines)
-    assert not proof.unmet, f"{proof.name}: not decided where {proof.unmet}"
+    unmet = [where for where in proof.unmet if not {*clipped} & {*where}]
+    assert not unmet, f"{proof.name}: not decided where {unmet}"
     if known and not proof.conditions:
         pytest.skip(f"nothing can be proven of {proof.name}: {proof.remainders[0].formula}")
 
@@ -255,6 +256,45 @@ def test_a_loss_that_clips_elsewhere_has_other_bounds(proven, network):
 
     with pytest.raises(AssertionError, match="not the same for all weights"):
         assert_proven(proven(SHARES, other))
+
+
+LINE, LOGIT, THREE = (problems.get(name) for name in ("gaussian-identity", "binomial-logit", "softmax-3-to-3"))
+FURTHEST = f"{np.log(1e7 - 1):.6g}"  # the eta of the largest share that is not clipped
+CLIPPED = {f"eta {sign} -{FURTHEST}" for sign in ("<", "<=", "=")} | {f"eta {sign} {FURTHEST}" for sign in (">", ">=", "=")}
+OWN = [  # a loss of the library's own, and whether it is given shares, which it may clip
+    pytest.param(LINE, Recipe(built_in_loss=True), False, id="squared-error"),
+    pytest.param(LOGIT, Recipe(built_in_loss=True, loss_of_eta=True), False, id="binary-of-eta"),
+    pytest.param(LOGIT, Recipe(built_in_loss=True), True, id="binary-of-shares"),
+    pytest.param(THREE, Recipe(built_in_loss=True, loss_of_eta=True), False, id="categorical-of-eta"),
+    pytest.param(THREE, Recipe(built_in_loss=True), True, id="categorical-of-shares"),
+    pytest.param(THREE, Recipe(built_in_loss=True, loss_of_eta=True, sparse=True), False, id="sparse-of-eta"),
+    pytest.param(THREE, Recipe(built_in_loss=True, sparse=True), True, id="sparse-of-shares"),
+]
+
+
+@pytest.mark.claim("built-in-losses", source="S6", level="proven for all", symptom="Is Keras's own loss the likelihood?")
+@pytest.mark.parametrize(("problem", "recipe", "of_shares"), OWN)
+def test_squared_error_and_the_cross_entropies_of_keras_are_the_likelihood(problem, recipe, of_shares, proven, network):
+    r"""
+    The library's own squared error and cross-entropies are the likelihood, on all rungs, wherever they clip no share.
+
+    .. math:: \forall\, b, w, X, y: \quad L = -\frac{c}{n}\,\ell + \text{const}
+
+    Of eta (``from_logits``) they never clip. Of the shares of many classes the one case is decided in which no share is clipped.
+    """
+    proof = proven(problem, network(problem, recipe), everywhere=not (of_shares and problem.model.has_classes))
+
+    assert_proven(proof, clipped=CLIPPED if of_shares else ())
+
+
+@pytest.mark.control("built-in-losses")
+@pytest.mark.parametrize(("problem", "recipe", "of_shares"), OWN[1:5])
+def test_a_loss_with_label_smoothing_is_not_the_likelihood(problem, recipe, of_shares, proven, network):
+    """The same cross-entropies, with a hundredth of each response spread over the classes."""
+    smoothed = network(problem, replace(recipe, label_smoothing=0.01))
+
+    with pytest.raises(AssertionError, match=r"what remains is\s+objective"):
+        assert_proven(proven(problem, smoothed, everywhere=False))
 
 
 @pytest.mark.claim(
