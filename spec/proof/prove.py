@@ -19,7 +19,7 @@ from spec.engines.keras.network import KerasNetwork
 from spec.problems import Problem
 from spec.proof import rows
 from spec.proof.cases import Case, cases
-from spec.proof.claimed import Row, beyond, claimed, names, penalty, points, row
+from spec.proof.claimed import Row, beyond, claimed, names, outputs, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
@@ -94,7 +94,7 @@ def prove(problem: Problem, network: KerasNetwork | None = None, everywhere: boo
             return error
 
     positive = frozenset({"n", "weight"} | ({"eta"} if getattr(problem.model.eta_domain, "low", -1) >= 0 else set()))
-    for case, found in islice(cases(run, points(problem), positive), None if everywhere else 1):
+    for case, found in islice(cases(run, points(problem, network.recipe), positive), None if everywhere else 1):
         where = tuple(str(fact) for fact in case.facts)
         if isinstance(found, ArithmeticError):
             if case.is_met or isinstance(found, Approximation):
@@ -125,12 +125,12 @@ def _size(difference: Expr) -> str:
 def _differences(problem: Problem, network: KerasNetwork, program: Program, case: Case) -> Any:
     """(rung, what the program has less what is claimed) of each entry, in a case."""
     model, recipe, k = problem.model, network.recipe, problem.k
-    at = row(model, k, case)
+    at, m = row(model, k, case, recipe), outputs(k, recipe)
     found = _read(problem, network, at, program, case)
     mean, loss, gradient, second = found[0], found[1], found[2 : 2 + (len(found) - 2) // 2], found[2 + (len(found) - 2) // 2 :]
-    claim = claimed(model, k, case)
+    claim = claimed(model, k, case, recipe)
     scale = network.loss_scale * at.weight / at.n
-    x, w, v = case.symbol("x"), names("w", k), names("v", k)
+    x, w, v = case.symbol("x"), names("w", m), names("v", m)
     penalties = [penalty(recipe, case.symbol(own), case.symbol(along), case) for own, along in zip(w, v)]
 
     for own, expected in zip(np.ravel(mean.entries), claim.mean):
@@ -141,7 +141,7 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
     yield "objective", _part(loss, "")
     for rung, kernel_and_bias, expected, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
         for place, (tensor, factor) in enumerate(zip(kernel_and_bias, (x, 1))):
-            for output in range(k):
+            for output in range(m):
                 entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
                 yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
                 rest = entry.get("", case.field.number(0))
@@ -160,12 +160,12 @@ def _part(tensor: Tensor, axes: str) -> Any:
 
 def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, case: Case) -> Any:
     """The program's outputs, where the sum of a row's products, bias and offset has the name eta."""
-    k, symbol = problem.k, case.symbol
+    k, m, symbol = problem.k, outputs(problem.k, network.recipe), case.symbol
 
     def vector(name: str) -> np.ndarray:
-        return np.array([symbol(each) for each in names(name, k)], dtype=object)
+        return np.array([symbol(each) for each in names(name, m)], dtype=object)
 
-    zero = np.array([case.field.number(0)] * k, dtype=object)
+    zero = np.array([case.field.number(0)] * m, dtype=object)
     bias, along = (vector("b"), vector("a")) if problem.intercept else (zero, zero)
     offset = zero if problem.offset is None else vector("offset")
     x, w, v = symbol("x"), vector("w"), vector("v")
@@ -177,7 +177,7 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     if len(network.data[1].shape) == 1:
         y = Classes(y) if network.recipe.sparse else rows.reshape(y, ("n",))
     data = [*inputs, y, rows.tensor(("n",), at.weight)]
-    weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
+    weights, directions = ([rows.tensor(("p", m), kernel), rows.tensor((m,), b)] for kernel, b in ((w, bias), (v, along)))
     if (count := len(network.variables)) > 2:
         raise rows.Meets(f"the inputs meet {count} variables, where a linear predictor has a kernel and a bias")
     return program.read(ops, data, weights[:count], directions[:count])

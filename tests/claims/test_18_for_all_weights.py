@@ -48,6 +48,7 @@ def classes(k):
 
 
 COUNTS, SHARES = problems.get("poisson-log"), problems.get("binomial-cloglog")
+LINE, LOGIT, THREE = (problems.get(name) for name in ("gaussian-identity", "binomial-logit", "softmax-3-to-3"))
 CLASSES = [classes(k) for k in range(2, 17)]
 
 EDITED = [problems.get("gaussian-identity"), problems.get("binomial-logit"), CLASSES[0]]
@@ -183,6 +184,37 @@ def test_a_penalty_that_is_not_said_is_not_proven(proven, network):
         assert_proven(proven(COUNTS, penalised))
 
 
+HEADS = Recipe(head="location-scale")
+
+
+@pytest.mark.claim(
+    "for-all-two-heads",
+    source="S6",
+    level="proven for all",
+    symptom="My network predicts a variance too: is its loss the likelihood wherever it goes?",
+)
+def test_a_second_output_is_the_log_of_the_dispersion_at_every_weight(proven, network):
+    r"""
+    With a second output for the log of the dispersion, loss, gradient and curvature are those of the normal likelihood.
+
+    .. math:: \forall\, b, w, X, y: \quad
+              L = \frac{1}{2n} \sum_i w_i \Bigl( \log\varphi_i + \frac{(y_i - \mu_i)^2}{\varphi_i} \Bigr), \qquad
+              \mu_i = \eta_{i1}, \quad \varphi_i = e^{\eta_{i2}}
+
+    Neither output is held fixed: the curvature has what couples them.
+    """
+    assert_proven(proven(LINE, network(LINE, HEADS)))
+
+
+@pytest.mark.control("for-all-two-heads")
+def test_a_second_output_that_is_the_log_of_the_deviation_is_not_proven(proven, network):
+    """The same loss, of twice the second output: that output is the log of the standard deviation."""
+    other = with_loss(network(LINE, HEADS), lambda loss, y, outputs, weights: loss(y, outputs * np.array([1.0, 2.0]), weights))
+
+    with pytest.raises(AssertionError, match=r"what remains is\s+objective"):
+        assert_proven(proven(LINE, other))
+
+
 @pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")
 def test_rows_meet_in_one_sum_so_one_row_stands_for_all(proven, network):
     r"""
@@ -258,7 +290,6 @@ def test_a_loss_that_clips_elsewhere_has_other_bounds(proven, network):
         assert_proven(proven(SHARES, other))
 
 
-LINE, LOGIT, THREE = (problems.get(name) for name in ("gaussian-identity", "binomial-logit", "softmax-3-to-3"))
 FURTHEST = f"{np.log(1e7 - 1):.6g}"  # the eta of the largest share that is not clipped
 CLIPPED = {f"eta {sign} -{FURTHEST}" for sign in ("<", "<=", "=")} | {f"eta {sign} {FURTHEST}" for sign in (">", ">=", "=")}
 OWN = [  # a loss of the library's own, and whether it is given shares, which it may clip
