@@ -43,6 +43,7 @@ def networks() -> list[tuple[str, Problem, Recipe]]:
         *((str(problem), problem, PLAIN) for problem in [*problems.where(tag="pair"), two, three, five]),
         ("poisson-log, offset and weights", problems.get("poisson-log-offset-weights"), PLAIN),
         ("poisson-log, l1 and l2", counts, Recipe(l1=0.5, l2=0.25)),
+        (f"{line}, and a second output for the log of the dispersion", line, Recipe(head="location-scale")),
         *(
             (f"{problem}, Keras's own loss", problem, BUILT_IN)
             for problem in (counts, shares, problems.get("binomial-cloglog"), line)
