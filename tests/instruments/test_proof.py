@@ -293,7 +293,7 @@ def test_a_clip_of_many_classes_is_decided_where_none_is_clipped_and_has_no_slop
 
 
 def test_the_table_says_of_each_rung_what_is_proven():
-    """Of Keras's own Poisson loss the mean is; of the loss a formula remains; a clip bounds eta, but for the mean."""
+    """The mean is proven, whatever the loss; Keras's own Poisson loss leaves a formula, and a clip bounds eta."""
     poisson, clipped = (
         prove(problem, KerasNetwork(problem, Recipe(built_in_loss=True)))
         for problem in (COUNTS, problems.get("binomial-cloglog"))
