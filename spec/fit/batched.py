@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spec.domains import REAL
-from spec.fit.elements import SIZE, Elements, Told
+from spec.fit.elements import SIZE, Formulas, Told
 from spec.fit.maximise import HALVINGS, REST, ROUNDING, SETTLED, Kind
 from spec.fit.rows import Rows
 from spec.model import Model
@@ -86,7 +86,7 @@ class Fits:
     intercept: bool
     basis: np.ndarray
     kind: Kind
-    elements: Elements
+    elements: Formulas  # or of a network: `spec.fit.elements.Elements`
 
     # -- sums over the rows -----------------------------------------------------------------------------------------------------
     def sums(self, free: np.ndarray, fits: np.ndarray) -> Sums:
@@ -111,12 +111,13 @@ class Fits:
                 offset = None if batch.offset is None else _columns(batch.offset, of)
                 tile = Tile(design, white, _columns(batch.y, of), offset, _columns(weights, of), _columns(free, part))
                 if is_shared and (eta := tile.eta).shape[1] == 1:
-                    told = told or self.elements(eta, tile.y)
+                    told = told or Formulas(self.model)(eta, tile.y)
                 yield tile._replace(told=told)
 
     def _summed(self, tile: Tile) -> Sums:
         eta, weights = tile.eta, tile.weights
         slope, expected, observed, pearson = tile.told or self.elements(eta, tile.y)
+        to_score = 1.0 if tile.told else self.elements.to_score
         shape = len(eta), max(eta.shape[1], weights.shape[1])
         outside = none = np.zeros(shape[1])
         if self.model.eta_domain != REAL:
@@ -124,7 +125,7 @@ class Fits:
         with np.errstate(all="ignore"):
             information = _informations(tile.white, weights * expected, shape[1])
             return Sums(
-                self.elements.to_score * (tile.design @ (weights * slope)) + none,
+                to_score * (tile.design @ (weights * slope)) + none,
                 information,
                 information if observed is None else _informations(tile.white, weights * observed, shape[1]),
                 none if pearson is None else (weights * pearson).sum(axis=0) + none,

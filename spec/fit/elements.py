@@ -19,9 +19,9 @@ from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.network import activation, loss, takes_eta
 from spec.engines.keras.versions import keras
 from spec.fit.contribution import in_float64
-from spec.model import Model
+from spec.model import Model, quietly
 
-SIZE = 2**16  # linear predictors of one call, for which the program is compiled once
+SIZE = 2**17  # linear predictors of one call, for which the program is compiled once
 
 
 class Told(NamedTuple):
@@ -38,11 +38,29 @@ class Told(NamedTuple):
     pearson: np.ndarray | None
 
 
-class Elements:
+class Formulas:
+    """What `Elements` tells, by the formulas of `spec.model`: nothing is compiled. It is for a start, and not for where a fit ends."""
+
+    to_score = 1.0
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @quietly
+    def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:
+        """What is told of eta (r, f), with the responses y (r, f) or (r, 1)."""
+        model, mu = self.model, self.model.link.inverse(eta)
+        observed = None if model.is_canonical else -model.row_bend(y, eta)
+        pearson = (y - mu) ** 2 / model.family.variance(mu)
+        return Told(model.row_score(y, eta), model.working_weight(eta), observed, pearson)
+
+
+class Elements(Formulas):
     """The compiled loss of a model as a function of eta itself; with Pearson's residuals where there is a ``dispersion``."""
 
     def __init__(self, model: Model, dispersion: bool) -> None:
-        self.model, self.dispersion = model, dispersion
+        super().__init__(model)
+        self.dispersion = dispersion
         self.turn, self.traces = Lock(), True
         of_eta = takes_eta(model)
         with in_float64:

@@ -19,7 +19,7 @@ from spec.engines.keras.network import precision
 from spec.fit.batched import Climbed, Fits
 from spec.fit.checks import find_wrong, without_weightless
 from spec.fit.contribution import in_float64
-from spec.fit.elements import elements
+from spec.fit.elements import Formulas, elements
 from spec.fit.fitting import SAMPLE, refuse_weights
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from spec.engines.keras.versions import keras
 
 PIECE = 2**20  # numbers of a column for each fit that are looked at together
+AT_ONCE = 2**23  # weights that are converted to float64 once, and not in each pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,7 @@ def fit_many(
         own = counts if own is None else counts * own
     if own is not None:
         _check_weights(own)
+        own = own.astype(float) if own.size <= AT_ONCE else own
     mean = None if own is None else own.mean(axis=1)
     inputs = build(model, X, lambda: source(X, y, mean, offset))
     given = source(X, y, mean, offset, inputs=inputs).map(without_weightless)
@@ -178,8 +180,8 @@ def _check_weights(weights: np.ndarray) -> None:
     """Raise ValueError for a weight that is negative or not finite, and for a fit whose weights are all zero."""
     some = np.zeros(weights.shape[1], dtype=bool)
     for first, piece in _pieces(weights):
-        wrong = ~(np.isfinite(piece) & (piece >= 0))
-        if wrong.any():
+        if not (piece.min() >= 0 and piece.max() < np.inf):
+            wrong = ~(np.isfinite(piece) & (piece >= 0))
             row, column = np.argwhere(wrong)[0].tolist()
             where = f"row {first + row}, column {column + 1}" if len(some) > 1 else f"row {first + row}"
             raise ValueError(f"the weight in {where} is {piece[row, column]:g}: a weight is finite and at least 0.")
@@ -279,7 +281,7 @@ class _Several:
             start = start + np.zeros((1, self.number))
             start[0], start[1:] = self._levels(rows), 0.0
         elif self.weights.shape[1] > 1:
-            shared = replace(fits, rows=first, weights=self.weights.mean(axis=1, keepdims=True))
+            shared = replace(fits, rows=first, weights=self.weights.mean(axis=1, keepdims=True), elements=Formulas(model))
             base = shared.climb(start, 1, 1e-2)
             start = base.free if base.converged.all() else start
         return fits.climb(start, self.number, self.tolerance)

@@ -108,13 +108,21 @@ class Taped(Derivatives):
                     more = statistics(*data)
             return [loss] if valued else [], tape.gradient(loss, values, unconnected_gradients="zero"), more
 
-        staged = Staging(self.backend)
+        staged, of_shapes = Staging(self.backend), {}
 
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            loss, gradient, more = compiled(*staged([values if self.takes_values else [], list(data)]))
+            tensors, shapes = staged([values if self.takes_values else [], list(data)]), _shapes(data)
+            if shapes not in of_shapes:  # asked for once: TensorFlow looks a program up for longer than a small one takes
+                of_shapes[shapes] = compiled.get_concrete_function(*tensors)
+            loss, gradient, more = of_shapes[shapes](*tensors)
             return float(*loss) if valued else np.nan, [np.asarray(part) for part in gradient], [np.asarray(part) for part in more]
 
         return run
+
+
+def _shapes(data: Data) -> Any:
+    """The shapes of the arrays of nested lists."""
+    return tuple(map(_shapes, data)) if isinstance(data, (list, tuple)) else data.shape
 
 
 class Traced:
