@@ -8,8 +8,9 @@ with a concave log-likelihood: there a score of zero is the optimum, and a step 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,27 +26,57 @@ MOST = 20  # passes: what has not converged by then may have no optimum
 WIDTH = 64  # fits of a tile, at least, where there are as many
 CELLS = 2**21  # numbers of the informations of the fits that climb side by side
 PAIRS = 64  # products of two columns that are summed at a time
+NARROW = 32  # columns: of fewer the products are kept, for all fits of some rows
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of some rows: the ``design`` (q, r), and in ``basis``; their products are made once for all tiles."""
+
+    design: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray, intercept: bool, basis: np.ndarray) -> Columns:
+        return cls(np.vstack([np.ones((int(intercept), len(X))), X.T]), basis)
+
+    @cached_property
+    def products(self) -> list[np.ndarray]:
+        """Those of each two columns in the basis, (s, r), in parts; where columns are many they are not kept."""
+        return list(self._products())
+
+    def _products(self) -> Iterator[np.ndarray]:
+        white, (i, j) = self.basis.T @ self.design, _lower(len(self.basis))
+        return (white[i[start : start + PAIRS]] * white[j[start : start + PAIRS]] for start in range(0, len(i), PAIRS))
+
+    def informations(self, weights: np.ndarray, fits: int) -> np.ndarray:
+        """The lower triangles of X' W X for each column of the weights (r, f), or (r, 1): (q, q, f), with zeros above."""
+        q = len(self.basis)
+        found = np.zeros((q, q, fits))
+        products = self.products if q <= NARROW else self._products()
+        found[_lower(q)] = np.concatenate([some @ weights for some in products])
+        return found
 
 
 class Tile(NamedTuple):
     """
-    Some rows of some fits: their design (q, r), in white columns too, and what each fit has of its own (r, f), or shares (r, 1).
+    Some rows of some fits: their columns, and what each fit has of its own (r, f), or shares (r, 1).
 
     ``told`` is there already where the fits share their eta.
     """
 
-    design: np.ndarray
-    white: np.ndarray
+    columns: Columns
     y: np.ndarray
     offset: np.ndarray | None
     weights: np.ndarray
     free: np.ndarray
+    part: np.ndarray  # the numbers of these fits among those that are asked for
     told: Told | None = None
 
     @property
     def eta(self) -> np.ndarray:
         """The linear predictors, (r, f) or (r, 1)."""
-        eta = self.design.T @ self.free
+        eta = self.columns.design.T @ self.free
         eta = eta if self.offset is None else eta + self.offset
         return eta if eta.shape[1] >= self.y.shape[1] else np.broadcast_to(eta, self.y.shape)
 
@@ -91,25 +122,38 @@ class Fits:
     # -- sums over the rows -----------------------------------------------------------------------------------------------------
     def sums(self, free: np.ndarray, fits: np.ndarray) -> Sums:
         """The sums of some fits, by their numbers, at free parameters (q, f), or (q, 1) which they share."""
+        return Sums(*self._over(self._summed, free, fits))
+
+    def _over(self, function: Callable[[Tile], Iterable[np.ndarray]], free: np.ndarray, fits: np.ndarray) -> list[np.ndarray]:
+        """What a function of tiles gives, summed over the rows, for each fit."""
         width = min(len(fits), max(WIDTH, SIZE // max(self.rows.total or 1, 1)))
         parts = np.array_split(np.arange(len(fits)), -(-len(fits) // width))
         found: list[list[np.ndarray]] = [[] for _ in parts]
-        for number, sums in enumerate(self.rows.workers.run(self._summed, self._tiles(free, fits, parts, SIZE // width))):
+        for number, sums in enumerate(self.rows.workers.run(function, self._tiles(free, fits, parts, SIZE // width))):
             part = number % len(parts)
             found[part] = [one + other for one, other in zip(found[part], sums)] if found[part] else list(sums)
-        return Sums(*(np.concatenate(each, axis=-1) for each in zip(*found)))
+        return [np.concatenate(each, axis=-1) for each in zip(*found)]
+
+    def bend(self, free: np.ndarray, step: np.ndarray, fits: np.ndarray) -> np.ndarray:
+        """What half the second derivative of the score adds to it along a step (q, f) from free parameters that fits share."""
+        return self._over(partial(self._bent, step=step), free, fits)[0]
+
+    def _bent(self, tile: Tile, step: np.ndarray) -> tuple[np.ndarray]:
+        link, eta, design = self.model.link, tile.eta, tile.columns.design
+        third = -self.model.working_weight(eta) / link.inverse_derivative(eta) * link.inverse_second_derivative(eta)
+        return (design @ ((third / 2 * tile.weights) * (design.T @ step[:, tile.part]) ** 2),)
 
     def _tiles(self, free: np.ndarray, fits: np.ndarray, parts: list[np.ndarray], rows: int) -> Iterator[Tile]:
         first, is_shared = 0, free.shape[1] == 1
         for batch in self.rows.batches(rows):
-            design = np.vstack([np.ones((int(self.intercept), len(batch))), batch.X.T])
-            white, weights = self.basis.T @ design, self.weights[first : first + len(batch)]
+            columns = Columns.of(batch.X, self.intercept, self.basis)
+            weights = self.weights[first : first + len(batch)]
             first += len(batch)
             told = None
             for part in parts:
                 of = fits[part]
                 offset = None if batch.offset is None else _columns(batch.offset, of)
-                tile = Tile(design, white, _columns(batch.y, of), offset, _columns(weights, of), _columns(free, part))
+                tile = Tile(columns, _columns(batch.y, of), offset, _columns(weights, of), _columns(free, part), part)
                 if is_shared and (eta := tile.eta).shape[1] == 1:
                     told = told or Formulas(self.model)(eta, tile.y)
                 yield tile._replace(told=told)
@@ -123,11 +167,11 @@ class Fits:
         if self.model.eta_domain != REAL:
             outside = (~self.model.eta_domain.contains(eta) & (weights > 0)).sum(axis=0) + none
         with np.errstate(all="ignore"):
-            information = _informations(tile.white, weights * expected, shape[1])
+            information = tile.columns.informations(weights * expected, shape[1])
             return Sums(
-                to_score * (tile.design @ (weights * slope)) + none,
+                to_score * (tile.columns.design @ (weights * slope)) + none,
                 information,
-                information if observed is None else _informations(tile.white, weights * observed, shape[1]),
+                information if observed is None else tile.columns.informations(weights * observed, shape[1]),
                 none if pearson is None else (weights * pearson).sum(axis=0) + none,
                 outside,
             )
@@ -155,7 +199,9 @@ class Fits:
             share[running[~gains]] /= 2
             taken = running[gains]
             best[:, taken] = np.broadcast_to(trial, (q, len(running)))[:, gains]
-            made = self._step(Sums(*(part[..., gains] for part in here)))
+            made = self._step(Sums(*(part[..., gains] for part in here)) if not gains.all() else here)
+            if trial.shape[1] < len(taken) and self.model.is_canonical and not self.kind.quadratic:
+                made = self._bent_step(made, trial, fits[taken])
             step[:, taken], slope[taken], phi[taken] = made.step, made.slope, made.phi
             after = self._after(made, np.where(share[taken] == 1, last[taken], np.inf))
             ends = after <= tolerance
@@ -165,7 +211,7 @@ class Fits:
             distance[done], converged[done] = after[ends], True
             last[taken], share[taken] = made.distance, 1.0
             lost = np.isnan(last[running]) | (share[running] < 0.5**HALVINGS) | (passes[running] >= MOST)
-            lost |= np.isinf(last[running]) & ~gains  # there is nothing to go back to
+            lost |= (passes[running] == 1) & ~gains  # there is nothing to go back to
             running = running[~(converged[running] | lost)]
             trial = best[:, running] + share[running] * step[:, running]
         return Climbed(best, errors, phi, distance, passes, converged)
@@ -183,7 +229,19 @@ class Fits:
                 pearson = here.pearson - (decrement if self.kind.quadratic else 0.0)
                 phi = np.maximum(pearson, 0.0) / max((self.rows.total or 0) - len(self.basis), 1)
             step = self.basis @ solved(lower, half, transposed=True)
-            return Step(step, (here.score * step).sum(axis=0), np.sqrt(decrement / phi), phi, expected)
+            return Step(step, here.score, np.sqrt(decrement / phi), phi, expected)
+
+    def _bent_step(self, made: Step, free: np.ndarray, fits: np.ndarray) -> Step:
+        """
+        Newton's step from parameters that the fits share, with the curvature of the score along it: Chebyshev's.
+
+        There it costs products of matrices alone, and its error is of the third order.
+        """
+        score = self.bend(free, made.step, fits)
+        step = made.step + self.basis @ solved(made.lower, solved(made.lower, self.basis.T @ score), transposed=True)
+        bent = made._replace(step=step, distance=np.full_like(made.distance, np.inf))  # it tells nothing of Newton's rate
+        steep = bent.slope > made.slope / 2
+        return Step(*(np.where(steep, one, other) for one, other in zip(bent, made)))
 
     def _after(self, made: Step, last: np.ndarray) -> np.ndarray:
         """
@@ -206,13 +264,18 @@ class Fits:
 
 
 class Step(NamedTuple):
-    """The next step (q, f), the score along it, its length in standard errors, the dispersion, the factor of the information."""
+    """The next step (q, f), the score, the step's length in standard errors, the dispersion, the factor of the information."""
 
     step: np.ndarray
-    slope: np.ndarray
+    score: np.ndarray
     distance: np.ndarray
     phi: np.ndarray
     lower: np.ndarray
+
+    @property
+    def slope(self) -> np.ndarray:
+        """The slope of the log-likelihood along the step."""
+        return (self.score * self.step).sum(axis=0)
 
 
 def _groups(number: int, size: int) -> list[np.ndarray]:
@@ -226,14 +289,10 @@ def _columns(matrix: np.ndarray, of: np.ndarray) -> np.ndarray:
     return matrix[:, of[0] : of[-1] + 1] if of[-1] - of[0] + 1 == len(of) else matrix[:, of]
 
 
-def _informations(white: np.ndarray, weights: np.ndarray, fits: int) -> np.ndarray:
-    """The lower triangles of X' W X for each column of the weights (r, f), or (r, 1): (q, q, f), with zeros above."""
-    i, j = np.tril_indices(len(white))
-    found = np.zeros((len(white), len(white), fits))
-    for start in range(0, len(i), PAIRS):
-        some = slice(start, start + PAIRS)
-        found[i[some], j[some]] = (white[i[some]] * white[j[some]]) @ weights
-    return found
+@lru_cache(maxsize=16)
+def _lower(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns of a lower triangle."""
+    return np.tril_indices(size)
 
 
 def factored(information: np.ndarray) -> np.ndarray:
