@@ -49,13 +49,25 @@ class Columns:
         white, (i, j) = self.basis.T @ self.design, _lower(len(self.basis))
         return (white[i[start : start + PAIRS]] * white[j[start : start + PAIRS]] for start in range(0, len(i), PAIRS))
 
-    def informations(self, weights: np.ndarray, fits: int) -> np.ndarray:
-        """The lower triangles of X' W X for each column of the weights (r, f), or (r, 1): (q, q, f), with zeros above."""
+    def score(self, slope: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """X' (slope * weights), (q, f), of slopes (r, f) or (r, 1) and weights of either shape."""
+        return _weighted(self.design, slope, weights)
+
+    def informations(self, each: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The lower triangles of X' diag(each * weights) X, (q, q, f) with zeros above; the shapes are those of `score`."""
         q = len(self.basis)
-        found = np.zeros((q, q, fits))
         products = self.products if q <= NARROW else self._products()
-        found[_lower(q)] = np.concatenate([some @ weights for some in products])
+        triangles = np.concatenate([_weighted(some, each, weights) for some in products])
+        found = np.zeros((q, q, triangles.shape[1]))
+        found[_lower(q)] = triangles
         return found
+
+
+def _weighted(matrix: np.ndarray, each: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """matrix @ (each * weights), where one column of either is shared."""
+    if each.shape[1] == 1:
+        return (matrix * each[:, 0]) @ weights
+    return matrix @ (each * weights)
 
 
 class Tile(NamedTuple):
@@ -141,7 +153,7 @@ class Fits:
     def _bent(self, tile: Tile, step: np.ndarray) -> tuple[np.ndarray]:
         link, eta, design = self.model.link, tile.eta, tile.columns.design
         third = -self.model.working_weight(eta) / link.inverse_derivative(eta) * link.inverse_second_derivative(eta)
-        return (design @ ((third / 2 * tile.weights) * (design.T @ step[:, tile.part]) ** 2),)
+        return (_weighted(design, third / 2, tile.weights * (design.T @ step[:, tile.part]) ** 2),)
 
     def _tiles(self, free: np.ndarray, fits: np.ndarray, parts: list[np.ndarray], rows: int) -> Iterator[Tile]:
         first, is_shared = 0, free.shape[1] == 1
@@ -162,19 +174,19 @@ class Fits:
         eta, weights = tile.eta, tile.weights
         slope, expected, observed, pearson = tile.told or self.elements(eta, tile.y)
         to_score = 1.0 if tile.told else self.elements.to_score
-        shape = len(eta), max(eta.shape[1], weights.shape[1])
-        outside = none = np.zeros(shape[1])
-        if self.model.eta_domain != REAL:
-            outside = (~self.model.eta_domain.contains(eta) & (weights > 0)).sum(axis=0) + none
+        columns, none = tile.columns, np.zeros(max(eta.shape[1], weights.shape[1]))
         with np.errstate(all="ignore"):
-            information = tile.columns.informations(weights * expected, shape[1])
+            information = columns.informations(expected, weights)
             return Sums(
-                to_score * (tile.columns.design @ (weights * slope)) + none,
+                to_score * columns.score(slope, weights),
                 information,
-                information if observed is None else tile.columns.informations(weights * observed, shape[1]),
+                information if observed is None else columns.informations(observed, weights),
                 none if pearson is None else (weights * pearson).sum(axis=0) + none,
-                outside,
+                none + (0 if self.model.eta_domain == REAL else (self._outside(eta) & (weights > 0)).sum(axis=0)),
             )
+
+    def _outside(self, eta: np.ndarray) -> np.ndarray:
+        return ~self.model.eta_domain.contains(eta)
 
     # -- steps --------------------------------------------------------------------------------------------------------------------
     def climb(self, start: np.ndarray, number: int, tolerance: float) -> Climbed:
