@@ -95,9 +95,9 @@ class Tile(NamedTuple):
 
 class Sums(NamedTuple):
     """
-    Sums over rows, a column for each of f fits: the score (q, f), the lower triangles of the informations (q, q, f), Pearson's X^2.
+    Sums over rows, a column for each of f fits: the score (q, f), the lower triangles of the informations (q, q, f).
 
-    ``outside`` counts the rows of a fit whose eta is outside the domain.
+    ``pearson`` is Pearson's X^2, (f,), and ``outside`` (f,) counts the rows whose eta is outside the domain.
     """
 
     score: np.ndarray
@@ -188,7 +188,7 @@ class Fits:
     def _outside(self, eta: np.ndarray) -> np.ndarray:
         return ~self.model.eta_domain.contains(eta)
 
-    # -- steps --------------------------------------------------------------------------------------------------------------------
+    # -- steps -------------------------------------------------------------------------------------------------------------------
     def climb(self, start: np.ndarray, number: int, tolerance: float) -> Climbed:
         """The optima of the ``number`` fits, from free parameters (q, number), or (q, 1) which they share."""
         size = max(WIDTH, CELLS // len(start) ** 2)

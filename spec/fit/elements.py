@@ -39,7 +39,7 @@ class Told(NamedTuple):
 
 
 class Formulas:
-    """What `Elements` tells, by the formulas of `spec.model`: nothing is compiled. It is for a start, and not for where a fit ends."""
+    """What `Elements` tells, by the formulas of `spec.model`: for the start of a fit, and not for where it ends."""
 
     to_score = 1.0
 

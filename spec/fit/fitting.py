@@ -131,7 +131,9 @@ def fit(
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
         heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
         settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes, **heard}
-        found = _checked(reading, _optima(reading, rows, quasi, settings), given)
+        found = _optima(reading, rows, quasi, settings)
+    with precision("float64"):
+        found = _checked(reading, found, given)
     outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
     result = Several(outputs) if reading.several else outputs[0]
     if result.converged or keep:

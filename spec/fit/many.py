@@ -7,7 +7,7 @@ reach their optimum there are made by themselves, which also says why one has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class Many:
 def fit_many(
     model: keras.Model,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     weights: Any = None,
     offset: Any = None,
@@ -112,17 +112,17 @@ def fit_many(
     """
     own = None if weights is None else _table(weights, "weights")
     number = _number({"weights": own, "y": y, "offset": offset, "bootstrap": bootstrap})
+    inputs = build(model, X, lambda: source(X, y, None, offset))
+    total = source(X, y, None, offset, inputs=inputs).total
+    if total is None:
+        raise ValueError("fit_many takes data whose number of rows is known: arrays, tables or files, and no stream.")
     if bootstrap is not None:
-        counts = _resamples(_rows_of(X, y), bootstrap, seed)
+        counts = _resamples(total, bootstrap, seed)
         own = counts if own is None else counts * own
     if own is not None:
         _check_weights(own)
         own = own.astype(float) if own.size <= AT_ONCE else own
-    mean = None if own is None else own.mean(axis=1)
-    inputs = build(model, X, lambda: source(X, y, mean, offset))
-    given = source(X, y, mean, offset, inputs=inputs).map(without_weightless)
-    if given.total is None or (own is not None and given.total != len(own)):
-        raise ValueError("fit_many takes data whose number of rows is known: arrays, tables or files, and no stream.")
+    given = source(X, y, None if own is None else own.mean(axis=1), offset, inputs=inputs).map(without_weightless)
     BACKEND.enable_float64()
     with precision("float64"):
         reading = read(model, usable(given.map(_first), SAMPLE))
@@ -131,11 +131,11 @@ def fit_many(
     rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
     quasi = mostly_no_counts(reading.model, rows) if quasi is None else quasi
     find_wrong(reading.model, rows, quasi)
-    several = _Several(reading, given, rows, np.ones((given.total, 1)) if own is None else own, number, quasi, tolerance)
+    several = _Several(reading, given, rows, np.ones((total, 1)) if own is None else own, number, quasi, tolerance)
     return several.fitted(standard_errors)
 
 
-# -- what is given ----------------------------------------------------------------------------------------------------------------
+# -- what is given ---------------------------------------------------------------------------------------------------------------
 
 
 def _table(values: Any, part: str) -> np.ndarray:
@@ -161,10 +161,6 @@ def _number(parts: dict[str, Any]) -> int:
 def _width(values: Any) -> int:
     shape = np.shape(values)
     return int(shape[1]) if len(shape) > 1 else 1
-
-
-def _rows_of(X: Any, y: Any) -> int:
-    return len(X if isinstance(y, str) else y)
 
 
 def _resamples(rows: int, number: int, seed: int) -> np.ndarray:
@@ -208,7 +204,7 @@ def _first(batch: Batch) -> Batch:
     return replace(output(batch, 0), offset=None)
 
 
-# -- the fits ---------------------------------------------------------------------------------------------------------------------
+# -- the fits --------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +235,8 @@ class _Several:
             found.free[:, one], found.errors[:, one] = alone.coefficients[:, 0], alone.standard_errors[:, 0]
             if not alone.converged:
                 reasons[one] = alone.reason
-        reasons.update(self._departures(found))
+        with in_float64:
+            reasons.update(self._departures(found))
         if self.quasi:
             whole = self._whole_totals()
             found.errors[:, whole] /= np.sqrt(found.dispersion[whole])

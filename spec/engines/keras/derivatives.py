@@ -115,7 +115,11 @@ class Taped(Derivatives):
             if shapes not in of_shapes:  # asked for once: TensorFlow looks a program up for longer than a small one takes
                 of_shapes[shapes] = compiled.get_concrete_function(*tensors)
             loss, gradient, more = of_shapes[shapes](*tensors)
-            return float(*loss) if valued else np.nan, [np.asarray(part) for part in gradient], [np.asarray(part) for part in more]
+            return (
+                float(*loss) if valued else np.nan,
+                [np.asarray(part) for part in gradient],
+                [np.asarray(part) for part in more],
+            )
 
         return run
 
