@@ -16,7 +16,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import Contribution, Shape
-from spec.fit.maximise import CONTRACTS, Kind, Maximum, Wanted
+from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
@@ -25,7 +25,8 @@ from spec.problems.problem import Problem, ProblemError
 from spec.scoring import Steer
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
-FEW, STEPS, NEAR = 2**16, 12, 1e-4  # numbers of a design of few rows; steps over them, and the distance that ends them
+FEW, STEPS = 2**16, 12  # numbers of a design of few rows, and steps over them
+NEAR = 1e-4, 1e-6  # the distance that ends those: if Newton's step leaves its square, or if no more is known than its share
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -130,6 +131,7 @@ class Task:
         known, model, kind, last = self.known, self.known.model, self.kind, np.inf
         design, y, weights, white = known.design, known.y, known.row_weights, known.design @ self.basis
         with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError, ValueError):
+            before = free
             for _ in range(STEPS):
                 eta = known.eta(known.params(free))
                 if not model.eta_domain.contains(eta).all():
@@ -142,11 +144,12 @@ class Task:
                 distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.nan
                 if not distance < np.inf:
                     return None
-                if distance <= NEAR and last < np.inf:
+                if distance <= NEAR[not kind.canonical] and 0 < last < np.inf:
                     rate = distance / last**2 if kind.canonical else CONTRACTS / 2  # of Fisher's steps; the last is Newton's
                     sums = Sums(known.n, np.nan, score, None, np.nan)
-                    return Maximum(free + step, sums, steer, phi, distance, "converged", "", (), rate, whole=True)
-                free, last = free + step, distance
+                    free = before if distance < 10 * REST else free  # a pass must see a distance, and no rounding
+                    return Maximum(free, sums, steer, phi, distance, "converged", "", (), rate, whole=True)
+                before, free, last = free, free + step, distance
         return None
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
