@@ -105,10 +105,10 @@ def fit_many(
     >>> import keras, numpy as np
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile(loss="mse")
-    >>> many = fit_many(model, X=[[0.0], [1.0], [2.0]], y=[[1.0, 0.0], [2.0, 1.0], [6.0, 2.0]])  # two responses
+    >>> many = fit_many(model, X=[[0.0], [1.0], [2.0]], y=[[1.0, 1.0], [2.0, 2.0], [6.0, 3.0]])  # two responses
     >>> many.coefficients.round(6)  # of each the intercept and the slope
     array([[0.5, 2.5],
-           [0. , 1. ]])
+           [1. , 1. ]])
     """
     own = None if weights is None else _table(weights, "weights")
     number = _number({"weights": own, "y": y, "offset": offset, "bootstrap": bootstrap})
