@@ -167,8 +167,8 @@ class ChapterDirective(BookDirective):
 
     def _claim(self, claim: Claim, underline: str) -> Iterator[str]:
         yield from (f".. _{claim.slug}:", "", claim.sentence, underline * 130, "")
-        cited = ", ".join(ref(s.lower(), s) for s in claim.source)
-        yield from (".. rst-class:: claim", "", f"``{claim.slug}`` · makes {cited} executable", "")
+        cited, level = ", ".join(ref(s.lower(), s) for s in claim.source), f":doc:`{claim.level} </believe>`"
+        yield from (".. rst-class:: claim", "", f"``{claim.slug}`` · makes {cited} executable · {level}", "")
         if claim.symptom:
             yield from (".. rst-class:: symptom", "", f"“{claim.symptom}”", "")
         yield from (claim.test.body, "")

@@ -17,7 +17,7 @@ from spec.diagnosis import errors
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import CAUSES, named
 from spec.diagnosis.causes.cause import NEEDS
-from spec.diagnosis.causes.training import VERDICTS
+from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
@@ -181,11 +181,15 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     if not likely:
         found += _pairs(search)
         likely = _best_of(search, found)
+        if likely and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
+            return _told(search, [path], stated, made, proven=False)
     if likely:
         return _told(search, likely, stated, made, proven=True)
     program = _program(made["answer"])
     measured = None if program else _measured(search, found)
-    trained = None if NOISY & set(search.context.answer.program) else _trained(search, measured)
+    trained = (
+        None if NOISY & set(search.context.answer.program) else _trained(search, _on_their_way(search, measured), tuple(VERDICTS))
+    )
     if trained is not None:
         return _told(search, [trained], stated, made, proven=False)
     if program:
@@ -296,13 +300,18 @@ def _is_near(search: Search, one: Explained) -> bool:
     return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, FAR_OFF * search.context.dispersion))
 
 
-def _trained(search: Search, measured: Explained | None) -> Explained | None:
-    """An explanation by the way to the optimum: of the answer as it is, or of what another cause leaves."""
-    context = search.context
+def _on_their_way(search: Search, measured: Explained | None) -> list[Hypothesis]:
+    """The hypotheses whose way to the optimum is looked at: the answer as it is, or what another cause leaves."""
     program = set(search.context.answer.program)
-    shown = [one for one, *_ in search.informed if program & set(one.codes)]  # what the network itself shows goes first
-    others = [] if program else [search.root, *([] if measured is None else [measured.hypothesis])]
-    for hypothesis in [*shown, *others]:
+    if program:  # what the network itself shows goes first
+        return [one for one, *_ in search.informed if program & set(one.codes)]
+    return [search.root, *([] if measured is None else [measured.hypothesis])]
+
+
+def _trained(search: Search, hypotheses: Sequence[Hypothesis], asked: Sequence[str]) -> Explained | None:
+    """An explanation by the way to the optimum of one of these hypotheses, by the first cause of those asked that says so."""
+    context = search.context
+    for hypothesis in hypotheses:
         (totals,) = context.totals([hypothesis], exact=True)
         metric = None if totals is None else Metric.of(context, hypothesis, totals)
         start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
@@ -311,8 +320,8 @@ def _trained(search: Search, measured: Explained | None) -> Explained | None:
             continue
         optimum, _, at_best = near
         way = Way(context, hypothesis, totals, metric, optimum, at_best)
-        for code, asked in VERDICTS.items():
-            if (says := asked(way)) is not None:
+        for code in asked:
+            if (says := VERDICTS[code](way)) is not None:
                 found = (*hypothesis.found, named(code).finding(says))
                 return Explained(replace(hypothesis, found=found), search.before, -9, search.exact)
     return None

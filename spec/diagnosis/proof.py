@@ -22,7 +22,11 @@ STEPS = 30
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """How far a score is from zero, in standard errors: the root of s' I^-1 s / phi, for scores (q, m) in white coordinates."""
+    """
+    How far a score is from zero, in standard errors: the root of s' I^-1 s / phi, for scores (q, m) in white coordinates.
+
+    A score that overflowed is infinitely far.
+    """
 
     lower: np.ndarray  # the Cholesky factor of the information
     dispersion: float
@@ -45,18 +49,19 @@ class Metric:
 
     def whiten(self, score: np.ndarray) -> np.ndarray:
         """The score (q, m) as a vector (q m,) whose length is the distance."""
-        return linalg.solve_triangular(self.lower, score.T.ravel(), lower=True) / np.sqrt(self.dispersion)
+        return self.whiten_rows(score.T.reshape(1, -1))[0]
 
     def whiten_rows(self, scores: np.ndarray) -> np.ndarray:
         """Scores (r, q m), output after output, each as a vector whose length is the distance."""
-        return linalg.solve_triangular(self.lower, scores.T, lower=True).T / np.sqrt(self.dispersion)
+        return linalg.solve_triangular(self.lower, scores.T, lower=True, check_finite=False).T / np.sqrt(self.dispersion)
 
     def distance(self, score: np.ndarray) -> float:
-        return float(np.linalg.norm(self.whiten(score)))
+        found = float(np.linalg.norm(self.whiten(score)))
+        return np.inf if np.isnan(found) else found
 
     def step(self, score: np.ndarray) -> np.ndarray:
         """The scoring step (q, m), in white coordinates."""
-        found = linalg.cho_solve((self.lower, True), score.T.ravel())
+        found = linalg.cho_solve((self.lower, True), score.T.ravel(), check_finite=False)
         return found.reshape(score.T.shape).T
 
     def standard_errors(self, basis: np.ndarray) -> np.ndarray:

@@ -129,18 +129,20 @@ class Recipe:
 
     ``hidden`` are the widths of the layers before the output layer, ``activation`` is their activation, ``dropout`` the rate
     after each. ``normalised`` puts a layer before them that centres and scales the inputs. With ``embedding`` the one column
-    of X holds codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. ``alternatives`` is
-    a number: X holds the columns of that many alternatives, one alternative after another; they share a layer of one output,
-    and the softmax is over them. A ``head`` replaces the link: under "cumulative-logit" and "cumulative-probit" one output
-    without a bias is compared with ordered thresholds, whose weights are the first threshold and the logs of the
-    increments; under "location-scale" the outputs are the mean of a normal response and the log of its dispersion. ``l1``
-    and ``l2`` are the factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss``
-    takes the library's own loss of the family, also where it departs from the likelihood; ``loss_of_mean`` writes minus the
-    log-likelihood on the mean, as a user would, and not on the linear predictor. ``label_smoothing`` is that argument
-    of the library's own cross-entropies. A ``mistake`` makes another model: "softmax twice" takes the softmax of the softmax, as
-    a loss for logits does to the output of a softmax; "sigmoids" has for each class a sigmoid and its binary cross-entropy;
-    "flat targets" gives targets (n,) to a loss written by hand, which compares each of the outputs (n, 1) with every target.
-    ``dtype`` is "float64", "float32", or "float64 by policy": layers in float64 while the library's default stays float32.
+    of X holds codes 0, 1, ..., and each level has a row of weights: no kernel, no bias, nothing hidden. ``alternatives`` is a
+    number: X holds the columns of that many alternatives, one alternative after another; they share a layer of one output, and
+    the softmax is over them. A ``head`` replaces the link: under "cumulative-logit" and "cumulative-probit" one output without
+    a bias is compared with ordered thresholds, whose weights are the first threshold and the logs of the increments; under
+    "location-scale" the outputs are the mean of a normal response and the log of its dispersion. ``l1`` and ``l2`` are the
+    factors of sum |w| and sum w^2 of the output layer's kernel, added to the loss. ``built_in_loss`` takes the library's own
+    loss of the family, also where it departs from the likelihood; ``loss_of_eta`` gives it the linear predictor, as the
+    library's own cross-entropies take it ``from_logits``; ``sparse`` is the library's own loss of classes that are whole
+    numbers; ``loss_of_mean`` writes minus the log-likelihood on the mean, as a user would, and not on the linear predictor.
+    ``label_smoothing`` is that argument of the library's own cross-entropies. A ``mistake`` makes another model: "softmax
+    twice" takes the softmax of the softmax, as a loss for logits does to the output of a softmax; "sigmoids" has for each
+    class a sigmoid and its binary cross-entropy; "flat targets" gives targets (n,) to a loss written by hand, which compares
+    each of the outputs (n, 1) with every target. ``dtype`` is "float64", "float32", or "float64 by policy": layers in float64
+    while the library's default stays float32.
     """
 
     hidden: tuple[int, ...] = ()
@@ -154,6 +156,8 @@ class Recipe:
     l1: float = 0.0
     l2: float = 0.0
     built_in_loss: bool = False
+    loss_of_eta: bool = False
+    sparse: bool = False
     label_smoothing: float = 0.0
     loss_of_mean: bool = False
     mistake: str = ""

@@ -47,7 +47,7 @@ BROUGHT = ("--network", "--coefficients")
 GIVEN: pytest.StashKey[Problem] = pytest.StashKey()
 SAID: pytest.StashKey[dict[str, float]] = pytest.StashKey()  # the tests about the reader's data, and up to how many rows
 MARKERS = (
-    "claim(slug, source): a claim of the specification, and the sentence of the source that it makes executable",
+    "claim(slug, source, level): a claim of the specification, the sentence of the source that it is about, and how it is known",
     "quick: one case of each claim, and one answer that it refuses: for a first taste",
     "control(slug): something wrong on purpose, which the claim of that slug refuses; * in the slug is the rung of the case",
 )

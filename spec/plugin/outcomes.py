@@ -12,6 +12,7 @@ import pytest
 
 from spec.plugin.brought import diagnosed
 from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, chapters, command
+from spec.report.levels import level
 
 if TYPE_CHECKING:
     from spec.report.table import Tally
@@ -107,6 +108,7 @@ def _case(item: pytest.Item) -> dict[str, Any] | None:
                 "kind": kind,
                 "slug": slug(item, marker),
                 "source": marker.kwargs.get("source", ""),
+                "level": level(marker.kwargs),
                 "sentence": (getattr(item, "function").__doc__ or "").strip().partition("\n")[0],  # noqa: B009
                 "place": [chapter(item.path), item.path.name, item.location[1]],
                 "id": item.callspec.id if hasattr(item, "callspec") else "",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.engines.contract import Recipe
+from spec.engines.contract import PLAIN, Recipe
 from spec.model import Model
 from spec.problems import Problem
 from spec.proof.cases import Case
@@ -28,7 +28,7 @@ CLASSES = (0.3, -0.7, 1.1, 0.2)
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """The symbols of a row: eta, y, t, each (k,), its weight, and the number of rows."""
+    """The symbols of a row: eta and t, one for each output, y (k,), its weight, and the number of rows."""
 
     eta: np.ndarray
     y: np.ndarray
@@ -42,20 +42,31 @@ def names(name: str, k: int) -> list[str]:
     return [name] if k == 1 else [f"{name}{i + 1}" for i in range(k)]
 
 
-def row(model: Model, k: int, case: Case) -> Row:
+def outputs(k: int, recipe: Recipe) -> int:
+    """How many linear predictors a network has: k, or the mean and the log of the dispersion."""
+    return 2 if recipe.head == "location-scale" else k
+
+
+def row(model: Model, k: int, case: Case, recipe: Recipe = PLAIN) -> Row:
     """The symbols in a case. The shares of a softmax sum to 1: the last is one less the others."""
-    eta, y, t = (np.array([case.symbol(name) for name in names(what, k)], dtype=object) for what in ("eta", "y", "t"))
+    m = outputs(k, recipe)
+    eta, y, t = (
+        np.array([case.symbol(each) for each in names(*what)], dtype=object) for what in (("eta", m), ("y", k), ("t", m))
+    )
     if model.has_classes:
         y[-1] = 1 - sum(y[1:-1], y[0])
     return Row(eta, y, t, case.symbol("weight"), case.symbol("n"))
 
 
-def points(problem: Problem) -> Iterator[Point]:
+def points(problem: Problem, recipe: Recipe = PLAIN) -> Iterator[Point]:
     """Points in the model's domain, at which a case may lie; the symbols of the parameters and of other rows have any value."""
     k, model = problem.k, problem.model
     others = {"weight": 1.7, "n": 11.0, "x": 0.77}
     for place, name in enumerate(("w", "v", "a", "b", "t", "offset", "top", "theta", "d")):
         others |= {each: 0.31 + 0.07 * place + 0.013 * i for i, each in enumerate([name, *names(name, 17)])}
+    if recipe.head:
+        yield {**others, "eta1": 0.3, "eta2": -0.7, "y": 0.37}
+        return
     if model.has_classes:
         shares = dict.fromkeys(names("y", k), 0.9 / k)
         etas = {name: CLASSES[i % 4] + 0.01 * i for i, name in enumerate(names("eta", k))}
@@ -92,10 +103,11 @@ class Claimed:
         return Claimed(there(self.mean), put(self.kernel, name, value), there(self.score), there(self.bend))
 
 
-def claimed(model: Model, k: int, case: Case) -> Claimed:
+def claimed(model: Model, k: int, case: Case, recipe: Recipe = PLAIN) -> Claimed:
     """The claim about a row of a model; where the case fixes an eta it is put in last, since the slopes are in eta."""
     free = Case([], {name: value for name, value in case.fixed.items() if not name.startswith("eta")}, case.field)
-    found = _claimed(model, row(model, k, free), free)
+    at = row(model, k, free, recipe)
+    found = _located(at, free) if recipe.head == "location-scale" else _claimed(model, at, free)
     for name, value in case.fixed.items():
         if name.startswith("eta"):
             found = found.at(name, case.field.number(value))
@@ -112,9 +124,23 @@ def _claimed(model: Model, at: Row, case: Case) -> Claimed:
         mu = model.link.inverse(eta, xp)
         mean, kernel = np.array([mu], dtype=object), model.family.kernel(y, mu, xp)
         score = np.array([(y - mu) * model.link.inverse_derivative(eta, xp) / model.family.variance(mu, xp)], dtype=object)
+    return Claimed(mean, kernel, score, _bend(score, at, case))
+
+
+def _located(at: Row, case: Case) -> Claimed:
+    """A normal response with a mean of its own and a dispersion phi of its own, whose outputs are the mean and log phi."""
+    (mean, log_dispersion), (y,) = at.eta, at.y
+    dispersion = Expressions(case.field).exp(log_dispersion)
+    squared = (y - mean) * (y - mean) / dispersion
+    score = np.array([(y - mean) / dispersion, (squared - 1) / 2], dtype=object)
+    return Claimed(at.eta, -(log_dispersion + squared) / 2, score, _bend(score, at, case))
+
+
+def _bend(score: np.ndarray, at: Row, case: Case) -> np.ndarray:
+    """The derivative of the score along t."""
     symbols = names("eta", len(at.eta))
     bend = [sum((slope(each, name) * t for name, t in zip(symbols, at.t)), case.field.number(0)) for each in score]
-    return Claimed(mean, kernel, score, np.array(bend, dtype=object))
+    return np.array(bend, dtype=object)
 
 
 def beyond(rest: Expr, slope: Expr | None, l1: float) -> Expr:

@@ -10,7 +10,7 @@ import numpy as np
 from spec.proof import rows
 from spec.proof.field import Approximation
 from spec.proof.reading import WHOLE as WHOLE_RELATIONS
-from spec.proof.reading import Operations, UnknownPrimitive, Value
+from spec.proof.reading import Classes, Operations, UnknownPrimitive, Value
 from spec.proof.rows import Tensor
 
 
@@ -72,6 +72,8 @@ CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_j
 
 # -- the primitives: (ops, the equation, its inputs) -----------------------------------------------------------------------------
 def _broadcast(ops: Operations, equation: Any, x: Value, *_: Any) -> Value:
+    if isinstance(x, Classes):
+        return x
     shape, places = _shape(equation.params["shape"]), [int(i) for i in equation.params["broadcast_dimensions"]]
     if not isinstance(x, Tensor):
         inner = [1] * len(shape)
@@ -116,6 +118,12 @@ def _maximum(ops: Operations, equation: Any, a: Value, b: Value) -> Value:
     if not isinstance(a, Tensor) and np.all(np.isneginf(np.asarray(a, dtype=float))):
         return b  # of nothing the largest is minus infinity
     return ops.binary["maximum"](a, b)
+
+
+def _counted(ops: Operations, equation: Any) -> Value:
+    """0, 1, ... along an axis."""
+    shape, axis = rows.closed(_shape(equation.params["shape"])), equation.params["dimension"]
+    return np.indices(shape)[axis].astype(object)
 
 
 def _integer_power(ops: Operations, equation: Any, x: Tensor) -> Value:
@@ -199,6 +207,8 @@ def _relation(name: str) -> Callable[..., Value]:
 
 
 def _compared(ops: Operations, name: str, a: Value, b: Value) -> Value:
+    if isinstance(a, Classes) and name == "equal":
+        return a.equal(b)
     if isinstance(a, Tensor) and not isinstance(b, Tensor) and np.isinf(np.asarray(b, dtype=float)).all():
         return WHOLE_RELATIONS[name](
             0.0, np.broadcast_to(np.asarray(b, dtype=float), rows.closed(a.shape))
@@ -244,6 +254,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "reduce_max": _largest,
     "reduce_prod": lambda ops, equation, x: ops.length(x),
     "broadcast_in_dim": _broadcast,
+    "iota": _counted,
     "reshape": _reshape,
     "squeeze": _expanded,
     "expand_dims": _expanded,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from spec.engines.keras.network import KerasNetwork
 from spec.problems import Problem
 from spec.proof import rows
 from spec.proof.cases import Case, cases
-from spec.proof.claimed import Row, beyond, claimed, names, penalty, points, row
+from spec.proof.claimed import Row, beyond, claimed, names, outputs, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
-from spec.proof.reading import Operations
+from spec.proof.reading import Classes, Operations, Value
 from spec.proof.rows import Tensor
 from spec.proof.words import written
 
@@ -48,7 +49,8 @@ class Proof:
     """
     What was decided of a network: the remainders, the ``conditions`` of each case without one, and the cases that no point meets.
 
-    ``read`` are the real numbers that rounded constants of the program were read as.
+    ``read`` are the real numbers that rounded constants of the program were read as. ``everywhere`` says that all cases were
+    decided.
     """
 
     name: str
@@ -57,15 +59,18 @@ class Proof:
     unmet: tuple[tuple[str, ...], ...]
     read: tuple[str, ...]
     seconds: float
+    everywhere: bool
     program: Program = field(compare=False, repr=False)
 
     def of(self, rung: str) -> tuple[Remainder, ...]:
         return tuple(each for each in self.remainders if each.rung == rung)
 
 
-def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
+def prove(problem: Problem, network: KerasNetwork | None = None, everywhere: bool = True) -> Proof:
     """
     Decide rungs 1 to 4 of the problem's network, or of another network that is said to be its.
+
+    If not ``everywhere``, in one case alone, in which eta lies near 0: a clip of many classes makes too many to decide them all.
 
     Raises NoReader where the backend has none, UnknownPrimitive for a program that its reader does not know, and Meets where
     rows or inputs meet where those of a generalized linear model do not.
@@ -89,7 +94,7 @@ def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
             return error
 
     positive = frozenset({"n", "weight"} | ({"eta"} if getattr(problem.model.eta_domain, "low", -1) >= 0 else set()))
-    for case, found in cases(run, points(problem), positive):
+    for case, found in islice(cases(run, points(problem, network.recipe), positive), None if everywhere else 1):
         where = tuple(str(fact) for fact in case.facts)
         if isinstance(found, ArithmeticError):
             if case.is_met or isinstance(found, Approximation):
@@ -106,7 +111,10 @@ def prove(problem: Problem, network: KerasNetwork | None = None) -> Proof:
         if not left:
             conditions.append(where)
     seconds = time.perf_counter() - started
-    return Proof(str(problem), tuple(remainders), tuple(conditions), tuple(unmet), tuple(sorted(read)), seconds, program)
+    everywhere = everywhere or conditions == [()]
+    return Proof(
+        str(problem), tuple(remainders), tuple(conditions), tuple(unmet), tuple(sorted(read)), seconds, everywhere, program
+    )
 
 
 def _size(difference: Expr) -> str:
@@ -117,12 +125,12 @@ def _size(difference: Expr) -> str:
 def _differences(problem: Problem, network: KerasNetwork, program: Program, case: Case) -> Any:
     """(rung, what the program has less what is claimed) of each entry, in a case."""
     model, recipe, k = problem.model, network.recipe, problem.k
-    at = row(model, k, case)
+    at, m = row(model, k, case, recipe), outputs(k, recipe)
     found = _read(problem, network, at, program, case)
     mean, loss, gradient, second = found[0], found[1], found[2 : 2 + (len(found) - 2) // 2], found[2 + (len(found) - 2) // 2 :]
-    claim = claimed(model, k, case)
+    claim = claimed(model, k, case, recipe)
     scale = network.loss_scale * at.weight / at.n
-    x, w, v = case.symbol("x"), names("w", k), names("v", k)
+    x, w, v = case.symbol("x"), names("w", m), names("v", m)
     penalties = [penalty(recipe, case.symbol(own), case.symbol(along), case) for own, along in zip(w, v)]
 
     for own, expected in zip(np.ravel(mean.entries), claim.mean):
@@ -133,7 +141,7 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
     yield "objective", _part(loss, "")
     for rung, kernel_and_bias, expected, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
         for place, (tensor, factor) in enumerate(zip(kernel_and_bias, (x, 1))):
-            for output in range(k):
+            for output in range(m):
                 entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
                 yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
                 rest = entry.get("", case.field.number(0))
@@ -152,12 +160,12 @@ def _part(tensor: Tensor, axes: str) -> Any:
 
 def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, case: Case) -> Any:
     """The program's outputs, where the sum of a row's products, bias and offset has the name eta."""
-    k, symbol = problem.k, case.symbol
+    k, m, symbol = problem.k, outputs(problem.k, network.recipe), case.symbol
 
     def vector(name: str) -> np.ndarray:
-        return np.array([symbol(each) for each in names(name, k)], dtype=object)
+        return np.array([symbol(each) for each in names(name, m)], dtype=object)
 
-    zero = np.array([case.field.number(0)] * k, dtype=object)
+    zero = np.array([case.field.number(0)] * m, dtype=object)
     bias, along = (vector("b"), vector("a")) if problem.intercept else (zero, zero)
     offset = zero if problem.offset is None else vector("offset")
     x, w, v = symbol("x"), vector("w"), vector("v")
@@ -165,9 +173,11 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
     ops = Operations(case, products)
     inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
-    y = rows.tensor(("n", k) if len(network.data[1].shape) == 2 else ("n",), at.y)
+    y: Value = rows.tensor(("n", k), at.y)
+    if len(network.data[1].shape) == 1:
+        y = Classes(y) if network.recipe.sparse else rows.reshape(y, ("n",))
     data = [*inputs, y, rows.tensor(("n",), at.weight)]
-    weights, directions = ([rows.tensor(("p", k), kernel), rows.tensor((k,), b)] for kernel, b in ((w, bias), (v, along)))
+    weights, directions = ([rows.tensor(("p", m), kernel), rows.tensor((m,), b)] for kernel, b in ((w, bias), (v, along)))
     if (count := len(network.variables)) > 2:
         raise rows.Meets(f"the inputs meet {count} variables, where a linear predictor has a kernel and a bias")
     return program.read(ops, data, weights[:count], directions[:count])

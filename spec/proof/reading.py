@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,20 @@ from spec.proof.cases import Case
 from spec.proof.field import Expr
 from spec.proof.rows import Tensor
 
-Value = Any  # a Tensor of numbers, or an array of what is whole, true or infinite
+Value = Any  # a Tensor of numbers, Classes, or an array of what is whole, true or infinite
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """The class of a row as a whole number: ``y`` (n, k) is 1 at its place, and 0 at the others."""
+
+    y: Tensor
+
+    def equal(self, numbers: Any) -> Tensor:
+        """Where they are equal to 0, 1, ..., k - 1, as numbers: y. Raises Meets for others."""
+        if np.ravel(numbers).tolist() != list(range(int(self.y.shape[1]))):
+            raise rows.Meets("the class of a row is compared with other numbers than those of the classes")
+        return self.y
 
 
 class UnknownPrimitive(NotImplementedError):
@@ -76,9 +90,9 @@ class Operations:
     def filled(self, shape: rows.Shape, number: Any = 0) -> Tensor:
         return rows.tensor(shape, self.field.number(number))
 
-    def real(self, whole: Any) -> Tensor:
+    def real(self, whole: Any) -> Any:
         """Whole numbers, truth values or lengths of open axes as numbers."""
-        if isinstance(whole, Tensor):
+        if isinstance(whole, (Tensor, Classes)):
             return whole
         array = np.asarray(whole, dtype=object)
         made = [self.field.symbol(x) if isinstance(x, str) else self.field.number(int(x)) for x in array.flat]

@@ -286,6 +286,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Softmax": lambda ops, node, x: ops.softmax(x),
     "LogSoftmax": lambda ops, node, x: ops.log_softmax(x),
     "SoftmaxCrossEntropyWithLogits": lambda ops, node, eta, y: ops.cross_entropy(eta, y),
+    "SparseSoftmaxCrossEntropyWithLogits": lambda ops, node, eta, classes: ops.cross_entropy(eta, classes.y),
     # their derivatives
     "SigmoidGrad": lambda ops, node, s, g: rows.apply(lambda s, g: g * s * (1 - s), s, g),
     "TanhGrad": lambda ops, node, h, g: rows.apply(lambda h, g: g * (1 - h * h), h, g),

@@ -110,6 +110,7 @@ class Reporter(Listener):
             ],
             "claims": claims,
             "headline": table.headline(claims),
+            "known": table.known(claims),
             "counts": [
                 _count("Cases", cases),
                 _count("Answers that are wrong on purpose", controls),

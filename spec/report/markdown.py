@@ -17,7 +17,7 @@ def render(said: dict[str, Any]) -> str:
     lines = [
         f"**{engines.get('subject', 'The claims')}**{against}: {said['headline']}.",
         "",
-        *filter(None, [said["cut_off"], *said["counts"]]),
+        *filter(None, [said["cut_off"], *said["counts"], said["known"]]),
         *_claims(said["chapters"]),
         *_faults(said["faults"]),
         *_gaps(said["gaps"]),

@@ -23,7 +23,8 @@ HEAD = """# All claims
 code and every case: `tox -e serve`.*
 
 *Holds* counts the cases that hold in the environment `newest`, *refused* the answers that are wrong on purpose and were
-refused, *digits* the worst agreement of any case. *Environments* counts those in which the claim holds.
+refused, *digits* the worst agreement of any case. *Environments* counts those in which the claim holds. *Known* is the level of
+assurance ([what each assumes](believe.md)).
 """
 
 
@@ -89,19 +90,20 @@ def text(matrix: Matrix, root: Path) -> str:
 
 def _claims(matrix: Matrix, root: Path) -> Iterator[str]:
     newest = matrix.newest
-    symptoms = {claim.slug: claim.symptom for chapter in source.chapters() for claim in chapter.claims}
+    told = {claim.slug: claim for chapter in source.chapters() for claim in chapter.claims}
     for chapter, claims in matrix.chapters:
         module = f"tests/claims/{chapter}.py"
         yield f"## {title(chapter)}\n"
         yield f"[{chapter}](../{module if (root / module).exists() else module.removesuffix('.py')})\n"
-        yield "| claim | source | you see | holds | refused | digits | environments |"
-        yield "|---|---|---|--:|--:|--:|--:|"
+        yield "| claim | source | known | you see | holds | refused | digits | environments |"
+        yield "|---|---|---|---|--:|--:|--:|--:|"
         for claim in claims:
             slug, outcomes = claim["claim"], newest.outcomes(claim["claim"])
             cells = (
                 f"{claim['sentence']} `{slug}`",
                 claim["source"],
-                symptoms.get(slug, ""),
+                told[slug].level if slug in told else "",
+                told[slug].symptom if slug in told else "",
                 f"{outcomes['holds']} of {sum(outcomes.values())}",
                 str(newest.controls[slug]["refused"]),
                 _worst_digits(newest, slug),

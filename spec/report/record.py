@@ -57,6 +57,7 @@ def build(environment: dict[str, Any], reports: Iterable[Any]) -> Record:
             "claim": p["case"]["slug"],
             "chapter": p["case"]["place"][0],
             "source": p["case"]["source"],
+            "level": p["case"]["level"],
             "sentence": p["case"]["sentence"],
             "cases": 0,
             "controls": dict.fromkeys(CONTROLS.values(), 0),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spec.files import CLAIMS, ROOT
+from spec.report.levels import level
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class Test:
 
 @dataclass(frozen=True)
 class Claim:
-    """A test that is a claim: its slug, the sentences of the source that it makes executable, and what must be refused."""
+    """
+    A test that is a claim: its slug, the sentences of the source that it makes executable, and what must be refused.
+
+    ``level`` says how it is known, one of `spec.report.levels`.
+    """
 
     slug: str
     source: tuple[str, ...]
     symptom: str
+    level: str
     test: Test
     controls: tuple[Test, ...] = field(default=())
 
@@ -260,7 +266,7 @@ def _file_claims(path: Path, controls: list[tuple[str, Test]]) -> Iterator[Claim
             if not re.fullmatch(r"[A-Z].{20,125}\.", test.sentence):
                 raise ValueError(f"{path.name}: the docstring of {function.name} does not begin with a sentence.")
             beside = tuple(dict.fromkeys(control for about, control in controls if fnmatchcase(slug, about)))
-            yield Claim(slug, tuple(marks["source"].split()), marks.get("symptom", ""), test, beside)
+            yield Claim(slug, tuple(marks["source"].split()), marks.get("symptom", ""), level(marks), test, beside)
 
 
 def _marks(function: ast.FunctionDef, name: str) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
+from spec.report.levels import LEVELS
+
 OUTCOMES = ("holds", "fails", "precondition failed", "error", "declined", "known gap")
 NARROWEST = 80  # columns
 SHOWN, LENGTH = 3, 44  # reasons to decline in the closing sentence, and the characters of each
@@ -21,6 +23,7 @@ class Tally:
 
     slug: str
     source: str = ""
+    level: str = ""
     sentence: str = ""
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     refused: int = 0
@@ -70,7 +73,7 @@ def collect(reports: Iterable[Any]) -> dict[str, Tally]:
             elif report.outcome == "failed":
                 claim.accepted += 1
             continue
-        claim.source, claim.sentence = case["source"], case["sentence"]
+        claim.source, claim.level, claim.sentence = (case[name] for name in ("source", "level", "sentence"))
         claim.outcomes[outcome(report)] += 1
         judged = properties.get("judged", "")
         claim.judging.setdefault(judged, Counter())[outcome(report)] += 1
@@ -129,6 +132,13 @@ def headline(claims: dict[str, Tally]) -> str:
     left = len(claims) - len(asked)
     others = f"; {left} {'claim was' if left == 1 else 'claims were'} not asked" if left else ""
     return f"{sum(claim.holds for claim in asked)} of {len(asked)} claims hold{others}"
+
+
+def known(claims: dict[str, Tally]) -> str:
+    """A sentence on how the claims that hold are known: how many at each level; empty where none holds."""
+    count = Counter(claim.level for claim in claims.values() if claim.holds)
+    said = ", ".join(f"{count[level]} {level}" for level in LEVELS if count[level])
+    return f"Of those that hold: {said}." if said else ""
 
 
 def expressed(claims: dict[str, Tally], engine: str) -> str:
@@ -203,7 +213,7 @@ def render(claims: dict[str, Tally], title: str, engine: str, color: bool, width
     table.add_column("digits\n(least)", justify="right")
     for claim in claims.values():
         digits, problem = evidence(claim)
-        about = " · ".join(filter(None, [claim.slug, claim.source, f"worst on {problem}" if problem else ""]))
+        about = " · ".join(filter(None, [claim.slug, claim.source, claim.level, f"worst on {problem}" if problem else ""]))
         sentence = Text.assemble(claim.sentence, "\n", (about, "dim"))
         row = (
             mark(claim),
@@ -217,5 +227,5 @@ def render(claims: dict[str, Tally], title: str, engine: str, color: bool, width
     console = Console(file=out, width=max(width, NARROWEST), force_terminal=color, no_color=not color, highlight=False)
     console.print(Text(f"{title}\n{expressed(claims, engine)}".rstrip()))
     console.print(table)
-    console.print(Text(f"{headline(claims)}.\n{closing(claims)}."))
+    console.print(Text(f"{headline(claims)}. {known(claims)}".rstrip() + f"\n{closing(claims)}."))
     yield from (line.rstrip() for line in out.getvalue().rstrip().splitlines())

@@ -83,7 +83,8 @@ def proven(subject: Checked, _proofs: dict[Problem, Any]) -> Callable[..., Any]:
     """
     ``proven(problem)`` is the proof of rungs 1 to 4 read from the program of the subject's network.
 
-    ``proven(problem, network)`` holds another network to the problem. Declined where there is no reader of the programs.
+    ``proven(problem, network)`` holds another network to the problem, and if not ``everywhere`` in the case alone in which eta
+    lies near 0. Declined where there is no reader of the programs.
     """
     network = _method(subject, "network", "it has no networks whose program could be read")
     if not keras_is_installed():
@@ -96,9 +97,9 @@ def proven(subject: Checked, _proofs: dict[Problem, Any]) -> Callable[..., Any]:
     except NoReader as absent:
         pytest.skip(f"declined by {subject.describe().name}: {absent}")
 
-    def decide(problem: Problem, other: Any = None) -> Any:
+    def decide(problem: Problem, other: Any = None, everywhere: bool = True) -> Any:
         if other is not None:
-            return prove(problem, other)
+            return prove(problem, other, everywhere)
         if problem not in _proofs:
             _proofs[problem] = prove(problem, network(problem))
         return _proofs[problem]

@@ -67,7 +67,7 @@ def test_the_hessian_of_a_softmax_network_is_the_information(problem, params, su
     assert_same("curvature", problem, params, subject, reference)
 
 
-@pytest.mark.claim("softmax-optimum", source="S1")
+@pytest.mark.claim("softmax-optimum", source="S1", level="proven for this problem")
 @pytest.mark.parametrize("problem", SOFTMAX, ids=str)
 def test_the_trained_softmax_network_is_the_maximum_likelihood_estimate(problem, subject, reference):
     r"""

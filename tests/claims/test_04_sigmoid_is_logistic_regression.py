@@ -52,7 +52,7 @@ def test_softmax_over_two_groups_is_the_sigmoid_of_their_difference(problem, run
     assert_same(rung, single, weights, _Answering(second), subject)
 
 
-@pytest.mark.claim("two-classes-fit-as-one-output", source="S4")
+@pytest.mark.claim("two-classes-fit-as-one-output", source="S4", level="proven for this problem")
 @pytest.mark.parametrize("problem", TWO_CLASSES, ids=str)
 def test_fitted_to_two_groups_softmax_and_sigmoid_have_the_same_weights(problem, subject):
     r"""
@@ -164,7 +164,7 @@ def test_the_hessian_of_a_sigmoid_network_is_the_information(problem, params, su
     assert_same("curvature", problem, params, subject, reference)
 
 
-@pytest.mark.claim("sigmoid-optimum", source="S5")
+@pytest.mark.claim("sigmoid-optimum", source="S5", level="proven for this problem")
 @pytest.mark.parametrize("problem", LOGISTIC, ids=str)
 def test_the_trained_sigmoid_network_is_the_logistic_regression(problem, subject, reference):
     r"""

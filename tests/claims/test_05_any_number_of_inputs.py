@@ -55,7 +55,10 @@ FAR = problems.where(tag="far", among=SIZED)
 
 
 @pytest.mark.claim(
-    "any-size", source="S7 S6", symptom="With some hundred thousand rows, or one huge input, the fits no longer agree."
+    "any-size",
+    source="S7 S6",
+    level="proven for this problem",
+    symptom="With some hundred thousand rows, or one huge input, the fits no longer agree.",
 )
 @pytest.mark.parametrize("problem", SIZED, ids=str)
 def test_a_network_of_any_size_is_its_model(problem, params, subject):

@@ -79,7 +79,7 @@ def test_the_hessian_is_the_observed_information_of_the_model(problem, params, s
     assert_same("curvature", problem, params, subject, reference)
 
 
-@pytest.mark.claim("glm-optimum", source="S8")
+@pytest.mark.claim("glm-optimum", source="S8", level="proven for this problem")
 @pytest.mark.parametrize("problem", ONE_OUTPUT, ids=str)
 def test_the_trained_network_is_the_maximum_likelihood_estimate_of_the_model(problem, subject, reference):
     r"""
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_refused(rung, wrong, problem, params, reference):
 # -- answers that need no computer --------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("closed-forms", source="S8")
+@pytest.mark.claim("closed-forms", source="S8", level="proven for this problem")
 @pytest.mark.parametrize("problem", BY_HAND, ids=str)
 def test_the_network_finds_the_answer_that_algebra_finds(problem, subject, reference):
     r"""
@@ -156,7 +156,7 @@ COLOURS = problems.get("logistic-4-colours")
 INVENTED = replace(COLOURS, name="aranda-ordaz", model=Model(Binomial(), ArandaOrdaz()))
 
 
-@pytest.mark.claim("a-link-of-your-own", source="S8")
+@pytest.mark.claim("a-link-of-your-own", source="S8", level="proven for this problem")
 @pytest.mark.parametrize("problem", [INVENTED], ids=str)
 def test_an_activation_of_your_own_is_a_link_of_your_own(problem, params, subject):
     r"""

@@ -68,7 +68,7 @@ def test_the_hessian_is_the_cross_product_matrix(problem, params, subject, refer
     assert_same("curvature", problem, params, subject, reference)
 
 
-@pytest.mark.claim("least-squares-optimum", source="S9")
+@pytest.mark.claim("least-squares-optimum", source="S9", level="proven for this problem")
 @pytest.mark.parametrize("problem", LEAST_SQUARES, ids=str)
 def test_the_trained_linear_network_is_ordinary_least_squares(problem, subject, reference):
     r"""

@@ -23,7 +23,7 @@ PUBLISHED = problems.where(kind="published")
 CONCAVE = Said((p for p in problems.ALL if p.model.is_log_concave), lambda problem: problem.model.is_log_concave)
 
 
-@pytest.mark.claim("print-is-the-optimum", source="S1 S5 S8 S9")
+@pytest.mark.claim("print-is-the-optimum", source="S1 S5 S8 S9", level="proven for this problem")
 @pytest.mark.parametrize("problem", PUBLISHED, ids=str)
 def test_the_printed_coefficients_are_those_of_the_proven_optimum(problem):
     """The proven optimum has every printed digit, but for the departures that are listed with their cause."""
@@ -110,7 +110,7 @@ def test_expected_errors_are_refused_where_observed_were_printed(reference):
         assert_inference_as_published(problem, replace(right, observed_standard_errors=right.standard_errors))
 
 
-@pytest.mark.claim("one-optimum-only", source="S8")
+@pytest.mark.claim("one-optimum-only", source="S8", level="proven for this problem")
 @pytest.mark.parametrize("problem", CONCAVE, ids=str)
 def test_where_the_likelihood_is_concave_there_is_one_optimum_anywhere(problem, params):
     r"""

@@ -140,7 +140,12 @@ def test_wrong_engines_have_wrong_inference(wrong, problem, reference):
         assert_same("inference", problem, None, Checked(wrong(reference)), reference)
 
 
-@pytest.mark.claim("proven-inference", source="S6", symptom="Two programs print different standard errors: whose are right?")
+@pytest.mark.claim(
+    "proven-inference",
+    source="S6",
+    level="proven for this problem",
+    symptom="Two programs print different standard errors: whose are right?",
+)
 @pytest.mark.parametrize("problem", ENCLOSED, ids=str)
 def test_the_standard_errors_of_the_network_are_those_of_the_proven_optimum(problem, subject):
     r"""
@@ -170,7 +175,10 @@ def test_errors_off_by_a_billionth_are_refused(problem, reference):
 
 
 @pytest.mark.claim(
-    "numbers-of-a-fit", source="S6", symptom="The summary prints a deviance and a log-likelihood: of which model are they?"
+    "numbers-of-a-fit",
+    source="S6",
+    level="proven for this problem",
+    symptom="The summary prints a deviance and a log-likelihood: of which model are they?",
 )
 @pytest.mark.parametrize("problem", ENCLOSED, ids=str)
 def test_a_fit_has_the_deviance_likelihood_and_errors_of_its_optimum(problem, subject):

@@ -355,7 +355,10 @@ def test_counterexamples_to_what_is_wrong_are_found(wrong, reference, seed):
 
 
 @pytest.mark.claim(
-    "no-counterexample-to-a-fit", source="S8 S6", symptom="Are the standard errors right on my data, with offset and weights?"
+    "no-counterexample-to-a-fit",
+    source="S8 S6",
+    level="proven for this problem",
+    symptom="Are the standard errors right on my data, with offset and weights?",
 )
 def test_no_problem_is_a_counterexample_to_a_fit(subject, seed):
     r"""

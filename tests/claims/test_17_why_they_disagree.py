@@ -56,7 +56,12 @@ RIDGES = [problems.get(name) for name in ("gaussian-identity", "longley")]
 pytestmark = pytest.mark.usefixtures("diagnosing")
 
 
-@pytest.mark.claim("the-optimum-has-no-cause", source="S6", symptom="My network and my GLM disagree: which of the two is right?")
+@pytest.mark.claim(
+    "the-optimum-has-no-cause",
+    source="S6",
+    level="proven for this problem",
+    symptom="My network and my GLM disagree: which of the two is right?",
+)
 @pytest.mark.parametrize("problem", ANSWERED, ids=str)
 def test_an_answer_at_the_proven_optimum_has_no_cause(problem, brought):
     r"""
@@ -75,7 +80,12 @@ def test_an_answer_nearby_is_not_right(problem, rng):
         assert_right(diagnosed(problem, Answer(moved(problem, 1e-4, rng))))
 
 
-@pytest.mark.claim("a-cause-is-another-optimum", source="S6", symptom="Why does my network disagree with my GLM?")
+@pytest.mark.claim(
+    "a-cause-is-another-optimum",
+    source="S6",
+    level="proven for this problem",
+    symptom="Why does my network disagree with my GLM?",
+)
 @pytest.mark.parametrize(("problem", "code"), PLANTED, ids=str)
 def test_the_cause_is_the_other_problem_at_whose_optimum_the_answer_lies(problem, code, subject, rng):
     r"""
@@ -99,7 +109,12 @@ def test_beside_that_optimum_nothing_is_named(problem, code, subject, rng):
         assert_named(diagnosed(stated, replace(answer, params=Params.from_matrix(beside))), code)
 
 
-@pytest.mark.claim("two-causes-have-two-names", source="S6", symptom="I mended what was wrong, and they still disagree.")
+@pytest.mark.claim(
+    "two-causes-have-two-names",
+    source="S6",
+    level="proven for this problem",
+    symptom="I mended what was wrong, and they still disagree.",
+)
 @pytest.mark.parametrize(("problem", "codes"), TOGETHER, ids=str)
 def test_two_causes_at_once_are_both_named(problem, codes, subject, rng):
     """Two mistakes at once make one other problem, and no other pair has its optimum."""

@@ -48,24 +48,26 @@ def classes(k):
 
 
 COUNTS, SHARES = problems.get("poisson-log"), problems.get("binomial-cloglog")
+LINE, LOGIT, THREE = (problems.get(name) for name in ("gaussian-identity", "binomial-logit", "softmax-3-to-3"))
 CLASSES = [classes(k) for k in range(2, 17)]
 
 EDITED = [problems.get("gaussian-identity"), problems.get("binomial-logit"), CLASSES[0]]
 
 
-def assert_proven(proof, rungs=RUNGS):
-    """Nothing remains of the rungs, but where the program approximates. Declined where it does so everywhere."""
-    known = APPROXIMATE.get(proof.name, set())
+def assert_proven(proof, rungs=RUNGS, clipped=()):
+    """Nothing remains of the rungs, but where the program approximates, or ``clipped``. Declined where it does so everywhere."""
+    known = APPROXIMATE.get(proof.name, set()) | {*clipped}
     left = [r for r in proof.remainders if r.rung in ("", *rungs) and not known & {*r.where, r.formula.partition(": ")[2]}]
     lines = [f"{r.rung} where {', '.join(r.where) or 'anywhere'}: {r.formula[:300]} ({r.size})" for r in left]
 
     assert not left, f"{proof.name}: not the same for all weights; what remains is\n" + "\n".join(lines)
-    assert not proof.unmet, f"{proof.name}: not decided where {proof.unmet}"
+    unmet = [where for where in proof.unmet if not {*clipped} & {*where}]
+    assert not unmet, f"{proof.name}: not decided where {unmet}"
     if known and not proof.conditions:
         pytest.skip(f"nothing can be proven of {proof.name}: {proof.remainders[0].formula}")
 
 
-@pytest.mark.claim("for-all-mean", source="S2")
+@pytest.mark.claim("for-all-mean", source="S2", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_the_prediction_is_the_inverse_link_at_every_weight(problem, proven):
     r"""
@@ -76,7 +78,7 @@ def test_the_prediction_is_the_inverse_link_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["mean"])
 
 
-@pytest.mark.claim("for-all-objective", source="S8")
+@pytest.mark.claim("for-all-objective", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_the_loss_is_minus_the_log_likelihood_at_every_weight(problem, proven):
     r"""
@@ -87,7 +89,7 @@ def test_the_loss_is_minus_the_log_likelihood_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["objective"])
 
 
-@pytest.mark.claim("for-all-gradient", source="S8")
+@pytest.mark.claim("for-all-gradient", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_what_is_back_propagated_is_the_score_at_every_weight(problem, proven):
     r"""
@@ -99,7 +101,7 @@ def test_what_is_back_propagated_is_the_score_at_every_weight(problem, proven):
     assert_proven(proven(problem), ["gradient"])
 
 
-@pytest.mark.claim("for-all-curvature", source="S8")
+@pytest.mark.claim("for-all-curvature", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", PAIRS + CLASSES, ids=str)
 def test_back_propagation_twice_is_the_observed_information_at_every_weight(problem, proven):
     r"""
@@ -140,7 +142,7 @@ def with_loss(network, altered):
 # -- what comes with the rows and the layer -------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("for-all-offsets", source="S8")
+@pytest.mark.claim("for-all-offsets", source="S8", level="proven for all")
 @pytest.mark.parametrize("problem", OFFSETS, ids=str)
 def test_offsets_and_weights_are_those_of_the_model_at_every_value(problem, proven):
     r"""
@@ -161,7 +163,7 @@ def test_forgotten_weights_are_not_proven(problem, proven, network):
         assert_proven(proven(problem, forgetful))
 
 
-@pytest.mark.claim("for-all-penalties", source="S8")
+@pytest.mark.claim("for-all-penalties", source="S8", level="proven for all")
 @pytest.mark.parametrize("recipe", [Recipe(l2=0.25), Recipe(l1=0.5), Recipe(l1=0.5, l2=0.25)], ids=["l2", "l1", "both"])
 def test_a_penalty_adds_its_own_formula_and_nothing_else(recipe, proven, network):
     r"""
@@ -182,7 +184,38 @@ def test_a_penalty_that_is_not_said_is_not_proven(proven, network):
         assert_proven(proven(COUNTS, penalised))
 
 
-@pytest.mark.claim("rows-meet-in-one-sum", source="S2")
+HEADS = Recipe(head="location-scale")
+
+
+@pytest.mark.claim(
+    "for-all-two-heads",
+    source="S6",
+    level="proven for all",
+    symptom="My network predicts a variance too: is its loss the likelihood wherever it goes?",
+)
+def test_a_second_output_is_the_log_of_the_dispersion_at_every_weight(proven, network):
+    r"""
+    With a second output for the log of the dispersion, loss, gradient and curvature are those of the normal likelihood.
+
+    .. math:: \forall\, b, w, X, y: \quad
+              L = \frac{1}{2n} \sum_i w_i \Bigl( \log\varphi_i + \frac{(y_i - \mu_i)^2}{\varphi_i} \Bigr), \qquad
+              \mu_i = \eta_{i1}, \quad \varphi_i = e^{\eta_{i2}}
+
+    Neither output is held fixed: the curvature has what couples them.
+    """
+    assert_proven(proven(LINE, network(LINE, HEADS)))
+
+
+@pytest.mark.control("for-all-two-heads")
+def test_a_second_output_that_is_the_log_of_the_deviation_is_not_proven(proven, network):
+    """The same loss, of twice the second output: that output is the log of the standard deviation."""
+    other = with_loss(network(LINE, HEADS), lambda loss, y, outputs, weights: loss(y, outputs * np.array([1.0, 2.0]), weights))
+
+    with pytest.raises(AssertionError, match=r"what remains is\s+objective"):
+        assert_proven(proven(LINE, other))
+
+
+@pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")
 def test_rows_meet_in_one_sum_so_one_row_stands_for_all(proven, network):
     r"""
     Inputs and weights meet in one product, and rows in one sum: so what is proven of one row is proven for all n and p.
@@ -204,7 +237,12 @@ def test_a_program_in_which_rows_or_weights_meet_elsewhere_has_no_proof(recipe, 
 # -- the technicalities are the remainders -------------------------------------------------------------------------------------
 
 
-@pytest.mark.claim("poisson-remainder", source="S6", symptom="Keras's own Poisson loss gives other coefficients than the GLM.")
+@pytest.mark.claim(
+    "poisson-remainder",
+    source="S6",
+    level="proven for all",
+    symptom="Keras's own Poisson loss gives other coefficients than the GLM.",
+)
 def test_what_keras_adds_to_the_mean_is_what_remains(proven, network):
     r"""
     The library's own Poisson loss is not the likelihood: what remains is a term of the constant in its logarithm.
@@ -222,7 +260,12 @@ def test_the_likelihood_leaves_nothing(proven):
     assert not proven(COUNTS).of("objective")
 
 
-@pytest.mark.claim("a-clip-is-a-condition", source="S6", symptom="For which predictions is Keras's cross-entropy the likelihood?")
+@pytest.mark.claim(
+    "a-clip-is-a-condition",
+    source="S6",
+    level="proven for all",
+    symptom="For which predictions is Keras's cross-entropy the likelihood?",
+)
 def test_a_loss_that_clips_is_the_likelihood_between_its_bounds_and_beyond_them_has_no_slope(proven, network):
     r"""
     A cross-entropy that clips shares is the likelihood between two bounds of eta; beyond, nothing is back-propagated.
@@ -247,7 +290,47 @@ def test_a_loss_that_clips_elsewhere_has_other_bounds(proven, network):
         assert_proven(proven(SHARES, other))
 
 
-@pytest.mark.claim("a-constant-off-by-1e-12", source="S6", symptom="How small a mistake in a loss would be noticed?")
+FURTHEST = f"{np.log(1e7 - 1):.6g}"  # the eta of the largest share that is not clipped
+CLIPPED = {f"eta {sign} -{FURTHEST}" for sign in ("<", "<=", "=")} | {f"eta {sign} {FURTHEST}" for sign in (">", ">=", "=")}
+OWN = [  # a loss of the library's own, and whether it is given shares, which it may clip
+    pytest.param(LINE, Recipe(built_in_loss=True), False, id="squared-error"),
+    pytest.param(LOGIT, Recipe(built_in_loss=True, loss_of_eta=True), False, id="binary-of-eta"),
+    pytest.param(LOGIT, Recipe(built_in_loss=True), True, id="binary-of-shares"),
+    pytest.param(THREE, Recipe(built_in_loss=True, loss_of_eta=True), False, id="categorical-of-eta"),
+    pytest.param(THREE, Recipe(built_in_loss=True), True, id="categorical-of-shares"),
+    pytest.param(THREE, Recipe(built_in_loss=True, loss_of_eta=True, sparse=True), False, id="sparse-of-eta"),
+    pytest.param(THREE, Recipe(built_in_loss=True, sparse=True), True, id="sparse-of-shares"),
+]
+
+
+@pytest.mark.claim("built-in-losses", source="S6", level="proven for all", symptom="Is Keras's own loss the likelihood?")
+@pytest.mark.parametrize(("problem", "recipe", "of_shares"), OWN)
+def test_squared_error_and_the_cross_entropies_of_keras_are_the_likelihood(problem, recipe, of_shares, proven, network):
+    r"""
+    The library's own squared error and cross-entropies are the likelihood, on all rungs, wherever they clip no share.
+
+    .. math:: \forall\, b, w, X, y: \quad L = -\frac{c}{n}\,\ell + \text{const}
+
+    Of eta (``from_logits``) they never clip. Of the shares of many classes the one case is decided in which no share is clipped.
+    """
+    proof = proven(problem, network(problem, recipe), everywhere=not (of_shares and problem.model.has_classes))
+
+    assert_proven(proof, clipped=CLIPPED if of_shares else ())
+
+
+@pytest.mark.control("built-in-losses")
+@pytest.mark.parametrize(("problem", "recipe", "of_shares"), OWN[1:5])
+def test_a_loss_with_label_smoothing_is_not_the_likelihood(problem, recipe, of_shares, proven, network):
+    """The same cross-entropies, with a hundredth of each response spread over the classes."""
+    smoothed = network(problem, replace(recipe, label_smoothing=0.01))
+
+    with pytest.raises(AssertionError, match=r"what remains is\s+objective"):
+        assert_proven(proven(problem, smoothed, everywhere=False))
+
+
+@pytest.mark.claim(
+    "a-constant-off-by-1e-12", source="S6", level="proven for all", symptom="How small a mistake in a loss would be noticed?"
+)
 @pytest.mark.parametrize("problem", EDITED, ids=str)
 def test_a_loss_with_one_constant_off_by_1e_12_is_no_likelihood(problem, proven, network):
     r"""

@@ -705,6 +705,14 @@ def test_what_is_not_finite_is_not_explained():
     assert (found.verdict, found.codes) == ("unexplained", ())
 
 
+def test_a_score_that_overflowed_is_infinitely_far():
+    """A pair of causes may overflow where each alone does not."""
+    metric = proof.Metric(np.eye(2), 1.0)
+
+    assert metric.distance(np.array([[np.nan], [1.0]])) == np.inf
+    assert not np.isfinite(metric.whiten(np.array([[np.inf], [1.0]]))).all()
+
+
 def test_an_answer_of_another_shape_is_refused():
     """With both shapes, and the names of the columns."""
     with pytest.raises(ValueError, match=r"coefficients \(3, 1\) .* \(4, 1\): an intercept and 3 columns \(x1, x2, x3\)"):

@@ -218,14 +218,13 @@ def test_ndtr_of_torch_has_no_lower_tail():
     assert digits(BACKEND.numpy(BACKEND.ndtr(x))[1], stats.norm.cdf(-13)) > 13
 
 
-@pytest.mark.skipif(BACKEND.name != "jax", reason="a finding about JAX")
-def test_a_penalty_pulls_at_zero_on_jax():
-    """JAX's slope of |w| at 0 is 1, not 0: an l1 penalty pushes a weight away from the zero that it put it to."""
+def test_a_penalty_pulls_at_zero_on_jax_alone():
+    """JAX's slope of |w| at 0 is 1, elsewhere it is 0: an l1 penalty pushes a weight away from the zero that it put it to."""
     network = KerasEngine().network(
         Problem.of("zero", problems.get("gaussian-identity").model, [[1.0]], [[0.0]]), Recipe(l1=0.25)
     )
 
-    assert network.gradient()[0][0, 0] == 0.25
+    assert network.gradient()[0][0, 0] == (0.25 if BACKEND.name == "jax" else 0)
 
 
 @pytest.mark.skipif(RELEASE < (3,), reason="Keras 2 has other cross-entropies")

@@ -153,7 +153,7 @@ def test_the_page_says_the_same(tmp_path):
     assert page.write(merged, tmp_path) == f"wrote {page.PAGE}"
     assert page.write(merged, tmp_path) == f"{page.PAGE} is up to date"
     text = (tmp_path / page.PAGE).read_text()
-    assert "`a-claim` | S1 |  | 2 of 3 | 9 | 15.1 | 0 of 2, 1 known gap, 1 fails |" in text
+    assert "`a-claim` | S1 |  |  | 2 of 3 | 9 | 15.1 | 0 of 2, 1 known gap, 1 fails |" in text
     assert r"| `a-claim` |  | 1 | It rounds \|w\|. |  |" in text
     assert re.search(r"\| 1 \| `old` \| keras 2.8.0, .* \| 1.0 \| 0 of 1 \| 1 \| 1 \|", text)
 

@@ -26,9 +26,10 @@ from spec.proof.field import Approximation, Field, Undecided
 from spec.proof.functions import slope
 from spec.proof.namespace import Expressions
 from spec.proof.programs import traced
-from spec.proof.prove import _read, prove
-from spec.proof.reading import UnknownPrimitive
+from spec.proof.prove import _differences, _read, prove
+from spec.proof.reading import Classes, UnknownPrimitive
 from spec.proof.rows import Meets
+from spec.proof.table import DATA, PAGE, cell, page
 from spec.proof.words import bound, written
 
 PROBLEMS = problems.where(tag="pair")
@@ -186,6 +187,16 @@ def test_inputs_that_meet_something_else_than_the_kernel_are_refused(field):
         rows.contract(X, other, {})
 
 
+def test_classes_compared_with_other_numbers_than_theirs_are_refused(field):
+    """As whole numbers they are 0, 1, ..., k - 1: shifted by one, or one fewer, is another loss."""
+    y = rows.tensor(("n", 3), [field.symbol("y")] * 3)
+
+    assert Classes(y).equal([[0, 1, 2]]) is y
+    for others in ([1, 2, 3], [0, 1]):
+        with pytest.raises(Meets, match="other numbers"):
+            Classes(y).equal(others)
+
+
 # -- the readers ------------------------------------------------------------------------------------------------------------
 
 
@@ -266,8 +277,33 @@ def test_a_softmax_that_clips_leaves_what_the_clip_changes():
     assert any("eta" in condition for left in proof.of("gradient") for condition in left.where)
 
 
+def test_a_clip_of_many_classes_is_decided_where_none_is_clipped_and_has_no_slope_beyond():
+    """Near eta = 0 the cross-entropy of shares is the likelihood; far out, on JAX, something remains of all but the mean."""
+    problem = problems.get("softmax-3-to-3")
+    near, *_, far = points(problem)
+    network = KerasNetwork(problem, Recipe(built_in_loss=True))
+
+    def left(point):
+        case = Case([], {}, Field(point, frozenset({"n", "weight"}), 80))
+        return {rung for rung, difference in _differences(problem, network, traced(network), case) if not difference.is_zero}
+
+    assert prove(problem, network, everywhere=False).conditions
+    assert left(near) == set()
+    assert left(far) == (set() if BACKEND.finds_logits else {"objective", "gradient", "curvature"})
+
+
+def test_the_table_says_of_each_rung_what_is_proven():
+    """The mean is proven, whatever the loss; Keras's own Poisson loss leaves a formula, and a clip bounds eta."""
+    poisson, clipped = (
+        prove(problem, KerasNetwork(problem, Recipe(built_in_loss=True)))
+        for problem in (COUNTS, problems.get("binomial-cloglog"))
+    )
+
+    assert cell(poisson, "mean") == cell(clipped, "mean") == cell(prove(COUNTS), "gradient") == "proven"
+    assert cell(poisson, "objective") == "remains `(eta y weight - y weight log(exp(eta) + 1e-07)) / (n)`"
+    assert re.fullmatch(r"proven but where eta < -16.1181 or eta >=? 2.77994", cell(clipped, "gradient"))
+
+
 def test_the_page_of_the_book_is_that_of_its_data():
     """docs/proven.md is what the table's module makes of docs/proven.json."""
-    from spec.proof.table import DATA, PAGE, page
-
     assert PAGE.read_text() == page(json.loads(DATA.read_text()))

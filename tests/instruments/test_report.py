@@ -6,13 +6,29 @@ from types import SimpleNamespace
 import pytest
 
 from spec.report import badge, record, table
+from spec.report.levels import LEVELS
 
 
 def report(
-    slug="a-claim", outcome="passed", when="call", kind="claim", place=("test_1.py", 1), measured=(), judged="Mine", **more
+    slug="a-claim",
+    outcome="passed",
+    when="call",
+    kind="claim",
+    place=("test_1.py", 1),
+    measured=(),
+    judged="Mine",
+    level="measured",
+    **more,
 ):
     """What pytest hands over after a test."""
-    case = {"kind": kind, "slug": slug, "source": "S1", "sentence": f"The sentence of {slug}.", "place": list(place)}
+    case = {
+        "kind": kind,
+        "slug": slug,
+        "source": "S1",
+        "level": level,
+        "sentence": f"The sentence of {slug}.",
+        "place": list(place),
+    }
     measurements = [{"digits": d, "required": r, "problem": p} for d, r, p in measured]
     properties = [("case", case), ("measurements", measurements), ("judged", judged)]
     return SimpleNamespace(outcome=outcome, when=when, user_properties=properties, **more)
@@ -121,9 +137,11 @@ def test_the_table_says_sentence_slug_source_cases_and_evidence():
     ]
     (row,) = [line.split() for line in lines if line.startswith(" ✓")]
     assert row == ["✓", "1/1", "Of", "[1", "X]", "and", "[bold]", "more.", "1/1", "15.3"]
-    assert any(line.split() == ["a-claim", "·", "S1", "·", "worst", "on", "a-problem", "(≥", "13.0)"] for line in lines)
+    assert any(
+        line.split() == ["a-claim", "·", "S1", "·", "measured", "·", "worst", "on", "a-problem", "(≥", "13.0)"] for line in lines
+    )
     assert lines[-2:] == [
-        "1 of 2 claims hold.",
+        "1 of 2 claims hold. Of those that hold: 1 measured.",
         "2 cases: 1 hold, 1 fail, 0 known gaps, 0 declined, 0 broken; 1 control refused.",
     ]
 
@@ -134,7 +152,7 @@ def test_the_table_fits_80_columns(width, color):
     """Whatever the outcomes and however long a name is, which is shown whole."""
     name = "negative-binomial(0.5)-negative-binomial-link(0.5), with other weights"
     reports = [
-        report(measured=[(12.6, 10.6, name)]),
+        report(measured=[(12.6, 10.6, name)], level="proven for this problem"),
         *(report(kind="control") for _ in range(1000)),
         *(report("other", "failed", status=status) for status in ("fails", "precondition failed", "error")),
         declined("it is too wide", "other"),
@@ -148,6 +166,17 @@ def test_the_table_fits_80_columns(width, color):
     assert "".join(name.split()) in "".join("".join(line[17 : max(width, 80) - 19] for line in lines).split())
     for word in ("1 fails", "1 precond.", "1 error", "1 declined", "1 known gap"):
         assert any(word in line for line in lines)
+
+
+def test_the_claims_that_hold_are_counted_by_how_they_are_known():
+    """The highest level first; a claim that fails is known at none."""
+    levels = [*LEVELS[::-1], LEVELS[1]]
+    told = [report(f"claim-{place}", level=level) for place, level in enumerate(levels)]
+
+    assert table.known(table.collect([*told, report("broken", "failed")])) == (
+        "Of those that hold: 1 proven for all, 2 proven for this problem, 1 decided exactly, 1 measured."
+    )
+    assert table.known(table.collect([report(outcome="failed")])) == ""
 
 
 def test_what_was_not_asked_neither_holds_nor_fails():

@@ -22,9 +22,11 @@ def white(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
-def fastest(kind, X, y):
-    """The rate at which gradient descent on the mean loss is no longer stable at the optimum."""
-    return 2 * len(X) / (SCALE.get(kind, 1.0) * np.linalg.eigvalsh(bend(total(kind, X, y), minimum(kind, X, y).ravel())).max())
+def fastest(kind, X, y, scale=1.0):
+    """The rate at which gradient descent on the mean loss is no longer stable at the optimum, for columns X * scale."""
+    sizes = np.repeat(np.append(1.0, np.ones(X.shape[1]) * scale), y.shape[1])
+    information = sizes[:, None] * bend(total(kind, X, y), minimum(kind, X, y).ravel()) * sizes
+    return 2 * len(X) / (SCALE.get(kind, 1.0) * np.linalg.eigvalsh(information).max())
 
 
 def descent(kind, X, y, rate, steps, start=None, batch=None, rng=None):
@@ -53,6 +55,20 @@ def test_a_step_of_gradient_descent_from_zero_is_named_with_its_number_and_rate(
 
     assert found.codes == ("descent-path",), said(found)
     assert found.found[0].says == f"it is step {steps} of gradient descent from zero with the rate {rate:.6g}"
+
+
+@pytest.mark.parametrize(("kind", "scale"), [("normal", (1e3, 1, 1)), ("logistic", (1e5, 1e4, 1e3))])
+@pytest.mark.parametrize("share", [0.37, 0.05])
+@pytest.mark.parametrize("steps", [2, 3, 7])
+def test_one_cause_goes_before_two_that_come_as_near(kind, scale, share, steps):
+    """Where columns have many sizes a penalty and a factor of the response come within 1e-6 errors of a few steps of descent."""
+    X, y = 5 + drawn().X, drawn().y[kind]
+    rate = share * fastest(kind, X, y, scale)
+    with np.errstate(over="ignore", invalid="ignore"):  # of the plain losses
+        b = descent(kind, X * scale, y, rate, steps)
+    found = asked(small(kind, X=X * scale), b)
+
+    assert (found.codes, found.proven) == (("descent-path",), False), said(found)
 
 
 @pytest.mark.parametrize("kind", KINDS)

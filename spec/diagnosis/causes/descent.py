@@ -81,14 +81,17 @@ class Descent:
         return self._of_few_steps(fastest) or self._of_many_steps(fastest)
 
     def _of_few_steps(self, fastest: float) -> tuple[int, float] | None:
-        """Each number of few steps is tried at many rates, and the rate solved for from the nearest of them."""
+        """Each number of few steps is tried at many rates, and the rate solved for from those nearer than their neighbours."""
         most = min(int(np.sqrt(2 * REPLAYED / (len(SHARES) * self.numbers))), FEW)
         if most < 1:
             return None
         steps, rates = np.arange(1, most + 1), SHARES * fastest
         ends = self._ends(np.repeat(rates, most), np.tile(steps, len(rates)))
         left = np.nan_to_num(np.linalg.norm(ends, axis=1), nan=np.inf).reshape(len(rates), most)
-        return self._accepted(steps, *self._nearest(steps, rates[np.argmin(left, axis=0)]), left.size)
+        beside = np.pad(left, ((1, 1), (0, 0)), constant_values=np.inf)
+        nearer = np.nonzero((left <= beside[:-2]) & (left <= beside[2:]) & np.isfinite(left))
+        starts, numbers = rates[nearer[0]], steps[nearer[1]]
+        return self._accepted(numbers, *self._nearest(numbers, starts), left.size) if len(starts) else None
 
     def _of_many_steps(self, fastest: float) -> tuple[int, float] | None:
         """

@@ -20,6 +20,7 @@ from spec.links import ELEMENTWISE, Logit
 from spec.model import PAIRS, Model
 
 ALL_ORDERS = 5  # columns of which all orders are tried
+SMOOTHEST = 0.9  # of labels: with more, little but a constant is left of them, which fits any small coefficients
 CODES = ((2.0, -1.0), (1.0, 1.0), (100.0, 0.0), (255.0, 0.0))  # scale and shift that make other labels of 0 and 1
 LOSSES: tuple[Family, ...] = (
     Binomial(),
@@ -151,7 +152,7 @@ def smoothed(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterat
         return
 
     def says(factors: np.ndarray, rows: int) -> str | None:
-        return f"the labels are smoothed by {factors[0]:.6g}" if 1e-6 < factors[0] < 1 else None
+        return f"the labels are smoothed by {factors[0]:.6g}" if 1e-6 < factors[0] < SMOOTHEST else None
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
         share = factors[0]

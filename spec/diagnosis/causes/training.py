@@ -213,3 +213,4 @@ VERDICTS: dict[str, Callable[[Way], str | None]] = {
     "minibatch-noise": minibatch_noise,
     "undersampled": undersampled,
 }
+REPLAYED = ("newton-steps", "descent-path")  # which come to the answer's own digits

@@ -131,9 +131,9 @@ def _shapes(data: Data) -> Any:
 
 class Traced:
     """
-    A function of data that becomes a TensorFlow graph at its seventh call, for any number of rows.
+    A function of data that becomes a TensorFlow graph at its 25th call, for any number of rows.
 
-    Tracing costs as much as about ten calls, so a function that is called a few times is never traced.
+    Tracing costs as much as some twenty calls, so a function that is called a few times is never traced.
 
     The graph must give the same bits as the function, and TensorFlow's graph optimiser (grappler) may reorder sums. TensorFlow
     has no public setting for a single graph, so each call of the graph **switches grappler off for the whole process**
@@ -141,7 +141,7 @@ class Traced:
     in the meantime are not optimised either: they are slower, and may differ in the last bits.
     """
 
-    AFTER = 6
+    AFTER = 24
 
     def __init__(self, tf: Any, function: Callable[[Data], tuple[Tensor, list[Tensor]]]) -> None:
         self.tf, self.function, self.calls = tf, function, 0

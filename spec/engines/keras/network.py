@@ -161,7 +161,8 @@ class KerasNetwork:
         self.problem, self.recipe = problem, recipe
         if recipe.mistake not in MISTAKES:
             raise ValueError(f"unknown mistake {recipe.mistake!r}: expected {', '.join(map(repr, MISTAKES))}.")
-        self.of_eta = takes_eta(problem.model) and not (recipe.head or recipe.built_in_loss or recipe.loss_of_mean)
+        of_mean = recipe.head or recipe.built_in_loss or recipe.loss_of_mean
+        self.of_eta = recipe.loss_of_eta or (takes_eta(problem.model) and not of_mean)
         with precision(recipe.dtype):
             self.trained, self.model = self._build()
             self.loss, self.loss_scale = self._loss()
@@ -173,6 +174,7 @@ class KerasNetwork:
         X = BACKEND.tensor(problem.X, dtype)
         self.inputs = X if problem.offset is None else [X, BACKEND.tensor(problem.offset, dtype)]
         y = problem.y[:, 0] if self.recipe.mistake == "flat targets" else problem.y
+        y = y.argmax(axis=1) if self.recipe.sparse else y
         self.data = [self.inputs, *(BACKEND.tensor(array, dtype) for array in (y, problem.row_weights[:, 0]))]
 
     def on(self, problem: Problem) -> KerasNetwork:
@@ -237,6 +239,8 @@ class KerasNetwork:
             return loss(Model(Binomial(), Logit()), self.of_eta)[0], 1 / self.problem.k
         if recipe.loss_of_mean:
             return NegativeLogLikelihood(model.family), 1.0
+        if recipe.sparse:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=self.of_eta), 1.0
         return loss(model, self.of_eta, recipe.built_in_loss, recipe.label_smoothing)
 
     def _embedded(self, codes: Tensor, last: heads.Activation, penalty: keras.regularizers.Regularizer | None) -> Tensor:

@@ -120,6 +120,7 @@ def assert_flat_along(problem, layer, directions):
 @pytest.mark.claim(
     "minus-class-0-is-the-reference",
     source="S6",
+    level="proven for this problem",
     symptom="My network's weights differ from the multinomial logit's by the same vector in every class.",
 )
 @pytest.mark.parametrize("problem", [TINY], ids=str)

@@ -21,7 +21,12 @@ SMALL = Said(problems.where(tag="small"), lambda problem: problem.model.has_clas
 TWO = Said(SMALL[:2], SMALL.admits)
 
 
-@pytest.mark.claim("baseline-is-a-label", source="S6", symptom="I changed the reference class and every coefficient changed.")
+@pytest.mark.claim(
+    "baseline-is-a-label",
+    source="S6",
+    level="proven for this problem",
+    symptom="I changed the reference class and every coefficient changed.",
+)
 @pytest.mark.parametrize("problem", SMALL, ids=str)
 def test_another_baseline_class_relabels_the_coefficients_and_does_nothing_else(problem, params, subject, reference):
     r"""

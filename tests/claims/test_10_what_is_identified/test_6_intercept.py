@@ -89,7 +89,12 @@ def assert_fixed_at_the_origin(problem, params, engine):
     assert_same_values("mean at the origin", problem, mean, np.broadcast_to(h0, mean.shape), allowed)
 
 
-@pytest.mark.claim("ones-are-a-bias", source="S6", symptom="My design matrix has a column of ones already. Do I keep the bias?")
+@pytest.mark.claim(
+    "ones-are-a-bias",
+    source="S6",
+    level="proven for this problem",
+    symptom="My design matrix has a column of ones already. Do I keep the bias?",
+)
 @pytest.mark.parametrize("problem", ONES, ids=str)
 def test_a_column_of_ones_is_a_bias(problem, params, subject, reference):
     r"""

@@ -36,7 +36,10 @@ def change(problem, coding):
 
 
 @pytest.mark.claim(
-    "a-coding-is-a-change-of-coordinates", source="S6", symptom="Another coding of my factor gave other coefficients."
+    "a-coding-is-a-change-of-coordinates",
+    source="S6",
+    level="proven for this problem",
+    symptom="Another coding of my factor gave other coefficients.",
 )
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("problem", TWO_WAY, ids=str)
@@ -66,7 +69,12 @@ def test_coefficients_of_another_coding_are_refused_as_those_of_treatment_coding
         assert_same(rung, problem, params, replace(coded, change=np.eye(problem.q)), reference)
 
 
-@pytest.mark.claim("an-embedding-is-a-factor", source="S6", symptom="What does an Embedding of a category have to do with a GLM?")
+@pytest.mark.claim(
+    "an-embedding-is-a-factor",
+    source="S6",
+    level="proven for this problem",
+    symptom="What does an Embedding of a category have to do with a GLM?",
+)
 @pytest.mark.parametrize("problem", FACTORS, ids=str)
 def test_an_embedding_is_a_factor(problem, params, network, reference):
     r"""

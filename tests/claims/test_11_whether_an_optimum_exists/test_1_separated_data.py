@@ -45,7 +45,12 @@ def test_where_rows_surprise_the_loss_rises_in_the_end(case, reference, rng):
         assert_falls(reference.evaluate, replace(case, problem=drawn), anywhere(drawn, rng))
 
 
-@pytest.mark.claim("separated-is-proven", source="S6", symptom="The fit says converged, yet its coefficients are absurd.")
+@pytest.mark.claim(
+    "separated-is-proven",
+    source="S6",
+    level="decided exactly",
+    symptom="The fit says converged, yet its coefficients are absurd.",
+)
 @pytest.mark.parametrize("case", EACH, ids=str)
 def test_a_linear_program_proves_that_no_optimum_exists(case):
     r"""
@@ -67,7 +72,12 @@ def test_the_undecided_rows_have_an_optimum(problem):
         assert_no_optimum(proven_optimum, problem)
 
 
-@pytest.mark.claim("separated-fits-are-refused", source="S6", symptom="One program says 9, one says 37, both without a warning.")
+@pytest.mark.claim(
+    "separated-fits-are-refused",
+    source="S6",
+    level="decided exactly",
+    symptom="One program says 9, one says 37, both without a warning.",
+)
 @pytest.mark.parametrize("case", FITTED, ids=str)
 def test_a_fit_of_separated_data_is_refused_whatever_it_says_of_itself(case, subject, reference):
     """No fit of separated data counts as an optimum, whatever it says of itself: the precondition fails by name."""
@@ -157,6 +167,7 @@ def test_one_step_along_the_direction_is_not_the_limit(case, reference, rng):
 @pytest.mark.claim(
     "the-others-converge",
     source="S6",
+    level="proven for this problem",
     symptom="Quasi-complete separation: one coefficient is 40, with a standard error of 10000.",
 )
 @pytest.mark.parametrize("case", [case for case in FITTED if case.rest], ids=str)

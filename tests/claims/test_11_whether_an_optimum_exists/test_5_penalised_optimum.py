@@ -201,7 +201,12 @@ SLOPES = np.array([[4.0], [-2.0], [0.5]])
 ORTHOGONAL = Problem.of("orthogonal", Model(Gaussian(), Identity()), SIGNS[:, 1:4], 3 + SIGNS[:, 1:4] @ SLOPES + SIGNS[:, 5:6])
 
 
-@pytest.mark.claim("soft-threshold", source="S6", symptom="L1 makes zeros and L2 does not: what does each do to a weight?")
+@pytest.mark.claim(
+    "soft-threshold",
+    source="S6",
+    level="decided exactly",
+    symptom="L1 makes zeros and L2 does not: what does each do to a weight?",
+)
 @pytest.mark.parametrize("recipe", [Recipe(l1=2), Recipe(l2=1), Recipe(l1=2, l2=1)], ids="l1={0.l1:g} l2={0.l2:g}".format)
 def test_orthogonal_columns_shrink_one_by_one(recipe, network):
     r"""

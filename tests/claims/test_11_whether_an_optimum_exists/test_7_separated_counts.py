@@ -18,7 +18,10 @@ from .test_1_separated_data import assert_no_optimum
 
 
 @pytest.mark.claim(
-    "separated-counts-are-named", source="S6", symptom="My Poisson regression does not converge. Which rows are to blame?"
+    "separated-counts-are-named",
+    source="S6",
+    level="decided exactly",
+    symptom="My Poisson regression does not converge. Which rows are to blame?",
 )
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_zeros_that_separated_counts_decide_are_named(case):
@@ -78,7 +81,10 @@ EASY = [problem for problem in NEARLY if problem.model == POISSON and "unit" not
 
 
 @pytest.mark.claim(
-    "no-fit-of-separated-counts", source="S6", symptom="The Poisson fit converged, with a coefficient of -22 and no warning."
+    "no-fit-of-separated-counts",
+    source="S6",
+    level="decided exactly",
+    symptom="The Poisson fit converged, with a coefficient of -22 and no warning.",
 )
 @pytest.mark.parametrize("case", SHAPES, ids=str)
 def test_no_fit_of_separated_counts_is_an_optimum(case, subject):
@@ -95,7 +101,10 @@ def test_a_fit_of_counts_that_are_nearly_separated_is_an_optimum(problem, refere
 
 
 @pytest.mark.claim(
-    "nearly-separated-counts", source="S6", symptom="A coefficient of -14 with a standard error of 1000: is that separation?"
+    "nearly-separated-counts",
+    source="S6",
+    level="proven for this problem",
+    symptom="A coefficient of -14 with a standard error of 1000: is that separation?",
 )
 @pytest.mark.parametrize("problem", NEARLY, ids=str)
 def test_counts_that_are_nearly_separated_have_an_optimum_and_the_network_finds_it(problem, subject):
@@ -114,6 +123,7 @@ def test_a_millionth_of_a_standard_error_off_is_refused(problem, reference):
 @pytest.mark.claim(
     "undecided-counts-have-an-optimum",
     source="S6",
+    level="proven for this problem",
     symptom="May I drop the rows that are separated, and which columns with them?",
 )
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -139,7 +149,10 @@ def assert_optimum(problem):
 
 
 @pytest.mark.claim(
-    "undecided-counts-are-the-limit", source="S6", symptom="One Poisson coefficient runs away; the others differ by program."
+    "undecided-counts-are-the-limit",
+    source="S6",
+    level="proven for this problem",
+    symptom="One Poisson coefficient runs away; the others differ by program.",
 )
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_fit_without_the_decided_rows_is_the_limit(case, subject):

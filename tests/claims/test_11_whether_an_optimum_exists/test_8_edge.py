@@ -24,6 +24,7 @@ NEAR = 2.0**-48  # of the way inside: the score changes by less than an engine r
 @pytest.mark.claim(
     "an-optimum-on-the-edge",
     source="S6",
+    level="proven for this problem",
     symptom="My relative-risk model does not converge, and its largest fitted risk is almost 1.",
 )
 @pytest.mark.parametrize("problem", AT_THE_EDGE, ids=str)

@@ -53,6 +53,7 @@ HEAVY = [heavy(model) for model in MODELS]
 @pytest.mark.claim(
     "certain-is-not-separated",
     source="S6",
+    level="proven for this problem",
     symptom="Fitted probabilities of exactly 0 or 1 occurred; my program says separated, or stops with NaN.",
 )
 @pytest.mark.parametrize("problem", HEAVY, ids=str)
@@ -85,7 +86,10 @@ def assert_certain(problem, mean):
 
 
 @pytest.mark.claim(
-    "certain-but-for-rounding", source="S6", symptom="My network says that the probability is exactly 1. Is that possible?"
+    "certain-but-for-rounding",
+    source="S6",
+    level="proven for this problem",
+    symptom="My network says that the probability is exactly 1. Is that possible?",
 )
 @pytest.mark.parametrize("problem", HEAVY[:1] + HEAVY[4:5], ids=str)
 def test_a_finite_optimum_predicts_no_row_for_certain(problem, subject):

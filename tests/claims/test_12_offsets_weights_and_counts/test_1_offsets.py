@@ -97,6 +97,7 @@ def test_a_weight_frozen_elsewhere_is_refused(problem, params, reference):
 @pytest.mark.claim(
     "offset-optimum",
     source="S6",
+    level="proven for this problem",
     symptom="I passed log exposure as one more input, and all the coefficients changed.",
 )
 @pytest.mark.parametrize("problem", FITTED, ids=str)

@@ -133,6 +133,7 @@ def third(problem):
 @pytest.mark.claim(
     "a-weight-of-zero-counts-as-a-row",
     source="S6",
+    level="proven for this problem",
     symptom="I gave the bad rows a weight of zero, and all the standard errors shrank.",
 )
 @pytest.mark.parametrize("problem", [QUASI], ids=str)
@@ -165,6 +166,7 @@ def test_standard_errors_of_the_rows_that_are_left_are_refused(problem, referenc
 @pytest.mark.claim(
     "frequency-and-precision-weights",
     source="S6",
+    level="proven for this problem",
     symptom="Same weights, same coefficients, but the two programs print different standard errors.",
 )
 @pytest.mark.parametrize("problem", [*CANONICAL, QUASI], ids=str)

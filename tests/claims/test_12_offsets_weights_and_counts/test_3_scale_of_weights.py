@@ -41,6 +41,7 @@ WITH_BIAS = Said([*EACH, *SOFTMAX], has_a_bias)
 @pytest.mark.claim(
     "weights-have-no-unit",
     source="S6",
+    level="proven for this problem",
     symptom="My survey weights sum to a million, and every p-value is zero.",
 )
 @pytest.mark.parametrize("problem", UNITS, ids=str)

@@ -85,6 +85,7 @@ def test_means_without_weights_are_refused(problem, params, reference):
 @pytest.mark.claim(
     "counts-add-up",
     source="S6",
+    level="proven for this problem",
     symptom="The table of counts and the single events give one fit and two AICs.",
 )
 @pytest.mark.parametrize("problem", [COUNTS], ids=str)
@@ -148,6 +149,7 @@ def faces(problem):
 @pytest.mark.claim(
     "counts-shares-and-rows",
     source="S6",
+    level="proven for this problem",
     symptom="Three programs fit the same successes and failures, and print three AICs.",
 )
 @pytest.mark.parametrize("problem", [LOGISTIC, PROBIT], ids=str)

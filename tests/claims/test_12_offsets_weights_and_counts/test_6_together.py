@@ -71,7 +71,10 @@ def assert_same_answers(problem, params, mine):
 
 
 @pytest.mark.claim(
-    "parts-are-fitted-together", source="S6", symptom="I set weights on data with an offset, and nobody's coefficients agree."
+    "parts-are-fitted-together",
+    source="S6",
+    level="proven for this problem",
+    symptom="I set weights on data with an offset, and nobody's coefficients agree.",
 )
 @pytest.mark.parametrize("problem", TOGETHER, ids=str)
 def test_trained_beside_all_of_them_the_network_holds_the_optimum(problem, subject):

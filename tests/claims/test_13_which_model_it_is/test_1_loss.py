@@ -40,7 +40,10 @@ def test_another_activation_has_another_mean(problem, params, reference):
 
 
 @pytest.mark.claim(
-    "the-loss-completes-the-model", source="S6", symptom="My two networks have the same layers, and different weights."
+    "the-loss-completes-the-model",
+    source="S6",
+    level="proven for this problem",
+    symptom="My two networks have the same layers, and different weights.",
 )
 @pytest.mark.parametrize("problem", SIX, ids=str)
 def test_six_losses_fit_the_same_counts_in_six_ways(problem, subject, reference):
@@ -110,7 +113,10 @@ def test_the_score_of_logistic_regression_is_refused(problem, params, reference)
 
 
 @pytest.mark.claim(
-    "squared-error-is-not-logistic-regression", source="S6", symptom="My sigmoid network's weights are not those of Logit."
+    "squared-error-is-not-logistic-regression",
+    source="S6",
+    level="proven for this problem",
+    symptom="My sigmoid network's weights are not those of Logit.",
 )
 def test_a_sigmoid_with_squared_error_is_not_logistic_regression(subject, reference):
     r"""

@@ -72,7 +72,10 @@ def in_cells(engine, effects, free):
 
 
 @pytest.mark.claim(
-    "softmax-fits-as-poisson", source="S6", symptom="My log-linear model has a parameter for each row that nobody wants."
+    "softmax-fits-as-poisson",
+    source="S6",
+    level="proven for this problem",
+    symptom="My log-linear model has a parameter for each row that nobody wants.",
 )
 @pytest.mark.parametrize("problem", [PEOPLE], ids=str)
 def test_fitted_to_a_table_softmax_and_poisson_have_the_same_contrasts(problem, subject, reference):

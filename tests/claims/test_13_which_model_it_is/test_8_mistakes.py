@@ -117,7 +117,10 @@ COLUMNS = [problems.get(name) for name in ("gaussian-identity", "binomial-logit"
 
 
 @pytest.mark.claim(
-    "targets-without-their-column", source="S6", symptom="My regression network predicts the mean for every row, whatever I do."
+    "targets-without-their-column",
+    source="S6",
+    level="proven for this problem",
+    symptom="My regression network predicts the mean for every row, whatever I do.",
 )
 @pytest.mark.parametrize("problem", COLUMNS, ids=str)
 def test_targets_without_their_column_fit_the_null_model(problem, params, network, reference):
@@ -192,7 +195,10 @@ LOGISTIC = Model(Binomial(), Logit())
 
 
 @pytest.mark.claim(
-    "one-vs-rest-is-not-multinomial", source="S6", symptom="My class probabilities from sigmoid outputs do not add up to one."
+    "one-vs-rest-is-not-multinomial",
+    source="S6",
+    level="proven for this problem",
+    symptom="My class probabilities from sigmoid outputs do not add up to one.",
 )
 @pytest.mark.parametrize("problem", [p for p in SOFTMAX if p.k > 2], ids=str)
 def test_sigmoids_for_three_classes_or_more_are_not_softmax(problem, params, network, subject, reference):
@@ -266,7 +272,10 @@ SMOOTH = Recipe(label_smoothing=SMOOTHING)
 
 
 @pytest.mark.claim(
-    "label-smoothing-is-a-response", source="S6", symptom="What model do I fit when I set label_smoothing in my loss?"
+    "label-smoothing-is-a-response",
+    source="S6",
+    level="proven for this problem",
+    symptom="What model do I fit when I set label_smoothing in my loss?",
 )
 @pytest.mark.parametrize("problem", SMOOTHED, ids=str)
 def test_label_smoothing_is_a_response(problem, params, network, subject):
@@ -314,7 +323,10 @@ KEPT = [1 / 2, 1 / 10]
 
 
 @pytest.mark.claim(
-    "undersampling-moves-the-intercept", source="S6", symptom="I dropped most of the zeros, and the probabilities are too high."
+    "undersampling-moves-the-intercept",
+    source="S6",
+    level="proven for this problem",
+    symptom="I dropped most of the zeros, and the probabilities are too high.",
 )
 @pytest.mark.parametrize("kept", KEPT)
 @pytest.mark.parametrize("problem", [problems.get("binomial-logit")], ids=str)

@@ -74,7 +74,12 @@ def assert_unchanged(problem, mine, other):
 REMEASURED = Said(ONE_EACH, has_a_bias)
 
 
-@pytest.mark.claim("units-and-the-optimum", source="S6", symptom="Does scaling the inputs change what the model has learned?")
+@pytest.mark.claim(
+    "units-and-the-optimum",
+    source="S6",
+    level="proven for this problem",
+    symptom="Does scaling the inputs change what the model has learned?",
+)
 @pytest.mark.parametrize("problem", REMEASURED, ids=str)
 def test_the_optimum_moves_with_the_units(problem, subject):
     r"""

@@ -175,7 +175,10 @@ CYCLING = cycling()
 
 
 @pytest.mark.claim(
-    "scoring-may-cycle", source="S6", symptom="IRLS does not converge, however many iterations: the deviance goes up and down."
+    "scoring-may-cycle",
+    source="S6",
+    level="proven for this problem",
+    symptom="IRLS does not converge, however many iterations: the deviance goes up and down.",
 )
 def test_a_scoring_step_may_leave_more_than_there_was(subject):
     r"""

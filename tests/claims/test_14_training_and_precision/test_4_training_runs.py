@@ -232,6 +232,7 @@ def assert_keeps_to_limit(training, path):
 @pytest.mark.claim(
     "a-run-is-not-a-fit",
     source="S6",
+    level="proven for this problem",
     symptom="Training ended without a complaint. Is the result the maximum-likelihood estimate?",
 )
 @pytest.mark.parametrize("how", ["full batches", "rows held out", "minibatches", "adam"])

@@ -106,6 +106,7 @@ def trained_parties(network, link):
 @pytest.mark.claim(
     "two-ordered-classes",
     source="S6",
+    level="proven for this problem",
     symptom="My ordered model of yes and no has the intercept of my logit with the sign turned.",
 )
 @pytest.mark.parametrize("problem", GRADES, ids=str)

@@ -228,6 +228,7 @@ def test_a_conditional_logit_is_a_poisson_glm_with_an_intercept_for_each_chooser
 @pytest.mark.claim(
     "choice-is-poisson-optimum",
     source="S6",
+    level="proven for this problem",
     symptom="Are the estimates of the Poisson trick exactly those of the conditional logit?",
 )
 def test_the_trained_shared_neuron_is_the_optimum_of_a_poisson_glm(network):

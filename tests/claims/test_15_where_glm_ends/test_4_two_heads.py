@@ -147,6 +147,7 @@ def both_trained(network):
 @pytest.mark.claim(
     "two-glms-in-one",
     source="S6",
+    level="proven for this problem",
     symptom="Must the two outputs of a mean-and-variance network be trained together?",
 )
 def test_trained_together_each_head_is_the_optimum_of_its_own_glm(network):
