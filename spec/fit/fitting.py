@@ -126,21 +126,28 @@ def fit(
     BACKEND.enable_float64()
     with precision("float64"):
         reading = read(case.model, usable(given, SAMPLE))
-    if not reading.loss.by_row and weights_differ(given):
-        raise ValueError(
-            f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: let it return one for "
-            "each row, such as keras.ops.mean(..., axis=-1)."
-        )
+    refuse_weights(reading, not reading.loss.by_row and weights_differ(given))
     rows = _read_as(reading, given)
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
         heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
         settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes, **heard}
-        found = _checked(reading, _optima(reading, rows, quasi, settings), given)
+        found = _optima(reading, rows, quasi, settings)
+    with precision("float64"):
+        found = _checked(reading, found, given)
     outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
     result = Several(outputs) if reading.several else outputs[0]
     if result.converged or keep:
         reading.write(result.params)
     return result
+
+
+def refuse_weights(reading: Reading, differ: bool) -> None:
+    """Raise ValueError where rows count differently, and the loss does not say what each of them loses."""
+    if differ and not reading.loss.by_row:
+        raise ValueError(
+            f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: let it return one for "
+            "each row, such as keras.ops.mean(..., axis=-1)."
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,6 +70,7 @@ class Maximum:
     reason: str
     passes: tuple[Pass, ...]
     constant: float  # see `Convergence`
+    whole: bool = False  # whether it is of all rows: then a pass with the information may be the last
 
     @property
     def converged(self) -> bool:
@@ -382,6 +383,7 @@ class Convergence:
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
         # the share of a distance that a stale step leaves, if one was made or the guess is from a sample
         self.drift: float | None = np.sqrt(parameters / guess.sums.rows) if guess is not None and self.sampled else None
+        self.whole = guess is not None and guess.whole
         self.good = 10 ** (-1 / max(1, parameters / 128))  # the more parameters, the more passes an information costs
         self.last = self.place = np.inf  # the last distance, and the distance at which the last information was summed
         self.slow = 0  # fresh steps that left much of the distance, since one that did not
@@ -440,6 +442,8 @@ class Convergence:
         """
         if self.halved or (self.last == np.inf and not self.sampled):
             return "exact" if self.quadratic else "rough"
+        if self.last == np.inf and self.whole:
+            return "exact" if self.canonical else "both"
         if self.last == np.inf:
             return "none"
         if self.constant == np.inf and self.last > REST:

@@ -99,7 +99,9 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         if task.guesses:
             guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
             guess = guess if guess.converged else None
-            free = guess.free if guess else free
+        elif task.few and not task.kind.quadratic:
+            guess = task.near(free)
+        free = guess.free if guess else free
     return climb(
         free,
         task.basis,

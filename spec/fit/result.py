@@ -16,6 +16,7 @@ from spec.fit.robust import KINDS, cluster_codes, sandwich_root
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.summary import Block, Summary, Term
 from spec.fit.totals import Totals, deviance_without_columns, total
+from spec.fit.workers import one_blas_thread
 from spec.model import Model, Params, quietly
 from spec.scoring import Steer
 
@@ -114,7 +115,8 @@ class Fitted:
             return self._root if np.isfinite(self._root).all() else None
         if self._steer is None or self.errors == NO_ERRORS:
             return None
-        return np.sqrt(self.dispersion) * self._steer.root
+        with one_blas_thread:  # threads would take longer to wake than to compute
+            return np.sqrt(self.dispersion) * self._steer.root
 
     @property
     def _no_error(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -15,14 +16,17 @@ from spec.engines.keras.backend import BACKEND
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import Contribution, Shape
-from spec.fit.maximise import Kind, Wanted
+from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
+from spec.scoring import Steer
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
+FEW, STEPS = 2**16, 12  # numbers of a design of few rows, and steps over them
+NEAR = 1e-4, 1e-6  # the distance that ends those: if Newton's step leaves its square, or if no more is known than its share
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -36,6 +40,7 @@ class Task:
     basis: np.ndarray
     ill_conditioned: bool
     guesses: bool  # whether the sample is large enough, and small enough beside all rows, for a first guess of the optimum
+    few: bool  # whether the sample is all rows, and a pass over them costs less by formulas than the call of a program
 
     @classmethod
     def of(cls, model: Model, rows: Rows, intercept: bool, quasi: bool = False) -> Task:
@@ -57,7 +62,8 @@ class Task:
         with one_blas_thread:
             basis, ill_conditioned = _basis(design)
         shape = Shape(model, p, k, intercept, known.offset is not None, size, least)
-        return cls(known, checked(rows, known), shape, basis, ill_conditioned, guesses)
+        few = rows.total is not None and rows.total * q <= FEW and len(sample) == rows.total and k == 1 and not ill_conditioned
+        return cls(known, checked(rows, known), shape, basis, ill_conditioned, guesses, few)
 
     @property
     def size(self) -> int:
@@ -115,6 +121,36 @@ class Task:
         found = list(rows.each(partial(_room, model, self.known.intercept, free, step)))
         edges = np.vstack([edge, *(there for _, there in found)])
         return min((share for share, _ in found), default=np.inf), np.unique(edges, axis=0)
+
+    def near(self, free: np.ndarray) -> Maximum | None:
+        """
+        Parameters near the optimum of few rows, by Newton's steps from ``free`` with the formulas of `spec.model`.
+
+        A guess, which a pass of the network holds to its own gradient; None where the steps do not contract.
+        """
+        known, model, kind, last = self.known, self.known.model, self.kind, np.inf
+        design, y, weights, white = known.design, known.y, known.row_weights, known.design @ self.basis
+        with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError, ValueError):
+            before = free
+            for _ in range(STEPS):
+                eta = known.eta(known.params(free))
+                if not model.eta_domain.contains(eta).all():
+                    return None
+                observed = model.working_weight(eta, weights) if kind.canonical else -model.row_bend(y, eta, weights)
+                steer = Steer.by(white.T @ (observed * white), self.basis).checked()
+                score = design.T @ model.row_score(y, eta, weights)
+                step, decrement = steer.step(score)
+                phi = likelihood.dispersion(known, model.link.inverse(eta)) if kind.dispersion else 1.0
+                distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.nan
+                if not distance < np.inf:
+                    return None
+                if distance <= NEAR[not kind.canonical] and 0 < last < np.inf:
+                    rate = distance / last**2 if kind.canonical else CONTRACTS / 2  # of Fisher's steps; the last is Newton's
+                    sums = Sums(known.n, np.nan, score, None, np.nan)
+                    free = before if distance < 10 * REST else free  # a pass must see a distance, and no rounding
+                    return Maximum(free, sums, steer, phi, distance, "converged", "", (), rate, whole=True)
+                before, free, last = free, free + step, distance
+        return None
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """

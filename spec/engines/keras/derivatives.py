@@ -49,12 +49,12 @@ class Derivatives(abc.ABC):
         """The Hessian, by differentiating the gradient: all variables in their order, each row after row, (size, size)."""
 
     @abc.abstractmethod
-    def program(self, statistics: Statistics) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True) -> Program:
         """
         A function of the variables' values and of data that returns the data's loss, its gradient, and the tensors of
         ``statistics``.
 
-        TensorFlow and JAX compile it, once for each shape of the data.
+        TensorFlow and JAX compile it, once for each shape of the data. Unless ``valued`` the loss is not computed: it is NaN.
         """
 
     @contextmanager
@@ -95,25 +95,38 @@ class Taped(Derivatives):
         rows = tape.jacobian(gradient, self.variables, experimental_use_pfor=size > 64)  # tracing costs more than 64 passes
         return tf.concat([tf.reshape(part, (size, -1)) for part in rows], axis=1).numpy()
 
-    def program(self, statistics: Statistics) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True) -> Program:
         @self.backend.function(jit_compile=True, autograph=False)
-        def compiled(values: list[Tensor], data: list[Data]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        def compiled(values: list[Tensor], data: list[Data]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
             if not self.takes_values:
-                return *self._gradient(data), statistics(*data)
+                loss, gradient = self._gradient(data)
+                return [loss] if valued else [], gradient, statistics(*data)
             with self.backend.GradientTape() as tape:
                 tape.watch(values)
                 with self._having(values):
                     loss = self.loss(*data)
                     more = statistics(*data)
-            return loss, tape.gradient(loss, values, unconnected_gradients="zero"), more
+            return [loss] if valued else [], tape.gradient(loss, values, unconnected_gradients="zero"), more
 
-        staged = Staging(self.backend)
+        staged, of_shapes = Staging(self.backend), {}
 
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            loss, gradient, more = compiled(*staged([values if self.takes_values else [], list(data)]))
-            return float(loss), [part.numpy() for part in gradient], [part.numpy() for part in more]
+            tensors, shapes = staged([values if self.takes_values else [], list(data)]), _shapes(data)
+            if shapes not in of_shapes:  # asked for once: TensorFlow looks a program up for longer than a small one takes
+                of_shapes[shapes] = compiled.get_concrete_function(*tensors)
+            loss, gradient, more = of_shapes[shapes](*tensors)
+            return (
+                float(*loss) if valued else np.nan,
+                [np.asarray(part) for part in gradient],
+                [np.asarray(part) for part in more],
+            )
 
         return run
+
+
+def _shapes(data: Data) -> Any:
+    """The shapes of the arrays of nested lists."""
+    return tuple(map(_shapes, data)) if isinstance(data, (list, tuple)) else data.shape
 
 
 class Traced:
@@ -242,12 +255,15 @@ class Compiled(Derivatives):
     def hessian(self) -> np.ndarray:
         return np.asarray(self._hessian(self._values, self.data))
 
-    def program(self, statistics: Statistics) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True) -> Program:
         def at(values: list[Tensor], data: Data) -> list[Tensor]:
             with self._having(values):
                 return statistics(*data)
 
-        loss_and_gradient = self.backend.jax.value_and_grad(self.loss_at)
+        def loss_and_gradient(values: list[Tensor], data: Data) -> tuple[Tensor, list[Tensor]]:
+            loss, gradient = self.backend.jax.value_and_grad(self.loss_at)(values, data)
+            return loss if valued else np.nan, gradient
+
         compiled = self.backend.jax.jit(lambda values, data: (loss_and_gradient(values, data), at(values, data)))
 
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
@@ -280,7 +296,7 @@ class Recorded(Derivatives):
         rows = [torch.autograd.grad(entry, values, retain_graph=True, materialize_grads=True) for entry in gradient]
         return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).cpu().numpy()
 
-    def program(self, statistics: Statistics) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True) -> Program:
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
             loss, gradient = self._gradient(data, again=False)
             more = [part.detach().cpu().numpy() for part in statistics(*data)]

@@ -1,0 +1,117 @@
+"""
+A network's loss, one linear predictor at a time: its slope by back-propagation, and the information about each.
+
+What lies before eta, a Dense layer, is a product of matrices forwards and one backwards. So this is all of a network that many
+fits of one design have to ask of it, whatever their number, their columns and their rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import lru_cache
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import Tensor
+from spec.engines.keras.network import activation, loss, takes_eta
+from spec.engines.keras.versions import keras
+from spec.fit.contribution import in_float64
+from spec.model import Model, quietly
+
+SIZE = 2**17  # linear predictors of one call, for which the program is compiled once
+
+
+class Told(NamedTuple):
+    """
+    What a loss says of linear predictors (r, f), at weight 1, each shaped like them.
+
+    ``slope`` is that of the loss, which `Elements.to_score` makes one of the log-likelihood; ``expected`` and ``observed`` are
+    the informations, of which a canonical link has one; ``pearson`` is (y - mu)^2 / V where that was asked for.
+    """
+
+    slope: np.ndarray
+    expected: np.ndarray
+    observed: np.ndarray | None
+    pearson: np.ndarray | None
+
+
+class Formulas:
+    """What `Elements` tells, by the formulas of `spec.model`: for the start of a fit, and not for where it ends."""
+
+    to_score = 1.0
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @quietly
+    def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:
+        """What is told of eta (r, f), with the responses y (r, f) or (r, 1)."""
+        model, mu = self.model, self.model.link.inverse(eta)
+        observed = None if model.is_canonical else -model.row_bend(y, eta)
+        pearson = (y - mu) ** 2 / model.family.variance(mu)
+        return Told(model.row_score(y, eta), model.working_weight(eta), observed, pearson)
+
+
+class Elements(Formulas):
+    """The compiled loss of a model as a function of eta itself; with Pearson's residuals where there is a ``dispersion``."""
+
+    def __init__(self, model: Model, dispersion: bool) -> None:
+        super().__init__(model)
+        self.dispersion = dispersion
+        self.turn, self.traces = Lock(), True
+        of_eta = takes_eta(model)
+        with in_float64:
+            self.eta = keras.layers.Layer(dtype="float64").add_weight(name="eta", shape=(SIZE, 1), initializer="zeros")
+            head = keras.layers.Activation(activation(model.link))
+            own, scale = loss(model, of_eta)
+
+            def objective(y: Tensor) -> Tensor:
+                return own(y, self._now() if of_eta else head(self._now()))
+
+            self.derivatives = BACKEND.derivatives(objective, [self.eta], [])
+            self.program = self.derivatives.program(self._statistics, valued=False)
+        self.to_score = -SIZE / scale
+        self.spare = np.full((SIZE, 1), model._inside)
+
+    def _now(self) -> Tensor:
+        return self.eta + 0.0
+
+    def _statistics(self, y: Tensor) -> list[Tensor]:
+        model, eta = self.model, self._now()
+        found = [model.working_weight(eta, 1.0, BACKEND)]
+        if not model.is_canonical:
+            found.append(-model.row_bend(y, eta, 1.0, BACKEND))
+        if self.dispersion:
+            mu = model.link.inverse(eta, BACKEND)
+            found.append((y - mu) ** 2 / model.family.variance(mu, BACKEND))
+        return found
+
+    def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:
+        """What is told of eta (r, f), `SIZE` of them at most, with the responses y (r, f) or (r, 1)."""
+        values, responses = self._filled(eta), self._filled(np.broadcast_to(y, eta.shape))
+        takes_values = self.derivatives.takes_values
+        with in_float64 if self.traces else nullcontext(), nullcontext() if takes_values else self.turn:
+            if not takes_values:
+                self.eta.assign(values)
+            _, slope, statistics = self.program([values], responses)
+        self.traces = self.traces and not BACKEND.compiles
+        found = iter([part[: eta.size].reshape(eta.shape) for part in (*slope, *statistics)])
+        return Told(
+            next(found),
+            next(found),
+            None if self.model.is_canonical else next(found),
+            next(found) if self.dispersion else None,
+        )
+
+    def _filled(self, values: np.ndarray) -> np.ndarray:
+        flat = values.reshape(-1, 1)
+        return flat if len(flat) == SIZE else np.concatenate([flat, self.spare[len(flat) :]])
+
+
+@lru_cache(maxsize=16)
+def elements(model: Model, dispersion: bool) -> Elements:
+    """The elements of a model, compiled at their first call."""
+    return Elements(model, dispersion)
