@@ -181,7 +181,8 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     if not likely:
         found += _pairs(search)
         likely = _best_of(search, found)
-        if likely and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
+        chosen = bool(likely) and likely[0].unknowns > 1  # as many numbers as a descent has, its steps and its rate
+        if chosen and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
             return _told(search, [path], stated, made, proven=False)
     if likely:
         return _told(search, likely, stated, made, proven=True)

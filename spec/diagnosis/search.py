@@ -139,6 +139,8 @@ class Search:
             return
         goal = metric.whiten(score)
         factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
+        if (np.linalg.norm(white * factors, axis=0) <= EXACT).any():
+            return  # what moves nothing explains nothing
         left = float(np.linalg.norm(goal + white @ factors))
         other, start = hypothesis, 0
         for one, reading in chosen:
@@ -196,8 +198,8 @@ class Search:
             return
         at = int(np.argmin(np.where(usable, rest, np.inf)))
         place, own = int(places[at]), factors[at : at + 1]
-        rows = kept(place, n)
-        if not np.isfinite(own).all() or (says := reading.says(own, rows)) is None:
+        rows, moves = kept(place, n), np.linalg.norm(own * vectors[at % len(vectors)])
+        if not EXACT < moves < np.inf or (says := reading.says(own, rows)) is None:
             return
         other = counted((1.0, 0.0) if which == "first" else (0.0, 1.0), place)(reading.become(hypothesis, own))
         cut = named(code).finding(f"only the {which} {rows} of {n} rows are fitted", share=rows / n)
