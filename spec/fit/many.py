@@ -149,8 +149,9 @@ def _table(values: Any, part: str) -> np.ndarray:
 def _number(parts: dict[str, Any]) -> int:
     """How many fits there are."""
     counts = {part: values if part == "bootstrap" else _width(values) for part, values in parts.items() if values is not None}
-    if "bootstrap" in counts and not counts["bootstrap"] > 0:
-        raise ValueError(f"bootstrap is {counts['bootstrap']}: it is the number of resamples, such as 1000.")
+    drawn = counts.get("bootstrap", 1)
+    if not (isinstance(drawn, (int, np.integer)) and drawn > 0):
+        raise ValueError(f"bootstrap is {drawn}: it is the number of resamples, such as 1000.")
     several = {part: count for part, count in counts.items() if count > 1}
     if len(set(several.values())) > 1:
         said = ", ".join(f"{part} {count}" for part, count in several.items())

@@ -293,6 +293,7 @@ class TestRefused:
         self.refused("the numbers of columns differ: weights 5, y 2", y=np.ones((N, 2)), weights=COUNTS)
         self.refused("the numbers of columns differ: weights 5, bootstrap 9", weights=COUNTS, bootstrap=9)
         self.refused("bootstrap is 0: it is the number of resamples", bootstrap=0)
+        self.refused("bootstrap is 2.5: it is the number of resamples", bootstrap=2.5)
 
     def test_a_row_that_counts_in_no_fit_may_hold_anything(self):
         """As in `fit`."""
