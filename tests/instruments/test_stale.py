@@ -175,7 +175,7 @@ def test_the_page_says_what_is_not_run(tmp_path):
     """In the row of the claim and in that of the environment."""
     text = page.text(matrix.merge([OLD, NEWEST]), tmp_path)
 
-    assert "`added` | S1 |  | 1 of 1 | 9 | 15.1 | 1 of 2, 1 not run yet |" in text
+    assert "`added` | S1 |  |  | 1 of 1 | 9 | 15.1 | 1 of 2, 1 not run yet |" in text
     assert "| 1.9 | 1 of 1, 3 not run yet |" in text
     assert "\n- old ran version 1.9 of the claims, and newest 1.10; 3 not run yet: added, wider, refused;" in text
 
