@@ -167,18 +167,17 @@ class Fits:
                 offset = None if batch.offset is None else _columns(batch.offset, of)
                 tile = Tile(columns, _columns(batch.y, of), offset, _columns(weights, of), _columns(free, part), part)
                 if is_shared and (eta := tile.eta).shape[1] == 1:
-                    told = told or Formulas(self.model)(eta, tile.y)
+                    told = told or self.elements(eta, tile.y)
                 yield tile._replace(told=told)
 
     def _summed(self, tile: Tile) -> Sums:
         eta, weights = tile.eta, tile.weights
         slope, expected, observed, pearson = tile.told or self.elements(eta, tile.y)
-        to_score = 1.0 if tile.told else self.elements.to_score
         columns, none = tile.columns, np.zeros(max(eta.shape[1], weights.shape[1]))
         with np.errstate(all="ignore"):
             information = columns.informations(expected, weights)
             return Sums(
-                to_score * columns.score(slope, weights),
+                self.elements.to_score * columns.score(slope, weights),
                 information,
                 information if observed is None else columns.informations(observed, weights),
                 none if pearson is None else (weights * pearson).sum(axis=0) + none,

@@ -126,7 +126,7 @@ def fit(
     BACKEND.enable_float64()
     with precision("float64"):
         reading = read(case.model, usable(given, SAMPLE))
-    refuse_weights(reading, not reading.loss.by_row and weights_differ(given))
+    refuse_weights(reading, partial(weights_differ, given))
     rows = _read_as(reading, given)
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
         heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
@@ -141,9 +141,9 @@ def fit(
     return result
 
 
-def refuse_weights(reading: Reading, differ: bool) -> None:
-    """Raise ValueError where rows count differently, and the loss does not say what each of them loses."""
-    if differ and not reading.loss.by_row:
+def refuse_weights(reading: Reading, differ: Callable[[], bool]) -> None:
+    """Raise ValueError where the loss does not say what each row loses, and the rows count differently, which is then asked."""
+    if not reading.loss.by_row and differ():
         raise ValueError(
             f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: let it return one for "
             "each row, such as keras.ops.mean(..., axis=-1)."

@@ -24,7 +24,7 @@ from spec.fit.fitting import SAMPLE, refuse_weights
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
 from spec.fit.reading import NotRead, Reading, build, read
-from spec.fit.responses import mostly_no_counts, usable
+from spec.fit.responses import are_whole, mostly_no_counts, usable
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
@@ -127,7 +127,7 @@ def fit_many(
     with precision("float64"):
         reading = read(model, usable(given.map(_first), SAMPLE))
     _refuse(reading)
-    refuse_weights(reading, own is not None)
+    refuse_weights(reading, lambda: own is not None)
     rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
     quasi = mostly_no_counts(reading.model, rows) if quasi is None else quasi
     find_wrong(reading.model, rows, quasi)
@@ -305,8 +305,7 @@ class _Several:
         """The fits whose weight times response is a whole number in each row, see `spec.fit.responses.has_whole_totals`."""
         whole = np.ones(self.number, dtype=bool)
         for batch, weights in self._with_weights(self.rows):
-            totals = weights * batch.y
-            whole &= ~(np.abs(totals - np.round(totals)) > 1e-6 * np.maximum(1.0, np.abs(totals))).any(axis=0)
+            whole &= are_whole(weights * batch.y).all(axis=0)
         return whole
 
     def _alone(self, number: int, standard_errors: bool) -> Fitted:

@@ -79,11 +79,12 @@ def has_whole_totals(rows: Rows) -> bool:
 
 
 def _whole_totals(pieces: Iterable[Batch]) -> bool:
-    for batch in pieces:
-        totals = batch.weights[:, None] * batch.y
-        if (np.abs(totals - np.round(totals)) > 1e-6 * np.maximum(1.0, np.abs(totals))).any():
-            return False
-    return True
+    return all(are_whole(batch.weights[:, None] * batch.y).all() for batch in pieces)
+
+
+def are_whole(numbers: np.ndarray) -> np.ndarray:
+    """Whether each is a whole number, but for rounding."""
+    return np.abs(numbers - np.round(numbers)) <= 1e-6 * np.maximum(1.0, np.abs(numbers))
 
 
 def of_codes(batch: Batch, first: int, k: int) -> Batch:

@@ -22,7 +22,7 @@ from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
-from spec.scoring import Steer
+from spec.scoring import White
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
 FEW, STEPS = 2**16, 12  # numbers of a design of few rows, and steps over them
@@ -128,24 +128,19 @@ class Task:
 
         A guess, which a pass of the network holds to its own gradient; None where the steps do not contract.
         """
-        known, model, kind, last = self.known, self.known.model, self.kind, np.inf
-        design, y, weights, white = known.design, known.y, known.row_weights, known.design @ self.basis
+        known, white, last, before = self.known, White(self.known.design @ self.basis, self.basis), np.inf, free
         with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError, ValueError):
-            before = free
             for _ in range(STEPS):
-                eta = known.eta(known.params(free))
-                if not model.eta_domain.contains(eta).all():
+                params = known.params(free)
+                if not likelihood.in_domain(known, params):
                     return None
-                observed = model.working_weight(eta, weights) if kind.canonical else -model.row_bend(y, eta, weights)
-                steer = Steer.by(white.T @ (observed * white), self.basis).checked()
-                score = design.T @ model.row_score(y, eta, weights)
+                score, steer, phi = likelihood.score(known, params), white.steers(known, params)[0], white.scale(known, params)
                 step, decrement = steer.step(score)
-                phi = likelihood.dispersion(known, model.link.inverse(eta)) if kind.dispersion else 1.0
-                distance = float(np.sqrt(decrement / phi)) if phi > 0 else np.nan
+                distance = float(np.sqrt(decrement / phi))
                 if not distance < np.inf:
                     return None
-                if distance <= NEAR[not kind.canonical] and 0 < last < np.inf:
-                    rate = distance / last**2 if kind.canonical else CONTRACTS / 2  # of Fisher's steps; the last is Newton's
+                if distance <= NEAR[not self.kind.canonical] and 0 < last < np.inf:
+                    rate = distance / last**2 if self.kind.canonical else CONTRACTS / 2  # of Fisher's steps; the last is Newton's
                     sums = Sums(known.n, np.nan, score, None, np.nan)
                     free = before if distance < 10 * REST else free  # a pass must see a distance, and no rounding
                     return Maximum(free, sums, steer, phi, distance, "converged", "", (), rate, whole=True)

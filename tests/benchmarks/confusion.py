@@ -305,7 +305,6 @@ class Cell:
     seed: int
     verdict: str
     named: tuple[str, ...]
-    first: str | None
     proven: bool
     distance: float
     seconds: float
@@ -330,7 +329,7 @@ class Cell:
         if self.kind == "single":
             if self.verdict == "none" and self.planted[0] in NOTHING:
                 return True
-            return self.first is not None and same(self.first, self.planted[0])
+            return bool(self.named) and same(self.named[0], self.planted[0])
         return len(self.named) == len(self.planted) and all(any(same(one, code) for one in self.named) for code in self.planted)
 
     @property
@@ -382,7 +381,7 @@ def cell(what: str, name: str, seed: int, answer: Planted) -> Cell:
         diagnosis = explain(answer.question, answer.answer)
     except Exception as error:
         taken = time.perf_counter() - since
-        return Cell(codes, name, seed, f"raised {type(error).__name__}: {error}", (), None, False, np.nan, taken)
+        return Cell(codes, name, seed, f"raised {type(error).__name__}: {error}", (), False, np.nan, taken)
     compared = diagnosis.stated
     return Cell(
         codes,
@@ -390,7 +389,6 @@ def cell(what: str, name: str, seed: int, answer: Planted) -> Cell:
         seed,
         diagnosis.verdict,
         diagnosis.codes,
-        diagnosis.codes[0] if diagnosis.codes else None,
         bool(diagnosis.proven and diagnosis.codes),
         np.nan if compared is None else float(compared.distance),
         time.perf_counter() - since,
@@ -459,7 +457,8 @@ def _version(library: str) -> str:
 
 def _plain(one: Cell) -> dict[str, Any]:
     distance = float(f"{one.distance:.3g}") if np.isfinite(one.distance) else None
-    return {**vars(one), "distance": distance, "seconds": round(one.seconds, 2), "right": one.is_right}
+    given = {name: value for name, value in vars(one).items() if value or name != "others"}
+    return {**given, "distance": distance, "seconds": round(one.seconds, 2), "right": one.is_right}
 
 
 def table(found: list[Cell]) -> list[str]:

@@ -30,6 +30,7 @@ MODELS = {
     "gamma-log": Model(families.Gamma(), links.Log()),
     "gaussian": Model(families.Gaussian(), links.Identity()),
 }
+START = RNG.bit_generator.state
 CAUCHIT = Model(families.Binomial(), links.Cauchit())
 
 
@@ -54,7 +55,13 @@ def assert_same(many, number, alone):
     assert many.dispersion[number] == pytest.approx(alone.dispersion, rel=2 * SETTLED)
 
 
-@pytest.fixture(scope="module", params=[*MODELS.values()], ids=[*MODELS])
+@pytest.fixture(autouse=True)
+def _the_same_numbers():
+    """Each test draws the same numbers, whichever ran before."""
+    RNG.bit_generator.state = START
+
+
+@pytest.fixture(params=[*MODELS.values()], ids=[*MODELS])
 def given(request):
     """(the model, a network of it, responses)."""
     return request.param, network(request.param), response(request.param)
@@ -64,7 +71,7 @@ class TestTheSameFits:
     """Each column's fit is that of `fit`."""
 
     def test_of_weights(self, given):
-        """Resamples, from the fit of all."""
+        """Resamples, from the fit of all: it is some errors away, and each step of Newton's doubles the digits."""
         model, own, y = given
         offset = OFFSET if isinstance(model.family, families.Poisson) else None
         many = fit_many(own, X, y, weights=COUNTS, offset=offset)
@@ -197,7 +204,7 @@ class TestBootstrap:
         assert_same(many, 0, fit(own, X, y, weights=weights * counts, tolerance=1e-10))
 
     def test_its_spread_is_the_standard_error(self):
-        """Nearly: of 300 resamples, to a fifth."""
+        """Nearly: a deviation of 300 has an error of 1 / sqrt(600), and a fifth is five of these."""
         own, y = network(), response(MODELS["logit"])
         many, alone = fit_many(own, X, y, bootstrap=300, standard_errors=False), fit(own, X, y)
 

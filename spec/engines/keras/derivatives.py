@@ -54,7 +54,7 @@ class Derivatives(abc.ABC):
         A function of the variables' values and of data that returns the data's loss, its gradient, and the tensors of
         ``statistics``.
 
-        TensorFlow and JAX compile it, once for each shape of the data. Unless ``valued`` the loss is not computed: it is NaN.
+        TensorFlow and JAX compile it, once for each shape of the data. Unless ``valued`` these leave the loss out, and it is NaN.
         """
 
     @contextmanager
