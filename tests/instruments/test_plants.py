@@ -219,7 +219,7 @@ def test_at_least_twenty_problems_of_all_families():
 
 
 def cell(*planted, verdict="found", named=(), proven=False, distance=1.0):
-    return confusion.Cell(planted, "a problem", 0, verdict, named, named[0] if named else None, proven, distance, 0.1)
+    return confusion.Cell(planted, "a problem", 0, verdict, named, proven, distance, 0.1)
 
 
 def test_what_is_right():
