@@ -5,6 +5,7 @@ The cluster is Dask's own, on this machine: a scheduler and two workers, each a 
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -150,6 +152,39 @@ class TestTheSameBits:
                 fit(sigmoid(), path, "y", weights="w", executor=processes, progress=lambda state: _kill_one(processes))
         assert isinstance(raised.value.__cause__, BrokenProcessPool)
 
+    def test_of_the_processes_of_mpi(self, path, tmp_path):
+        """As a cluster starts them: one process that fits, and two that compute. ``tox -e mpi`` installs MPI."""
+        pytest.importorskip("mpi4py")
+        script = tmp_path / "script.py"
+        script.write_text(OVER_MPI)
+        mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", str(script), str(path)]
+        root = str(Path(__file__).parents[2])
+        done = subprocess.run(
+            command, cwd=root, env={**os.environ, "PYTHONPATH": root}, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["2", bits(fit(sigmoid(), path, "y", weights="w")).hex()]
+
+
+OVER_MPI = """
+if __name__ == "__main__":
+    import sys
+    from mpi4py.futures import MPIPoolExecutor
+    from spec.fit import fit
+    from tests.instruments.test_blocks import bits, sigmoid
+    with MPIPoolExecutor() as pool:
+        print(pool.num_workers, bits(fit(sigmoid(), sys.argv[1], "y", weights="w", executor=pool)).hex())
+"""
+
+
+def _huge():
+    """A partition of 2 GB."""
+    held = np.ones((50_000_000, 5))
+    time.sleep(5)
+    return pandas.DataFrame(held, columns=list("abcyw"))
+
 
 def _kill_one(processes):
     os.kill(next(iter(processes._processes)), signal.SIGKILL)
@@ -250,6 +285,16 @@ class TestWhatIsWrong:
         no_worker = pytest.raises(RuntimeError, match=r"for 3 s no worker of Dask has run \(there are none\)")
         with distributed.LocalCluster(**settings) as none, distributed.Client(none) as client, no_worker:
             fit(sigmoid(), path, "y", weights="w", executor=client)
+
+    def test_a_worker_without_memory_is_named(self):
+        """The partition is larger than the worker, whom Dask kills."""
+        frame = pytest.importorskip("dask.dataframe")
+        huge = frame.from_delayed([dask.delayed(_huge)(), dask.delayed(_huge)()], meta=NUMBERS.iloc[:0], verify_meta=False)
+        settings = {"n_workers": 1, "threads_per_worker": 1, "memory_limit": "1GB", "dashboard_address": ":0"}
+        no_memory = pytest.raises(RuntimeError, match="Was it out of memory.* give it more memory, or make smaller partitions")
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}), distributed.LocalCluster(**settings) as small:
+            with distributed.Client(small), no_memory:
+                fit(sigmoid(), huge, "y", weights="w")
 
     def test_a_scheduler_that_is_gone_is_named_and_nothing_hangs(self, path):
         """A cluster of one's own, killed in the middle of a fit."""
