@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import flint
+import numpy as np
 
 from spec.engines.keras.backend import BACKEND
+from spec.engines.keras.derivatives import as_written
 from spec.engines.keras.engine import KerasEngine
 from spec.engines.keras.network import KerasNetwork
 from spec.engines.keras.versions import RELEASE, VERSION
@@ -26,11 +28,13 @@ class Program:
     A traced program. ``read(ops, data, weights, directions)`` is [mean, loss, *gradient, *second].
 
     ``data`` are the inputs, y and the weights of the rows; ``weights`` and ``directions`` are shaped like the network's
-    variables, and second is the Hessian times the directions, shaped like them, too. ``lines`` are the program as text: of
-    TensorFlow its mean and loss, of JAX all of it.
+    variables, and second is the Hessian times the directions, shaped like them, too. ``run(data, directions)`` computes the same
+    at the network's own weights, as the backend does. ``lines`` are the program as text: of TensorFlow its mean and loss, of JAX
+    all of it.
     """
 
     read: Callable[[Operations, list[Value], list[Value], list[Value]], list[Value]]
+    run: Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]
     lines: Callable[[], list[str]]
 
 
@@ -79,7 +83,12 @@ def _of_tensorflow(network: KerasNetwork) -> Program:
         own = [weights[names[id(variable.handle)]] for variable in function.graph.variables]
         return tensorflow.read(ops, function, [*data, *directions], own)
 
-    return Program(read, lambda: tensorflow.lines(function))
+    def run(data: list[np.ndarray], directions: list[np.ndarray]) -> list[np.ndarray]:
+        with as_written(tf):
+            found = function(*tf.nest.map_structure(tf.constant, (data, directions)))
+        return [np.asarray(part) for part in tf.nest.flatten(found)]
+
+    return Program(read, run, lambda: tensorflow.lines(function))
 
 
 def _handle(variable: Any) -> Any:
@@ -110,7 +119,13 @@ def _of_jax(network: KerasNetwork) -> Program:
     def read(ops: Operations, data: list[Value], weights: list[Value], directions: list[Value]) -> list[Value]:
         return jaxpr.read(ops, closed, [*weights, *data, *directions])
 
-    return Program(read, lambda: jaxpr.lines(closed))
+    compiled = jax.jit(everything)
+
+    def run(data: list[np.ndarray], directions: list[np.ndarray]) -> list[np.ndarray]:
+        found = compiled([variable.value for variable in variables], data, directions)
+        return [np.asarray(part) for part in jax.tree_util.tree_leaves(found)]
+
+    return Program(read, run, lambda: jaxpr.lines(closed))
 
 
 TRACERS: dict[str, Callable[[KerasNetwork], Program]] = {"tensorflow": _of_tensorflow, "jax": _of_jax}

@@ -86,16 +86,8 @@ def proven(subject: Checked, _proofs: dict[Problem, Any]) -> Callable[..., Any]:
     ``proven(problem, network)`` holds another network to the problem, and if not ``everywhere`` in the case alone in which eta
     lies near 0. Declined where there is no reader of the programs.
     """
-    network = _method(subject, "network", "it has no networks whose program could be read")
-    if not keras_is_installed():
-        pytest.skip(f"declined by {subject.describe().name}: only the programs of Keras's networks can be read")
-    from spec.proof.programs import NoReader, readable
+    network = _readable(subject)
     from spec.proof.prove import prove
-
-    try:
-        readable(subject.engine)
-    except NoReader as absent:
-        pytest.skip(f"declined by {subject.describe().name}: {absent}")
 
     def decide(problem: Problem, other: Any = None, everywhere: bool = True) -> Any:
         if other is not None:
@@ -107,8 +99,51 @@ def proven(subject: Checked, _proofs: dict[Problem, Any]) -> Callable[..., Any]:
     return decide
 
 
+@pytest.fixture
+def floats(subject: Checked, _floats: dict[Problem, Any]) -> Callable[..., Any]:
+    """
+    ``floats(problem)`` is the float64 arithmetic of the subject's network on one row of the problem's model.
+
+    ``floats(problem, altered)`` is that of an altered network. Declined where there is no reader of the programs, or of this one.
+    """
+    network = _readable(subject)
+    from spec.proof.field import Approximation
+    from spec.proof.floats import Floats, one_row
+
+    def read(problem: Problem, altered: Callable[[Any], Any] | None = None) -> Any:
+        if altered is not None:
+            return Floats(altered(network(one_row(problem))))
+        if problem not in _floats:
+            try:
+                _floats[problem] = Floats(network(one_row(problem)))
+            except Approximation as unread:
+                pytest.skip(f"declined by {subject.describe().name}: {unread}")
+        return _floats[problem]
+
+    return read
+
+
+def _readable(subject: Checked) -> Callable[..., Any]:
+    """What makes the subject's networks; declined where there is no reader of their programs."""
+    network = _method(subject, "network", "it has no networks whose program could be read")
+    if not keras_is_installed():
+        pytest.skip(f"declined by {subject.describe().name}: only the programs of Keras's networks can be read")
+    from spec.proof.programs import NoReader, readable
+
+    try:
+        readable(subject.engine)
+    except NoReader as absent:
+        pytest.skip(f"declined by {subject.describe().name}: {absent}")
+    return network
+
+
 @pytest.fixture(scope="session")
 def _proofs() -> dict[Problem, Any]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def _floats() -> dict[Problem, Any]:
     return {}
 
 

@@ -349,3 +349,51 @@ def test_a_constant_off_by_nothing_leaves_nothing(proven, network):
     edited = with_loss(network(COUNTS), lambda loss, *data: (1 + 1e-17) * loss(*data))
 
     assert_proven(proven(COUNTS, edited))
+
+
+# -- what float64 loses ---------------------------------------------------------------------------------------------------------
+
+NEAR_AND_FAR = [(sign * least, sign * greatest) for least, greatest in ((0.3, 0.301), (2, 2.01), (20, 20.1)) for sign in (1, -1)]
+
+
+@pytest.mark.claim(
+    "float-bound",
+    source="S6",
+    level="proven for this problem",
+    symptom="How many digits of a prediction or a gradient can float64 lose?",
+)
+@pytest.mark.parametrize("problem", PAIRS, ids=str)
+def test_what_float64_loses_of_a_row_is_within_a_proven_bound(problem, floats, rng):
+    r"""
+    Near and far out, what the network computes of a row is the model's number but for a bound that its program proves.
+
+    .. math:: |\operatorname{fl}(g) - g| \le B(\eta, y) \quad \text{for } g = \mu, L, \frac{dL}{d\eta}, \frac{d^2L}{d\eta^2}
+    """
+    assert_within(floats(problem), floats(problem), problem, rng)
+
+
+@pytest.mark.control("float-bound")
+@pytest.mark.parametrize("problem", [LINE, LOGIT, COUNTS, SHARES], ids=str)
+def test_a_loss_that_is_off_by_1e_12_is_beyond_the_bound(problem, floats, rng):
+    """What the network computes, held to the bounds of the right one."""
+    edited = floats(problem, lambda network: with_loss(network, lambda loss, *data: (1 + 1e-12) * loss(*data)))
+
+    with pytest.raises(AssertionError, match="beyond the bound"):
+        assert_within(floats(problem), edited, problem, rng)
+
+
+def assert_within(bounded, computing, problem, rng):
+    """At random points of some boxes, what is computed is as near to the model's numbers as the bounds say."""
+    model, boxes = problem.model, 0
+    responses = [y for y in (0.0, 1.0, 0.4, 3.0) if model.family.quasi_domain.contains(y)]
+    for ends in NEAR_AND_FAR:
+        if not all(model.eta_domain.contains(end) for end in ends):
+            continue
+        for y in responses:
+            bounds = bounded.bounds(tuple(sorted(ends)), y)
+            for eta in rng.uniform(*sorted(ends), size=2):
+                found, exact = computing.computed(eta, y), bounded.exact(eta, y)
+                beyond = {name: found[name] for name, bound in bounds.items() if not bound.holds(found[name], exact[name])}
+                assert not beyond, f"beyond the bound at eta = {eta}, y = {y}: {beyond} of {bounds}"
+            boxes += 1
+    assert boxes

@@ -135,10 +135,7 @@ class Traced:
 
     Tracing costs as much as some twenty calls, so a function that is called a few times is never traced.
 
-    The graph must give the same bits as the function, and TensorFlow's graph optimiser (grappler) may reorder sums. TensorFlow
-    has no public setting for a single graph, so each call of the graph **switches grappler off for the whole process**
-    (`tf.config.optimizer.set_experimental_options`), and restores the options when it returns. Graphs that other threads run
-    in the meantime are not optimised either: they are slower, and may differ in the last bits.
+    The graph gives the same bits as the function: `as_written`.
     """
 
     AFTER = 24
@@ -156,12 +153,25 @@ class Traced:
             return self.function(data)
         if self.calls == self.AFTER + 1:
             self._rows = self.tf.nest.map_structure(lambda part: self.tf.TensorSpec([None, *part.shape[1:]], part.dtype), data)
-        options = self.tf.config.optimizer.get_experimental_options()
-        self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        try:
+        with as_written(self.tf):
             return self._graph(*data)
-        finally:
-            self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
+
+
+@contextmanager
+def as_written(tf: Any) -> Iterator[None]:
+    """
+    A context in which TensorFlow computes the operations of a graph as they are: its optimiser (grappler) may reorder sums.
+
+    TensorFlow has no public setting for a single graph, so this **switches grappler off for the whole process**
+    (`tf.config.optimizer.set_experimental_options`), and restores the options at the end. Graphs that other threads run in the
+    meantime are not optimised either: they are slower, and may differ in the last bits.
+    """
+    options = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
 
 
 class Staging(threading.local):
