@@ -20,6 +20,7 @@ from spec.fit.workers import Shared
 from spec.model import Model, Params
 from spec.problems.problem import Problem
 
+FEW = 2**16  # numbers of a batch: of fewer a compiler costs more than it saves
 in_float64 = Shared(lambda: precision("float64"))  # for new layers, and while a program is traced
 
 
@@ -166,7 +167,7 @@ def _made(shape: Shape) -> _Compiled:
         observed = [] if model.is_canonical else [-model.row_bend(y, eta, weights, BACKEND)]
         return [pearson, outside, model.working_weight(eta, weights, BACKEND), *observed]
 
-    return _Compiled(network, network.derivatives.program(statistics))
+    return _Compiled(network, network.derivatives.program(statistics, fused=shape.size * (shape.p + shape.k) > FEW))
 
 
 def _information(X: Tensor, weights: Tensor, intercept: bool) -> Tensor:

@@ -15,7 +15,7 @@ from spec.domains import REAL
 from spec.engines.keras.backend import BACKEND
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
-from spec.fit.contribution import Contribution, Shape
+from spec.fit.contribution import FEW, Contribution, Shape
 from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
@@ -25,7 +25,7 @@ from spec.problems.problem import Problem, ProblemError
 from spec.scoring import White
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
-FEW, STEPS = 2**16, 12  # numbers of a design of few rows, and steps over them
+STEPS = 12  # over few rows
 NEAR = 1e-4, 1e-6  # the distance that ends those: if Newton's step leaves its square, or if no more is known than its share
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 

@@ -385,7 +385,7 @@ def test_a_loss_that_is_off_by_1e_12_is_beyond_the_bound(problem, floats, rng):
 def assert_within(bounded, computing, problem, rng):
     """At random points of some boxes, what is computed is as near to the model's numbers as the bounds say."""
     model, boxes = problem.model, 0
-    responses = [y for y in (0.0, 1.0, 0.4, 3.0) if model.family.quasi_domain.contains(y)]
+    responses = [y for y in (0.0, 1.0, 3.0) if model.family.quasi_domain.contains(y)][:2]
     for ends in NEAR_AND_FAR:
         if not all(model.eta_domain.contains(end) for end in ends):
             continue

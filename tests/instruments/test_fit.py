@@ -271,6 +271,20 @@ class TestWays:
             fit(dense(activation="exponential", loss="poisson"), X, spoiled(counts, 41_000, 0.5))
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", lambda eta: 1 - keras.ops.exp(-keras.ops.exp(eta))], ids=["logit", "cloglog"])
+def test_few_rows_need_no_compiler_and_have_the_same_optimum(activation, monkeypatch, rng):
+    """Their program is run operation by operation, and that of as many rows compiled gives the same numbers."""
+    X, y = rng.normal(size=(300, 5)), rng.integers(2, size=300).astype(float)
+    found = []
+    for few in (contribution.FEW, 0):
+        monkeypatch.setattr(contribution, "FEW", few)
+        monkeypatch.setattr(contribution, "networks", type(contribution.networks)(16))
+        found.append(fit(dense(activation=activation), X, y))
+
+    one, other = found
+    assert np.abs((one.params.matrix - other.params.matrix) / one.standard_errors).max() < 1e-9
+
+
 class TestModel:
     @pytest.mark.parametrize("keep", [False, True])
     def test_a_fit_that_fails_writes_only_if_told_to(self, keep):

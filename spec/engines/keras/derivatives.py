@@ -49,12 +49,13 @@ class Derivatives(abc.ABC):
         """The Hessian, by differentiating the gradient: all variables in their order, each row after row, (size, size)."""
 
     @abc.abstractmethod
-    def program(self, statistics: Statistics, valued: bool = True) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True, fused: bool = True) -> Program:
         """
         A function of the variables' values and of data that returns the data's loss, its gradient, and the tensors of
         ``statistics``.
 
         TensorFlow and JAX compile it, once for each shape of the data. Unless ``valued`` these leave the loss out, and it is NaN.
+        Unless ``fused`` TensorFlow runs its operations one by one: of few rows that costs no more, and needs no compiler at first.
         """
 
     @contextmanager
@@ -95,8 +96,8 @@ class Taped(Derivatives):
         rows = tape.jacobian(gradient, self.variables, experimental_use_pfor=size > 64)  # tracing costs more than 64 passes
         return tf.concat([tf.reshape(part, (size, -1)) for part in rows], axis=1).numpy()
 
-    def program(self, statistics: Statistics, valued: bool = True) -> Program:
-        @self.backend.function(jit_compile=True, autograph=False)
+    def program(self, statistics: Statistics, valued: bool = True, fused: bool = True) -> Program:
+        @self.backend.function(jit_compile=fused, autograph=False)
         def compiled(values: list[Tensor], data: list[Data]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
             if not self.takes_values:
                 loss, gradient = self._gradient(data)
@@ -265,7 +266,7 @@ class Compiled(Derivatives):
     def hessian(self) -> np.ndarray:
         return np.asarray(self._hessian(self._values, self.data))
 
-    def program(self, statistics: Statistics, valued: bool = True) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True, fused: bool = True) -> Program:
         def at(values: list[Tensor], data: Data) -> list[Tensor]:
             with self._having(values):
                 return statistics(*data)
@@ -306,7 +307,7 @@ class Recorded(Derivatives):
         rows = [torch.autograd.grad(entry, values, retain_graph=True, materialize_grads=True) for entry in gradient]
         return torch.stack([torch.cat([part.ravel() for part in row]) for row in rows]).cpu().numpy()
 
-    def program(self, statistics: Statistics, valued: bool = True) -> Program:
+    def program(self, statistics: Statistics, valued: bool = True, fused: bool = True) -> Program:
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
             loss, gradient = self._gradient(data, again=False)
             more = [part.detach().cpu().numpy() for part in statistics(*data)]
