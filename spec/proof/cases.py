@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from spec.proof.field import Expr, Field, Point, Undecided
-from spec.proof.words import bound, comparison, is_positive
+from spec.proof.words import bound, comparison, exact, is_positive, vanishing
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +25,10 @@ class Fact:
     relation: str
     holds: bool
 
-    @property
+    @cached_property
     def key(self) -> str:
-        return f"{self.expr.key} {self.relation}"
+        """A name that only the same fact has, in this run of the program or another, whose atoms may be others."""
+        return f"{exact(self.expr)} {self.relation}"
 
     def at(self, point: Point) -> bool:
         """Whether it is so at a point. Raises Undecided where the point lies too near to the border."""
@@ -61,6 +63,8 @@ class Case:
             return {"==": constant == 0, ">": constant > 0, ">=": constant >= 0}[relation]
         if is_positive(expr):
             return relation != "=="
+        if relation == "==":
+            expr = vanishing(expr)
         fact = Fact(expr, relation, True)
         if not expr.symbols:
             return fact.at(self.field.point)

@@ -19,7 +19,7 @@ from spec.engines.keras.network import KerasNetwork
 from spec.problems import Problem
 from spec.proof import rows
 from spec.proof.cases import Case, cases
-from spec.proof.claimed import Row, beyond, claimed, names, outputs, penalty, points, row
+from spec.proof.claimed import CUMULATIVE, PARAMETERS, Row, beyond, claimed, names, outputs, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
@@ -136,12 +136,12 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
     for own, expected in zip(np.ravel(mean.entries), claim.mean):
         yield "mean", own - expected
     rest = _part(loss, rows.ROWS) + scale * claim.kernel
-    yield "objective", rest if any(name.startswith("eta") for name in rest.symbols) else case.field.number(0)
+    yield "objective", rest if any(name.startswith(PARAMETERS) for name in rest.symbols) else case.field.number(0)
     yield "objective", _part(loss, rows.INPUTS) - sum((each[0] for each in penalties), case.field.number(0))
     yield "objective", _part(loss, "")
-    for rung, kernel_and_bias, expected, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
-        for place, (tensor, factor) in enumerate(zip(kernel_and_bias, (x, 1))):
-            for output in range(m):
+    for rung, variables, claims, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
+        for place, (tensor, factor, expected) in enumerate(zip(variables, (x, 1), claims)):
+            for output in range(len(expected)):
                 entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
                 yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
                 rest = entry.get("", case.field.number(0))
@@ -166,7 +166,8 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
         return np.array([symbol(each) for each in names(name, m)], dtype=object)
 
     zero = np.array([case.field.number(0)] * m, dtype=object)
-    bias, along = (vector("b"), vector("a")) if problem.intercept else (zero, zero)
+    ordered = network.recipe.head in CUMULATIVE
+    bias, along = (vector("b"), vector("a")) if problem.intercept and not ordered else (zero, zero)
     offset = zero if problem.offset is None else vector("offset")
     x, w, v = symbol("x"), vector("w"), vector("v")
     products = {(x.key, own.key): value for own, value in zip(w, at.eta - bias - offset)}
@@ -177,7 +178,8 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     if len(network.data[1].shape) == 1:
         y = Classes(y) if network.recipe.sparse else rows.reshape(y, ("n",))
     data = [*inputs, y, rows.tensor(("n",), at.weight)]
-    weights, directions = ([rows.tensor(("p", m), kernel), rows.tensor((m,), b)] for kernel, b in ((w, bias), (v, along)))
+    pairs = ((w, at.theta), (v, at.d)) if ordered else ((w, bias), (v, along))
+    weights, directions = ([rows.tensor(("p", m), kernel), rows.tensor((len(own),), own)] for kernel, own in pairs)
     if (count := len(network.variables)) > 2:
-        raise rows.Meets(f"the inputs meet {count} variables, where a linear predictor has a kernel and a bias")
+        raise rows.Meets(f"the inputs meet {count} variables, where a kernel and a bias or thresholds are known")
     return program.read(ops, data, weights[:count], directions[:count])

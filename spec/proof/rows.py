@@ -197,6 +197,55 @@ def at(t: Tensor, key: Any, shape: Shape) -> Tensor:
     return Tensor(shape, {axes: _boxed(array[key]) for axes, array in t.parts.items()})
 
 
+def put_at(t: Tensor, key: Any, shape: Shape, zero: Expr) -> Tensor:
+    """A tensor of zeros with the entries at an index of NumPy's."""
+
+    def within(array: np.ndarray) -> np.ndarray:
+        result = np.full(closed(shape), zero, dtype=object)
+        result[key] = array
+        return result
+
+    return Tensor(shape, {axes: within(array) for axes, array in t.parts.items()})
+
+
+def padded(t: Tensor, before: list[int], after: list[int], zero: Expr) -> Tensor:
+    """The tensor with zeros before and after its entries along each axis; along an open one there are none."""
+    shape, key = [], []
+    for size, first, last in zip(t.shape, before, after):
+        if isinstance(size, str) and (first or last):
+            raise Meets("rows are added")
+        shape.append(size if isinstance(size, str) else size + first + last)
+        key.append(slice(None) if isinstance(size, str) else slice(first, first + size))
+    return put_at(t, tuple(key), tuple(shape), zero)
+
+
+def joined(tensors: list[Tensor], axis: int, zero: Expr) -> Tensor:
+    """The tensors, one after the other along an axis."""
+    sizes = [t.shape[axis] for t in tensors]
+    if any(isinstance(size, str) for size in sizes):
+        raise Meets("rows are joined")
+    others = together(*((*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in tensors))
+    places = np.cumsum([0, *sizes])
+    whole, parts = (*others[:axis], int(places[-1]), *others[axis + 1 :]), []
+    for t, first in zip(tensors, places):
+        before = [int(first) if place == axis else 0 for place in range(len(whole))]
+        after = [int(places[-1] - first - t.shape[axis]) if place == axis else 0 for place in range(len(whole))]
+        parts.append(padded(spread(t, (*others[:axis], t.shape[axis], *others[axis + 1 :])), before, after, zero))
+    return add(*parts)
+
+
+def running(t: Tensor, axis: int, backwards: bool = False) -> Tensor:
+    """The cumulative sums along an axis, from its first entry on, or from its last one back."""
+    if isinstance(t.shape[axis], str):
+        raise Meets("sums run along the rows")
+    step = slice(None, None, -1 if backwards else 1)
+
+    def summed(array: np.ndarray) -> np.ndarray:
+        return np.moveaxis(np.cumsum(np.moveaxis(array, axis, 0)[step], axis=0)[step], 0, axis)
+
+    return Tensor(t.shape, {axes: _boxed(summed(array)) for axes, array in t.parts.items()})
+
+
 def contract(a: Tensor, b: Tensor, products: dict[tuple[str, str], Expr]) -> Tensor:
     """
     The product of the matrices a (m, l) and b (l, k). Over the inputs it is one that ``products`` knows: X with the kernel.

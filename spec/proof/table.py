@@ -45,6 +45,10 @@ def networks() -> list[tuple[str, Problem, Recipe]]:
         ("poisson-log, l1 and l2", counts, Recipe(l1=0.5, l2=0.25)),
         (f"{line}, and a second output for the log of the dispersion", line, Recipe(head="location-scale")),
         *(
+            (f"{three}, ordered thresholds of the {link}", three, Recipe(head=f"cumulative-{link}"))
+            for link in ("logit", "probit")
+        ),
+        *(
             (f"{problem}, Keras's own loss", problem, BUILT_IN)
             for problem in (counts, shares, problems.get("binomial-cloglog"), line)
         ),

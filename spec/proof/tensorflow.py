@@ -11,6 +11,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.proof import rows
 from spec.proof.reading import Operations, UnknownPrimitive, Value
 from spec.proof.rows import Tensor
+from spec.proof.tensorflow_shapes import SHAPES, difference, whole_numbers
 
 
 def read(ops: Operations, function: Any, arguments: list[Value], variables: list[Value]) -> list[Value]:
@@ -73,23 +74,25 @@ QUIET = ("Const", "Placeholder", "ReadVariableOp", "Identity", "Shape", "Strided
 
 
 # -- the operations: (ops, the node, its inputs) ---------------------------------------------------------------------------------
-def _whole(array: Any) -> list[Any]:
-    return [x if isinstance(x, str) else int(x) for x in np.ravel(np.asarray(array, dtype=object))]
-
-
 def _constant(ops: Operations, node: Any) -> Value:
     backend: Any = BACKEND
     return ops.constant(backend.tf.make_ndarray(node.get_attr("value")))
 
 
 def _sum(ops: Operations, node: Any, x: Value, axes: Any) -> Value:
-    return rows.total(x, _whole(axes), node.get_attr("keep_dims")) if np.size(axes) else x
+    return rows.total(x, whole_numbers(axes), node.get_attr("keep_dims")) if np.size(axes) else x
 
 
 def _mean(ops: Operations, node: Any, x: Tensor, axes: Any) -> Value:
-    sizes = [x.shape[axis] for axis in _whole(axes)]
+    sizes = [x.shape[axis] for axis in whole_numbers(axes)]
     count = rows.apply(lambda *f: np.prod(f), *(ops.real(size) for size in sizes)) if sizes else ops.real(1)
     return ops.divide(_sum(ops, node, x, axes), count)
+
+
+def _running(ops: Operations, node: Any, x: Tensor, axis: Any) -> Value:
+    if node.get_attr("exclusive"):
+        raise UnknownPrimitive("TensorFlow's Cumsum without the entry itself")
+    return rows.running(x, int(axis), node.get_attr("reverse"))
 
 
 def _add(ops: Operations, node: Any, *inputs: Value) -> Value:
@@ -114,121 +117,8 @@ def _batch_matmul(ops: Operations, node: Any, a: Tensor, b: Tensor) -> Value:
     return rows.total(rows.multiply(left, right), [2])
 
 
-def _shape(ops: Operations, node: Any, x: Value) -> Value:
-    return np.array(x.shape, dtype=object)
-
-
-def _broadcast_axes(ops: Operations, node: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """The axes along which each of two shapes is broadcast to the other."""
-    a, b = _whole(a), _whole(b)
-    size = max(len(a), len(b))
-    a, b = [1] * (size - len(a)) + a, [1] * (size - len(b)) + b
-    one = [i for i in range(size) if a[i] == 1 and b[i] != 1]
-    other = [i for i in range(size) if b[i] == 1 and a[i] != 1]
-    both = [i for i in range(size) if a[i] == 1 and b[i] == 1]
-    return np.array(one + both, dtype=object), np.array(other + both, dtype=object)
-
-
-def _slices(node: Any, shape: rows.Shape, begin: Any, end: Any, steps: Any) -> tuple[Any, rows.Shape]:
-    """The index of NumPy's that a strided slice is, and the shape of what it takes."""
-    mask = {name: node.get_attr(f"{name}_mask") for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
-    begin, end, steps = _whole(begin), _whole(end), _whole(steps)
-    index: list[Any] = []
-    result: list[rows.Size] = []
-    axis = 0
-    for i in range(len(begin)):
-        bit = 1 << i
-        if mask["ellipsis"] & bit:
-            after = sum(not mask["new_axis"] & (1 << j) for j in range(i + 1, len(begin)))
-            while axis < len(shape) - after:
-                index.append(slice(None))
-                result.append(shape[axis])
-                axis += 1
-        elif mask["new_axis"] & bit:
-            index.append(None)
-            result.append(1)
-        elif mask["shrink_axis"] & bit:
-            index.append(begin[i])
-            axis += 1
-        else:
-            cut = slice(None if mask["begin"] & bit else begin[i], None if mask["end"] & bit else end[i], steps[i])
-            size = shape[axis]
-            if isinstance(size, str) and cut != slice(None, None, 1) and not (cut.start in (None, 0) and cut.stop is None):
-                raise rows.Meets("a part of the rows is taken")
-            index.append(slice(None) if isinstance(size, str) else cut)
-            result.append(size if isinstance(size, str) else len(range(size)[cut]))
-            axis += 1
-    index += [slice(None)] * (len(shape) - axis)
-    return tuple(index), (*result, *shape[axis:])
-
-
-def _strided_slice(ops: Operations, node: Any, x: Value, begin: Any, end: Any, steps: Any) -> Value:
-    key, shape = _slices(node, x.shape, begin, end, steps)
-    return rows.at(x, key, shape) if isinstance(x, Tensor) else x[key]
-
-
-def _strided_slice_gradient(ops: Operations, node: Any, shape: Any, begin: Any, end: Any, steps: Any, gradient: Tensor) -> Value:
-    whole = tuple(_whole(shape))
-    key, _ = _slices(node, whole, begin, end, steps)
-    result = ops.filled(whole).parts[""].copy()
-    result[key] = gradient.entries
-    return Tensor(whole, {"": result})
-
-
-def _slice(ops: Operations, node: Any, x: Value, begin: Any, size: Any) -> Value:
-    begin, size = _whole(begin), _whole(size)
-    if not isinstance(x, Tensor):
-        return x[begin[0] : None if size[0] == -1 else begin[0] + size[0]]
-    shape: list[Any] = []
-    key: list[Any] = []
-    for axis, (first, count) in enumerate(zip(begin, size)):
-        whole = x.shape[axis]
-        if isinstance(whole, str):
-            if first or count not in (-1, whole):
-                raise rows.Meets("a part of the rows is taken")
-            key.append(slice(None))
-            shape.append(whole)
-        else:
-            count = whole - first if count == -1 else count
-            key.append(slice(first, first + count))
-            shape.append(count)
-    return rows.at(x, tuple(key), tuple(shape))
-
-
-def _concatenate(ops: Operations, node: Any, *inputs: Any) -> Value:
-    *parts, axis = inputs
-    if not isinstance(parts[0], Tensor):
-        return np.concatenate([np.atleast_1d(part) for part in parts])
-    axis = int(axis) % len(parts[0].shape)
-    if any(isinstance(part.shape[axis], str) for part in parts):
-        raise rows.Meets("rows are joined")
-    others = rows.together(*((*part.shape[:axis], 1, *part.shape[axis + 1 :]) for part in parts))
-    arrays = [rows.full(part.entries, (*others[:axis], part.shape[axis], *others[axis + 1 :])) for part in parts]
-    size = sum(int(part.shape[axis]) for part in parts)
-    return Tensor((*others[:axis], size, *others[axis + 1 :]), {"": np.concatenate(arrays, axis=axis)})
-
-
-def _stitch(ops: Operations, node: Any, *inputs: Any) -> Value:
-    indices, data = inputs[: len(inputs) // 2], inputs[len(inputs) // 2 :]
-    found: dict[Any, Any] = {}
-    for places, values in zip(indices, data):
-        found.update(zip(_whole(places), np.ravel(np.asarray(values, dtype=object))))
-    return np.array([found[i] for i in sorted(found)], dtype=object)
-
-
-def _gather(ops: Operations, node: Any, x: Any, places: Any, axis: Any) -> Value:
-    return x[np.asarray(places, dtype=int)]
-
-
 def _cast(ops: Operations, node: Any, x: Value) -> Value:
     return ops.real(x) if node.get_attr("DstT").is_floating else x
-
-
-def _tile(ops: Operations, node: Any, x: Tensor, times: Any) -> Value:
-    times = _whole(times)
-    if any(size != 1 and many != 1 for size, many in zip(x.shape, times)):
-        raise rows.Meets(f"{x.shape} is repeated {times} times")
-    return rows.spread(x, tuple(many if size == 1 else size for size, many in zip(x.shape, times)))
 
 
 def _zeros_like(ops: Operations, node: Any, x: Tensor) -> Value:
@@ -265,7 +155,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("Identity", "StopGradient", "PreventGradient", "Snapshot"), lambda ops, node, x: x),
     # arithmetic
     **dict.fromkeys(("Add", "AddV2", "AddN", "BiasAdd"), _add),
-    "Sub": lambda ops, node, a, b: ops.subtract(a, b) if isinstance(a, Tensor) else a - b,
+    "Sub": lambda ops, node, a, b: ops.subtract(a, b) if isinstance(a, Tensor) else difference(a, b),
     "Mul": lambda ops, node, a, b: rows.multiply(a, b) if isinstance(a, Tensor) else a * b,
     **dict.fromkeys(("RealDiv", "Div", "DivNoNan"), lambda ops, node, a, b: ops.divide(a, b)),  # by n, which is not 0
     "Neg": lambda ops, node, x: rows.negative(x),
@@ -274,6 +164,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "MatMul": _matmul,
     "BatchMatMulV2": _batch_matmul,
     "Sum": _sum,
+    "Cumsum": _running,
     "Mean": _mean,
     "BiasAddGrad": _bias_gradient,
     # functions
@@ -307,37 +198,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("Select", "SelectV2"), lambda ops, node, c, a, b: ops.select(c, a, b)),
     "ClipByValue": lambda ops, node, x, low, high: ops.binary["maximum"](ops.binary["minimum"](x, high), low),
     # shapes
-    "Shape": _shape,
-    "Size": lambda ops, node, x: ops.length(x.shape),
-    "Rank": lambda ops, node, x: np.array(len(x.shape), dtype=object),
-    "Prod": lambda ops, node, x, axes: ops.length(x),
-    "Pack": lambda ops, node, *x: np.array([_whole(part)[0] for part in x], dtype=object),
-    "Range": lambda ops, node, first, end, step: np.array(range(int(first), int(end), int(step)), dtype=object),
-    "FloorMod": lambda ops, node, a, b: np.asarray(a, dtype=object) % np.asarray(b, dtype=object),
-    "DynamicStitch": _stitch,
-    "GatherV2": _gather,
-    "BroadcastGradientArgs": _broadcast_axes,
-    "StridedSlice": _strided_slice,
-    "StridedSliceGrad": _strided_slice_gradient,
-    "Slice": _slice,
-    "ConcatV2": _concatenate,
+    **SHAPES,
     "Cast": _cast,
-    "Reshape": lambda ops, node, x, shape: rows.reshape(x, tuple(_whole(shape))) if isinstance(x, Tensor) else x,
-    "Squeeze": lambda ops, node, x: rows.reshape(
-        x, tuple(s for i, s in enumerate(x.shape) if i not in {a % len(x.shape) for a in node.get_attr("squeeze_dims")})
-    ),
-    "ExpandDims": lambda ops, node, x, axis: rows.reshape(x, _expanded(x.shape, int(axis))),
-    "Transpose": lambda ops, node, x, order: rows.transpose(x, _whole(order)),
-    "BroadcastTo": lambda ops, node, x, shape: rows.spread(x, tuple(_whole(shape))),
-    "Tile": _tile,
-    "Fill": lambda ops, node, shape, x: (
-        rows.spread(x, tuple(_whole(shape))) if isinstance(x, Tensor) else np.full(list(_whole(shape)), x, dtype=object)
-    ),
     "ZerosLike": _zeros_like,
     "OnesLike": lambda ops, node, x: ops.filled(x.shape, 1),
 }
-
-
-def _expanded(shape: rows.Shape, axis: int) -> rows.Shape:
-    axis = axis % (len(shape) + 1)
-    return (*shape[:axis], 1, *shape[axis:])

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from spec.proof.field import Atom, Expr
+from spec.proof.functions import slope
 
 PLAIN = 10**6  # a coefficient with a denominator up to this is shown as a fraction
 
@@ -27,6 +28,19 @@ def atom(atom: Atom, power: int) -> str:
         return f"{atom.name}^{power}"
     inner = atom.name if atom.of is None else f"{atom.kind}({written(atom.of)})"
     return inner if power == 1 else f"{inner}^{power}"
+
+
+def exact(expr: Expr) -> str:
+    """A name that no other function has, whatever the atoms of its field are; in another order of atoms it may have two."""
+
+    def product(powers: tuple[int, ...]) -> str:
+        atoms = [(expr.field.atoms[place], int(power)) for place, power in enumerate(powers) if power]
+        return " ".join(
+            sorted(f"{own.name if own.of is None else f'{own.kind}({exact(own.of)})'}^{power}" for own, power in atoms)
+        )
+
+    over, under = ([f"{c} {product(powers)}" for powers, c in poly.to_dict().items()] for poly in (expr.num, expr.den))
+    return f"({' + '.join(sorted(over))}) / ({' + '.join(sorted(under))})"
 
 
 def _term(expr: Expr, powers: tuple[int, ...], coefficient: Any) -> str:
@@ -89,6 +103,14 @@ def bound(expr: Expr) -> tuple[str, int, Any] | None:
 INVERSES = {"exp": lambda value: 2 * math.log(value), "log": math.exp, "atan": math.tan}  # of the atoms that rise
 
 
+def vanishing(expr: Expr) -> Expr:
+    """The product of the factors that may be 0, which is 0 just where the expression is: y of weight times y by n."""
+    _, parts = expr.num.factor()
+    kept = [poly / poly.leading_coefficient() for poly, _ in parts if not _positive(expr, poly)]
+    one = expr.field.ring.constant(1)
+    return Expr(expr.field, math.prod(kept, start=one), one)
+
+
 def is_positive(expr: Expr) -> bool:
     """Whether the expression is positive everywhere because each of its terms is; False may mean that it is not known."""
     return not expr.is_zero and _positive(expr, expr.num) and _positive(expr, expr.den)
@@ -102,13 +124,23 @@ def _positive(expr: Expr, poly: Any) -> bool:
     return good and all(c > 0 for c in terms.values())
 
 
+def aside(expr: Expr) -> tuple[str, int, Expr] | None:
+    """(eta, sign, the rest): the expression has the sign of ``sign`` times (eta - rest); None where eta is no term of its own."""
+    if "eta" not in expr.symbols or not (factor := slope(expr, "eta").constant):
+        return None
+    rest = expr.field.symbol("eta") - expr / factor
+    return None if "eta" in rest.symbols else ("eta", 1 if factor > 0 else -1, rest)
+
+
 def comparison(expr: Expr, relation: str, holds: bool) -> str:
     """A condition as a reader writes it: eta > 0, y != 0."""
     found = bound(expr)
-    name, sign, value = found or (written(expr), 1, 0)
+    name, sign, value = found or aside(expr) or (written(expr), 1, 0)
     signs = {("==", True): "=", ("==", False): "!=", (">", True): ">", (">", False): "<=", (">=", True): ">=", (">=", False): "<"}
     shown = signs[relation, holds]
     if sign < 0:
         shown = {">": "<", "<": ">", ">=": "<=", "<=": ">="}.get(shown, shown)
+    if isinstance(value, Expr):
+        return f"{name} {shown} {written(value)}"
     short = isinstance(value, Fraction) and value.denominator <= PLAIN
     return f"{name} {shown} {number(value) if short else f'{float(value):.6g}'}"

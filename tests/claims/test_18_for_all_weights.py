@@ -33,8 +33,9 @@ OFFSETS = [
 ]
 # where a program approximates: by a continued fraction, by a series, by a constant where the value is 0 to all digits; and JAX by
 # the bits of a number, wherever it takes the slope of erfc
+BITS = "a number is made from the bits of another, for a polynomial near a function"
 APPROXIMATE = {
-    "binomial-probit": {"eta < -4", "eta > 4", "a number is made from the bits of another, for a polynomial near a function"},
+    "binomial-probit": {"eta < -4", "eta > 4", BITS},
     "binomial-cloglog": {"eta < -0.7", "eta >= 80"},
     "binomial-loglog": {"eta > 0.7", "eta <= -80"},
     "negative-binomial(0.5)-cloglog": {"eta < -0.7", "eta >= 80"},
@@ -213,6 +214,56 @@ def test_a_second_output_that_is_the_log_of_the_deviation_is_not_proven(proven, 
 
     with pytest.raises(AssertionError, match=r"what remains is\s+objective"):
         assert_proven(proven(LINE, other))
+
+
+FAR = {f"eta {side} {cut} {far} 4" for side, far in ("<-", ">+") for cut in ("theta1", "exp(delta2) + theta1")}
+ORDERED = [  # the classes, the link, and where the program approximates
+    pytest.param(CLASSES[1], "logit", set(), id="logit-3"),
+    pytest.param(CLASSES[2], "logit", set(), id="logit-4"),
+    pytest.param(CLASSES[1], "probit", FAR | {BITS}, id="probit-3"),
+]
+OTHER_THRESHOLDS = [(other, rung) for other in ("plus", "link", "unordered") for rung in RUNGS]
+OTHER_THRESHOLDS += [("exchanged", "objective"), ("exchanged", "gradient")]
+
+
+@pytest.mark.claim(
+    "for-all-thresholds",
+    source="S6",
+    level="proven for all",
+    symptom="Is the loss of my ordered network that of the cumulative model wherever training takes it?",
+)
+@pytest.mark.parametrize(("problem", "link", "approximate"), ORDERED)
+def test_ordered_thresholds_are_the_cumulative_model_at_every_weight(problem, link, approximate, proven, network):
+    r"""
+    Under ordered thresholds, mean, loss, gradient and curvature are those of the cumulative model where nothing is approximated.
+
+    .. math:: \forall\, w, \theta_1, \delta, X, y: \quad
+              \mu_j = F(\theta_j - x \cdot w) - F(\theta_{j-1} - x \cdot w), \quad \theta_j = \theta_{j-1} + e^{\delta_j}, \qquad
+              L = -\frac{1}{n} \sum_i w_i \sum_j y_{ij} \log \mu_{ij}
+
+    The logit approximates nowhere; the probit does where a threshold is further than 4 from eta.
+    """
+    assert_proven(proven(problem, network(problem, Recipe(head=f"cumulative-{link}"))), clipped=approximate)
+
+
+@pytest.mark.control("for-all-thresholds")
+@pytest.mark.parametrize(("other", "rung"), OTHER_THRESHOLDS)
+def test_other_thresholds_are_not_proven(other, rung, proven, network, monkeypatch):
+    """Thresholds plus eta, those of the other link, increments that may be negative, and each class taken for the others."""
+    ordered = network(CLASSES[1], Recipe(head="cumulative-logit"))
+    if other == "plus":
+        ordered.model.layers[1].activation = lambda eta: -eta
+    elif other == "link":
+        ordered.recipe = Recipe(head="cumulative-probit")
+    elif other == "unordered":
+        from spec.engines.keras.heads import BACKEND
+
+        monkeypatch.setattr(BACKEND, "exp", lambda delta: delta)
+    else:
+        with_loss(ordered, lambda loss, y, *rest: loss(1 - y, *rest))
+
+    with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
+        assert_proven(proven(CLASSES[1], ordered, everywhere=False), [rung])
 
 
 @pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")
