@@ -159,6 +159,29 @@ def _slice(ops: Operations, equation: Any, x: Tensor) -> Value:
     return rows.at(x, tuple(key), tuple(shape))
 
 
+def _joined(ops: Operations, equation: Any, *parts: Value) -> Value:
+    return rows.joined(list(parts), equation.params["dimension"], ops.field.number(0))
+
+
+def _split(ops: Operations, equation: Any, x: Tensor) -> Value:
+    axis, sizes = equation.params["axis"], [_size(size) for size in equation.params["sizes"]]
+    if any(isinstance(size, str) for size in sizes):
+        raise rows.Meets("a part of the rows is taken")
+    first, found = 0, []
+    for size in map(int, sizes):
+        key = tuple(slice(first, first + size) if place == axis else slice(None) for place in range(len(x.shape)))
+        found.append(rows.at(x, key, (*x.shape[:axis], size, *x.shape[axis + 1 :])))
+        first += size
+    return tuple(found)
+
+
+def _pad(ops: Operations, equation: Any, x: Tensor, value: Tensor) -> Value:
+    before, after, between = (list(map(int, sizes)) for sizes in zip(*equation.params["padding_config"]))
+    if any(between) or min(before + after) < 0 or not all(entry.is_zero for entry in value.entries.flat):
+        raise UnknownPrimitive("JAX's pad but by zeros at the ends")
+    return rows.padded(x, before, after, ops.field.number(0))
+
+
 def _gather(ops: Operations, equation: Any, x: Tensor, places: Any) -> Value:
     numbers, sizes = equation.params["dimension_numbers"], _shape(equation.params["slice_sizes"])
     key = _window(x.shape, numbers.start_index_map, places, sizes)
@@ -251,6 +274,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "select_n": _select,
     "dot_general": _dot,
     "reduce_sum": _sum,
+    "cumsum": lambda ops, equation, x: rows.running(x, equation.params["axis"], equation.params["reverse"]),
     "reduce_max": _largest,
     "reduce_prod": lambda ops, equation, x: ops.length(x),
     "broadcast_in_dim": _broadcast,
@@ -260,6 +284,9 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "expand_dims": _expanded,
     "transpose": lambda ops, equation, x: rows.transpose(x, [int(i) for i in equation.params["permutation"]]),
     "slice": _slice,
+    "concatenate": _joined,
+    "split": _split,
+    "pad": _pad,
     "gather": _gather,
     "bitcast_convert_type": _bits,
     "scatter-add": _scatter_add,

@@ -159,6 +159,28 @@ def test_an_equality_puts_the_value_in_place_of_the_symbol():
     assert found == {"y != 0": None, "y = 0": 0}
 
 
+def test_a_value_in_place_of_a_symbol_takes_no_other_symbol_for_it():
+    """Where y1 = 0 it is no symbol any more, and the next takes its place among the atoms: y2 is asked for all the same."""
+
+    def run(case: Case):
+        return [case.holds(case.symbol(name), "==") for name in ("y1", "y2")]
+
+    found = {tuple(result) for _, result in cases(run, [{"y1": 2.0, "y2": 3.0}])}
+
+    assert found == {(one, other) for one in (True, False) for other in (True, False)}
+
+
+def test_a_multiple_of_a_symbol_is_0_where_the_symbol_is():
+    """The weight is positive, so its product with y asks nothing that y has not asked."""
+
+    def run(case: Case):
+        return [case.holds(expr, "==") for expr in (case.symbol("y"), case.symbol("weight") * case.symbol("y") / 3)]
+
+    found = [result for _, result in cases(run, [{"y": 2.0, "weight": 3.0}], frozenset({"weight"}))]
+
+    assert found == [[False, False], [True, True]]
+
+
 # -- rows -------------------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +207,26 @@ def test_inputs_that_meet_something_else_than_the_kernel_are_refused(field):
 
     with pytest.raises(Meets, match="not the kernel"):
         rows.contract(X, other, {})
+
+
+def test_what_is_cut_is_joined_again_and_rows_are_not(field):
+    """Zeros around the entries, cumulative sums from either end, sums over the rows among them; along the rows neither."""
+    eta, y, zero = field.symbol("eta"), field.symbol("y"), field.number(0)
+    each = rows.tensor(("n", 2), [eta, y])
+    whole = rows.total(each, [0])
+    back = rows.running(whole, 0, backwards=True).parts["n"]
+    both = rows.joined([whole, rows.tensor((1,), zero)], 0, zero)
+
+    assert [entry.key for entry in back] == [(eta + y).key, y.key]
+    assert [entry.key for entry in both.parts["n"]] == [eta.key, y.key, zero.key]
+    assert [entry.key for entry in rows.padded(each, [0, 1], [0, 0], zero).entries[0]] == [zero.key, eta.key, y.key]
+    for make in (
+        lambda: rows.running(each, 0),
+        lambda: rows.joined([each, each], 0, zero),
+        lambda: rows.padded(each, [1, 0], [0, 0], zero),
+    ):
+        with pytest.raises(Meets):
+            make()
 
 
 def test_classes_compared_with_other_numbers_than_theirs_are_refused(field):
@@ -236,6 +278,32 @@ def test_the_reader_computes_what_the_program_computes(problem, rng):
     assert float(found[0].entries[0, 0].value()) == pytest.approx(float(mean[0, 0]), rel=1e-12)
     assert float(found[1].parts["n"].reshape(-1)[0].value()) == pytest.approx(loss, rel=1e-10, abs=1e-13)
     assert float(found[3].parts["n"].reshape(-1)[0].value()) == pytest.approx(gradient[1][0], rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_the_reader_computes_what_ordered_thresholds_compute(link, rng):
+    """At one row the mean, the loss and what is back-propagated into the thresholds have the values of the program itself."""
+    problem, recipe = problems.get("softmax-3-to-3"), Recipe(head=f"cumulative-{link}")
+    one = problem.with_data(X=problem.X[:1], y=problem.y[:1], weights=problem.row_weights[:1, 0])
+    network = KerasNetwork(problem, recipe)
+    network.weights = [rng.uniform(0.1, 0.5, size=w.shape) for w in network.weights]
+    kernel, (first, log_increment) = network.weights
+    other = network.on(one)
+    loss, gradient = other.backpropagate()
+
+    point = {**next(points(problem, recipe)), "eta": float((one.X @ kernel)[0, 0]), "theta1": float(first), "n": 1.0}
+    point |= {"delta2": float(log_increment), "weight": float(one.row_weights[0, 0])}
+    point |= {f"y{place + 1}": float(y) for place, y in enumerate(one.y[0])}
+    case = Case([], {}, Field(point))
+    if BACKEND.name == "jax" and link == "probit":
+        with pytest.raises(Approximation, match="from the bits of another"):
+            _read(problem, network, row(problem.model, 3, case, recipe), traced(network), case)
+        return
+    mean, value, _, in_thresholds, *_ = _read(problem, network, row(problem.model, 3, case, recipe), traced(network), case)
+
+    assert [float(share.value()) for share in mean.entries[0]] == pytest.approx(other.predict()[0], rel=1e-10)
+    assert float(value.parts["n"].reshape(-1)[0].value()) == pytest.approx(loss, rel=1e-10)
+    assert [float(each.value()) for each in in_thresholds.parts["n"]] == pytest.approx(gradient[1], rel=1e-9)
 
 
 def test_an_unknown_primitive_is_named(monkeypatch):
