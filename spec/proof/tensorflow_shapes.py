@@ -13,6 +13,7 @@ from spec.proof.rows import Tensor
 
 
 def whole_numbers(array: Any) -> list[Any]:
+    """The entries of an array as whole numbers; the name of an open axis stays."""
     return [x if isinstance(x, str) else int(x) for x in np.ravel(np.asarray(array, dtype=object))]
 
 
