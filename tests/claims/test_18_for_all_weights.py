@@ -222,8 +222,7 @@ ORDERED = [  # the classes, the link, and where the program approximates
     pytest.param(CLASSES[2], "logit", set(), id="logit-4"),
     pytest.param(CLASSES[1], "probit", FAR | {BITS}, id="probit-3"),
 ]
-OTHER_THRESHOLDS = [(other, rung) for other in ("plus", "link", "unordered") for rung in RUNGS]
-OTHER_THRESHOLDS += [("exchanged", "objective"), ("exchanged", "gradient")]
+OTHER_THRESHOLDS = [("plus", RUNGS), ("link", RUNGS), ("unordered", RUNGS), ("exchanged", RUNGS[1:3])]
 
 
 @pytest.mark.claim(
@@ -247,8 +246,8 @@ def test_ordered_thresholds_are_the_cumulative_model_at_every_weight(problem, li
 
 
 @pytest.mark.control("for-all-thresholds")
-@pytest.mark.parametrize(("other", "rung"), OTHER_THRESHOLDS)
-def test_other_thresholds_are_not_proven(other, rung, proven, network, monkeypatch):
+@pytest.mark.parametrize(("other", "rungs"), OTHER_THRESHOLDS, ids=[other for other, _ in OTHER_THRESHOLDS])
+def test_other_thresholds_are_not_proven(other, rungs, proven, network, monkeypatch):
     """Thresholds plus eta, those of the other link, increments that may be negative, and each class taken for the others."""
     ordered = network(CLASSES[1], Recipe(head="cumulative-logit"))
     if other == "plus":
@@ -262,8 +261,10 @@ def test_other_thresholds_are_not_proven(other, rung, proven, network, monkeypat
     else:
         with_loss(ordered, lambda loss, y, *rest: loss(1 - y, *rest))
 
-    with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
-        assert_proven(proven(CLASSES[1], ordered, everywhere=False), [rung])
+    found = proven(CLASSES[1], ordered, everywhere=False)
+    for rung in rungs:
+        with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
+            assert_proven(found, [rung])
 
 
 @pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")

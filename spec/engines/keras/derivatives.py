@@ -55,7 +55,7 @@ class Derivatives(abc.ABC):
         ``statistics``.
 
         TensorFlow and JAX compile it, once for each shape of the data. Unless ``valued`` these leave the loss out, and it is NaN.
-        Unless ``fused`` TensorFlow runs its operations one by one: of few rows that costs no more, and needs no compiler at first.
+        Unless ``fused`` TensorFlow runs its operations one by one: of few rows that costs no more, and needs no compiler.
         """
 
     @contextmanager
