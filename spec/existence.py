@@ -16,6 +16,7 @@ from spec.compat import strict_zip
 from spec.domains import REAL, UNIT
 from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import CLogLog, Identity, Log, LogComplement
+from spec.model import Model
 from spec.problems import Problem
 from spec.problems.problem import name_rows
 
@@ -223,6 +224,12 @@ def _orthogonal(direction: np.ndarray, rows: np.ndarray) -> np.ndarray:
     for _ in range(2):  # twice is enough
         direction = direction - axes.T @ (axes @ direction)
     return direction
+
+
+def may_separate(model: Model) -> bool:
+    """Whether there are data of the model that are separated."""
+    y = np.eye(1, 2) if model.has_classes else np.ones((1, 1))
+    return _comparisons(Problem.of("one row", model, np.zeros((1, 1)), y)) is not None
 
 
 def _comparisons(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:

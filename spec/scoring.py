@@ -34,6 +34,7 @@ SHARES = (0.25, 0.0625)  # of the way to where the information was singular: the
 TRIES = 80  # halvings of a step, which may be 1e16 times too long where means saturate; but Newton's is whole, or Fisher's
 AT_EDGE = "the likelihood rises to the edge of the domain"
 SETTLED = 1e-6  # of the size of eta: at rest no row's eta moves by more
+UNKNOWN = 100.0  # a standard error, of an eta of mean square 1: so little is known of one only where data are separated
 FAR = 30.0  # an eta beyond which a score may be lost in rounding: whether the data are separated is asked
 
 
@@ -115,6 +116,12 @@ class Steer:
         if left.min() <= 32 * len(left) * np.finfo(float).eps:
             raise np.linalg.LinAlgError("singular but for rounding")
         return self
+
+    @property
+    def widest(self) -> float:
+        """The largest standard error, at dispersion 1, of an eta of mean square 1; infinite where the information vanishes."""
+        least = np.linalg.svd(self.lower, compute_uv=False)[-1]
+        return float(1 / least) if least > 0 else np.inf
 
     def times(self, factor: float) -> Steer:
         """The same with ``factor`` times the information."""

@@ -33,13 +33,16 @@ class Metric:
 
     @classmethod
     def of(cls, context: Context, hypothesis: Hypothesis, totals: Totals) -> Metric | None:
-        """None where the information is singular."""
+        """None where the information is singular, or so small that the rows are separated: no optimum is near then."""
         information = totals.information + in_white(context, hypothesis)
         try:
-            lower = scoring.Steer.by(information, np.eye(len(totals.score))).checked().lower
+            steer = scoring.Steer.by(information, np.eye(len(totals.score))).checked()
         except np.linalg.LinAlgError:
             return None
-        family = hypothesis.objective.model.family
+        model, lower = hypothesis.objective.model, steer.lower
+        if steer.widest > scoring.UNKNOWN and existence.may_separate(model):
+            return None
+        family = model.family
         if not (context.question.quasi or family.has_dispersion):
             return cls(lower, 1.0)
         least = 1e-12 * (context.facts.y_size**2 if isinstance(family, Gaussian) else 1.0)  # a perfect fit leaves rounding

@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from spec.domains import REAL
+from spec.existence import may_separate
 from spec.fit.elements import SIZE, Formulas, Told
 from spec.fit.maximise import HALVINGS, REST, ROUNDING, SETTLED, Kind
 from spec.fit.rows import Rows
 from spec.model import Model
-from spec.scoring import BACK
+from spec.scoring import BACK, UNKNOWN
 
 MOST = 20  # passes: what has not converged by then may have no optimum
 WIDTH = 64  # fits of a tile, at least, where there are as many
@@ -198,7 +199,7 @@ class Fits:
     def _climb(self, start: np.ndarray, fits: np.ndarray, tolerance: float) -> Climbed:
         q, number = len(start), len(fits)
         best, step, errors = np.zeros((q, number)) + start, np.zeros((q, number)), np.full((q, number), np.nan)
-        share, slope, last, phi, distance = (np.full(number, one) for one in (1.0, 0.0, np.inf, np.nan, np.nan))
+        share, slope, last, phi, distance, widest = (np.full(number, one) for one in (1.0, 0.0, np.inf, np.nan, np.nan, 0.0))
         passes, converged = np.zeros(number, dtype=int), np.zeros(number, dtype=bool)
         running, trial = np.arange(number), start
         while running.size:
@@ -218,14 +219,14 @@ class Fits:
             ends = after <= tolerance
             done = taken[ends]
             best[:, done] += made.step[:, ends]
-            errors[:, done] = self._errors(made.lower[..., ends], made.phi[ends])
+            errors[:, done], widest[done] = self._errors(made.lower[..., ends], made.phi[ends])
             distance[done], converged[done] = after[ends], True
             last[taken], share[taken] = made.distance, 1.0
             lost = np.isnan(last[running]) | (share[running] < 0.5**HALVINGS) | (passes[running] >= MOST)
             lost |= (passes[running] == 1) & ~gains  # there is nothing to go back to
             running = running[~(converged[running] | lost)]
             trial = best[:, running] + share[running] * step[:, running]
-        return Climbed(best, errors, phi, distance, passes, converged)
+        return Climbed(best, errors, phi, distance, passes, converged & ~((widest > UNKNOWN) & may_separate(self.model)))
 
     def _step(self, here: Sums) -> Step:
         """Newton's step, or Fisher's where the observed information is not positive definite; NaN where it is singular."""
@@ -267,11 +268,11 @@ class Fits:
             left = np.where(made.distance <= REST, 0.0, rate * made.distance)
             return np.where(left <= SETTLED, left * made.distance, np.inf)
 
-    def _errors(self, lower: np.ndarray, phi: np.ndarray) -> np.ndarray:
-        """Standard errors (q, f), of the factors of the informations in white columns."""
-        unit = np.broadcast_to(np.eye(len(lower))[:, :, None], lower.shape)
-        spread = np.tensordot(self.basis, solved(lower, unit), (1, 1))
-        return np.sqrt(phi * (spread**2).sum(axis=1))
+    def _errors(self, lower: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Standard errors (q, f), of the factors of the informations in white columns; and the largest of those columns, (f,)."""
+        white = solved(lower, np.broadcast_to(np.eye(len(lower))[:, :, None], lower.shape))
+        spread = np.tensordot(self.basis, white, (1, 1))
+        return np.sqrt(phi * (spread**2).sum(axis=1)), np.sqrt((white**2).sum(axis=0).max(axis=0))
 
 
 class Step(NamedTuple):

@@ -20,6 +20,7 @@ FEWEST = 2**8  # rows of a batch
 SMALL, LARGE = (2**23, 2**14), (2**25, 2**16)  # bytes and rows of a batch at most, of few rows and of many
 MANY = 64  # blocks of an array at least, where each has a full batch
 MOST = 2**26  # bytes of a block
+SAME = 1e-7  # the share by which the sums of two passes may differ: rows in another order are rounded otherwise
 
 Columns = tuple[Optional[Column], ...]  # X, y, weights, offset
 
@@ -133,18 +134,26 @@ class Pieces:
 
     pieces: Callable[[int], Iterable[Any]]
     made: Callable[[Any, int], Batch]
-    whole: set[int]  # the numbers of rows of the passes that were not broken off
+    whole: list[np.ndarray]  # of the first pass that was not broken off: its rows, and their sums with signs and without
     first: int = 0
     name: str = ""
     elsewhere: ClassVar[bool] = False
 
     def read(self, size: int) -> Iterator[Batch]:
-        first = 0
+        first, sums = 0, np.zeros(3)
         for piece in self.pieces(size):
             batch = self.made(piece, first)
             first += len(batch)
+            sums += [len(batch), batch.X.sum() + batch.y.sum(), np.abs(batch.X).sum() + np.abs(batch.y).sum()]
             yield batch
-        self.whole.add(first)
-        if len(self.whole) > 1:
-            less, more = min(self.whole), max(self.whole)
+        if not self.whole:
+            self.whole.append(sums)
+        rows, signed, size_of_all = self.whole[0]
+        if rows != sums[0]:
+            less, more = sorted((int(rows), int(sums[0])))
             raise ValueError(f"the rows were {more} in one pass and {less} in another: each pass needs the same rows.")
+        if max(abs(signed - sums[1]), abs(size_of_all - sums[2])) > SAME * size_of_all:
+            raise ValueError(
+                "the stream gave other numbers in one pass than in another: each pass needs the same rows, in whatever order. "
+                "Leave out what is drawn anew, such as augmentation, or keep it by cache()."
+            )

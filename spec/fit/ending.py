@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from spec import existence, scoring
-from spec.fit.maximise import EDGE, SINGULAR, Maximum
+from spec.fit.maximise import EDGE, PASSES, SINGULAR, Maximum
 from spec.fit.rows import Batch, Rows, joined
 from spec.fit.task import Task
 from spec.model import Model, Params
@@ -26,16 +26,22 @@ def why_not(task: Task, rows: Rows, maximum: Maximum) -> tuple[str, float]:
     whole = _whole(task, rows)
     if whole is not None:
         params = whole.params(maximum.free)
-        edge = scoring.at_edge(whole.model, whole.y, whole.eta(params)).tolist() if maximum.ending == EDGE else []
+        edge = scoring.at_edge(whole.model, whole.y, whole.eta(params)).tolist() if maximum.ending != PASSES else []
         none = existence.no_optimum(whole, edge)
         return (none, np.nan) if none else (existence.not_reached(steps, maximum.distance), maximum.distance)
     if maximum.ending == SINGULAR and (collinear := existence.rank_deficiency(task.known)):
         return collinear, np.nan
-    if (separated := _separation(task, rows)) is not None:
-        return separated, np.nan
+    if (none := _separation(task, rows)) is not None:
+        return none, np.nan
     if maximum.ending == EDGE:
         return existence.at_the_edge(task.known, _at_edge(task, rows, maximum.free)), np.nan
     return existence.not_reached(steps, maximum.distance), maximum.distance
+
+
+def separated(task: Task, rows: Rows) -> str | None:
+    """A sentence about a direction along which the rows are separated; None where there is none."""
+    whole = _whole(task, rows)
+    return _separation(task, rows) if whole is None else existence.separation(whole)
 
 
 @dataclass(frozen=True)

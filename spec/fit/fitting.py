@@ -31,15 +31,17 @@ from spec.fit.responses import (
     class_weighted,
     has_whole_totals,
     mostly_no_counts,
+    of_classes,
     of_codes,
     of_shares,
+    refuse_absent,
     usable,
     weights_differ,
 )
 from spec.fit.result import Fitted
 from spec.fit.rows import Rows
 from spec.fit.several import Several
-from spec.fit.sources import inputs_only, source
+from spec.fit.sources import inputs_only, refuse_reordered, source
 from spec.links import Link
 from spec.model import Params
 
@@ -121,11 +123,14 @@ def fit(
         raise ValueError("a formula makes the model and the design: give formula=, data= and family=, and no model, X or y.")
     rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
     given = rows.map(without_weightless)
-    if class_weight is not None:
-        given = given.map(partial(class_weighted, class_weight=class_weight))
+    factors = None if class_weight is None else of_classes(class_weight)
+    if factors is not None:
+        given = given.map(partial(class_weighted, class_weight=factors))
     BACKEND.enable_float64()
     with precision("float64"):
         reading = read(case.model, usable(given, SAMPLE))
+    if factors is not None:
+        refuse_absent(factors, reading.model, reading.outputs)
     refuse_weights(reading, partial(weights_differ, given))
     rows = _read_as(reading, given)
     with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
@@ -166,7 +171,7 @@ def _case_of_model(model: keras.Model | None, X: Any, y: Any, weights: Any, offs
         raise ValueError("give a compiled Keras model with X and y, or formula=, data= and family=.")
     inputs = build(model, X, lambda: source(X, y, weights, offset))
     rows = source(X, y, weights, offset, inputs=inputs)
-    return _Case(model, rows, partial(inputs_only, inputs=inputs), _names(y))
+    return _Case(model, rows, partial(inputs_only, inputs=inputs, columns=rows.columns), _names(y))
 
 
 def _names(y: Any) -> tuple[str, ...]:
@@ -180,6 +185,7 @@ def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: A
         raise ValueError(
             f"a formula needs {'data' if data is None else 'a family'}: give {'data=' if data is None else 'family='}."
         )
+    refuse_reordered(data, {"weights": weights, "offset": offset})
     made = designed(formula, data, family, link, weights, offset)
     return _Case(made.model, made.rows, made.prepared, made.outputs, made.notes)
 
@@ -219,12 +225,14 @@ def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]
     return [replace(one, converged=False, reason=wrong, distance=np.nan) for one in found] if wrong else found
 
 
+def _prepared(case: _Case, reading: Reading, number: int, X: Any, offset: Any = None) -> Rows:
+    """Rows of other data, as the Dense layer takes them, for one of its outputs."""
+    rows = case.other(X, offset).map(reading.features)
+    return rows.map(partial(output, number=number)) if reading.several else rows
+
+
 def _completed(one: Fitted, number: int, reading: Reading, case: _Case, given: Rows) -> Fitted:
     """The fit of an output with its name, its units, and the way to other data."""
-
-    def prepared(X: Any, offset: Any = None) -> Rows:
-        rows = case.other(X, offset).map(reading.features)
-        return rows.map(partial(output, number=number)) if reading.several else rows
 
     names = one.outputs
     if len(case.names) == reading.outputs:
@@ -232,4 +240,11 @@ def _completed(one: Fitted, number: int, reading: Reading, case: _Case, given: R
     elif reading.several:
         names = (f"output {number}",)
     notes = (*case.notes, *one.notes)
-    return replace(one, outputs=names, notes=notes, network=case.model, _prepared=prepared, _units=reading.of_data(given.columns))
+    return replace(
+        one,
+        outputs=names,
+        notes=notes,
+        network=case.model,
+        _prepared=partial(_prepared, case, reading, number),
+        _units=reading.of_data(given.columns),
+    )

@@ -15,7 +15,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.existence import NONE_INSIDE
 from spec.fit.checks import find_wrong
 from spec.fit.contribution import Contribution, in_float64
-from spec.fit.ending import why_not
+from spec.fit.ending import separated, why_not
 from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
 from spec.fit.penalised import PenalisedMaximum, maximise_penalised
 from spec.fit.penalty import Penalty
@@ -25,6 +25,8 @@ from spec.fit.sums import Sums, add_up
 from spec.fit.task import Task, checked, null_free
 from spec.fit.workers import HERE, one_blas_thread, threads
 from spec.model import Model, Params
+from spec.problems import Problem
+from spec.scoring import UNKNOWN
 
 UNSEEN: Callable[[Any], None] = lambda state: None  # noqa: E731
 
@@ -39,6 +41,12 @@ class Settings:
     max_passes: int = 50
     on_pass: Callable[[Pass], None] = field(default=UNSEEN)
     on_rows: Callable[[int], None] = field(default=UNSEEN)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < np.inf:
+            raise ValueError(f"tolerance is {self.tolerance}: give a number of standard errors, above 0, such as 1e-6.")
+        if self.max_passes < 1:
+            raise ValueError(f"max_passes is {self.max_passes}: a fit takes one pass at least.")
 
 
 def optimise(model: Model, rows: Rows, intercept: bool = True, *, quasi: bool = False, **settings: Any) -> Fitted:
@@ -93,6 +101,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
     room = partial(task.room, task.rows)
     guess = None
     if settings.start is not None:
+        _check_start(task.known, settings.start)
         free = task.known.free(settings.start)
     else:
         free = null_free(task.known, task.basis)
@@ -113,6 +122,17 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         max_passes=settings.max_passes,
         on_pass=settings.on_pass if is_heard else UNSEEN,
     )
+
+
+def _check_start(known: Problem, start: Params) -> None:
+    """Raise ValueError for a start of another model, or one that is no number."""
+    if start.coef.shape != (known.p, known.k) or start.intercept.shape != (known.k,):
+        p, k = start.coef.shape
+        raise ValueError(
+            f"start is of {p} columns and {k} outputs, but the model has {known.p} and {known.k}: give Fitted.params."
+        )
+    if not (np.isfinite(start.coef).all() and np.isfinite(start.intercept).all()):
+        raise ValueError("start is NaN or infinite: give the params of a fit, or none.")
 
 
 def _pass(tasks: list[Task], rows: Rows, on_rows: Callable[[int], None], asked: dict[int, Question]) -> dict[int, Sums]:
@@ -151,15 +171,17 @@ def _not_finite(tasks: list[Task], error: FloatingPointError) -> ValueError:
 
 
 def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fitted:
-    reason, distance = maximum.reason, maximum.distance
-    if not (maximum.converged or maximum.ending == INTERRUPTED):
+    reason, distance, converged = maximum.reason, maximum.distance, maximum.converged
+    if not (converged or maximum.ending == INTERRUPTED):
         reason, distance = why_not(task, rows, maximum)
+    elif maximum.steer is not None and maximum.steer.widest > UNKNOWN and (none := separated(task, rows)) is not None:
+        reason, distance, converged = none, np.nan, False  # its score is zero by rounding alone
     return replace(
         _described(task, rows),
         params=task.known.params(maximum.free),
         dispersion=maximum.dispersion,
         distance=distance,
-        converged=maximum.converged,
+        converged=converged,
         reason=reason,
         passes=maximum.passes,
         rows=maximum.sums.rows,

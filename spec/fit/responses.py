@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from spec.domains import Counts
-from spec.families import Gaussian
+from spec.families import Binomial, Gaussian
 from spec.fit.checks import codes, find_wrong, normalised
 from spec.fit.rows import Batch, Rows
 from spec.links import Identity
@@ -44,6 +45,28 @@ def _finite(batch: Batch) -> Batch:
     parts = [part.reshape(len(part), -1) for part in batch.parts if part is not None]
     used = np.flatnonzero((batch.weights > 0) & np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0))
     return batch.each(lambda part: part[used])
+
+
+def of_classes(class_weight: Any) -> dict[int, float]:
+    """The weights of classes by their numbers. Raises ValueError for others than numbers, or negative weights."""
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight is {class_weight!r:.60}: give a dict of weights by class, such as {{0: 1.0, 1: 3.0}}.")
+    found = {}
+    for key, weight in class_weight.items():
+        if isinstance(key, (str, bytes)) or key != int(key):
+            raise ValueError(f"class_weight has the key {key!r}: a class is a whole number, such as {{0: 1.0, 1: 3.0}}.")
+        if not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight of {key} is {weight}: a weight is finite and at least 0.")
+        found[int(key)] = float(weight)
+    return found
+
+
+def refuse_absent(class_weight: Mapping[int, float], model: Model, outputs: int) -> None:
+    """Raise ValueError for the weight of a class that the model does not have."""
+    if model.has_classes or isinstance(model.family, Binomial):
+        classes = max(outputs, 2) if model.has_classes else 2
+        if absent := [key for key in class_weight if not 0 <= key < classes]:
+            raise ValueError(f"class_weight has the class {absent[0]}, but the model's classes are 0 to {classes - 1}.")
 
 
 def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:

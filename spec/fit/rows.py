@@ -171,15 +171,15 @@ def of_arrays(X: Column, y: Column | None, weights: Column | None = None, offset
         if column is not None and len(column) != total:
             raise ValueError(f"{name} has {len(column)} rows, but {against} has {total}.")
 
-    def draw(size: int) -> Batch:
-        rows: Any = slice(None)
-        if size < total:  # sorted, to read a file page after page
-            rows = np.unique(np.random.default_rng(0).integers(total, size=size))
-        return Batch.of(*(None if column is None else column[rows] for column in columns))
-
     shape = getattr(X, "shape", ())
     blocks = [Slices(columns, rows, rows.start) for rows in in_blocks(total, int(np.prod(shape[1:], dtype=int)))]
-    return Rows(blocks, draw, total)
+    return Rows(blocks, partial(_drawn, columns, total), total)
+
+
+def _drawn(columns: tuple[Column | None, ...], total: int, size: int) -> Batch:
+    """About ``size`` rows of the columns, drawn at random, or all; sorted, to read a file page after page."""
+    rows: Any = slice(None) if size >= total else np.unique(np.random.default_rng(0).integers(total, size=size))
+    return Batch.of(*(None if column is None else column[rows] for column in columns))
 
 
 def of_pieces(
@@ -193,4 +193,4 @@ def of_pieces(
 
     A sample is the first rows, so shuffle rows that are sorted.
     """
-    return Rows([Pieces(pieces, made, set())], None, total, columns)
+    return Rows([Pieces(pieces, made, [])], None, total, columns)

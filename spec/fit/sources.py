@@ -54,14 +54,23 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
     return _rows(X, {"y": y, "weights": weights, "offset": offset}, inputs, labelled=True)
 
 
-def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = ()) -> Rows:
-    """Rows without responses, for predictions: `source` of X and an offset, with zeros for y. A stream's y is left out."""
+def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = (), columns: Sequence[str] = ()) -> Rows:
+    """
+    Rows without responses, for predictions: `source` of X and an offset, with zeros for y. A stream's y is left out.
+
+    Of a table the ``columns`` are taken, in their order, if they have names.
+    """
+    if columns and len(inputs) <= 1 and (table := Table.of(X)) is not None:
+        if missing := [name for name in columns if name not in table]:
+            raise ValueError(f"X has no column {missing[0]}, which the fit had: its columns are {', '.join(table)}.")
+        X = Table({name: table[name] for name in columns})
     return _rows(X, {"y": None, "weights": None, "offset": offset}, inputs, labelled=False)
 
 
 def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
     if any(map(is_dask, (X, *rest.values()))):
         return _of_dask(X, rest, inputs, labelled)
+    refuse_reordered(X, rest)
     X = _opened(X)
     for part, values in {"X": X, **rest}.items():
         if hasattr(values, "__next__") or hasattr(values, "read_next_batch") or inspect.isroutine(values):
@@ -88,6 +97,20 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
         wrong = " and ".join(f"{part} is the name {name!r}" for part, name in named.items())
         raise ValueError(f"{wrong}, but X is a {type(X).__name__}, whose columns have no names: give an array.")
     return _of_parts(X, rest, inputs)
+
+
+def refuse_reordered(X: Any, rest: dict[str, Any]) -> None:
+    """Raise ValueError where a part of pandas has the row labels of X in another order: rows are taken by their place."""
+    if library(X) != "pandas":
+        return
+    for part, values in rest.items():
+        if library(values) == "pandas" and len(values) == len(X) and not values.index.equals(X.index):
+            own, labels = values.index, X.index
+            if own.is_unique and labels.is_unique and own.isin(labels).all():
+                raise ValueError(
+                    f"{part} has the row labels of X in another order: its row 0 is {own[0]}, that of X {labels[0]}. Give "
+                    f"{part}.loc[X.index], or {part}.to_numpy() if it is in the order of the rows."
+                )
 
 
 def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:

@@ -174,13 +174,19 @@ def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
     if context.k == 1 and len(context.facts.y_values) == 2:
         usual = isinstance(hypothesis.objective.model.family, Binomial)
         for reading in _affine(totals, shifted=True):
-            yield replace(reading, says=partial(_said_if_usual, reading.says)) if usual else reading
+            yield replace(reading, says=partial(_said_if_labels, reading.says, usual))
 
 
-def _said_if_usual(says: Callable[[np.ndarray, int], str | None], factors: np.ndarray, rows: int) -> str | None:
+APART = 1e-2, 1e3  # how far apart two labels are
+
+
+def _said_if_labels(says: Callable[[np.ndarray, int], str | None], usual: bool, factors: np.ndarray, rows: int) -> str | None:
     scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
-    is_usual = any(abs(scale - one) + abs(shift - other) < 1e-3 for one, other in CODES)
-    return says(factors, rows) if is_usual else None
+    if usual:
+        is_likely = any(abs(scale - one) + abs(shift - other) < 1e-3 for one, other in CODES)
+    else:
+        is_likely = APART[0] <= abs(scale) <= APART[1]
+    return says(factors, rows) if is_likely else None
 
 
 def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:

@@ -174,6 +174,9 @@ def minibatch_noise(way: Way) -> str | None:
     return None
 
 
+FEWEST = 2  # rows of a class that are kept: of fewer there is no fit
+
+
 def undersampled(way: Way) -> str | None:
     """
     The answer is as far off as it is when a share of the rows of a class is kept at random: likely, and it cannot be proven.
@@ -193,7 +196,7 @@ def undersampled(way: Way) -> str | None:
     totals, classes = each.T @ shares, shares.sum(axis=0)  # (q m, classes), (classes,)
     least = np.abs(np.linalg.svd(np.linalg.solve(way.metric.lower, totals))[2][-1])
     for kept, unknowns in ((classes.min() / classes, 0), (least / least.max(), len(classes) - 1)):
-        if not 1e-3 < kept.min() < 0.95:
+        if not 1e-3 < kept.min() < 0.95 or (kept * classes).min() < FEWEST:
             continue
         covariance = (each * (shares @ (kept * (1 - kept)))[:, None]).T @ each
         score, equations = totals @ kept, each.shape[1] - unknowns

@@ -1,0 +1,220 @@
+"""What people bring to a fit, kind by kind: the right answer, or one reason that is true; never a silent wrong one."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spec.compat import strict_zip
+from spec.engines.keras.versions import keras
+from spec.fit import fit, fit_many
+from spec.fit.reading.twin import NotRead
+from spec.model import Params
+
+RNG = np.random.default_rng(8)
+N = 300
+X = RNG.normal(size=(N, 2))
+Y = (RNG.random(N) < 1 / (1 + np.exp(-X @ [1, -0.5]))).astype(float)
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+LEVEL = (np.arange(N) % 4 == 0).astype(float)
+ACTIVATIONS = {
+    "logit": "sigmoid",
+    "cloglog": lambda eta: 1 - keras.ops.exp(-keras.ops.exp(eta)),
+    "loglog": lambda eta: keras.ops.exp(-keras.ops.exp(-eta)),
+    "probit": lambda eta: (1 + keras.ops.erf(eta / np.sqrt(2))) / 2,
+    "cauchit": lambda eta: keras.ops.arctan(eta) / np.pi + 0.5,
+}
+
+
+def dense(columns=2, activation="sigmoid", loss="binary_crossentropy", units=1, **layer):
+    model = keras.Sequential([keras.Input((columns,)), keras.layers.Dense(units, activation=activation, **layer)])
+    model.compile(loss=loss)
+    return model
+
+
+# -- separated where rounding hides the score: far out y - mu is 0, where mu rounds to y ---------------------------------------
+
+
+@pytest.mark.parametrize("everywhere", [True, False], ids=["all rows", "a level"])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("link", ACTIVATIONS)
+def test_one_outcome_alone_has_no_optimum(link, value, everywhere):
+    """In all rows, or in a level of a factor: the coefficient runs away, whichever of the outcomes it is."""
+    y = np.full(N, value) if everywhere else np.where(LEVEL == 1, value, Y)
+    model = dense(activation=ACTIVATIONS[link])
+    before = model.get_weights()
+    found = fit(model, np.column_stack([LEVEL, X[:, 0]]), y)
+
+    assert not found.converged
+    assert f"{'' if everywhere else 'quasi-'}completely separated" in found.reason
+    assert all(np.array_equal(one, other) for one, other in strict_zip(before, model.get_weights()))
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2])
+def test_one_class_alone_has_no_optimum(seen):
+    """Of a softmax, in a level of a factor."""
+    y = np.where(LEVEL == 1, seen, RNG.integers(3, size=N))
+    found = fit(
+        dense(activation="softmax", loss="sparse_categorical_crossentropy", units=3), np.column_stack([LEVEL, X[:, 0]]), y
+    )
+
+    assert not found.converged
+    assert "separated" in found.reason
+
+
+def test_a_resample_of_the_other_outcome_is_separated_too():
+    """The mirror image of rare ones: rare zeros. As many resamples have no optimum, and they are NaN."""
+    rare = np.zeros(N)
+    rare[[3, 50, 100]] = 1
+    ones, zeros = (fit_many(dense(), X, y, bootstrap=100, seed=0) for y in (rare, 1 - rare))
+
+    assert 0 < ones.converged.sum() < 100
+    assert np.array_equal(ones.converged, zeros.converged)
+    assert np.isnan(zeros.coefficients[~zeros.converged]).all()
+
+
+def test_far_out_and_not_separated_is_an_optimum():
+    """A column of heavy tails: means round to 1, and the optimum is what it is."""
+    heavy = np.exp(RNG.normal(4, 2, size=1000))
+    y = (RNG.random(1000) < 1 / (1 + np.exp(2 - 0.01 * heavy))).astype(float)
+    found = fit(dense(1), heavy[:, None], y)
+
+    assert found.converged
+    assert np.abs(heavy * found.params.coef[0, 0]).max() > 40
+
+
+# -- which row is which, and which column --------------------------------------------------------------------------------------
+
+
+def test_predictions_take_the_columns_by_their_names():
+    """In another order, with others between them; one that is missing is named."""
+    found = fit(dense(), FRAME, Y)
+    expected = found.predict(FRAME)
+
+    assert np.array_equal(found.predict(FRAME[["b", "a"]]), expected)
+    assert np.array_equal(found.predict(FRAME.assign(c=1.0)), expected)
+    assert np.array_equal(found.predict(X), expected)
+    assert np.array_equal(fit(dense(), FRAME.assign(y=Y), "y").predict(FRAME.assign(y=Y)), expected)
+    with pytest.raises(ValueError, match="X has no column a, which the fit had: its columns are c, b"):
+        found.predict(FRAME.rename(columns={"a": "c"}))
+
+
+@pytest.mark.parametrize("part", ["y", "weights", "offset"])
+def test_rows_with_the_labels_of_x_in_another_order_are_refused(part):
+    """They would be joined by their place; other labels say nothing, and are."""
+    y, ones = pd.Series(Y, FRAME.index), pd.Series(np.ones(N), FRAME.index)
+    parts = {"y": y, "weights": ones, "offset": 0 * ones}
+
+    with pytest.raises(ValueError, match=rf"{part} has the row labels of X in another order: its row 0 is \d+, that of X 0"):
+        fit(dense(), FRAME, **{**parts, part: parts[part].sample(frac=1, random_state=0)})
+    assert fit(dense(), FRAME, y.set_axis(range(1000, 1000 + N))).converged
+
+
+def test_weights_in_another_order_than_the_data_of_a_formula_are_refused():
+    with pytest.raises(ValueError, match="weights has the row labels of X in another order"):
+        fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial", weights=FRAME.a.abs().sort_values())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_layer_that_uses_other_rows_of_the_batch_is_refused():
+    """A mean over the batch: the answer would depend on the size of the batches."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x - keras.ops.mean(x, axis=0)), dense().layers[0]])
+    model.compile(loss="binary_crossentropy")
+
+    with pytest.raises(NotRead, match="depends on the other rows of its batch"):
+        fit(model, X, Y)
+
+
+# -- settings ------------------------------------------------------------------------------------------------------------------
+
+NO = {
+    "a text for a class": ({"class_weight": {"0": 1, "1": 3}}, "the key '0': a class is a whole number"),
+    "a class that is none": ({"class_weight": {1: 1, 2: 3}}, "the class 2, but the model's classes are 0 to 1"),
+    "a word": ({"class_weight": "balanced"}, "class_weight is 'balanced': give a dict"),
+    "a negative weight": ({"class_weight": {0: -1}}, "class_weight of 0 is -1"),
+    "a start of another width": ({"start": Params(np.zeros(1), np.zeros((3, 1)))}, "start is of 3 columns .* the model has 2"),
+    "a start that is NaN": ({"start": Params(np.full(1, np.nan), np.zeros((2, 1)))}, "start is NaN or infinite"),
+    "no pass": ({"max_passes": 0}, "max_passes is 0"),
+    "no tolerance": ({"tolerance": np.nan}, "tolerance is nan"),
+}
+
+
+@pytest.mark.parametrize(("settings", "message"), NO.values(), ids=NO)
+def test_a_setting_that_means_nothing_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        fit(dense(), X, Y, **settings)
+
+
+# -- one eta in all rows, and the edge -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("column", [np.ones((N, 1)), 1e5 + RNG.normal(size=(N, 1))], ids=["ones", "nearly constant"])
+def test_a_mean_alone_is_fitted(column):
+    """A count with no column but a constant: the mean is that of the counts."""
+    counts = RNG.poisson(2, N).astype(float)
+    by_formula = fit(formula="n ~ 1", data={"n": counts}, family="poisson")
+    by_column = fit(dense(1, "exponential", "poisson", use_bias=False), column, counts)
+
+    assert by_formula.params.intercept[0] == pytest.approx(np.log(counts.mean()), abs=1e-9)
+    assert by_column.converged
+    assert by_column.predict(column).mean() == pytest.approx(counts.mean(), rel=1e-6)
+
+
+AT_EDGE = {
+    "poisson": np.append(np.arange(20) % 5, np.zeros(20)),
+    "binary_crossentropy": np.append(np.arange(20) % 2, np.ones(20)),
+}
+
+
+@pytest.mark.parametrize(("loss", "y"), AT_EDGE.items(), ids=AT_EDGE)
+def test_a_level_at_the_edge_of_the_domain_is_named(loss, y):
+    """An identity link, and a level whose counts are all 0, or whose outcomes are all 1."""
+    found = fit(dense(1, "linear", loss), np.repeat([[0.0], [1.0]], 20, axis=0), y.astype(float))
+
+    assert not found.converged
+    assert "rises to the edge of the domain, where the mean of rows 20, 21" in found.reason
+
+
+# -- streams, and files --------------------------------------------------------------------------------------------------------
+
+
+class Drawn(keras.utils.PyDataset):
+    """Other rows in each pass, as many as before."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, place):
+        rows = RNG.integers(N, size=50)
+        return X[rows], Y[rows]
+
+
+class Shuffled(keras.utils.PyDataset):
+    """The same rows in each pass, in another order."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, place):
+        if place == 0:
+            self.order = RNG.permutation(N)
+        rows = self.order[place * 50 : place * 50 + 50]
+        return X[rows], Y[rows]
+
+
+def test_a_stream_of_other_rows_in_each_pass_is_refused_and_another_order_is_not():
+    with pytest.raises(ValueError, match="the stream gave other numbers in one pass than in another"):
+        fit(dense(), Drawn())
+
+    assert fit(dense(), Shuffled()).params.coef == pytest.approx(fit(dense(), X, Y).params.coef, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_fit_by_a_formula_can_be_pickled():
+    """And predicts the same."""
+    found = fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial")
+
+    assert np.array_equal(pickle.loads(pickle.dumps(found)).predict(FRAME), found.predict(FRAME))
