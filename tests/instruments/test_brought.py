@@ -55,7 +55,7 @@ def test_one_outcome_alone_has_no_optimum(link, value, everywhere):
 
 @pytest.mark.parametrize("seen", [0, 1, 2])
 def test_one_class_alone_has_no_optimum(seen):
-    """Of a softmax, in a level of a factor."""
+    """A softmax with one class in a level of a factor."""
     y = np.where(LEVEL == 1, seen, RNG.integers(3, size=N))
     found = fit(
         dense(activation="softmax", loss="sparse_categorical_crossentropy", units=3), np.column_stack([LEVEL, X[:, 0]]), y
@@ -118,7 +118,6 @@ def test_weights_in_another_order_than_the_data_of_a_formula_are_refused():
         fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial", weights=FRAME.a.abs().sort_values())
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_layer_that_uses_other_rows_of_the_batch_is_refused():
     """A mean over the batch: the answer would depend on the size of the batches."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x - keras.ops.mean(x, axis=0)), dense().layers[0]])
@@ -212,7 +211,7 @@ def test_a_stream_of_other_rows_in_each_pass_is_refused_and_another_order_is_not
     assert fit(dense(), Shuffled()).params.coef == pytest.approx(fit(dense(), X, Y).params.coef, abs=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 def test_a_fit_by_a_formula_can_be_pickled():
     """And predicts the same."""
     found = fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial")
