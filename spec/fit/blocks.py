@@ -20,7 +20,7 @@ FEWEST = 2**8  # rows of a batch
 SMALL, LARGE = (2**23, 2**14), (2**25, 2**16)  # bytes and rows of a batch at most, of few rows and of many
 MANY = 64  # blocks of an array at least, where each has a full batch
 MOST = 2**26  # bytes of a block
-SAME = 1e-7  # the share by which the sums of two passes may differ: rows in another order are rounded otherwise
+SAME = 1e-7  # the share by which sums of two passes may differ: n rows in another order do by n 2^-53, a billion by this
 
 Columns = tuple[Optional[Column], ...]  # X, y, weights, offset
 

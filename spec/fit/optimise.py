@@ -174,7 +174,7 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fit
     reason, distance, converged = maximum.reason, maximum.distance, maximum.converged
     if not (converged or maximum.ending == INTERRUPTED):
         reason, distance = why_not(task, rows, maximum)
-    elif maximum.steer is not None and maximum.steer.widest > UNKNOWN and (none := separated(task, rows)) is not None:
+    elif converged and maximum.steer and maximum.steer.widest > UNKNOWN and (none := separated(task, rows)) is not None:
         reason, distance, converged = none, np.nan, False  # its score is zero by rounding alone
     return replace(
         _described(task, rows),

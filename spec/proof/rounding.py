@@ -19,6 +19,7 @@ import numpy as np
 
 from spec.engines.keras.backend import BACKEND
 from spec.proof import functions, reading, rows
+from spec.proof.field import Field
 from spec.proof.reading import Value
 from spec.proof.rows import Tensor
 
@@ -240,28 +241,8 @@ def _each(function: Callable[..., Rounded]) -> Callable[..., Tensor]:
 
 
 def _constant(value: float) -> Rounded:
-    if Fraction(value).denominator > 2**40:
-        for name, (nearest, _) in functions.CONSTANTS.items():
-            for sign in (1, -1):
-                if abs(value - sign * nearest) <= functions.ULPS * np.spacing(nearest):
-                    real = sign * REAL[name]()
-                    return Rounded(real, _most(_arb(value) - real))
-    return Rounded.of(value)
-
-
-def _half() -> Any:
-    return flint.arb(0.5).sqrt()
-
-
-REAL: dict[str, Callable[[], Any]] = {
-    "pi": flint.arb.pi,
-    "sqrt(1/2)": _half,
-    "sqrt(2 pi)": lambda: (2 * flint.arb.pi()).sqrt(),
-    "2/sqrt(pi)": lambda: 2 / flint.arb.pi().sqrt(),
-    "log(2 pi)/2": lambda: (2 * flint.arb.pi()).log() / 2,
-    "log(2)": flint.arb.const_log2,
-    "sqrt(1/2) less its first bits": lambda: _half() - functions.ROOT_HALF_HIGH,
-}
+    real = functions.constant(Field({}), value).value()
+    return Rounded(real, _most(_arb(value) - real))
 
 
 def _floor(f: Rounded) -> Rounded:

@@ -157,8 +157,8 @@ A network without a hidden layer is a generalized linear model, so it may use wh
 *From the optimum* says how far the worst coefficient of an answer is from it, in standard errors. An answer further away than
 {GOOD:.0e} is not counted as found, however fast it is. *The floor* is what the passes of a fit would take if each were nothing
 but one product X'WX by BLAS. *Memory* is by how much the process grew at most, beyond the data. `~` was measured on a tenth of
-the rows, and multiplied by ten. The first fit of a model and a shape takes longer: 0.1 s for few rows, and about a second
-for many, in which XLA compiles it. It is not counted, and nor is a first call of any other but those that take seconds.
+the rows, and multiplied by ten. The first fit of a model and a shape takes longer, since it is traced, and of many rows
+compiled by XLA. It is not counted, and nor is a first call of any other but those that take seconds.
 
 ## In short
 

@@ -17,7 +17,7 @@ from spec.proof.floats import BITS, QUANTITIES, Floats, _ways, one_row
 from spec.proof.rounding import FUNCTIONS, FURTHEST, UNITS, Box, Rounded, U, Unbounded, _constant
 from spec.proof.rounding import of_backend as rounded_by_backend
 
-RNG = np.random.default_rng()
+RNG = np.random.default_rng(0)
 WIDE = np.concatenate(
     [np.linspace(-30, 30, 4001), RNG.normal(size=2000), RNG.normal(size=500) * 1e-5, RNG.uniform(-700, 700, 2000)]
 )
@@ -116,9 +116,11 @@ def test_what_floats_hold_is_not_rounded():
 
 def test_a_rounded_constant_has_the_error_of_its_rounding():
     """The float64 of pi is read as the real number; another number is exact."""
-    found = _constant(np.pi)
+    with working_precision(BITS):
+        found = _constant(np.pi)
 
-    assert found.value.contains(flint.arb.pi())
+    with working_precision(2 * BITS):
+        assert found.value.contains(flint.arb.pi())
     assert 0 < found.error < U * 4
     assert _constant(0.1).is_exact
 

@@ -15,6 +15,7 @@ from spec.model import Model
 NEAR = 1e-5  # to an end of the domain of shares
 SMALL = 0.05  # a mean: the 1e-7 that Keras adds inside the logarithm of its Poisson loss shows at smaller ones
 EVEN = 0.01  # the share of its size by which a column varies that counts as constant
+SINGLE = 1e-5  # the share by which layers in float32, of 24 bits, may round a row otherwise in a batch of another size
 LEVELS = ((0.0, 1.0), (0.5, 0.15), (-0.5, 0.15), (2.0, 0.5))  # mean and spread of what the Dense layer gives, two weights each
 MANY = tuple((level, 0.5) for level in np.linspace(-3, 3, 13).tolist())  # where all rows have one eta, there are not more
 
@@ -34,7 +35,7 @@ def ask(twin: Twin, X: np.ndarray) -> list[Asked]:
     seen, part = twin(X), twin(X[: (len(X) + 1) // 2])
     features = seen.features
     for whole, half in ((features, part.features), (seen.outputs, part.outputs)):
-        if not np.allclose(whole[: len(half)], half, rtol=1e-5, atol=1e-7 * np.abs(whole).max(initial=0.0), equal_nan=True):
+        if not np.allclose(whole[: len(half)], half, SINGLE, SINGLE / 100 * np.abs(whole).max(initial=0.0), equal_nan=True):
             raise NotRead(
                 "what the model computes of a row depends on the other rows of its batch (a mean over the batch, for example), "
                 "so its rows have no likelihood of their own: compute such numbers beforehand, once for all rows."
