@@ -25,7 +25,7 @@ import flint
 
 Point = Mapping[str, float]  # a value for each symbol
 DEGREE = 16  # the highest in a symbol
-BITS = 256  # of the balls in which an expression is evaluated at a point
+BITS = 448  # of the balls in which an expression is evaluated at a point
 
 
 class Undecided(ArithmeticError):

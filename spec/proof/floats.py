@@ -9,7 +9,7 @@ larger of two bounds counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
 import flint
@@ -19,14 +19,16 @@ from spec.engines.keras.network import KerasNetwork
 from spec.evidence.balls import BALLS, working_precision
 from spec.problems import Problem
 from spec.proof import rows
+from spec.proof.claimed import names
+from spec.proof.field import BITS
 from spec.proof.programs import traced
 from spec.proof.rounding import Box, Operations, Rounded
 from spec.proof.rows import Tensor
 
-BITS = 192
+SHARP = 2.0**-400  # an exact number is known to so much, or to an eighth of its bound: else nothing could be beyond the bound
 NEAR = 0.3  # an eta at which no program approximates
 QUANTITIES = ("mean", "objective", "gradient", "curvature")
-Ends = Union[float, "tuple[float, float]"]  # a number, or the least and the greatest
+Ends = Sequence[Union[float, "tuple[float, float]"]]  # of each eta a number, or the least and the greatest
 
 
 class Bound(NamedTuple):
@@ -37,9 +39,10 @@ class Bound(NamedTuple):
     error: float
 
     def holds(self, computed: float, exact: Any) -> bool:
-        """Whether a computed number is as near to the exact one, a ball, as the bound says."""
+        """Whether a computed number is as near to the exact one, a ball that is small beside the bound, as the bound says."""
         with working_precision(BITS):
-            return bool(np.isfinite(computed)) and not bool(abs(flint.arb(computed) - exact) > self.error)
+            is_sharp = exact.rad() <= max(self.error / 8, SHARP)
+            return bool(is_sharp and np.isfinite(computed)) and not bool(abs(flint.arb(computed) - exact) > self.error)
 
 
 def one_row(problem: Problem) -> Problem:
@@ -49,64 +52,95 @@ def one_row(problem: Problem) -> Problem:
 
 class Floats:
     """
-    The float64 arithmetic of a network of `one_row`: of weight 1, with one linear predictor.
+    The float64 arithmetic of a network of `one_row`: of weight 1, with k linear predictors.
 
-    eta is the product of an input with the weight 1, and is not rounded. Of the row there are the mean, the loss, the loss's
-    derivative in eta, and its second derivative: `QUANTITIES`. Raises Approximation where a program takes numbers from bits.
+    An eta is the product of the input 1 with a weight, and is not rounded. Of the row there are the means, the loss, the loss's
+    derivative in each eta, and its second derivatives along ``direction`` (k,): `QUANTITIES`, where k > 1 numbered from 1 but
+    for the loss. Raises Approximation where a program takes numbers from bits.
     """
 
     def __init__(self, network: KerasNetwork) -> None:
-        self.model, self.network, self.program = network.problem.model, network, traced(network)
-        self._free: dict[float, Any] = {}
-        self.bounds(self._near, float(network.problem.y[0, 0]))
+        self.model, self.network, self.program, self.k = network.problem.model, network, traced(network), network.problem.k
+        self.direction = [1.0, *(0.75 - 0.5 * place for place in range(self.k - 1))]
+        self.names = [name for each in QUANTITIES for name in names(each, 1 if each == "objective" else self.k)]
+        self._free: dict[tuple[float, ...], Any] = {}
+        self.bounds(self._near, [float(y) for y in network.problem.y[0]])
 
     @property
-    def _near(self) -> float:
-        return NEAR if self.model.eta_domain.contains(NEAR) else -NEAR
+    def _near(self) -> list[float]:
+        sign = 1 if self.model.eta_domain.contains(NEAR) else -1
+        return [sign * NEAR / (1 + place) for place in range(self.k)]
 
-    def bounds(self, eta: Ends, y: float) -> dict[str, Bound]:
-        """The bounds where eta lies in a box. Raises Unbounded where the program has none there."""
+    def boxes(self, ends: tuple[float, float]) -> list[Ends]:
+        """A box of eta, (least, greatest) of each: of the first the ends, of each next one minus half; none beyond the domain."""
+        if not all(map(self.model.eta_domain.contains, ends)):
+            return []
+        scaled = [[end * (-0.5) ** place for end in ends] for place in range(self.k)]
+        return [[(min(each), max(each)) for each in scaled]]
+
+    def responses(self, numbers: Sequence[float]) -> list[list[float]]:
+        """Those of the numbers that the family has; of classes the first, the second, and a share of both."""
+        if not self.model.has_classes:
+            return [[y] for y in numbers if self.model.family.quasi_domain.contains(y)]
+        return [[*shares, *[0.0] * (self.k - 2)] for shares in ((1.0, 0.0), (0.0, 1.0), (0.25, 0.75))]
+
+    def bounds(self, eta: Ends, y: Sequence[float]) -> dict[str, Bound]:
+        """The bounds where each of the k eta lies in a box. Raises Unbounded where the program has none there."""
         with working_precision(BITS):
-            ways = list(_ways(lambda box: self._read(box, _ball(eta), Rounded.of(y))))
-        return {name: _hull([found[place] for found in ways]) for place, name in enumerate(QUANTITIES)}
+            ways = list(_ways(lambda box: self._read(box, eta, y)))
+        return {name: _hull([found[place] for found in ways]) for place, name in enumerate(self.names)}
 
-    def _read(self, box: Box, eta: Rounded, y: Rounded) -> list[Rounded]:
-        one, zero = Rounded.of(1), Rounded.of(0)
-        ops = Operations(box, {(eta.key, one.key): eta, (eta.key, zero.key): zero})
-        response = rows.tensor(("n", 1)[: self.network.data[1].ndim], y)
-        weights, along = ([rows.tensor(("p", 1), w), rows.tensor((1,), b)] for w, b in ((one, zero), (zero, one)))
-        found = self.program.read(ops, [rows.tensor(("n", "p"), eta), response, rows.tensor(("n",), one)], weights, along)
-        mean, loss, _, gradient, _, second = found
-        return [_entry(each) for each in (mean, loss, gradient, second)]
+    def _read(self, box: Box, eta: Ends, y: Sequence[float]) -> list[Rounded]:
+        one, kernel = Rounded.of(1), _array(map(_ball, eta))
+        zero, along = _array([Rounded.of(0)] * self.k), _array(map(Rounded.of, self.direction))
+        ops = Operations(box, {(one.key, each.key): each for each in (*kernel, *zero)})
+        response = rows.tensor(("n", self.k)[: self.network.data[1].ndim], _array(map(Rounded.of, y)))
+        weights, directions = (
+            [rows.tensor(("p", self.k), w), rows.tensor((self.k,), b)] for w, b in ((kernel, zero), (zero, along))
+        )
+        data = [rows.tensor(("n", "p"), one), response, rows.tensor(("n",), one)]
+        mean, loss, _, gradient, _, second = self.program.read(ops, data, weights, directions)
+        return [entry for each in (mean, loss, gradient, second) for entry in _entries(each)]
 
-    def computed(self, eta: float, y: float) -> dict[str, float]:
+    def computed(self, eta: Sequence[float], y: Sequence[float]) -> dict[str, float]:
         """What the network computes."""
-        data = [np.array([[eta]]), np.full((1, 1)[: self.network.data[1].ndim], y), np.ones(1)]
-        self.network.weights = [np.ones((1, 1)), np.zeros(1)]
-        mean, loss, _, gradient, _, second = self.program.run(data, [np.zeros((1, 1)), np.ones(1)])
-        return dict(zip(QUANTITIES, (float(np.ravel(each)[0]) for each in (mean, loss, gradient, second))))
+        zero = np.zeros((1, self.k))
+        data = [np.ones((1, 1)), np.array([y])[(slice(None), 0)[: self.network.data[1].ndim - 1 or None]], np.ones(1)]
+        self.network.weights = [np.array([eta]), zero[0]]
+        mean, loss, _, gradient, _, second = self.program.run(data, [zero, np.array(self.direction)])
+        return dict(zip(self.names, (float(entry) for each in (mean, loss, gradient, second) for entry in np.ravel(each))))
 
-    def exact(self, eta: float, y: float) -> dict[str, Any]:
+    def exact(self, eta: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
         """The model's own formulas in balls; the loss's terms that are free of eta are the program's."""
         with working_precision(BITS):
-            at, response, scale = flint.arb(eta), flint.arb(y), self.network.loss_scale
-            return {
-                "mean": self.model.link.inverse(at, BALLS),
-                "objective": self._free_of_eta(y) - scale * self.model.kernel(response, at, BALLS),
-                "gradient": -scale * self.model.row_score(response, at, xp=BALLS),
-                "curvature": -scale * self.model.row_bend(response, at, xp=BALLS),
-            }
+            at, response, along, scale = _balls(eta), _balls(y), _balls(self.direction), self.network.loss_scale
+            mean = self.model.link.inverse(at, BALLS)
+            if self.model.has_classes:
+                score, bend = response - mean, -mean * (along - (mean * along).sum())
+            else:
+                score, bend = (part(response, at, xp=BALLS) for part in (self.model.row_score, self.model.row_bend))
+            loss = self._free_of_eta(y) - scale * np.sum(self.model.kernel(response, at, BALLS))
+            return dict(zip(self.names, [*np.ravel(mean), loss, *np.ravel(-scale * score), *np.ravel(-scale * bend)]))
 
-    def _free_of_eta(self, y: float) -> Any:
+    def _free_of_eta(self, y: Sequence[float]) -> Any:
         """Terms of the loss that are the same at each eta: by the proof for all weights those at one."""
-        if y not in self._free:
-            loss = self._read(Box([]), _ball(self._near), Rounded.of(y))[QUANTITIES.index("objective")].value
-            kernel = self.model.kernel(flint.arb(y), flint.arb(self._near), BALLS)
-            self._free[y] = loss + self.network.loss_scale * kernel
-        return self._free[y]
+        if (own := tuple(y)) not in self._free:
+            loss = self._read(Box([]), self._near, y)[self.names.index("objective")].value
+            kernel = self.model.kernel(_balls(y), _balls(self._near), BALLS)
+            self._free[own] = loss + self.network.loss_scale * np.sum(kernel)
+        return self._free[own]
 
 
-def _ball(ends: Ends) -> Rounded:
+def _balls(numbers: Sequence[float]) -> Any:
+    """One number, or an array of several, as the model's formulas take them."""
+    return _array(map(flint.arb, numbers)) if len(numbers) > 1 else flint.arb(numbers[0])
+
+
+def _array(entries: Iterable[Any]) -> np.ndarray:
+    return np.array(list(entries), dtype=object)
+
+
+def _ball(ends: float | tuple[float, float]) -> Rounded:
     low, high = ends if isinstance(ends, tuple) else (ends, ends)
     return Rounded(flint.arb(low).union(flint.arb(high)))
 
@@ -121,10 +155,9 @@ def _ways(run: Callable[[Box], list[Rounded]]) -> Iterator[list[Rounded]]:
         waiting += [[*box.asked[:place], not box.asked[place]] for place in range(len(ways), len(box.asked))]
 
 
-def _entry(tensor: Tensor) -> Rounded:
-    """The one number of a tensor of one row: the sum over the rows is that of one."""
-    first, *rest = (array.reshape(-1)[0] for array in tensor.parts.values())
-    return Rounded.of(sum(rest, first))
+def _entries(tensor: Tensor) -> list[Rounded]:
+    """The numbers of a tensor of one row: the sum over the rows is that of one."""
+    return [Rounded.of(sum(each[1:], each[0])) for each in zip(*(array.flat for array in tensor.parts.values()))]
 
 
 def _hull(found: list[Rounded]) -> Bound:

@@ -130,6 +130,10 @@ class Operations:
         return Tensor(shape, {"": np.where(where, left, right)})
 
     # -- softmax ---------------------------------------------------------------------------------------------------------------
+    def largest(self, x: Tensor) -> Tensor:
+        """The largest entry of a row: the symbol "top", any number; it cancels or it remains."""
+        return rows.tensor(x.shape[:-1], self.case.symbol("top"))
+
     def softmax(self, eta: Tensor) -> Tensor:
         odds = self.unary["exp"](eta)
         return self.divide(odds, rows.total(odds, [-1], keep=True))

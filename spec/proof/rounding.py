@@ -8,10 +8,10 @@ tests/instruments/test_floats.py holds the backend to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import flint
@@ -117,6 +117,16 @@ class Rounded:
         return product if self._is_power_of_two or other._is_power_of_two else product.rounded()
 
     __radd__, __rmul__ = __add__, __mul__
+
+    @staticmethod
+    def total(terms: Iterable[Any]) -> Rounded:
+        """The sum in whatever order: each of its m - 1 additions rounds no more than all terms without their signs."""
+        numbers = [one for one in map(Rounded.of, terms) if one.constant != 0]
+        if len(numbers) < 3:
+            return sum(numbers, Rounded.of(0))
+        value, size = (sum(each, NONE) for each in ([one.value for one in numbers], [_most(one.wide) for one in numbers]))
+        units = (len(numbers) - 1) * U / (1 - len(numbers) * U)
+        return Rounded(value, (sum((one.error for one in numbers), NONE) + units * size + len(numbers) * TINY).upper())
 
     def __sub__(self, other: Any) -> Rounded:
         return self + -Rounded.of(other)
@@ -230,6 +240,22 @@ class Operations(reading.Operations):
             return super().constant(array)
         return rows.tensor(array.shape, np.array([_constant(float(x)) for x in array.flat] or [Rounded.of(0)], dtype=object))
 
+    def largest(self, x: Tensor) -> Tensor:
+        return rows.tensor(x.shape[:-1], _largest(x.entries.reshape(-1)))
+
+    def softmax(self, eta: Tensor) -> Tensor:
+        """As backends compute it: the largest is subtracted, and the division may be a product with the inverse."""
+        odds = self.unary["exp"](self._below(eta))
+        return rows.multiply(odds, rows.apply(lambda f: 1 / f, rows.total(odds, [-1], keep=True)))
+
+    def log_softmax(self, eta: Tensor) -> Tensor:
+        below = self._below(eta)
+        return self.subtract(below, self.unary["log"](rows.total(self.unary["exp"](below), [-1], keep=True)))
+
+    def _below(self, eta: Tensor) -> Tensor:
+        largest = self.largest(eta)
+        return self.subtract(eta, rows.reshape(largest, (*largest.shape, 1)))
+
     def divide(self, a: Tensor, b: Tensor) -> Tensor:
         if any(a.parts):  # a sum over the rows, by their number
             return super().divide(a, b)
@@ -243,6 +269,15 @@ def _each(function: Callable[..., Rounded]) -> Callable[..., Tensor]:
 def _constant(value: float) -> Rounded:
     real = functions.constant(Field({}), value).value()
     return Rounded(real, _most(_arb(value) - real))
+
+
+def _largest(numbers: Iterable[Rounded]) -> Rounded:
+    """The largest number: the one that it plainly is, or else as near to the largest exact one as each is to its own."""
+    numbers = list(numbers)
+    for one in numbers:
+        if all(one is other or one.wide >= other.wide for other in numbers):
+            return one
+    return Rounded(*(reduce(flint.arb.max, each) for each in ([one.value for one in numbers], [one.error for one in numbers])))
 
 
 def _floor(f: Rounded) -> Rounded:

@@ -151,9 +151,20 @@ def total(t: Tensor, axes: list[int], keep: bool = False) -> Tensor:
     for own, array in t.parts.items():
         if set(own) & set(opened):
             raise Meets("a sum over the rows is summed over the rows again")
-        summed, name = np.asarray(array.sum(axis=tuple(axes), keepdims=keep), dtype=object), "".join(sorted(own + opened))
+        summed, name = _summed(array, tuple(axes), keep), "".join(sorted(own + opened))
         parts[name] = parts[name] + summed if name in parts else summed
     return Tensor(shape, {name: _boxed(array) for name, array in parts.items()})
+
+
+def _summed(array: np.ndarray, axes: tuple[int, ...], keep: bool) -> np.ndarray:
+    """The sums along some axes; by the entries' own ``total``, if they have one."""
+    total = getattr(next(array.flat, None), "total", None)
+    if total is None:
+        return np.asarray(array.sum(axis=axes, keepdims=keep), dtype=object)
+    last = np.moveaxis(array, axes, range(-len(axes), 0))
+    own = last.shape[: last.ndim - len(axes)]
+    sums = np.array([*map(total, last.reshape(*own, -1).reshape(-1, int(np.prod(last.shape[len(own) :]))))], dtype=object)
+    return sums.reshape([1 if place in axes else size for place, size in enumerate(array.shape) if keep or place not in axes])
 
 
 def _boxed(array: Any) -> np.ndarray:
