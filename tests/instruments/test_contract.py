@@ -464,7 +464,14 @@ class TestAnEngineThatBreaksOut:
         with broken(f"Test.evaluate(tiny poisson) {said}"):
             checked.evaluate(POISSON, ONE)
 
-    def test_the_reader_s_ctrl_c_is_the_reader_s(self):
+    @pytest.fixture
+    def listening(self):
+        """Ctrl-C is heard: a process that a shell starts in its background ignores it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    def test_the_reader_s_ctrl_c_is_the_reader_s(self, listening):
         """An engine cannot swallow it either."""
 
         def press(problem, params):
