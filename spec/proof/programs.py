@@ -77,11 +77,12 @@ def _of_tensorflow(network: KerasNetwork) -> Program:
     shapes = tf.nest.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), network.data)
     like = [tf.TensorSpec(variable.shape, "float64") for variable in variables]
     function = tf.function(everything, autograph=False).get_concrete_function(shapes, like)
+    graph = tensorflow.Graph(function)
     names = {id(_handle(variable)): place for place, variable in enumerate(variables)}
 
     def read(ops: Operations, data: list[Value], weights: list[Value], directions: list[Value]) -> list[Value]:
         own = [weights[names[id(variable.handle)]] for variable in function.graph.variables]
-        return tensorflow.read(ops, function, [*data, *directions], own)
+        return graph.read(ops, [*data, *directions], own)
 
     def run(data: list[np.ndarray], directions: list[np.ndarray]) -> list[np.ndarray]:
         with as_written(tf):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -33,15 +34,20 @@ RUNGS = ("mean", "objective", "gradient", "curvature")
 @dataclass(frozen=True)
 class Remainder:
     """
-    What is left of a rung under some conditions: the program's expression less the claimed one, as a formula.
+    What is left of a rung under some conditions: the program's expression less the claimed one, or why there is none.
 
     ``size`` is its value at one point there, as a ball; a ball about 0 says that it is too small to be told from 0.
     """
 
     rung: str
     where: tuple[str, ...]
-    formula: str
+    left: Expr | str
     size: str
+
+    @cached_property
+    def formula(self) -> str:
+        """What is left, in words; it may be very long, and is made when it is asked for."""
+        return self.left if isinstance(self.left, str) else written(self.left)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def prove(problem: Problem, network: KerasNetwork | None = None, everywhere: boo
             continue
         left = [(rung, difference) for rung, difference in found if not difference.is_zero]
         read |= case.field.read
-        remainders += [Remainder(rung, where, written(difference), _size(difference)) for rung, difference in left]
+        remainders += [Remainder(rung, where, difference, _size(difference)) for rung, difference in left]
         if not left:
             conditions.append(where)
     seconds = time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,33 +15,48 @@ from spec.proof.rows import Tensor
 from spec.proof.tensorflow_shapes import SHAPES, difference, whole_numbers
 
 
-def read(ops: Operations, function: Any, arguments: list[Value], variables: list[Value]) -> list[Value]:
-    """
-    The outputs of a concrete function at symbolic arguments.
+class Node:
+    """An operation of a graph. Its attributes are kept, since a program is read many times."""
 
-    ``variables`` are the values of ``function.graph.variables``. Raises UnknownPrimitive for an operation that is in no table.
-    """
-    graph = function.graph
-    places = {id(handle): value for (_, handle), value in zip(_captures(graph), variables)}
-    known: dict[str, Value] = {}
-    for placeholder, value in zip(graph.inputs, arguments):
-        known[placeholder.name] = value
-    for operation in _needed(graph.outputs):
-        if operation.type == "Placeholder":
-            continue
-        if operation.type == "ReadVariableOp":
-            known[operation.outputs[0].name] = places[id(operation.inputs[0])]
-            continue
-        if operation.type not in OPERATIONS:
-            raise UnknownPrimitive(f"TensorFlow's {operation.type} ({operation.name}) is in no table of spec/proof/tensorflow.py")
-        inputs = [known[tensor.name] for tensor in operation.inputs]
-        try:
-            found = OPERATIONS[operation.type](ops, operation, *inputs)
-        except (ArithmeticError, ValueError) as error:
-            raise type(error)(f"{operation.type} ({operation.name}): {error}") from error
-        for tensor, value in zip(operation.outputs, found if isinstance(found, tuple) else (found,)):
-            known[tensor.name] = value
-    return [known[tensor.name] for tensor in graph.outputs]
+    def __init__(self, operation: Any) -> None:
+        self.type, self.name, self.get_attr = operation.type, operation.name, lru_cache(None)(operation.get_attr)
+        self.inputs, self.outputs = ([tensor.name for tensor in each] for each in (operation.inputs, operation.outputs))
+        self.first = operation.inputs[0] if self.inputs else None
+
+    @cached_property
+    def constant(self) -> np.ndarray:
+        backend: Any = BACKEND
+        found: np.ndarray = backend.tf.make_ndarray(self.get_attr("value"))
+        return found
+
+
+class Graph:
+    """A concrete function, to be read."""
+
+    def __init__(self, function: Any) -> None:
+        self.graph = function.graph
+        self.nodes = [Node(operation) for operation in _needed(self.graph.outputs) if operation.type != "Placeholder"]
+
+    def read(self, ops: Operations, arguments: list[Value], variables: list[Value]) -> list[Value]:
+        """
+        The outputs at symbolic arguments.
+
+        ``variables`` are the values of the graph's variables. Raises UnknownPrimitive for an operation that is in no table.
+        """
+        places = {id(handle): value for (_, handle), value in zip(_captures(self.graph), variables)}
+        known: dict[str, Value] = dict(zip((placeholder.name for placeholder in self.graph.inputs), arguments))
+        for node in self.nodes:
+            if node.type == "ReadVariableOp":
+                known[node.outputs[0]] = places[id(node.first)]
+                continue
+            if node.type not in OPERATIONS:
+                raise UnknownPrimitive(f"TensorFlow's {node.type} ({node.name}) is in no table of spec/proof/tensorflow.py")
+            try:
+                found = OPERATIONS[node.type](ops, node, *(known[name] for name in node.inputs))
+            except (ArithmeticError, ValueError) as error:
+                raise type(error)(f"{node.type} ({node.name}): {error}") from error
+            known.update(zip(node.outputs, found if isinstance(found, tuple) else (found,)))
+        return [known[tensor.name] for tensor in self.graph.outputs]
 
 
 def _captures(graph: Any) -> list[tuple[Any, Any]]:
@@ -75,8 +91,7 @@ QUIET = ("Const", "Placeholder", "ReadVariableOp", "Identity", "Shape", "Strided
 
 # -- the operations: (ops, the node, its inputs) ---------------------------------------------------------------------------------
 def _constant(ops: Operations, node: Any) -> Value:
-    backend: Any = BACKEND
-    return ops.constant(backend.tf.make_ndarray(node.get_attr("value")))
+    return ops.constant(node.constant)
 
 
 def _sum(ops: Operations, node: Any, x: Value, axes: Any) -> Value:

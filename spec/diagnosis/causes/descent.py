@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from spec.diagnosis.causes.penalty import loss_scale
@@ -86,8 +88,8 @@ class Descent:
         if most < 1:
             return None
         steps, rates = np.arange(1, most + 1), SHARES * fastest
-        ends = self._ends(np.repeat(rates, most), np.tile(steps, len(rates)))
-        left = np.nan_to_num(np.linalg.norm(ends, axis=1), nan=np.inf).reshape(len(rates), most)
+        away = np.stack([self._away(free) for free in self._path(rates, most)], axis=1)
+        left = np.nan_to_num(away, nan=np.inf)
         beside = np.pad(left, ((1, 1), (0, 0)), constant_values=np.inf)
         nearer = np.nonzero((left <= beside[:-2]) & (left <= beside[2:]) & np.isfinite(left))
         starts, numbers = rates[nearer[0]], steps[nearer[1]]
@@ -135,15 +137,21 @@ class Descent:
 
     def _flow(self, rate: float, steps: int) -> float | None:
         """The rate times the number of steps at which a descent in fine steps is nearest to the answer; None where it is far."""
-        free, near, found = np.zeros((1, *self.goal.shape)), np.inf, None
-        for step in range(1, min(steps, REPLAYED // self.numbers) + 1):
-            free = free + self.moves(free, np.array([rate]))
+        near, found = np.inf, None
+        for step, free in enumerate(self._path(np.array([rate]), min(steps, REPLAYED // self.numbers)), 1):
             gap = self._away(free)[0]
             if not np.isfinite(gap):
                 break
             if gap < near:
                 near, found = gap, step * rate
         return found if near < 0.3 * self._away(np.zeros((1, *self.goal.shape)))[0] else None
+
+    def _path(self, rates: np.ndarray, steps: int) -> Iterator[np.ndarray]:
+        """Where descents are after each step, (d, q, m)."""
+        free = np.zeros((len(rates), *self.goal.shape))
+        for _ in range(steps):
+            free = free + self.moves(free, rates)
+            yield free
 
     def _ends(self, rates: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Where descents end less the answer, (d, q m), in standard errors."""
