@@ -32,6 +32,10 @@ from spec.model import Model, Params
 SHOWN = 64  # rows that the rungs are asked of
 LIBRARIES = ("keras", "tensorflow", "tf_keras", "builtins")
 OWN = (*LIBRARIES, "spec")
+EVERYWHERE = (  # activations and losses of Keras that are one function for all numbers
+    *("linear", "sigmoid", "softmax", "exponential", "exp"),
+    *("meansquarederror", "poisson", "binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,9 +228,14 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
 
 
 def _is_known(part: Any) -> bool:
-    """Whether Keras or this specification wrote an activation or a loss."""
-    written = getattr(part, "__module__", None) or type(part).__module__
-    return part is None or written.split(".")[0] in OWN
+    """
+    Whether an activation or a loss is what it is near 0 everywhere: this specification's, and those of Keras that are.
+
+    A hard sigmoid is the identity up to |eta| = 3, and a Huber loss a squared error up to its delta.
+    """
+    written = (getattr(part, "__module__", None) or type(part).__module__).split(".")[0]
+    name = getattr(part, "__name__", type(part).__name__).lower().replace("_", "")
+    return part is None or (written in OWN and (written not in LIBRARIES or name in EVERYWHERE))
 
 
 def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input, ...]:
