@@ -127,7 +127,7 @@ def test_a_rounded_constant_has_the_error_of_its_rounding():
 
 @pytest.mark.parametrize("size", [2, 3, 17])
 def test_a_sum_is_within_its_bound_in_whatever_order(size, rng):
-    """Of NumPy: from either end, and by halves."""
+    """A sum from either end, by halves, and that of NumPy."""
     terms = rng.normal(size=size) * 10.0 ** rng.integers(-3, 3, size=size)
     with working_precision(BITS):
         bound = Rounded.total(map(Rounded.of, terms))
