@@ -45,7 +45,7 @@ class Reading:
 
     eta is ``factor`` times what the Dense layer gives, plus the model's own offset. ``codes`` says that y is one column of the
     classes' codes; ``several`` that the outputs are as many models; ``plain`` that the layer's inputs are the data themselves;
-    ``known`` that Keras and this specification wrote all of it. ``units`` is the map from the data to the layer's inputs.
+    ``known`` that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the layer's inputs.
     """
 
     model: Model
@@ -114,7 +114,7 @@ class Reading:
         Where back-propagation through the model's own loss gives another gradient than the likelihood on the rows given.
 
         The likelihood's vanishes at the optimum, and so the model's own does where they agree. It is asked of all rows, unless
-        Keras wrote every part of the model: then the rungs have shown it.
+        every part of the model is ``known``: then the rungs have shown it.
         """
         if self.known:
             return None
