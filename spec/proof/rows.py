@@ -161,9 +161,8 @@ def _summed(array: np.ndarray, axes: tuple[int, ...], keep: bool) -> np.ndarray:
     total = getattr(next(array.flat, None), "total", None)
     if total is None:
         return np.asarray(array.sum(axis=axes, keepdims=keep), dtype=object)
-    last = np.moveaxis(array, axes, range(-len(axes), 0))
-    own = last.shape[: last.ndim - len(axes)]
-    sums = np.array([*map(total, last.reshape(*own, -1).reshape(-1, int(np.prod(last.shape[len(own) :]))))], dtype=object)
+    terms = np.moveaxis(array, axes, range(-len(axes), 0)).reshape(-1, int(np.prod([array.shape[axis] for axis in axes])))
+    sums = np.array([*map(total, terms)], dtype=object)
     return sums.reshape([1 if place in axes else size for place, size in enumerate(array.shape) if keep or place not in axes])
 
 
