@@ -105,7 +105,7 @@ class Floats:
     def computed(self, eta: Sequence[float], y: Sequence[float]) -> dict[str, float]:
         """What the network computes."""
         zero = np.zeros((1, self.k))
-        data = [np.ones((1, 1)), np.array([y])[(slice(None), 0)[: self.network.data[1].ndim - 1 or None]], np.ones(1)]
+        data = [np.ones((1, 1)), np.reshape(y, (1, *self.network.data[1].shape[1:])), np.ones(1)]
         self.network.weights = [np.array([eta]), zero[0]]
         mean, loss, _, gradient, _, second = self.program.run(data, [zero, np.array(self.direction)])
         return dict(zip(self.names, (float(entry) for each in (mean, loss, gradient, second) for entry in np.ravel(each))))

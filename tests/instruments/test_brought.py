@@ -222,13 +222,21 @@ def test_a_fit_by_a_formula_can_be_pickled():
 # -- what is a generalized linear model near 0 alone ---------------------------------------------------------------------------
 
 
+DESIGN = np.column_stack([np.ones(N), X])
+
+
+def least_squares(y):
+    """The coefficients, the intercept first."""
+    return np.linalg.lstsq(DESIGN, y, rcond=None)[0]
+
+
 def test_an_activation_of_pieces_is_the_identity_where_the_data_stay_on_one():
     """A hard sigmoid is 0.5 + eta / 6 up to |eta| = 3, and there least squares; beyond it is no least squares."""
     shares = [0.5 + slope * X[:, 0] + 0.01 * RNG.normal(size=N) for slope in (0.1, 0.5)]
     inside, outside = (fit(dense(2, "hard_sigmoid", "mse"), X, y) for y in shares)
 
     assert inside.converged
-    assert inside.predict(X).ravel() == pytest.approx(0.5 + 0.1 * X[:, 0], abs=0.01)
+    assert inside.predict(X).ravel() == pytest.approx(DESIGN @ least_squares(shares[0]), abs=1e-8)
     assert not outside.converged
     assert "on some rows the model is not what it was on those that it was read on" in outside.reason
 
@@ -240,6 +248,6 @@ def test_a_loss_of_pieces_is_squared_error_where_the_residuals_stay_on_one():
     inside, outside = (fit(dense(activation=None, loss=keras.losses.Huber(delta=1000.0)), X, one) for one in (y, wild))
 
     assert inside.converged
-    assert inside.params.coef.ravel() == pytest.approx(np.linalg.lstsq(np.c_[np.ones(N), X], y, rcond=None)[0][1:], abs=1e-8)
+    assert inside.params.coef.ravel() == pytest.approx(least_squares(y)[1:], abs=1e-8)
     assert not outside.converged
     assert "on some rows the model is not what it was on those that it was read on" in outside.reason
