@@ -66,6 +66,11 @@ def outputs(k: int, recipe: Recipe) -> int:
     return {"": k, "location-scale": 2, **dict.fromkeys(CUMULATIVE, 1)}[recipe.head]
 
 
+def columns(k: int, recipe: Recipe) -> int:
+    """How many columns the kernel has: one for each linear predictor, or one that all alternatives share."""
+    return 1 if recipe.alternatives else outputs(k, recipe)
+
+
 def row(model: Model, k: int, case: Case, recipe: Recipe = PLAIN) -> Row:
     """The symbols in a case. The shares of a softmax sum to 1: the last is one less the others. Those of thresholds may not."""
     m, ordered = outputs(k, recipe), recipe.head in CUMULATIVE
@@ -84,7 +89,7 @@ def points(problem: Problem, recipe: Recipe = PLAIN) -> Iterator[Point]:
     """Points in the model's domain, at which a case may lie; the symbols of the parameters and of other rows have any value."""
     k, model = problem.k, problem.model
     others = {"weight": 1.7, "n": 11.0, "x": 0.77}
-    for place, name in enumerate(("w", "v", "a", "b", "t", "offset", "top", "theta", "d", "delta")):
+    for place, name in enumerate(("w", "v", "a", "b", "t", "offset", "top", "theta", "d", "delta", "x")):
         others |= {each: 0.31 + 0.07 * place + 0.013 * i for i, each in enumerate([name, *names(name, 17)])}
     if recipe.head in CUMULATIVE:
         shares, logs = dict.fromkeys(names("y", k), 0.9 / k), dict.fromkeys(names("delta", 17), 0.1)

@@ -59,8 +59,8 @@ def lines(closed: Any) -> list[str]:
 
 
 def _size(size: Any) -> rows.Size:
-    """A length: a whole number, or "n" for that which is left open."""
-    return int(size) if isinstance(size, (int, np.integer)) else str(size)
+    """A length: a whole number, or that of an open axis, which JAX writes "n" or "3*n"."""
+    return int(size) if isinstance(size, (int, np.integer)) else rows.merged(sorted(str(size).split("*"), reverse=True))
 
 
 def _shape(sizes: Any) -> rows.Shape:
@@ -93,14 +93,22 @@ def _convert(ops: Operations, equation: Any, x: Value) -> Value:
 
 
 def _dot(ops: Operations, equation: Any, a: Tensor, b: Tensor) -> Value:
-    (left, right), (batch_left, _) = equation.params["dimension_numbers"]
-    if batch_left or len(left) != 1 or len(a.shape) != 2 or len(b.shape) != 2:
+    (left, right), (batch, _) = equation.params["dimension_numbers"]
+    if batch:
         raise UnknownPrimitive(f"JAX's dot_general over {equation.params['dimension_numbers']}")
-    a = a if left[0] == 1 else rows.transpose(a, [1, 0])
-    b = b if right[0] == 0 else rows.transpose(b, [1, 0])
-    if b.shape[0] == rows.INPUTS and a.shape[0] != rows.ROWS:
-        return rows.transpose(rows.contract(rows.transpose(b, [1, 0]), rows.transpose(a, [1, 0]), ops.products), [1, 0])
-    return rows.contract(a, b, ops.products)
+    (one, before), (other, after) = (_matrix(each, list(axes)) for each, axes in ((a, left), (b, right)))
+    if rows.INPUTS in rows.opened(one.shape[1:]) and rows.ROWS in rows.opened(after):  # X is on the right
+        found = rows.transpose(rows.contract(other, rows.transpose(one, [1, 0]), ops.products), [1, 0])
+    else:
+        found = rows.contract(one, rows.transpose(other, [1, 0]), ops.products)
+    return rows.reshape(found, (*before, *after))
+
+
+def _matrix(t: Tensor, axes: list[int]) -> tuple[Tensor, rows.Shape]:
+    """The tensor as a matrix, whose rows are all axes but ``axes`` and whose columns are those; and the shape of the former."""
+    others = [place for place in range(len(t.shape)) if place not in axes]
+    kept, summed = (tuple(t.shape[place] for place in places) for places in (others, axes))
+    return rows.reshape(rows.transpose(t, [*others, *axes]), (rows.merged(kept), rows.merged(summed))), kept
 
 
 def _select(ops: Operations, equation: Any, condition: Any, other: Value, one: Value) -> Value:

@@ -11,16 +11,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
+from spec.engines.contract import Recipe
 from spec.engines.keras.network import KerasNetwork
 from spec.problems import Problem
 from spec.proof import rows
 from spec.proof.cases import Case, cases
-from spec.proof.claimed import CUMULATIVE, PARAMETERS, Row, beyond, claimed, names, outputs, penalty, points, row
+from spec.proof.claimed import CUMULATIVE, PARAMETERS, Row, beyond, claimed, columns, names, penalty, points, row
 from spec.proof.field import Approximation, Expr
 from spec.proof.functions import put
 from spec.proof.programs import Program, traced
@@ -131,12 +132,12 @@ def _size(difference: Expr) -> str:
 def _differences(problem: Problem, network: KerasNetwork, program: Program, case: Case) -> Any:
     """(rung, what the program has less what is claimed) of each entry, in a case."""
     model, recipe, k = problem.model, network.recipe, problem.k
-    at, m = row(model, k, case, recipe), outputs(k, recipe)
+    at, m = row(model, k, case, recipe), columns(k, recipe)
     found = _read(problem, network, at, program, case)
     mean, loss, gradient, second = found[0], found[1], found[2 : 2 + (len(found) - 2) // 2], found[2 + (len(found) - 2) // 2 :]
     claim = claimed(model, k, case, recipe)
     scale = network.loss_scale * at.weight / at.n
-    x, w, v = case.symbol("x"), names("w", m), names("v", m)
+    w, v, x = names("w", m), names("v", m), _inputs(recipe, case)
     penalties = [penalty(recipe, case.symbol(own), case.symbol(along), case) for own, along in zip(w, v)]
 
     for own, expected in zip(np.ravel(mean.entries), claim.mean):
@@ -146,12 +147,18 @@ def _differences(problem: Problem, network: KerasNetwork, program: Program, case
     yield "objective", _part(loss, rows.INPUTS) - sum((each[0] for each in penalties), case.field.number(0))
     yield "objective", _part(loss, "")
     for rung, variables, claims, own in (("gradient", gradient, claim.score, 1), ("curvature", second, claim.bend, 2)):
-        for place, (tensor, factor, expected) in enumerate(zip(variables, (x, 1), claims)):
+        for place, (tensor, factor, each) in enumerate(zip(variables, (x, np.ones_like(x)), claims)):
+            expected = [factor @ each] if recipe.alternatives else factor * each
             for output in range(len(expected)):
                 entry = {axes: array.reshape(-1)[output] for axes, array in tensor.parts.items()}
-                yield rung, entry.get(rows.ROWS, 0) + scale * factor * expected[output]
+                yield rung, entry.get(rows.ROWS, 0) + scale * expected[output]
                 rest = entry.get("", case.field.number(0))
                 yield rung, beyond(rest, penalties[output][own], recipe.l1) if place == 0 else rest
+
+
+def _inputs(recipe: Recipe, case: Case) -> np.ndarray:
+    """The symbol of an input; with alternatives there is one for each of them."""
+    return np.array([case.symbol(name) for name in names("x", recipe.alternatives or 1)], dtype=object)
 
 
 def _part(tensor: Tensor, axes: str) -> Any:
@@ -166,7 +173,7 @@ def _part(tensor: Tensor, axes: str) -> Any:
 
 def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, case: Case) -> Any:
     """The program's outputs, where the sum of a row's products, bias and offset has the name eta."""
-    k, m, symbol = problem.k, outputs(problem.k, network.recipe), case.symbol
+    k, m, symbol = problem.k, columns(problem.k, network.recipe), case.symbol
 
     def vector(name: str) -> np.ndarray:
         return np.array([symbol(each) for each in names(name, m)], dtype=object)
@@ -175,11 +182,12 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     ordered = network.recipe.head in CUMULATIVE
     bias, along = (vector("b"), vector("a")) if problem.intercept and not ordered else (zero, zero)
     offset = zero if problem.offset is None else vector("offset")
-    x, w, v = symbol("x"), vector("w"), vector("v")
-    products = {(x.key, own.key): value for own, value in zip(w, at.eta - bias - offset)}
-    products |= {(x.key, own.key): value for own, value in zip(v, at.t - along)}
+    x, w, v = _inputs(network.recipe, case), vector("w"), vector("v")
+    products = _products(x, w, at.eta - bias - offset) | _products(x, v, at.t - along)
     ops = Operations(case, products)
-    inputs = [rows.tensor(("n", "p"), x)] + ([] if network.problem.offset is None else [rows.tensor(("n", k), offset)])
+    inputs = [rows.tensor(("n", rows.merged([len(x), "p"])), x)]
+    if network.problem.offset is not None:
+        inputs.append(rows.tensor(("n", k), offset))
     y: Value = rows.tensor(("n", k), at.y)
     if len(network.data[1].shape) == 1:
         y = Classes(y) if network.recipe.sparse else rows.reshape(y, ("n",))
@@ -189,3 +197,8 @@ def _read(problem: Problem, network: KerasNetwork, at: Row, program: Program, ca
     if (count := len(network.variables)) > 2:
         raise rows.Meets(f"the inputs meet {count} variables, where a kernel and a bias or thresholds are known")
     return program.read(ops, data, weights[:count], directions[:count])
+
+
+def _products(x: np.ndarray, kernel: np.ndarray, values: np.ndarray) -> dict[tuple[str, str], Expr]:
+    """The names of the products of each input with each column of a kernel: one of the two is the only one."""
+    return {(own.key, column.key): value for (own, column), value in zip(product(x, kernel), values)}

@@ -90,12 +90,15 @@ class Operations:
     def filled(self, shape: rows.Shape, number: Any = 0) -> Tensor:
         return rows.tensor(shape, self.field.number(number))
 
+    def _length(self, size: rows.Size) -> Expr:
+        return self.field.symbol(size) if isinstance(size, str) else self.field.number(size)
+
     def real(self, whole: Any) -> Any:
         """Whole numbers, truth values or lengths of open axes as numbers."""
         if isinstance(whole, (Tensor, Classes)):
             return whole
         array = np.asarray(whole, dtype=object)
-        made = [self.field.symbol(x) if isinstance(x, str) else self.field.number(int(x)) for x in array.flat]
+        made = [math.prod(map(self._length, rows.factors(x)), start=self.field.number(1)) for x in array.flat]
         return rows.tensor(array.shape, np.array(made, dtype=object))
 
     # -- arithmetic ------------------------------------------------------------------------------------------------------------
@@ -143,11 +146,8 @@ class Operations:
 
     @staticmethod
     def length(sizes: Any) -> Any:
-        """The product of lengths, of which one may be open. Raises Meets where that is multiplied by others."""
-        left = [size if isinstance(size, str) else int(size) for size in np.ravel(np.asarray(sizes, dtype=object)) if size != 1]
-        if len(left) > 1 and any(isinstance(size, str) for size in left):
-            raise rows.Meets(f"the product of the lengths {left}")
-        return np.array(left[0] if len(left) == 1 else math.prod(map(int, left)), dtype=object)
+        """The product of lengths, of which one may be open. Raises Meets where several are."""
+        return np.array(rows.merged(np.ravel(np.asarray(sizes, dtype=object))), dtype=object)
 
     def cross_entropy(self, eta: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(the cross-entropy of each row, softmax - y): what TensorFlow's fused primitive computes."""

@@ -2,15 +2,18 @@
 Tensors of expressions: one row stands for all n, one input for all p.
 
 A shape has whole numbers, and "n" and "p" for the rows and the inputs, whose length stays open. An entry of such an axis is an
-expression in the symbols of one row (or input). A sum over the rows is kept as that, in a part of its own: the tensor is the
-entry of part "" plus the sum over the rows of part "n". Rows may meet in one such sum, and inputs in one product with the
-kernel; whatever else would make them meet is refused.
+expression in the symbols of one row (or input). An axis may also be several in one: "n*3" has three entries for each row, and
+"3*p" has the inputs of three alternatives, one after another. A sum over the rows is kept as that, in a part of its own: the
+tensor is the entry of part "" plus the sum over the rows of part "n". Rows may meet in one such sum, and inputs in one product
+with the kernel; whatever else would make them meet is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Union
 
 import numpy as np
@@ -41,9 +44,31 @@ class Tensor:
         return self.parts[""]
 
 
-def closed(shape: Shape) -> tuple[int, ...]:
+@lru_cache(None)
+def factors(size: Size) -> tuple[Size, ...]:
+    """What an axis is made of: whole numbers and open axes."""
+    return tuple(part if part in (ROWS, INPUTS) else int(part) for part in str(size).split("*"))
+
+
+def opened(shape: Iterable[Size]) -> str:
+    """The open axes in a shape."""
+    return "".join(part for size in shape for part in factors(size) if isinstance(part, str))
+
+
+def closed(shape: Iterable[Size]) -> tuple[int, ...]:
     """The shape of the arrays that hold the entries."""
-    return tuple(1 if isinstance(size, str) else size for size in shape)
+    return tuple(math.prod(part for part in factors(size) if isinstance(part, int)) for size in shape)
+
+
+def merged(sizes: Iterable[Size]) -> Size:
+    """The one axis that several make, one after another in memory."""
+    parts = [part for size in sizes for part in factors(size)]
+    names = opened(parts)
+    if len(names) > 1:
+        raise Meets(f"the axes {parts} are made one")
+    place = parts.index(names) if names else 0
+    before, after = (math.prod(closed(some)) for some in (parts[:place], parts[place:]))
+    return "*".join(str(part) for part in (before, names, after) if part not in (1, "")) if names else before * after
 
 
 def tensor(shape: Shape, entries: Any) -> Tensor:
@@ -60,8 +85,8 @@ def together(*shapes: Shape) -> Shape:
         if len(sizes) > 1:
             raise Meets(f"shapes {shapes} do not fit each other")
         result.append(sizes.pop())
-    opened = [size for size in result if isinstance(size, str)]
-    if len(set(opened)) < len(opened):
+    names = opened(result)
+    if len(set(names)) < len(names):
         raise Meets(f"shapes {shapes} make every row meet every row")
     return tuple(result)
 
@@ -69,13 +94,13 @@ def together(*shapes: Shape) -> Shape:
 def fitting(*tensors: Tensor) -> list[Tensor]:
     """The tensors; where one has an open axis and another has the same entry all along its own, that is the open axis, too."""
     rank = max(len(t.shape) for t in tensors)
-    opened = {place: s for t in tensors for place in range(-len(t.shape), 0) if isinstance(s := t.shape[place], str)}
+    open_axes = {place: s for t in tensors for place in range(-len(t.shape), 0) if isinstance(s := t.shape[place], str)}
     found = []
     for t in tensors:
         for place in range(-min(rank, len(t.shape)), 0):
-            if place in opened and t.shape[place] not in (1, opened[place]) and _is_constant(t, place):
-                shape = (*t.shape[: len(t.shape) + place], opened[place], *t.shape[len(t.shape) + place + 1 :])
-                t = Tensor(shape, {axes: array.take([0], axis=place) for axes, array in t.parts.items()})
+            if place in open_axes and t.shape[place] not in (1, open_axes[place]) and _is_constant(t, place):
+                shape = (*t.shape[: len(t.shape) + place], open_axes[place], *t.shape[len(t.shape) + place + 1 :])
+                t = Tensor(shape, {axes: full(array.take([0], axis=place), shape) for axes, array in t.parts.items()})
         found.append(t)
     return found
 
@@ -145,13 +170,13 @@ AXES = {"x": "np", "w": "p", "v": "p", "eta": "n", "y": "n", "weight": "n", "off
 def total(t: Tensor, axes: list[int], keep: bool = False) -> Tensor:
     """The sum over some axes."""
     axes = sorted({axis % len(t.shape) for axis in axes}) if t.shape else []
-    opened = "".join(str(t.shape[axis]) for axis in axes if isinstance(t.shape[axis], str))
+    names = opened(t.shape[axis] for axis in axes)
     shape = tuple(1 if i in axes else s for i, s in enumerate(t.shape) if keep or i not in axes)
     parts: dict[str, np.ndarray] = {}
     for own, array in t.parts.items():
-        if set(own) & set(opened):
+        if set(own) & set(names):
             raise Meets("a sum over the rows is summed over the rows again")
-        summed, name = _summed(array, tuple(axes), keep), "".join(sorted(own + opened))
+        summed, name = _summed(array, tuple(axes), keep), "".join(sorted(own + names))
         parts[name] = parts[name] + summed if name in parts else summed
     return Tensor(shape, {name: _boxed(array) for name, array in parts.items()})
 
@@ -173,23 +198,44 @@ def _boxed(array: Any) -> np.ndarray:
 
 
 def reshape(t: Tensor, shape: Shape) -> Tensor:
-    """The same entries in another shape, in which the open axes are where they were."""
-    if -1 in shape:
-        used = [s for s in shape if s != -1]
-        left = [s for s in t.shape if isinstance(s, str) and s not in used]
-        known = int(np.prod([s for s in used if not isinstance(s, str)], initial=1))
-        size = int(np.prod(closed(t.shape), initial=1)) // known
-        if len(left) > 1 or (left and size != 1):
-            raise Meets(f"{t.shape} is flattened to {shape}")
-        shape = tuple((left[0] if left else size) if s == -1 else s for s in shape)
-    if _opened(t.shape) != _opened(shape):
+    """The same entries in another shape, in which the open axes are where they were; -1 is what the other axes leave."""
+    shape = tuple(_missing(t.shape, shape) if -1 in shape else shape)
+    if INPUTS in opened(t.shape) and INPUTS not in opened(shape):
+        shape = _with_inputs(t.shape, shape)
+    if _places(t.shape) != _places(shape):
         raise Meets(f"{t.shape} is reshaped to {shape}")
     return Tensor(shape, {axes: array.reshape(closed(shape)) for axes, array in t.parts.items()})
 
 
-def _opened(shape: Shape) -> list[tuple[str, int]]:
-    """The open axes, and how many entries there are before each."""
-    return [(s, int(np.prod(closed(shape[:i]), initial=1))) for i, s in enumerate(shape) if isinstance(s, str)]
+def _missing(before: Shape, shape: Shape) -> Iterator[Size]:
+    """The shape with the size that makes it that of all entries in place of -1."""
+    others = [size for size in shape if size != -1]
+    names = [name for name in opened(before) if name not in opened(others)]
+    size = math.prod(closed(before)) // math.prod(closed(others))
+    for own in shape:
+        yield own if own != -1 else merged([*names, size])
+
+
+def _with_inputs(before: Shape, shape: Shape) -> Shape:
+    """The shape where the size that the program has as a number is known to be that of the inputs, by the entries before it."""
+    ahead, sizes = _places(before)[INPUTS], closed(shape)
+    passed = [math.prod(sizes[:place]) for place in range(len(sizes))]
+    for least in (2, 1):  # one input is a size of 1
+        for place, (size, first, count) in enumerate(zip(shape, passed, sizes)):
+            if count >= least and not opened([size]) and ahead % first == 0 and first <= ahead < max(first * count, first + 1):
+                return (*shape[:place], merged([ahead // first, INPUTS]), *shape[place + 1 :])
+    return shape
+
+
+def _places(shape: Shape) -> dict[str, int]:
+    """The open axes, and how many entries there are before each, and before the end."""
+    passed, found = 1, {}
+    for part in (part for size in shape for part in factors(size)):
+        if isinstance(part, str):
+            found[part] = passed
+        else:
+            passed *= part
+    return {**found, "": passed}
 
 
 def spread(t: Tensor, shape: Shape) -> Tensor:
@@ -262,12 +308,12 @@ def contract(a: Tensor, b: Tensor, products: dict[tuple[str, str], Expr]) -> Ten
 
     Over the rows it is the sum, and over other axes that of the entries.
     """
-    (size,), shape = {a.shape[1], b.shape[0]}, (a.shape[0], b.shape[1])
-    if size != INPUTS:
+    size, shape = a.shape[1], (a.shape[0], b.shape[1])
+    if INPUTS not in opened([size, b.shape[0]]):
         left = Tensor((*a.shape, 1), {axes: array[:, :, None] for axes, array in a.parts.items()})
         right = Tensor((1, *b.shape), {axes: array[None] for axes, array in b.parts.items()})
         return total(multiply(left, right), [1])
-    names = [(a.entries[0, 0].key, each.key) for each in b.entries[0]]
-    if any(name not in products for name in names):
+    names = [(one.key, other.key) for one in a.entries[:, 0] for other in b.entries[0]]
+    if {size, b.shape[0]} != {INPUTS} or any(name not in products for name in names):
         raise Meets("the inputs meet something that is not the kernel")
     return tensor(shape, [products[name] for name in names])

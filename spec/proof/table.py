@@ -17,6 +17,7 @@ from spec.engines.keras.engine import KerasEngine
 from spec.engines.keras.versions import VERSION
 from spec.files import ROOT
 from spec.problems import Problem
+from spec.problems.published import MODECHOICE
 from spec.proof.prove import Proof, prove
 
 DATA, PAGE = ROOT / "docs" / "proven.json", ROOT / "docs" / "proven.md"
@@ -48,6 +49,7 @@ def networks() -> list[tuple[str, Problem, Recipe]]:
             (f"{three}, ordered thresholds of the {link}", three, Recipe(head=f"cumulative-{link}"))
             for link in ("logit", "probit")
         ),
+        (f"{MODECHOICE}, one neuron shared by the alternatives", MODECHOICE, Recipe(alternatives=MODECHOICE.k)),
         *(
             (f"{problem}, Keras's own loss", problem, BUILT_IN)
             for problem in (counts, shares, problems.get("binomial-cloglog"), line)

@@ -24,6 +24,7 @@ from spec.families import Multinomial
 from spec.links import Softmax
 from spec.model import Model
 from spec.problems import Data, Problem
+from spec.problems.published import MODECHOICE
 
 PAIRS = problems.where(tag="pair")
 RUNGS = ("mean", "objective", "gradient", "curvature")
@@ -46,6 +47,13 @@ def classes(k):
     """A softmax of k classes on two inputs."""
     X, y = np.array([[i, i * i % 5] for i in range(2 * k)]), np.eye(k)[[i % k for i in range(2 * k)]]
     return Problem(f"softmax-2-to-{k}", Model(Multinomial(), Softmax()), lambda: Data(X, y), kind="by-hand", about="classes")
+
+
+def choices(count, **own):
+    """A choice among some alternatives, each with five columns of its own."""
+    X, y = np.random.default_rng(count).normal(size=(20, 5 * count)), np.eye(count)[[i % count for i in range(20)]]
+    name = f"choices-of-{count}"
+    return Problem(name, Model(Multinomial(), Softmax()), lambda: Data(X, y), kind="by-hand", about="alternatives", **own)
 
 
 COUNTS, SHARES = problems.get("poisson-log"), problems.get("binomial-cloglog")
@@ -265,6 +273,49 @@ def test_other_thresholds_are_not_proven(other, rungs, proven, network, monkeypa
     for rung in rungs:
         with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
             assert_proven(found, [rung])
+
+
+SHARED = {count: Recipe(alternatives=count) for count in (2, 3, 4)}
+CHOICES = [choices(2, intercept=False), choices(3), MODECHOICE]  # of three there is a bias, too, which cancels
+
+
+@pytest.mark.claim(
+    "for-all-alternatives",
+    source="S6",
+    level="proven for all",
+    symptom="Is a network that scores each alternative by one neuron the conditional logit wherever training takes it?",
+)
+@pytest.mark.parametrize("problem", CHOICES, ids=str)
+def test_a_shared_neuron_is_the_conditional_logit_at_every_weight(problem, proven, network):
+    r"""
+    With one neuron for all alternatives under a softmax, the four rungs are those of the conditional logit.
+
+    .. math:: \forall\, w, X, y: \quad
+              L = -\frac{1}{n} \sum_i w_i \sum_k y_{ik} \log \frac{e^{x_{ik} \cdot w}}{\sum_j e^{x_{ij} \cdot w}}, \qquad
+              -n \nabla L = \sum_i w_i \sum_k x_{ik} (y_{ik} - \mu_{ik})
+    """
+    assert_proven(proven(problem, network(problem, SHARED[problem.k])))
+
+
+@pytest.mark.control("for-all-alternatives")
+@pytest.mark.parametrize("problem", CHOICES, ids=str)
+def test_the_alternatives_that_were_not_chosen_are_not_proven(problem, proven, network):
+    """The same neuron, which is told each alternative that was not chosen."""
+    other = with_loss(network(problem, SHARED[problem.k]), lambda loss, y, *rest: loss(1 - y, *rest))
+
+    for rung in ("objective", "gradient"):
+        with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
+            assert_proven(proven(problem, other), [rung])
+
+
+@pytest.mark.control("for-all-alternatives")
+def test_neurons_that_are_not_shared_have_no_proof(proven, network):
+    """A neuron for each alternative, which sees the columns of all."""
+    apart = network(MODECHOICE)
+    apart.recipe = SHARED[4]
+
+    with pytest.raises(ValueError, match="the inputs meet something that is not the kernel"):
+        proven(MODECHOICE, apart)
 
 
 @pytest.mark.claim("rows-meet-in-one-sum", source="S2", level="proven for all")

@@ -11,14 +11,17 @@ import math
 import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from spec import problems
 from spec.engines.contract import Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import KerasNetwork, use_float64
+from spec.engines.keras.versions import keras
 from spec.files import ROOT
 from spec.model import PAIRS
+from spec.problems.published import MODECHOICE
 from spec.proof import functions, jaxpr, rows, tensorflow
 from spec.proof.cases import Case, cases
 from spec.proof.claimed import points, row
@@ -229,6 +232,26 @@ def test_what_is_cut_is_joined_again_and_rows_are_not(field):
             make()
 
 
+def test_several_axes_are_made_one_and_taken_apart_again_where_none_changes_its_place():
+    """The inputs of three alternatives, apart and as rows of their own: never those of another alternative."""
+    names = ("x1", "x2", "x3")
+    x = [*map(Field(dict.fromkeys(names, 0.3), frozenset()).symbol, names)]
+    X = rows.tensor(("n", rows.merged([3, "p"])), x)
+    apart = rows.reshape(X, ("n", 3, 4))  # the program has the number of the inputs, here 4
+    as_rows = rows.reshape(apart, (rows.merged(["n", 3]), "p"))
+
+    assert (apart.shape, as_rows.shape) == (("n", 3, "p"), ("n*3", "p"))
+    assert [entry.key for entry in as_rows.entries[:, 0]] == [each.key for each in x]
+    assert rows.reshape(as_rows, (-1, 3, "p")).shape == apart.shape
+    assert rows.total(as_rows, [0]).parts["n"][0].key == sum(x[1:], x[0]).key
+    assert rows.reshape(apart, ("n", 12)).shape == X.shape
+    for shape in (("n", 4, 3), ("n*4", 3), (3, "n", "p"), ("n", 3, "p", 2)):
+        with pytest.raises(Meets):
+            rows.reshape(X, shape)
+    with pytest.raises(Meets, match="made one"):
+        rows.reshape(rows.transpose(apart, [1, 0, 2]), (3, rows.merged(["n", "p"])))
+
+
 def test_classes_compared_with_other_numbers_than_theirs_are_refused(field):
     """As whole numbers they are 0, 1, ..., k - 1: shifted by one, or one fewer, is another loss."""
     y = rows.tensor(("n", 3), [field.symbol("y")] * 3)
@@ -304,6 +327,38 @@ def test_the_reader_computes_what_ordered_thresholds_compute(link, rng):
     assert [float(share.value()) for share in mean.entries[0]] == pytest.approx(other.predict()[0], rel=1e-10)
     assert float(value.parts["n"].reshape(-1)[0].value()) == pytest.approx(loss, rel=1e-10)
     assert [float(each.value()) for each in in_thresholds.parts["n"]] == pytest.approx(gradient[1], rel=1e-9)
+
+
+def test_the_reader_computes_what_a_shared_neuron_computes(rng):
+    """At one row of two alternatives, with a column each, the mean, the loss and the gradient have the program's values."""
+    problem, recipe = problems.get("softmax-4-to-2"), Recipe(alternatives=2)
+    x = rng.normal(size=2)
+    one = problem.with_data(X=x[None], y=problem.y[:1], weights=problem.row_weights[:1, 0])
+    network = KerasNetwork(one, recipe)
+    network.weights = [rng.uniform(0.1, 0.5, size=w.shape) for w in network.weights]
+    (weight,), *bias = (np.ravel(w) for w in network.weights)
+    loss, gradient = network.backpropagate()
+
+    point = {**next(points(problem, recipe)), "n": 1.0, "weight": float(one.row_weights[0, 0]), "b": float(bias[0][0])}
+    for place in range(2):
+        point |= {f"x{place + 1}": x[place], f"eta{place + 1}": weight * x[place] + bias[0][0], f"y{place + 1}": one.y[0, place]}
+    case = Case([], {}, Field({name: float(value) for name, value in point.items()}))
+    mean, value, in_kernel, *_ = _read(one, network, row(problem.model, 2, case, recipe), traced(network), case)
+
+    assert [float(share.value()) for share in mean.entries[0]] == pytest.approx(network.predict()[0], rel=1e-10)
+    assert float(value.parts["n"].reshape(-1)[0].value()) == pytest.approx(loss, rel=1e-10)
+    assert float(in_kernel.parts["n"].reshape(-1)[0].value()) == pytest.approx(float(gradient[0][0, 0]), rel=1e-9)
+
+
+def test_columns_of_the_alternatives_in_another_order_have_no_proof():
+    """The layer takes the columns apart as if the alternatives of each column came one after another."""
+    network = KerasNetwork(MODECHOICE, Recipe(alternatives=4))
+    inputs = keras.Input((24,))
+    turned = keras.layers.Permute((2, 1))(keras.layers.Reshape((6, 4))(inputs))
+    network.model = keras.Model(inputs, network.model(keras.layers.Flatten()(turned)))
+
+    with pytest.raises(Meets):
+        prove(MODECHOICE, network)
 
 
 def test_an_unknown_primitive_is_named(monkeypatch):
