@@ -197,12 +197,12 @@ class Rounded:
         return self.where(tail, self.normal(far) / (self._excess(far) - far), self._ndtr(near))
 
     def log_ndtr(self, x: Number) -> Number:
-        tail, far, _ = self._parted(x)
-        upper = x > 0
-        near = self.where(tail | upper, 0 * x, x)
-        above = self.where(upper, x, 0 * x)
-        in_tail = -far * far / 2 - math.log(2 * math.pi) / 2 - self.log(self._excess(far) - far)
-        return self.where(tail, in_tail, self.where(upper, self.log1p(-self.ndtr(-above)), self.log(self._ndtr(near))))
+        """By the lower tail on both sides: above 0 it is log(1 - ndtr(-x))."""
+        above = x > 0
+        tail, far, near = self._parted(self.where(above, -x, x))
+        quotient, share = self._excess(far) - far, self._ndtr(near)
+        below = self.where(tail, -far * far / 2 - math.log(2 * math.pi) / 2 - self.log(quotient), self.log(share))
+        return self.where(above, self.log1p(-self.where(tail, self.normal(far) / quotient, share)), below)
 
     def _parted(self, x: Number) -> tuple[Number, Number, Number]:
         """Which x lie in the lower tail; and x there and elsewhere, with the tail's end where it does not lie."""

@@ -91,8 +91,8 @@ class Twice(Departed):
         residual = y - inverse(inner)
         if not self.model.has_classes:
             return weight * residual * inner * (1 - inner)
-        found = inner * (residual - (inner * residual).sum(axis=1, keepdims=True))
-        return (weight * found)[:, 1:]
+        found = inner * (residual - (inner * residual).sum(axis=-1, keepdims=True))
+        return (weight * found)[..., 1:]
 
     @quietly
     def information(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ class SquaredShares(Departed):
     def score(self, y: np.ndarray, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
         mu = self.model.link.inverse(eta)
         residual = y - mu
-        return (weight * mu * (residual - (mu * residual).sum(axis=1, keepdims=True)))[:, 1:]
+        return (weight * mu * (residual - (mu * residual).sum(axis=-1, keepdims=True)))[..., 1:]
 
     @quietly
     def information(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:

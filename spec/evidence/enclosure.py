@@ -211,13 +211,15 @@ def polish(problem: Problem) -> Params:
 @dataclass(frozen=True, eq=False)
 class RowBalls:
     """
-    What each row contributes: its scores as balls, (n * m) row after row, and its information over a box.
+    What each row contributes: its scores as balls, (n * m) row after row, and its information, near and over a box.
 
-    ``weights(d)`` answers (W, dW), both (n, m, m): for every eta within d (n,) of the centre, the row's observed
-    information lies within dW of W, entry by entry. NaN or infinity where it could not be bounded.
+    ``information`` (n, m, m) is the row's observed information at the centre, to some digits. ``weights(d)`` answers (W, dW),
+    both (n, m, m): for every eta within d (n,) of the centre, the row's observed information lies within dW of W, entry by entry.
+    NaN or infinity where it could not be bounded.
     """
 
     scores: list[arb]
+    information: np.ndarray
     weights: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -258,7 +260,7 @@ def softmax_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
         with np.errstate(over="ignore", invalid="ignore"):
             return W, up(np.abs(W) * (np.expm1(4 * move) + 8 * (3 + m) * UNIT)[:, None, None])
 
-    return RowBalls(scores, weights)
+    return RowBalls(scores, W, weights)
 
 
 def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
@@ -267,7 +269,9 @@ def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
     def row(centre: arb, response: float) -> arb_series:
         return model.kernel(arb(response), arb_series([centre, 1], 3), BALLS)
 
-    scores = [row(value, response)[1] * weight for (value,), response, weight in strict_zip(eta, y, c)]
+    rows = [row(value, response) for (value,), response in strict_zip(eta, y)]
+    scores = [each[1] * weight for each, weight in strict_zip(rows, c)]
+    information = np.array([float(each[2].mid()) * -2 * weight for each, weight in strict_zip(rows, c)])
 
     def curvature(centre: arb, response: float, d: float) -> arb:
         try:
@@ -282,7 +286,7 @@ def elementwise_rows(problem: Problem, eta: list[list[arb]]) -> RowBalls:
             dW = up(np.array([float(ball.rad()) for ball in balls]) + 2 * UNIT * np.abs(W))
         return W[:, None, None], dW[:, None, None]
 
-    return RowBalls(scores, weights)
+    return RowBalls(scores, information[:, None, None], weights)
 
 
 def _pulls(penalty: np.ndarray | None, pull: np.ndarray | None, centre: np.ndarray) -> arb_mat:
@@ -324,7 +328,7 @@ def _contract(
     design_bound = up(np.abs(design) + design_error)
 
     added = _in_basis(penalty, basis, m)
-    information = likelihood.gram(design, rows.weights(np.zeros(problem.n))[0]) + added[0]
+    information = likelihood.gram(design, rows.information) + added[0]
     if not np.isfinite(information).all():
         raise np.linalg.LinAlgError("the information is not finite")
     lower = linalg.cholesky(information, lower=True)

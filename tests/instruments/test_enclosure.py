@@ -404,7 +404,7 @@ class TestOptimum:
 
     def test_an_optimum_does_not_change_and_is_equal_to_itself_only(self):
         optimum = self.optimum()
-        rows = enclosure.RowBalls([], lambda move: (move, move))
+        rows = enclosure.RowBalls([], np.empty(0), lambda move: (move, move))
 
         for record, name in ((optimum, "box"), (rows, "scores")):
             with pytest.raises(FrozenInstanceError):
@@ -584,7 +584,7 @@ class TestBounds:
     def test_contraction_is_infinite_where_either_bound_is_not_finite(self, bad):
         one, broken = np.ones((2, 1, 1)), np.array([1.0, bad])[:, None, None]
         for W, dW in ((one, broken), (broken, one)):
-            rows = enclosure.RowBalls([], lambda move, W=W, dW=dW: (W, dW))
+            rows = enclosure.RowBalls([], np.empty(0), lambda move, W=W, dW=dW: (W, dW))
             assert enclosure.contraction_over(rows, np.zeros(2), np.ones((2, 1)), np.ones((2, 1)), np.ones((1, 1))) == np.inf
 
     @pytest.mark.parametrize("size", [2.0**-20, 2.0**-4])
@@ -684,7 +684,8 @@ class TestSoundness:
         def spoil(change):
             def rows(problem, eta):
                 right = original(problem, eta)
-                return replace(right, weights=lambda move: change(*right.weights(move)))
+                near, _ = change(right.information, np.zeros_like(right.information))
+                return replace(right, information=near, weights=lambda move: change(*right.weights(move)))
 
             monkeypatch.setattr(enclosure, "elementwise_rows", rows)
 
@@ -780,7 +781,9 @@ class TestSoundness:
         W, dW = rng.normal(size=(5, 1, 1)), rng.uniform(0.1, 0.2, size=(5, 1, 1))
         bound = np.abs(design) + 0.25
 
-        found = enclosure.contraction_over(enclosure.RowBalls([], lambda move: (W, dW)), np.zeros(5), design, bound, whiten)
+        found = enclosure.contraction_over(
+            enclosure.RowBalls([], np.empty(0), lambda move: (W, dW)), np.zeros(5), design, bound, whiten
+        )
 
         def gram(X, weights):
             return np.einsum("ni,n,nj->ij", X, weights[:, 0, 0], X)

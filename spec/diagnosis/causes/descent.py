@@ -45,17 +45,15 @@ class Descent:
 
     def moves(self, free: np.ndarray, rates: np.ndarray) -> np.ndarray:
         """The steps (d, q, m) of descents that are at ``free`` (d, q, m), with rates (d,)."""
-        many, n, k = len(free), len(self.rows), self.here.matrix.shape[1]
-        eta = np.zeros((many, n, k))
+        n, k = len(self.rows), self.here.matrix.shape[1]
+        eta = np.zeros((len(free), n, k))
         eta[:, :, k - free.shape[2] :] = self.design @ free
         if self.rows.offset is not None:
             eta = eta + self.rows.offset
-        y, weight = (np.tile(part, (many, 1)) for part in (self.rows.y, self.rows.weights[:, None]))
-        scores = self.here.objective.score(y, eta.reshape(many * n, k), weight).reshape(many, n, -1)
-        slope = self.design.T @ scores
+        slope = self.design.T @ self.here.objective.score(self.rows.y, eta, self.rows.weights[:, None])
         if self.here.penalty is not None:
             of_outputs = free.transpose(0, 2, 1)
-            slope = slope - (of_outputs.reshape(many, -1) @ self.here.penalty).reshape(of_outputs.shape).transpose(0, 2, 1)
+            slope = slope - (of_outputs.reshape(len(free), -1) @ self.here.penalty).reshape(of_outputs.shape).transpose(0, 2, 1)
         return rates[:, None, None] * (loss_scale(self.here) / n) * (slope @ self.way.across)
 
     def at_rates(self, rates: tuple[float, ...], steps: int) -> tuple[int, float] | None:

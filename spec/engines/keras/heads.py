@@ -22,9 +22,9 @@ def _logistic_between(upper: Tensor, lower: Tensor, gap: Tensor) -> Tensor:
 
 def _normal_between(upper: Tensor, lower: Tensor, gap: Tensor) -> Tensor:
     """F(upper) - F(lower) of the normal distribution, from the tail that holds the interval: 1 - F would lose its digits."""
-    return BACKEND.where(
-        upper + lower > 0, BACKEND.ndtr(-lower) - BACKEND.ndtr(-upper), BACKEND.ndtr(upper) - BACKEND.ndtr(lower)
-    )
+    above = upper + lower > 0
+    larger, smaller = BACKEND.where(above, -lower, upper), BACKEND.where(above, -upper, lower)
+    return BACKEND.ndtr(larger) - BACKEND.ndtr(smaller)
 
 
 CUMULATIVE: dict[str, tuple[Function, Function]] = {  # the distribution function F, symmetric about 0, and F(upper) - F(lower)
