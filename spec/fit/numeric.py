@@ -209,6 +209,14 @@ def _of_masked(values: Any) -> np.ndarray:
     return values.astype(float if values.dtype.kind in NUMERIC else object).filled(np.nan)
 
 
+def _of_sparse_tensor(values: Any) -> Any:
+    """TensorFlow's sparse matrix as SciPy's."""
+    from scipy import sparse
+
+    entries, places, shape = (np.asarray(part) for part in (values.values, values.indices, values.dense_shape))
+    return sparse.csr_matrix((entries, places.T), shape=shape.tolist())
+
+
 KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
     (lambda values: isinstance(values, np.ma.MaskedArray), _of_masked),
     (lambda values: isinstance(values, np.ndarray), lambda values: values),
@@ -216,6 +224,7 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
     (lambda values: library(values) == "polars", lambda values: values.to_numpy()),
     (lambda values: library(values) == "pyarrow" and hasattr(values, "to_pylist"), _of_arrow),
     (lambda values: hasattr(values, "detach") and hasattr(values, "cpu"), lambda values: np.asarray(values.detach().cpu())),
+    (lambda values: hasattr(values, "dense_shape") and hasattr(values, "indices"), _of_sparse_tensor),
     (lambda values: library(values) in TENSORS, np.asarray),
     (lambda values: isinstance(values, Sequence) and not isinstance(values, (str, bytes)), _of_list),
     (lambda values: hasattr(values, "shape") and hasattr(values, "dtype"), lambda values: values),  # HDF5, zarr, SciPy's sparse

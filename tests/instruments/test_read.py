@@ -221,8 +221,8 @@ def _compiled(model, loss):
     return model
 
 
-def _weighed(model):
-    model.compile(loss="mse", loss_weights=[0.5])
+def _weighed(model, weight=0.5):
+    model.compile(loss="mse", loss_weights=[weight])
     return model
 
 
@@ -384,6 +384,8 @@ REFUSED = {
         "not the plain mean of the rows' losses",
     ),
     "a penalty beside loss_weights": (lambda: _weighed(layers(dense(kernel_regularizer="l2"), loss="mse")), REAL, "loss_weights"),
+    "a loss times 0": (lambda: _weighed(layers(dense(), loss="mse"), 0.0), REAL, "loss_weights of 0, so Keras does not train it"),
+    "a loss times -1": (lambda: _weighed(layers(dense(), loss="mse"), -1.0), REAL, "-1, so Keras does not minimise its loss"),
     "two heads": (lambda: graph(lambda x: [dense()(x), dense()(x)], ["mse", "mse"]), REAL, "the model has 2 outputs"),
     "a constant in float32": (
         lambda: layers(L.Lambda(lambda t: tf.subtract(t, tf.constant(1.0))), dense(), loss="mse"),

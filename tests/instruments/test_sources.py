@@ -105,6 +105,7 @@ ARRAYS = {
     "coo_array": lambda folder: sparse.coo_array(X),
     "lil_array": lambda folder: sparse.lil_array(X),
     "tensorflow": lambda folder: tensor("tensorflow")(X),
+    "tensorflow's sparse": lambda folder: pytest.importorskip("tensorflow").sparse.from_dense(X),
     "jax": lambda folder: tensor("jax.numpy")(X),
     "torch": lambda folder: tensor("torch")(X),
     "torch with gradient": lambda folder: tensor_with_gradient(),

@@ -36,6 +36,12 @@ class OwnLoss:
             raise NotRead(f"unknown loss {loss!r}: give one of keras.losses, or a function of (y_true, y_pred).") from error
         self._of_rows = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
         self.by_row = True
+        wrong = [weight for weight in _loss_weights(model) if not weight > 0]
+        if wrong:
+            raise NotRead(
+                f"the model is compiled with loss_weights of {wrong[0]:g}, so Keras "
+                f"{'does not train it' if wrong[0] == 0 else 'does not minimise its loss'}: compile it without loss_weights."
+            )
 
     @property
     def name(self) -> str:
@@ -55,7 +61,7 @@ class OwnLoss:
         """Whether the compiled loss is the mean of the rows' losses, and of their products with weights; in two outputs."""
 
         # without the penalty of the model's present weights, which may be NaN
-        of_batch = getattr(model, "_compile_loss", None) or model.compiled_loss
+        of_batch = _compiled_loss(model)
 
         def compiled(weight: float) -> float:
             weights = BACKEND.tensor(np.full(len(y), weight), "float32")
@@ -75,3 +81,14 @@ class OwnLoss:
         if len(found.shape) > 1:
             found = BACKEND.row_sums(found) / float(found.shape[-1])
         return BACKEND.row_sums(found * weights)
+
+
+def _compiled_loss(model: keras.Model) -> Any:
+    """What Keras made of the losses: a function of y, the outputs and weights."""
+    return getattr(model, "_compile_loss", None) or model.compiled_loss
+
+
+def _loss_weights(model: keras.Model) -> list[float]:
+    """What the model was told to multiply its losses by, if it was told so."""
+    given = getattr(_compiled_loss(model), "_user_loss_weights", None)
+    return [] if given is None else np.ravel(list(given.values()) if isinstance(given, dict) else given).astype(float).tolist()
