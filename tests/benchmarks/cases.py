@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.links import Identity, Log, Logit, Probit, Softmax
 from spec.model import Model
 from spec.problems import Problem
@@ -18,7 +18,11 @@ SOFTMAX = Model(Multinomial(), Softmax())
 
 @dataclass(frozen=True)
 class Case:
-    """A model and the size of its data: n rows, p columns, K outputs; ``condition`` where its columns are nearly collinear."""
+    """
+    A model and the size of its data: n rows, p columns, K outputs.
+
+    ``condition`` where its columns are nearly collinear; with ``levels`` they are the indicators of a factor's levels, but one.
+    """
 
     name: str
     model: Model
@@ -27,6 +31,7 @@ class Case:
     classes: int = 1
     exposure: bool = False
     condition: float | None = None
+    levels: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}, {self.n:,} x {self.p}" + (f" to {self.classes}" if self.classes > 1 else "")
@@ -38,7 +43,7 @@ class Case:
 
     def problem(self) -> Problem:
         rng = np.random.default_rng(0)
-        X = _collinear(self.n, self.p, self.condition, rng) if self.condition else _correlated(self.n, self.p, rng)
+        X = self._columns(rng)
         if self.classes > 1:
             eta = X @ rng.normal(scale=1.5 / np.sqrt(self.p), size=(self.p, self.classes))
             best = np.argmax(eta + rng.gumbel(size=eta.shape), axis=1)  # a softmax choice
@@ -48,6 +53,11 @@ class Case:
         mu = self.model.link.inverse(eta if offset is None else eta + offset)
         y = (rng.random(mu.shape) < mu) * 1.0 if isinstance(self.model.family, Binomial) else draw(self.model.family, mu, rng)
         return Problem.of(str(self), self.model, X, y, offset=offset)
+
+    def _columns(self, rng: np.random.Generator) -> np.ndarray:
+        if self.levels:
+            return np.eye(self.p + 1)[rng.integers(self.p + 1, size=self.n), 1:]
+        return _collinear(self.n, self.p, self.condition, rng) if self.condition else _correlated(self.n, self.p, rng)
 
 
 def _unit(eta: np.ndarray) -> np.ndarray:
@@ -78,6 +88,9 @@ CASES = (
     Case("softmax", SOFTMAX, 200_000, 32, 16),
     Case("logistic, condition 1e6", LOGISTIC, 300_000, 32, condition=1e6),
     Case("logistic, wide", LOGISTIC, 20_000, 500),
+    Case("Tweedie-log", Model(Tweedie(1.5), Log()), 300_000, 32),
+    Case("negative-binomial-log", Model(NegativeBinomial(0.5), Log()), 300_000, 32),
+    Case("logistic, many levels", LOGISTIC, 100_000, 199, levels=True),
 )
 SMALL = tuple(
     Case(name, model, 1_000, 8) for name, model in (("least squares", OLS), ("logistic", LOGISTIC), ("gamma-log", GAMMA))

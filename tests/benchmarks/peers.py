@@ -14,14 +14,15 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
-from spec.links import Log, Logit, Probit
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.links import Identity, Log, Logit, Probit
 from spec.problems import Problem
 from tests.benchmarks.cases import Case
 
@@ -101,9 +102,15 @@ class Statsmodels:
             link = {Log: sm.families.links.Log, Logit: sm.families.links.Logit, Probit: sm.families.links.Probit}[
                 type(problem.model.link)
             ]
-            families = {Binomial: sm.families.Binomial, Poisson: sm.families.Poisson, Gamma: sm.families.Gamma}
+            families = {
+                Binomial: sm.families.Binomial,
+                Poisson: sm.families.Poisson,
+                Gamma: sm.families.Gamma,
+                Tweedie: partial(sm.families.Tweedie, var_power=getattr(problem.model.family, "power", None)),
+                NegativeBinomial: partial(sm.families.NegativeBinomial, alpha=getattr(problem.model.family, "alpha", None)),
+            }
             offset = None if problem.offset is None else problem.offset[:, 0]
-            fit = sm.GLM(problem.y[:, 0], X, families[family](link()), offset=offset).fit(tol=1e-10)
+            fit = sm.GLM(problem.y[:, 0], X, families[family](link=link()), offset=offset).fit(tol=1e-10)
         return Answer(_columns(fit.params), _columns(fit.bse))
 
 
@@ -137,7 +144,8 @@ class ScikitLearn:
 
     def has(self, case: Case) -> bool:
         least_squares = isinstance(case.model.family, Gaussian)
-        return not isinstance(case.model.link, Probit) and (self.solver == "LinearRegression") == least_squares
+        known = not isinstance(case.model.link, Probit) and not isinstance(case.model.family, NegativeBinomial)
+        return known and (self.solver == "LinearRegression") == least_squares
 
     def fit(self, problem: Problem) -> Answer:
         from sklearn import linear_model
@@ -149,7 +157,11 @@ class ScikitLearn:
             labels = problem.y.argmax(axis=1) if family is Multinomial else y
             fit = linear_model.LogisticRegression(C=np.inf, solver=self.solver, tol=1e-8, max_iter=300).fit(X, labels)
         else:
-            regressor = {Poisson: linear_model.PoissonRegressor, Gamma: linear_model.GammaRegressor}[family]
+            regressor = {
+                Poisson: linear_model.PoissonRegressor,
+                Gamma: linear_model.GammaRegressor,
+                Tweedie: partial(linear_model.TweedieRegressor, power=getattr(problem.model.family, "power", None), link="log"),
+            }[family]
             exposure = None if problem.offset is None else np.exp(problem.offset[:, 0])
             rate = y if exposure is None else y / exposure
             fit = regressor(alpha=0, solver=self.solver, tol=1e-8, max_iter=300).fit(X, rate, sample_weight=exposure)
@@ -175,15 +187,94 @@ class Glum:
         return not isinstance(case.model.family, Multinomial) and not isinstance(case.model.link, Probit)
 
     def fit(self, problem: Problem) -> Answer:
-        from glum import GeneralizedLinearRegressor
+        from glum import GeneralizedLinearRegressor, NegativeBinomialDistribution, TweedieDistribution
 
-        family = {Gaussian: "normal", Binomial: "binomial", Poisson: "poisson", Gamma: "gamma"}[type(problem.model.family)]
+        own = problem.model.family
+        if isinstance(own, (Tweedie, NegativeBinomial)):
+            family = TweedieDistribution(own.power) if isinstance(own, Tweedie) else NegativeBinomialDistribution(own.alpha)
+        else:
+            family = {Gaussian: "normal", Binomial: "binomial", Poisson: "poisson", Gamma: "gamma"}[type(own)]
         link = "log" if isinstance(problem.model.link, Log) else "auto"
         offset = None if problem.offset is None else problem.offset[:, 0]
         fit = GeneralizedLinearRegressor(family=family, link=link, alpha=0, gradient_tol=1e-5).fit(
             problem.X, problem.y[:, 0], offset=offset
         )
         return Answer(np.append(fit.intercept_, fit.coef_)[:, None], iterations=int(fit.n_iter_))
+
+
+class Pyfixest:
+    """feglm, and fepois where there is an offset or a count."""
+
+    name = "pyfixest"
+    everywhere = False
+
+    def has(self, case: Case) -> bool:
+        return find_spec("pyfixest") is not None and isinstance(case.model.family, (Binomial, Poisson))
+
+    def fit(self, problem: Problem) -> Answer:
+        import pandas
+        import pyfixest
+
+        names = [f"x{column}" for column in range(problem.p)]
+        data = pandas.DataFrame(problem.X, columns=names).assign(y=problem.y)
+        formula = f"y ~ {' + '.join(names)}"
+        if isinstance(problem.model.family, Poisson):
+            offset = None if problem.offset is None else "offset"
+            data = data if offset is None else data.assign(offset=problem.offset)
+            fit = pyfixest.fepois(formula, data, vcov="iid", offset=offset)
+        else:
+            fit = pyfixest.feglm(formula, data, family=str(problem.model.link), vcov="iid")
+        return Answer(_columns(fit.coef()), _columns(fit.se()))
+
+
+def _float64() -> None:
+    """JAX computes in float32 unless it is told."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+class Glmax:
+    """Fisher scoring on JAX, with Wald's errors."""
+
+    name = "glmax"
+    everywhere = True
+
+    def has(self, case: Case) -> bool:
+        return find_spec("glmax") is not None and not isinstance(case.model.family, (Multinomial, Tweedie, NegativeBinomial))
+
+    def fit(self, problem: Problem) -> Answer:
+        _float64()
+        import glmax
+
+        link = {Identity: glmax.IdentityLink, Log: glmax.LogLink, Logit: glmax.LogitLink, Probit: glmax.ProbitLink}
+        family = {Gaussian: glmax.Gaussian, Binomial: glmax.Binomial, Poisson: glmax.Poisson, Gamma: glmax.Gamma}
+        made = family[type(problem.model.family)](link[type(problem.model.link)]())
+        offset = None if problem.offset is None else problem.offset[:, 0]
+        fit = glmax.fit(made, problem.design, problem.y[:, 0], offset=offset, fitter=glmax.IRLSFitter(tol=1e-8))
+        return Answer(_columns(fit.beta), _columns(glmax.infer(fit).se), int(fit.num_iters))
+
+
+class Nemos:
+    """LBFGS on JAX. It has no offset and no Gaussian responses, and its gamma responses are fitted by another link alone."""
+
+    name = "NeMoS"
+    everywhere = False
+
+    def has(self, case: Case) -> bool:
+        known = (
+            isinstance(case.model.family, (Binomial, Poisson)) and not case.exposure and not isinstance(case.model.link, Probit)
+        )
+        return find_spec("nemos") is not None and known
+
+    def fit(self, problem: Problem) -> Answer:
+        _float64()
+        import nemos
+
+        observations = {Binomial: "Bernoulli", Poisson: "Poisson"}[type(problem.model.family)]
+        model = nemos.glm.GLM(observations, regularizer="UnRegularized", solver_name="LBFGS", solver_kwargs={"tol": 1e-8})
+        model.fit(problem.X, problem.y[:, 0])
+        return Answer(_columns(np.append(model.intercept_, model.coef_)), iterations=int(model.solver_state_.stats.num_steps))
 
 
 class R:
@@ -193,7 +284,7 @@ class R:
     everywhere = False
 
     def has(self, case: Case) -> bool:
-        return shutil.which("Rscript") is not None
+        return shutil.which("Rscript") is not None and not isinstance(case.model.family, (Tweedie, NegativeBinomial))
 
     def fit(self, problem: Problem) -> Answer:
         family = {Gaussian: "gaussian", Poisson: "poisson", Gamma: "gamma"}.get(
@@ -228,5 +319,8 @@ PEERS: tuple[Any, ...] = (
     ScikitLearn("lbfgs"),
     NewtonCholesky(),
     Glum(),
+    Pyfixest(),
+    Glmax(),
+    Nemos(),
     R(),
 )
