@@ -6,7 +6,10 @@ from importlib import metadata
 
 from spec.fit.workers import CORES
 
-LIBRARIES = ("keras", "tensorflow-cpu", "tensorflow", "jax", "statsmodels", "scikit-learn", "glum", "numpy", "scipy")
+LIBRARIES = (
+    *("keras", "tensorflow-cpu", "tensorflow", "jax", "statsmodels", "scikit-learn", "glum", "pyfixest", "glmax", "nemos"),
+    *("numpy", "scipy"),
+)
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):

@@ -26,6 +26,9 @@ STYLES = {  # a colour and a marker of its own for each peer
     "scikit-learn lbfgs": ("#b8860b", "v"),
     "scikit-learn newton-cholesky": ("#b8860b", "X"),
     "glum": ("#5b8c3a", "d"),
+    "pyfixest": ("#8a5a44", "<"),
+    "glmax": ("#e07a1f", "h"),
+    "NeMoS": ("#4a4e69", ">"),
     "R": ("#7768ae", "*"),
 }
 INK = "#737b84"  # to be read on white and on black
