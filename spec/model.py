@@ -82,7 +82,7 @@ class Model:
             low, high = sorted(self.link(ends).tolist())
         return Interval(low, high)
 
-    @property
+    @cached_property
     def _inside(self) -> float:
         """An eta in the domain."""
         return 0.5 if self.eta_domain.contains(0.5) else -0.5
