@@ -239,6 +239,7 @@ def _pairs(cells: list[dict[str, Any]]) -> tuple[list[str], np.ndarray]:
     return names, np.array([[found.get((name, rung), np.nan) for rung in RUNGS] for name in names])
 
 
+@cache
 def _versions() -> tuple[list[str], list[str], np.ndarray]:
     merged = _evidence()
     files = [chapter.name for chapter in chapters()]

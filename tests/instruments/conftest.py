@@ -1,12 +1,9 @@
 """A specification of one chapter, in which all goes as it can go: run it with options of the command line."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.instruments.runs import run_here
+
 OUTSIDE = "tests.instruments.outside:Formulas"
 CHAPTER = '''
 """A chapter (S1)."""
@@ -15,11 +12,12 @@ from spec import problems
 from spec.evidence.rungs import assert_same_mean, assert_same_optimum
 from spec.evidence.preconditions import PreconditionFailed
 
-TWO = [problems.get("binomial-logit"), problems.get("poisson-log")]
+# by hand, which no seed changes
+TWO = [problems.get("by-hand-binomial-logit-two-groups"), problems.get("by-hand-poisson-log-two-groups")]
 
 
 @pytest.mark.claim("fits", source="S1")
-@pytest.mark.parametrize("problem", TWO, ids=str)
+@pytest.mark.parametrize("problem", TWO, ids=lambda problem: str(problem.model))
 def test_fits(problem, subject):
     """A fit is the optimum."""
     assert_same_optimum(problem, subject.fit(problem))
@@ -100,7 +98,6 @@ shown_by = "pytest"
 def project(tmp_path):
     """A specification of one chapter, with the plug-in of this one: run it with options, and know its status and words."""
     (tmp_path / "tests" / "claims").mkdir(parents=True)
-    (tmp_path / "tests" / "claims" / "test_01_a.py").write_text(CHAPTER)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  claim: a\n  control: a\n")
     plugins = ["spec.plugin.options", "spec.plugin.outcomes", "tests.claims.conftest"]
     (tmp_path / "conftest.py").write_text(f"pytest_plugins = {plugins}\n")
@@ -108,10 +105,7 @@ def project(tmp_path):
     def run(*options, gaps="", chapter=CHAPTER):
         (tmp_path / "gaps.toml").write_text(gaps)
         (tmp_path / "tests" / "claims" / "test_01_a.py").write_text(chapter)
-        code = f"import sys, pytest; sys.path.insert(0, {str(ROOT)!r}); sys.exit(pytest.main(sys.argv[1:]))"
         engines = ["--subject", OUTSIDE, "--reference", OUTSIDE, "--known-gaps", str(tmp_path / "gaps.toml")]
-        command = [sys.executable, "-c", code, "tests/claims", "-p", "no:cacheprovider", *engines, *options]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        return done.returncode, done.stdout + done.stderr
+        return run_here(tmp_path, "tests/claims", *engines, *options)
 
     return run

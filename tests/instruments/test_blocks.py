@@ -43,7 +43,7 @@ def bits(fitted):
 
 def one_number(batch):
     """A contribution whose sum depends on the order of the additions."""
-    return Sums(len(batch), float(batch.y.sum()), np.zeros((1, 1)), None, float((batch.y * batch.weights).sum()))
+    return Sums(len(batch), float(batch.y.sum()), np.zeros((1, 1)), None, float((batch.y[:, 0] * batch.weights).sum()))
 
 
 def parquet(folder, rows=10_000):

@@ -179,13 +179,6 @@ if __name__ == "__main__":
 """
 
 
-def _huge():
-    """A partition of 2 GB."""
-    held = np.ones((50_000_000, 5))
-    time.sleep(5)
-    return pandas.DataFrame(held, columns=list("abcyw"))
-
-
 def _kill_one(processes):
     os.kill(next(iter(processes._processes)), signal.SIGKILL)
     time.sleep(0.5)
@@ -289,12 +282,19 @@ class TestWhatIsWrong:
     def test_a_worker_without_memory_is_named(self):
         """The partition is larger than the worker, whom Dask kills."""
         frame = pytest.importorskip("dask.dataframe")
-        huge = frame.from_delayed([dask.delayed(_huge)(), dask.delayed(_huge)()], meta=NUMBERS.iloc[:0], verify_meta=False)
+
+        def huge():
+            """2 GB; a worker is sent the code, as of any function in a function, and imports neither this file nor Keras."""
+            held = np.ones((50_000_000, 5))
+            time.sleep(5)
+            return pandas.DataFrame(held, columns=list("abcyw"))
+
+        parts = frame.from_delayed([dask.delayed(huge)(), dask.delayed(huge)()], meta=NUMBERS.iloc[:0], verify_meta=False)
         settings = {"n_workers": 1, "threads_per_worker": 1, "memory_limit": "1GB", "dashboard_address": ":0"}
         no_memory = pytest.raises(RuntimeError, match=r"Was it out of memory.* or make smaller partitions")
         never = dask.config.set({"distributed.scheduler.allowed-failures": 0})
         with never, distributed.LocalCluster(**settings) as small, distributed.Client(small), no_memory:
-            fit(sigmoid(), huge, "y", weights="w")
+            fit(sigmoid(), parts, "y", weights="w")
 
     def test_a_scheduler_that_is_gone_is_named_and_nothing_hangs(self, path):
         """A cluster of one's own, killed in the middle of a fit."""

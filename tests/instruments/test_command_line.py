@@ -1,22 +1,20 @@
 """The suite as its users run it: other engines by --subject, what becomes of wrong and broken ones, ids, and the table."""
 
+import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from spec.engines.wrong import CONTROLS
 from spec.report import source
+from tests.instruments.runs import ROOT, run_apart, run_here
 
-ROOT = Path(__file__).parents[2]
-PLAIN = ["-p", "no:cacheprovider", "--color=no"]
-CHAPTERS = ["tests/claims", *PLAIN]
+SEED = ["--seed", os.environ.get("SPEC_SEED", "0")]  # a run in this process has its data
 FEW = "(binomial-logit or poisson-log or softmax-3-to-3 or softmax-8-to-5) and not by-hand"
 # the six rungs, each as a claim, and nothing else
 LADDER = [str(path) for path in sorted((ROOT / "tests" / "claims").glob("test_0[3469]_*.py"))] + [
-    *PLAIN,
     "-m",
     "claim",
     "-k",
@@ -24,23 +22,10 @@ LADDER = [str(path) for path in sorted((ROOT / "tests" / "claims").glob("test_0[
 ]
 
 
-def run(*options: str) -> tuple[int, str]:
-    """The exit status and the output of pytest."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.__name__)
 def test_a_wrong_engine_fails_on_the_rungs_that_it_spoils_and_on_no_other(control):
     """Given by --subject, a wrong engine is refused by name on exactly the rungs that it spoils."""
-    status, said = run(*LADDER, "--subject", f"spec.engines.wrong:{control.__name__}", "--tb=short")
+    status, said = run_here(ROOT, *LADDER, *SEED, "--subject", f"spec.engines.wrong:{control.__name__}", "--tb=short")
 
     assert status == 1
     assert set(re.findall(r"not the same (\w+)(?: \(\w+\))?:", said)) == set(control.spoils)
@@ -49,7 +34,7 @@ def test_a_wrong_engine_fails_on_the_rungs_that_it_spoils_and_on_no_other(contro
 
 def test_a_right_engine_from_outside_passes():
     """Given by --subject, an engine of the reader's own that is right holds on every rung, and may decline."""
-    status, said = run(*LADDER, "--subject", "tests.instruments.outside:Formulas")
+    status, said = run_apart(ROOT, *LADDER, "--subject", "tests.instruments.outside:Formulas")
 
     assert status == 0, said
     assert re.search(r"Formulas \(numpy .*\n *held against statsmodels", said)
@@ -67,8 +52,10 @@ def test_a_right_engine_from_outside_passes():
 )
 def test_an_engine_that_breaks_is_not_an_engine_that_is_refused(engine, outcome, why):
     """What breaks the contract, or did not converge, has an outcome of its own, and never holds."""
-    status, said = run(
-        *CHAPTERS,
+    status, said = run_here(
+        ROOT,
+        "tests/claims",
+        *SEED,
         "-k",
         "glm-optimum or trained_network_is_the_max and binomial-probit",
         "--subject",
@@ -93,7 +80,7 @@ def test_an_engine_that_breaks_is_not_an_engine_that_is_refused(engine, outcome,
 @pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two"])
 def test_an_option_that_names_no_engine_is_a_usage_error(engine, why, processes):
     """An engine that cannot be loaded ends the run with what is missing, not with failures."""
-    status, said = run(*CHAPTERS, *processes, "-k", "binomial-probit", "--subject", engine)
+    status, said = run_here(ROOT, "tests/claims", *processes, *SEED, "-k", "binomial-probit", "--subject", engine)
 
     assert status == 4
     assert said.count(f"--subject: engine {engine!r}:") == 1
@@ -102,8 +89,8 @@ def test_an_option_that_names_no_engine_is_a_usage_error(engine, why, processes)
 
 
 def test_ids_read_as_sentences():
-    """What is collected reads as the claims and their problems, and collecting loads neither Keras nor statsmodels."""
-    status, said = run(*CHAPTERS, "--collect-only", "-q", "-k", "softmax")
+    """What is collected reads as the claims and their problems."""
+    status, said = run_here(ROOT, "tests/claims", "--collect-only", "-q", "-k", "softmax")
 
     assert status == 0
     assert "test_softmax_outputs_are_the_class_probabilities_of_the_multinomial_logit[softmax-32-to-16]" in said
@@ -113,7 +100,7 @@ def test_ids_read_as_sentences():
 @pytest.mark.parametrize("kind", ["claim", "control"])
 def test_a_first_taste_is_one_case_of_each_claim_and_one_answer_that_it_refuses(kind):
     """The mark is put on while they are collected."""
-    status, said = run("tests/claims", "--collect-only", "-q", "-m", f"quick and {kind}")
+    status, said = run_here(ROOT, "tests/claims", "--collect-only", "-q", "-m", f"quick and {kind}")
 
     assert status == 0
     assert sum("::" in line for line in said.splitlines()) == sum(len(chapter.claims) for chapter in source.chapters())
@@ -133,14 +120,16 @@ def test_collecting_is_free_of_the_libraries():
 def test_two_processes_say_what_one_says():
     """With -n 2 the table has the same claims, cases and refusals."""
     options = [
-        *CHAPTERS,
+        "tests/claims",
+        *SEED,
         "-k",
         "softmax-3-to-3 or poisson-sqrt",
         "--subject",
         "spec.engines.statsmodels:StatsmodelsEngine",
     ]
     one, two = (
-        said[said.index("claim  ") : said.rindex("claims hold")] for said in (run(*options)[1], run(*options, "-n", "2")[1])
+        said[said.index("claim  ") : said.rindex("claims hold")]
+        for said in (run_here(ROOT, *options)[1], run_here(ROOT, *options, "-n", "2")[1])
     )
 
     assert "softmax-mean" in one
@@ -149,7 +138,7 @@ def test_two_processes_say_what_one_says():
 
 def test_another_seed_draws_other_problems_and_the_claims_hold():
     """--seed draws other problems; the claims do not depend on it."""
-    status, said = run(*LADDER, "--seed", "20261123")
+    status, said = run_apart(ROOT, *LADDER, "--seed", "20261123")
 
     assert status == 0, said
     assert "seed 20261123" in said

@@ -18,7 +18,7 @@ SAID = json.loads(pictures.MEASURED.read_text())
 
 @pytest.mark.parametrize("picture", pictures.PICTURES.values(), ids=lambda picture: picture.name)
 def test_a_picture_is_well_formed_and_says_what_is_on_it(picture):
-    """For those who do not see it; its ids are its own, and its ink is the reader's."""
+    """For those who do not see it; its ids are its own, and its ink is the reader's. It is that of the repository."""
     text = picture.svg()
     root = ElementTree.fromstring(text)
 
@@ -28,7 +28,7 @@ def test_a_picture_is_well_formed_and_says_what_is_on_it(picture):
     assert all(element.get("id", picture.name).startswith(picture.name) for element in root.iter())
     assert pictures.INK not in text
     assert "currentColor" in text
-    assert picture.svg() == text
+    assert (ROOT / "docs" / "pictures" / f"{picture.name}.svg").read_text() == text + "\n"
 
 
 def test_the_pictures_of_the_repository_are_up_to_date(tmp_path):
