@@ -21,7 +21,7 @@ from scipy import linalg
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.existence import NONE_INSIDE, separation
-from spec.likelihood import dispersion, expected_weights, gram, in_domain
+from spec.likelihood import dispersion, gram, in_domain
 from spec.model import Model, Params, quietly
 from spec.problems import Problem
 
@@ -215,7 +215,20 @@ class White:
 
     def fisher(self, problem: Problem, params: Params) -> Steer:
         """The steer by the expected information. Raises LinAlgError where it is singular."""
-        return Steer.by(gram(self.design, expected_weights(problem, params)), self.basis)
+        return self.fisher_at(problem, problem.eta(params))
+
+    def fisher_at(self, problem: Problem, eta: np.ndarray) -> Steer:
+        """`fisher` at linear predictors that are known."""
+        return Steer.by(gram(self.design, problem.model.row_information(eta, problem.row_weights)), self.basis)
+
+    def newton_at(self, problem: Problem, eta: np.ndarray) -> Steer | None:
+        """The steer by the observed information; None where it is the expected one, or not positive definite."""
+        if problem.model.is_canonical or problem.model.has_classes:
+            return None
+        bends = problem.model.row_bend(problem.y, eta, problem.row_weights)
+        with suppress(np.linalg.LinAlgError):
+            return Steer.by(gram(self.design, -bends[:, :, None]), self.basis).checked()
+        return None
 
     def steers(self, problem: Problem, params: Params) -> list[Steer]:
         """
@@ -223,13 +236,11 @@ class White:
 
         Raises LinAlgError where there is neither.
         """
-        found: list[Steer] = []
-        if not (problem.model.is_canonical or problem.model.has_classes):
-            bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
-            with suppress(np.linalg.LinAlgError):
-                found.append(Steer.by(gram(self.design, -bends[:, :, None]), self.basis).checked())
+        eta = problem.eta(params)
+        newton = self.newton_at(problem, eta)
+        found = [] if newton is None else [newton]
         try:
-            return [*found, self.fisher(problem, params)]
+            return [*found, self.fisher_at(problem, eta)]
         except np.linalg.LinAlgError:
             if not found:
                 raise
@@ -238,10 +249,15 @@ class White:
     @staticmethod
     def scale(problem: Problem, params: Params) -> float:
         """Pearson's dispersion; a perfect fit leaves rounding and no scale, and of it a millionth of the mean is taken."""
+        return White.scale_at(problem, problem.eta(params))
+
+    @staticmethod
+    def scale_at(problem: Problem, eta: np.ndarray) -> float:
+        """`scale` at linear predictors that are known."""
         if not problem.has_dispersion:
             return 1.0
         with np.errstate(all="ignore"):
-            mu = problem.model.link.inverse(problem.eta(params))
+            mu = problem.model.link.inverse(eta)
             least = float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu)))
             return max(dispersion(problem, mu), least)
 

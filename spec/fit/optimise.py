@@ -108,7 +108,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         if task.guesses:
             guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
             guess = guess if guess.converged else None
-        elif task.few and not task.kind.quadratic:
+        elif task.few is not None and not task.kind.quadratic:
             guess = task.near(free)
         free = guess.free if guess else free
     return climb(
@@ -138,7 +138,7 @@ def _check_start(known: Problem, start: Params) -> None:
 def _pass(tasks: list[Task], rows: Rows, on_rows: Callable[[int], None], asked: dict[int, Question]) -> dict[int, Sums]:
     """One pass over the rows, which answers the questions of all tasks that still climb."""
     if len(tasks) == 1:
-        return {0: tasks[0].sums(*asked[0], tasks[0].rows, on_rows)}
+        return {0: tasks[0].pass_over(*asked[0], on_rows)}
     contributions = {number: tasks[number].contribution(*question) for number, question in asked.items()}
     found = add_up(partial(_of_outputs, contributions), checked(rows, tasks[0].known), tasks[0].size, on_rows)
     return {number: tasks[number].in_basis(sums) for number, sums in found.sums.items()}
@@ -243,7 +243,7 @@ def optimise_penalised(
 
 
 def _one_pass(task: Task, on_rows: Callable[[int], None], free: np.ndarray, wanted: Wanted) -> Sums:
-    return task.sums(free, wanted, task.rows, on_rows)
+    return task.pass_over(free, wanted, on_rows)
 
 
 def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:
