@@ -86,8 +86,27 @@ def at_rest(decrement: float, last: float) -> bool:
     return decrement < 1e-16 and (decrement >= 0.9 * last or decrement == 0)
 
 
+# -- LAPACK itself: of few columns SciPy's checks take ten times as long --------------------------------------------------------
+
+
+def cholesky(matrix: np.ndarray) -> np.ndarray:
+    """The lower Cholesky factor of a finite matrix. Raises LinAlgError where it is not positive definite."""
+    lower, failed = linalg.lapack.dpotrf(matrix, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("a matrix is not positive definite")
+    return lower
+
+
+def inverse(lower: np.ndarray) -> np.ndarray:
+    """The inverse of a lower triangular matrix. Raises LinAlgError where it is singular."""
+    found, failed = linalg.lapack.dtrtri(lower, lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("a triangular matrix is singular")
+    return found
+
+
 def _solved(lower: np.ndarray, right: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """The solution of a triangular system, by LAPACK itself: of few columns SciPy's checks take ten times as long."""
+    """The solution of a triangular system."""
     solution, failed = linalg.lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))
     if failed:
         raise np.linalg.LinAlgError("a triangular matrix is singular")
@@ -108,7 +127,7 @@ class Steer:
         """Factor the information of the columns design @ basis. Raises LinAlgError if it is singular, or not finite."""
         if not np.isfinite(information).all():
             raise np.linalg.LinAlgError("the information is not finite")
-        return cls(basis, linalg.cholesky(information, lower=True))
+        return cls(basis, cholesky(information))
 
     def checked(self) -> Steer:
         """The same. Raises LinAlgError where rounding may be all that keeps a column apart from those before it."""
@@ -116,6 +135,11 @@ class Steer:
         if left.min() <= 32 * len(left) * np.finfo(float).eps:
             raise np.linalg.LinAlgError("singular but for rounding")
         return self
+
+    @property
+    def tells_little(self) -> bool:
+        """Whether the `widest` standard error is above `UNKNOWN`: by a bound of it, which is quick, and else by itself."""
+        return not (np.linalg.norm(self._inverse) <= UNKNOWN or self.widest <= UNKNOWN)
 
     @property
     def widest(self) -> float:
@@ -178,9 +202,14 @@ class Steer:
         return np.sqrt(dispersion * (self.root**2).sum(axis=0)).T
 
     @cached_property
+    def _inverse(self) -> np.ndarray:
+        """The inverse of the Cholesky factor."""
+        return inverse(self.lower)
+
+    @cached_property
     def root(self) -> np.ndarray:
         """(m q, m, q): the products of its columns are the inverse information in the design's own columns."""
-        root = _solved(self.lower, np.eye(len(self.lower)))
+        root = self._inverse
         return root.reshape(len(root), -1, len(self.basis)) @ self.basis.T
 
 

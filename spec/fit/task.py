@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy import linalg
@@ -22,7 +22,7 @@ from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
-from spec.scoring import White
+from spec.scoring import Steer, White
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
 STEPS = 12  # over few rows
@@ -71,7 +71,7 @@ class Task:
         """The rows of a batch."""
         return self.shape.size
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         model = self.known.model
         return Kind(model.is_least_squares, model.is_canonical, self.known.has_dispersion)
@@ -99,12 +99,12 @@ class Task:
     def _threads(self) -> int | None:
         return BACKEND.threads
 
-    @property
+    @cached_property
     def on_gpu(self) -> bool:
         """Whether a GPU sums the information too; in the columns of X, so only where these are not nearly collinear."""
-        return BACKEND.on_gpu and not self.ill_conditioned
+        return _a_gpu_computes() and not self.ill_conditioned
 
-    @property
+    @cached_property
     def _summing(self) -> np.ndarray | None:
         """The basis in which the information is summed; None for X'WX in its own columns, which is cheaper."""
         return self.basis if self.ill_conditioned or (self.known.free_outputs > 1 and not self.on_gpu) else None
@@ -149,9 +149,8 @@ class Task:
                 eta = design @ free + known.free_offset
                 if not model.eta_domain.contains(eta).all():
                     return None
-                score = design.T @ model.row_score(known.y, eta, known.row_weights)
-                steer = white.newton_at(known, eta) or white.fisher_at(known, eta)
-                phi = white.scale_at(known, eta)
+                row_scores, steer = self._of_means(white, eta) if model.is_canonical else self._of_eta(white, eta)
+                score, phi = design.T @ row_scores, white.scale_at(known, eta)
                 step, decrement = steer.step(score)
                 distance = float(np.sqrt(decrement / phi))
                 if not distance < np.inf:
@@ -163,6 +162,18 @@ class Task:
                     return Maximum(free, sums, steer, phi, distance, "converged", "", (), rate, whole=True)
                 before, free, last = free, free + step, distance
         return None
+
+    def _of_eta(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
+        """The rows' scores, and what makes Newton's step of them, or else Fisher's."""
+        scores = self.known.model.row_score(self.known.y, eta, self.known.row_weights)
+        return scores, white.newton_at(self.known, eta) or white.fisher_at(self.known, eta)
+
+    def _of_means(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
+        """The same of a canonical link: residuals and variances, which a guess need not know to all digits."""
+        model, weights = self.known.model, self.known.row_weights
+        mean = model.link.inverse(eta)
+        information = likelihood.gram(white.design, (weights * model.family.variance(mean))[..., None])
+        return weights * (self.known.y - mean), Steer.by(information, white.basis)
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """
@@ -189,6 +200,12 @@ class Task:
             )
 
         return one_pass
+
+
+@lru_cache(maxsize=1)
+def _a_gpu_computes() -> bool:
+    """Asked once: TensorFlow lists its devices anew each time, and they do not change."""
+    return BACKEND.on_gpu
 
 
 def checked(rows: Rows, known: Problem) -> Rows:
@@ -226,12 +243,12 @@ def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
     scale[scale == 0] = 1
     ill = True
     with suppress(np.linalg.LinAlgError):
-        upper = np.linalg.cholesky(gram / np.outer(scale, scale) / len(design)).T
-        inverse, _ = linalg.lapack.dtrtri(upper)
-        bound = np.linalg.norm(upper) * np.linalg.norm(inverse)  # of the condition number, which takes longer
-        ill = not (bound <= ILL or np.linalg.cond(upper) <= ILL)
+        lower = scoring.cholesky(gram / np.outer(scale, scale) / len(design))
+        inverse = scoring.inverse(lower)
+        bound = np.linalg.norm(lower) * np.linalg.norm(inverse)  # of the condition number, which takes longer
+        ill = not (bound <= ILL or np.linalg.cond(lower) <= ILL)
     if not ill:
-        return inverse / scale[:, None], False
+        return inverse.T / scale[:, None], False
     upper = np.linalg.qr(design / scale / np.sqrt(len(design)), mode="r")
     size = np.abs(np.diag(upper))
     if (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def set_weights(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> Non
     rows. So the variable that Keras's holds is set itself.
     """
     for variable, value in strict_zip(layer.weights, weights):
-        held = getattr(variable, "value", None)
+        held: Any = getattr(variable, "value", None)
         if hasattr(held, "assign"):
             held.assign(np.asarray(value, held.dtype.as_numpy_dtype), read_value=False)
         else:
