@@ -93,7 +93,8 @@ class Task:
         # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
         rough = wanted == "rough" and self.known.free_outputs > 1
         shape = replace(self.shape, summed=SUMMED[wanted]) if self.on_gpu else self.shape
-        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, self._threads)
+        threads = self._threads if self.few is None else None  # few rows stay in this process, which has its threads
+        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, threads)
 
     @cached_property
     def _threads(self) -> int | None:
