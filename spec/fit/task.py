@@ -13,6 +13,7 @@ from scipy import linalg
 from spec import likelihood, scoring
 from spec.domains import REAL
 from spec.engines.keras.backend import BACKEND
+from spec.families import Binomial, Poisson
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import FEW, Contribution, Shape
@@ -20,6 +21,7 @@ from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
+from spec.links import Log, Logit
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
 from spec.scoring import Steer, White
@@ -28,6 +30,7 @@ GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of
 STEPS = 12  # over few rows
 NEAR = 1e-4, 1e-6  # the distance that ends those: if Newton's step leaves its square, or if no more is known than its share
 ILL = 1e4  # the condition number of the columns, each scaled to mean square 1, from which on sums of products lose digits
+PLAIN = (Model(Binomial(), Logit()), Model(Poisson(), Log()))  # a row's score is y less its mean, its information the variance
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -150,7 +153,7 @@ class Task:
                 eta = design @ free + known.free_offset
                 if not model.eta_domain.contains(eta).all():
                     return None
-                row_scores, steer = self._of_means(white, eta) if model.is_canonical else self._of_eta(white, eta)
+                row_scores, steer = self._of_means(white, eta) if model in PLAIN else self._of_eta(white, eta)
                 score, phi = design.T @ row_scores, white.scale_at(known, eta)
                 step, decrement = steer.step(score)
                 distance = float(np.sqrt(decrement / phi))
@@ -170,7 +173,7 @@ class Task:
         return scores, white.newton_at(self.known, eta) or white.fisher_at(self.known, eta)
 
     def _of_means(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
-        """The same of a canonical link: residuals and variances, which a guess need not know to all digits."""
+        """The same of a `PLAIN` model: residuals and variances, which a guess need not know to all digits."""
         model, weights = self.known.model, self.known.row_weights
         mean = model.link.inverse(eta)
         information = likelihood.gram(white.design, (weights * model.family.variance(mean))[..., None])
