@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spec.compat import strict_zip
+from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.versions import keras
 
 
@@ -21,6 +22,6 @@ def set_weights(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> Non
     for variable, value in strict_zip(layer.weights, weights):
         held: Any = getattr(variable, "value", None)
         if hasattr(held, "assign"):
-            held.assign(np.asarray(value, held.dtype.as_numpy_dtype), read_value=False)
+            held.assign(BACKEND.tensor(value, held.dtype.name), read_value=False)
         else:
             variable.assign(value)
