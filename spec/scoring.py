@@ -21,7 +21,7 @@ from scipy import linalg
 from spec.compat import strict_zip
 from spec.domains import REAL, Interval
 from spec.existence import NONE_INSIDE, separation
-from spec.likelihood import dispersion, expected_weights, gram, in_domain
+from spec.likelihood import dispersion, gram, in_domain
 from spec.model import Model, Params, quietly
 from spec.problems import Problem
 
@@ -86,8 +86,27 @@ def at_rest(decrement: float, last: float) -> bool:
     return decrement < 1e-16 and (decrement >= 0.9 * last or decrement == 0)
 
 
+# -- LAPACK itself: of few columns SciPy's checks take ten times as long --------------------------------------------------------
+
+
+def cholesky(matrix: np.ndarray) -> np.ndarray:
+    """The lower Cholesky factor of a finite matrix. Raises LinAlgError where it is not positive definite."""
+    lower, failed = linalg.lapack.dpotrf(matrix, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("a matrix is not positive definite")
+    return lower
+
+
+def inverse(lower: np.ndarray) -> np.ndarray:
+    """The inverse of a lower triangular matrix. Raises LinAlgError where it is singular."""
+    found, failed = linalg.lapack.dtrtri(lower, lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("a triangular matrix is singular")
+    return found
+
+
 def _solved(lower: np.ndarray, right: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """The solution of a triangular system, by LAPACK itself: of few columns SciPy's checks take ten times as long."""
+    """The solution of a triangular system."""
     solution, failed = linalg.lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))
     if failed:
         raise np.linalg.LinAlgError("a triangular matrix is singular")
@@ -108,7 +127,7 @@ class Steer:
         """Factor the information of the columns design @ basis. Raises LinAlgError if it is singular, or not finite."""
         if not np.isfinite(information).all():
             raise np.linalg.LinAlgError("the information is not finite")
-        return cls(basis, linalg.cholesky(information, lower=True))
+        return cls(basis, cholesky(information))
 
     def checked(self) -> Steer:
         """The same. Raises LinAlgError where rounding may be all that keeps a column apart from those before it."""
@@ -116,6 +135,11 @@ class Steer:
         if left.min() <= 32 * len(left) * np.finfo(float).eps:
             raise np.linalg.LinAlgError("singular but for rounding")
         return self
+
+    @property
+    def tells_little(self) -> bool:
+        """Whether the `widest` standard error is above `UNKNOWN`: by a bound of it, which is quick, and else by itself."""
+        return not (np.linalg.norm(self._inverse) <= UNKNOWN or self.widest <= UNKNOWN)
 
     @property
     def widest(self) -> float:
@@ -178,9 +202,14 @@ class Steer:
         return np.sqrt(dispersion * (self.root**2).sum(axis=0)).T
 
     @cached_property
+    def _inverse(self) -> np.ndarray:
+        """The inverse of the Cholesky factor."""
+        return inverse(self.lower)
+
+    @cached_property
     def root(self) -> np.ndarray:
         """(m q, m, q): the products of its columns are the inverse information in the design's own columns."""
-        root = _solved(self.lower, np.eye(len(self.lower)))
+        root = self._inverse
         return root.reshape(len(root), -1, len(self.basis)) @ self.basis.T
 
 
@@ -215,7 +244,20 @@ class White:
 
     def fisher(self, problem: Problem, params: Params) -> Steer:
         """The steer by the expected information. Raises LinAlgError where it is singular."""
-        return Steer.by(gram(self.design, expected_weights(problem, params)), self.basis)
+        return self.fisher_at(problem, problem.eta(params))
+
+    def fisher_at(self, problem: Problem, eta: np.ndarray) -> Steer:
+        """`fisher` at linear predictors that are known."""
+        return Steer.by(gram(self.design, problem.model.row_information(eta, problem.row_weights)), self.basis)
+
+    def newton_at(self, problem: Problem, eta: np.ndarray) -> Steer | None:
+        """The steer by the observed information; None where it is the expected one, or not positive definite."""
+        if problem.model.is_canonical or problem.model.has_classes:
+            return None
+        bends = problem.model.row_bend(problem.y, eta, problem.row_weights)
+        with suppress(np.linalg.LinAlgError):
+            return Steer.by(gram(self.design, -bends[:, :, None]), self.basis).checked()
+        return None
 
     def steers(self, problem: Problem, params: Params) -> list[Steer]:
         """
@@ -223,13 +265,11 @@ class White:
 
         Raises LinAlgError where there is neither.
         """
-        found: list[Steer] = []
-        if not (problem.model.is_canonical or problem.model.has_classes):
-            bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
-            with suppress(np.linalg.LinAlgError):
-                found.append(Steer.by(gram(self.design, -bends[:, :, None]), self.basis).checked())
+        eta = problem.eta(params)
+        newton = self.newton_at(problem, eta)
+        found = [] if newton is None else [newton]
         try:
-            return [*found, self.fisher(problem, params)]
+            return [*found, self.fisher_at(problem, eta)]
         except np.linalg.LinAlgError:
             if not found:
                 raise
@@ -238,10 +278,15 @@ class White:
     @staticmethod
     def scale(problem: Problem, params: Params) -> float:
         """Pearson's dispersion; a perfect fit leaves rounding and no scale, and of it a millionth of the mean is taken."""
+        return White.scale_at(problem, problem.eta(params))
+
+    @staticmethod
+    def scale_at(problem: Problem, eta: np.ndarray) -> float:
+        """`scale` at linear predictors that are known."""
         if not problem.has_dispersion:
             return 1.0
         with np.errstate(all="ignore"):
-            mu = problem.model.link.inverse(problem.eta(params))
+            mu = problem.model.link.inverse(eta)
             least = float(np.mean((1e-6 * mu) ** 2 / problem.model.family.variance(mu)))
             return max(dispersion(problem, mu), least)
 

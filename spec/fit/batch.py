@@ -56,9 +56,16 @@ class Batch:
         missing = size - len(self)
         if not missing:
             return self
-        longer = self.each(lambda part: np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]))
+        longer = self.each(lambda part: _longer(part, missing))
         longer.weights[len(self) :] = 0
         return longer
+
+
+def _longer(part: np.ndarray, missing: int) -> np.ndarray:
+    """The rows of a part, and ``missing`` times the last of them."""
+    longer = np.empty((len(part) + missing, *part.shape[1:]))
+    longer[: len(part)], longer[len(part) :] = part, part[-1]
+    return longer
 
 
 @lru_cache(maxsize=4)

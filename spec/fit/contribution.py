@@ -60,7 +60,7 @@ class Contribution:
     informations: int
     basis: np.ndarray | None
     rough: bool
-    threads: int | None  # that share one operation in each process: the last bits may depend on their number
+    threads: int | None  # that share one operation in each process, or None for its own: the last bits may depend on them
 
     def __call__(self, batch: Batch) -> Sums:
         shape = self.shape
@@ -127,7 +127,7 @@ _making = Lock()
 
 def _compiled(shape: Shape, threads: int | None) -> _Compiled:
     with _making, in_float64:
-        if not networks:
+        if not networks and threads is not None:
             BACKEND.share_among(threads)
         if shape not in networks:
             networks[shape] = _made(shape)

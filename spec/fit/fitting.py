@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import precision
 from spec.families import Family
 from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
+from spec.fit.contribution import in_float64
 from spec.fit.formula import designed
 from spec.fit.maximise import Pass
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
@@ -127,17 +127,17 @@ def fit(
     if factors is not None:
         given = given.map(partial(class_weighted, class_weight=factors))
     BACKEND.enable_float64()
-    with precision("float64"):
-        reading = read(case.model, usable(given, SAMPLE))
-    if factors is not None:
-        refuse_absent(factors, reading.model, reading.outputs)
-    refuse_weights(reading, partial(weights_differ, given))
-    rows = _read_as(reading, given)
-    with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
-        heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
-        settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes, **heard}
-        found = _optima(reading, rows, quasi, settings)
-    with precision("float64"):
+    sample = usable(given, SAMPLE)
+    with in_float64:
+        reading = read(case.model, sample)
+        if factors is not None:
+            refuse_absent(factors, reading.model, reading.outputs)
+        refuse_weights(reading, partial(weights_differ, given))
+        rows = _read_as(reading, given, sample.y.shape[1])
+        with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
+            heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
+            settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}
+            found = _optima(reading, rows, quasi, {**settings, **heard})
         found = _checked(reading, found, given)
     outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
     result = Several(outputs) if reading.several else outputs[0]
@@ -190,15 +190,18 @@ def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: A
     return _Case(made.model, made.rows, made.prepared, made.outputs, made.notes)
 
 
-def _read_as(reading: Reading, given: Rows) -> Rows:
-    """The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes."""
+def _read_as(reading: Reading, given: Rows, width: int) -> Rows:
+    """
+    The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes.
+
+    ``width`` is the number of columns of their y.
+    """
     k = reading.outputs
     if reading.codes:
         given = given.map_numbered(partial(of_codes, k=k))
     elif reading.model.has_classes:
         given = given.map(of_shares)
-    width = given.sample(1).y.shape[1]
-    if width != k:
+    if width != k and not reading.codes:
         raise ValueError(f"the model gives {k} outputs, but y has {width}.")
     return given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
 

@@ -48,6 +48,8 @@ class Table(dict[str, Any]):
         """The columns of a table of any library; None if it is none."""
         if isinstance(values, Table):
             return values
+        if isinstance(values, np.ndarray) and values.dtype.names is None:
+            return None
         if hasattr(values, "iloc") and hasattr(values, "columns"):
             pairs = [(str(name), values.iloc[:, j]) for j, name in enumerate(values.columns)]
         elif library(values) == "polars" and hasattr(values, "columns"):
@@ -94,6 +96,8 @@ def numbers(values: Any, part: str, first: int = 0, rows: int | None = None) -> 
     What is on disk is not read, and numbers in memory are not copied. ``part`` and ``first``, the number of the first row, are
     for the messages about what is no number; ``rows`` is the number of rows of a table that may have no columns.
     """
+    if type(values) is np.ndarray and values.ndim and values.dtype.kind in NUMERIC:
+        return values
     if (table := Table.of(values)) is not None:
         return table.sliced(part, first, rows)
     coded = str(getattr(values, "dtype", getattr(values, "type", ""))).startswith(("category", "dictionary"))

@@ -26,7 +26,6 @@ from spec.fit.task import Task, checked, null_free
 from spec.fit.workers import HERE, one_blas_thread, threads
 from spec.model import Model, Params
 from spec.problems import Problem
-from spec.scoring import UNKNOWN
 
 UNSEEN: Callable[[Any], None] = lambda state: None  # noqa: E731
 
@@ -108,7 +107,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         if task.guesses:
             guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
             guess = guess if guess.converged else None
-        elif task.few and not task.kind.quadratic:
+        elif task.few is not None and not task.kind.quadratic:
             guess = task.near(free)
         free = guess.free if guess else free
     return climb(
@@ -138,7 +137,7 @@ def _check_start(known: Problem, start: Params) -> None:
 def _pass(tasks: list[Task], rows: Rows, on_rows: Callable[[int], None], asked: dict[int, Question]) -> dict[int, Sums]:
     """One pass over the rows, which answers the questions of all tasks that still climb."""
     if len(tasks) == 1:
-        return {0: tasks[0].sums(*asked[0], tasks[0].rows, on_rows)}
+        return {0: tasks[0].pass_over(*asked[0], on_rows)}
     contributions = {number: tasks[number].contribution(*question) for number, question in asked.items()}
     found = add_up(partial(_of_outputs, contributions), checked(rows, tasks[0].known), tasks[0].size, on_rows)
     return {number: tasks[number].in_basis(sums) for number, sums in found.sums.items()}
@@ -174,10 +173,10 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fit
     reason, distance, converged = maximum.reason, maximum.distance, maximum.converged
     if not (converged or maximum.ending == INTERRUPTED):
         reason, distance = why_not(task, rows, maximum)
-    elif converged and maximum.steer and maximum.steer.widest > UNKNOWN and (none := separated(task, rows)) is not None:
+    elif converged and maximum.steer and maximum.steer.tells_little and (none := separated(task, rows)) is not None:
         reason, distance, converged = none, np.nan, False  # its score is zero by rounding alone
-    return replace(
-        _described(task, rows),
+    return Fitted(
+        **_described(task, rows),
         params=task.known.params(maximum.free),
         dispersion=maximum.dispersion,
         distance=distance,
@@ -191,25 +190,18 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fit
     )
 
 
-def _described(task: Task, rows: Rows) -> Fitted:
-    """What a fit is of, before its numbers."""
+def _described(task: Task, rows: Rows) -> dict[str, Any]:
+    """What a fit is of, beside its numbers: keywords of `Fitted`."""
     known = task.known
-    return Fitted(
-        model=known.model,
-        params=known.params(np.zeros((known.q, known.free_outputs))),
-        dispersion=np.nan,
-        distance=np.nan,
-        converged=False,
-        reason="",
-        passes=(),
-        rows=0,
-        intercept=known.intercept,
-        columns=known.data.columns,
-        outputs=("y",) if known.k == 1 else tuple(f"class {j}" for j in range(known.k)),
-        quasi=known.quasi,
-        has_offset=known.offset is not None,
-        _rows=replace(rows, workers=HERE) if rows.workers.shares else rows,
-    )
+    return {
+        "model": known.model,
+        "intercept": known.intercept,
+        "columns": known.data.columns,
+        "outputs": ("y",) if known.k == 1 else tuple(f"class {j}" for j in range(known.k)),
+        "quasi": known.quasi,
+        "has_offset": known.offset is not None,
+        "_rows": replace(rows, workers=HERE) if rows.workers.shares else rows,
+    }
 
 
 def optimise_penalised(
@@ -243,7 +235,7 @@ def optimise_penalised(
 
 
 def _one_pass(task: Task, on_rows: Callable[[int], None], free: np.ndarray, wanted: Wanted) -> Sums:
-    return task.sums(free, wanted, task.rows, on_rows)
+    return task.pass_over(free, wanted, on_rows)
 
 
 def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:
@@ -254,8 +246,8 @@ def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penal
         "estimates.",
         *penalty.terms(task.known.model, maximum.sums.rows),
     )
-    return replace(
-        _described(task, rows),
+    return Fitted(
+        **_described(task, rows),
         params=Params(intercept, weights[int(task.known.intercept) :]),
         dispersion=maximum.dispersion,
         distance=maximum.distance,

@@ -43,6 +43,8 @@ def usable(rows: Rows, size: int) -> Batch:
 
 def _finite(batch: Batch) -> Batch:
     parts = [part.reshape(len(part), -1) for part in batch.parts if part is not None]
+    if (batch.weights > 0).all() and all(np.isfinite(part).all() for part in parts):
+        return batch
     used = np.flatnonzero((batch.weights > 0) & np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0))
     return batch.each(lambda part: part[used])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROBUST = "Robust standard errors"  # a note about them begins so
 NO_ERRORS = "none: not asked for"
 PIECE = 2**14  # rows that are predicted at a time
+ALONE = 32  # columns: products of so few are never shared among threads
 
 
 class Prediction(NamedTuple):
@@ -115,7 +117,8 @@ class Fitted:
             return self._root if np.isfinite(self._root).all() else None
         if self._steer is None or self.errors == NO_ERRORS:
             return None
-        with one_blas_thread:  # threads would take longer to wake than to compute
+        # threads would take longer to wake than to compute; of few columns they are not woken
+        with one_blas_thread if len(self._steer.lower) > ALONE else nullcontext():
             return np.sqrt(self.dispersion) * self._steer.root
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -178,8 +178,16 @@ def of_arrays(X: Column, y: Column | None, weights: Column | None = None, offset
 
 def _drawn(columns: tuple[Column | None, ...], total: int, size: int) -> Batch:
     """About ``size`` rows of the columns, drawn at random, or all; sorted, to read a file page after page."""
-    rows: Any = slice(None) if size >= total else np.unique(np.random.default_rng(0).integers(total, size=size))
+    rows: Any = slice(None) if size >= total else _chosen(total, size)
     return Batch.of(*(None if column is None else column[rows] for column in columns))
+
+
+@lru_cache(maxsize=8)
+def _chosen(total: int, size: int) -> np.ndarray:
+    """The numbers of about ``size`` rows, always the same: kept, since to draw them takes longer than to read a few."""
+    rows = np.unique(np.random.default_rng(0).integers(total, size=size))
+    rows.flags.writeable = False
+    return rows
 
 
 def of_pieces(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy import linalg
@@ -13,6 +13,7 @@ from scipy import linalg
 from spec import likelihood, scoring
 from spec.domains import REAL
 from spec.engines.keras.backend import BACKEND
+from spec.families import Binomial, Poisson
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import FEW, Contribution, Shape
@@ -20,13 +21,16 @@ from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread
+from spec.links import Log, Logit
 from spec.model import Model
 from spec.problems.problem import Problem, ProblemError
-from spec.scoring import White
+from spec.scoring import Steer, White
 
 GUESSING, KNOWING = 20, 4  # rows of a sample for each parameter: for a guess of the optimum, or for the basis alone
 STEPS = 12  # over few rows
 NEAR = 1e-4, 1e-6  # the distance that ends those: if Newton's step leaves its square, or if no more is known than its share
+ILL = 1e4  # the condition number of the columns, each scaled to mean square 1, from which on sums of products lose digits
+PLAIN = (Model(Binomial(), Logit()), Model(Poisson(), Log()))  # a row's score is y less its mean, its information the variance
 SUMMED = {"none": 0, "rough": 1, "exact": 1, "both": 2}  # how many informations a pass sums
 
 
@@ -40,7 +44,7 @@ class Task:
     basis: np.ndarray
     ill_conditioned: bool
     guesses: bool  # whether the sample is large enough, and small enough beside all rows, for a first guess of the optimum
-    few: bool  # whether the sample is all rows, and a pass over them costs less by formulas than the call of a program
+    few: Batch | None  # all rows, where the sample is all of them and a pass by formulas costs less than a call of a program
 
     @classmethod
     def of(cls, model: Model, rows: Rows, intercept: bool, quasi: bool = False) -> Task:
@@ -63,20 +67,28 @@ class Task:
             basis, ill_conditioned = _basis(design)
         shape = Shape(model, p, k, intercept, known.offset is not None, size, least)
         few = rows.total is not None and rows.total * q <= FEW and len(sample) == rows.total and k == 1 and not ill_conditioned
-        return cls(known, checked(rows, known), shape, basis, ill_conditioned, guesses, few)
+        return cls(known, checked(rows, known), shape, basis, ill_conditioned, guesses, sample if few else None)
 
     @property
     def size(self) -> int:
         """The rows of a batch."""
         return self.shape.size
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         model = self.known.model
         return Kind(model.is_least_squares, model.is_canonical, self.known.has_dispersion)
 
+    def pass_over(self, free: np.ndarray, wanted: Wanted, on_rows: Callable[[int], None]) -> Sums:
+        """The sums over all rows at free parameters, with the wanted information of the columns design @ basis."""
+        if self.few is None:
+            return self.sums(free, wanted, self.rows, on_rows)
+        sums = self.in_basis(self.contribution(free, wanted)(self.few))  # one batch, which `Problem` has checked
+        on_rows(sums.rows)
+        return sums
+
     def sums(self, free: np.ndarray, wanted: Wanted, rows: Rows, on_rows: Callable[[int], None] = lambda rows: None) -> Sums:
-        """The sums over some rows at free parameters, with the wanted information of the columns design @ basis."""
+        """The sums over some rows."""
         return self.in_basis(add_up(self.contribution(free, wanted), rows, self.size, on_rows))
 
     def contribution(self, free: np.ndarray, wanted: Wanted) -> Contribution:
@@ -84,18 +96,19 @@ class Task:
         # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
         rough = wanted == "rough" and self.known.free_outputs > 1
         shape = replace(self.shape, summed=SUMMED[wanted]) if self.on_gpu else self.shape
-        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, self._threads)
+        threads = self._threads if self.few is None else None  # few rows stay in this process, which has its threads
+        return Contribution(shape, self.known.params(free), SUMMED[wanted], self._summing, rough, threads)
 
     @cached_property
     def _threads(self) -> int | None:
         return BACKEND.threads
 
-    @property
+    @cached_property
     def on_gpu(self) -> bool:
         """Whether a GPU sums the information too; in the columns of X, so only where these are not nearly collinear."""
-        return BACKEND.on_gpu and not self.ill_conditioned
+        return _a_gpu_computes() and not self.ill_conditioned
 
-    @property
+    @cached_property
     def _summing(self) -> np.ndarray | None:
         """The basis in which the information is summed; None for X'WX in its own columns, which is cheaper."""
         return self.basis if self.ill_conditioned or (self.known.free_outputs > 1 and not self.on_gpu) else None
@@ -104,10 +117,15 @@ class Task:
         """Sums with the information of the columns design @ basis."""
         if sums.information is None or self._summing is not None:
             return sums
-        basis = np.kron(np.eye(self.known.free_outputs), self.basis)
+        basis = self._of_all_outputs
         with np.errstate(invalid="ignore"):
             observed = None if sums.observed is None else basis.T @ sums.observed @ basis
             return replace(sums, information=basis.T @ sums.information @ basis, observed=observed)
+
+    @cached_property
+    def _of_all_outputs(self) -> np.ndarray:
+        """The basis of the columns of all outputs, one after another."""
+        return self.basis if self.known.free_outputs == 1 else np.kron(np.eye(self.known.free_outputs), self.basis)
 
     def room(self, rows: Rows, free: np.ndarray, step: np.ndarray) -> tuple[float, np.ndarray]:
         """
@@ -129,12 +147,14 @@ class Task:
         A guess, which a pass of the network holds to its own gradient; None where the steps do not contract.
         """
         known, white, last, before = self.known, White(self.known.design @ self.basis, self.basis), np.inf, free
+        model, design = known.model, known.design
         with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError, ValueError):
             for _ in range(STEPS):
-                params = known.params(free)
-                if not likelihood.in_domain(known, params):
+                eta = design @ free + known.free_offset
+                if not model.eta_domain.contains(eta).all():
                     return None
-                score, steer, phi = likelihood.score(known, params), white.steers(known, params)[0], white.scale(known, params)
+                row_scores, steer = self._of_means(white, eta) if model in PLAIN else self._of_eta(white, eta)
+                score, phi = design.T @ row_scores, white.scale_at(known, eta)
                 step, decrement = steer.step(score)
                 distance = float(np.sqrt(decrement / phi))
                 if not distance < np.inf:
@@ -146,6 +166,18 @@ class Task:
                     return Maximum(free, sums, steer, phi, distance, "converged", "", (), rate, whole=True)
                 before, free, last = free, free + step, distance
         return None
+
+    def _of_eta(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
+        """The rows' scores, and what makes Newton's step of them, or else Fisher's."""
+        scores = self.known.model.row_score(self.known.y, eta, self.known.row_weights)
+        return scores, white.newton_at(self.known, eta) or white.fisher_at(self.known, eta)
+
+    def _of_means(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
+        """The same of a `PLAIN` model: residuals and variances, which a guess need not know to all digits."""
+        model, weights = self.known.model, self.known.row_weights
+        mean = model.link.inverse(eta)
+        information = likelihood.gram(white.design, (weights * model.family.variance(mean))[..., None])
+        return weights * (self.known.y - mean), Steer.by(information, white.basis)
 
     def penalised_sample(self) -> Callable[[np.ndarray, Wanted], Sums]:
         """
@@ -172,6 +204,12 @@ class Task:
             )
 
         return one_pass
+
+
+@lru_cache(maxsize=1)
+def _a_gpu_computes() -> bool:
+    """Asked once: TensorFlow lists its devices anew each time, and they do not change."""
+    return BACKEND.on_gpu
 
 
 def checked(rows: Rows, known: Problem) -> Rows:
@@ -201,17 +239,20 @@ def _eta(batch: Batch, intercept: bool, free: np.ndarray) -> np.ndarray:
 
 def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
     """Return (basis, ill_conditioned): the basis in which design / sqrt(n) is orthonormal, and whether X'WX is summed in it."""
-    with np.errstate(over="ignore"):
-        scale = np.sqrt((design**2).mean(axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = design.T @ design
+    scale = np.sqrt(np.diag(gram) / len(design))
     if not np.isfinite(scale).all():
         raise ValueError("columns of X are so large that their squares are infinite: standardise them first.")
     scale[scale == 0] = 1
-    try:
-        upper = linalg.cholesky(design.T @ design / np.outer(scale, scale) / len(design))
-    except np.linalg.LinAlgError:
-        upper = np.zeros((1, 1))
-    if not (ill := np.linalg.cond(upper) > 1e4):
-        return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], False
+    ill = True
+    with suppress(np.linalg.LinAlgError):
+        lower = scoring.cholesky(gram / np.outer(scale, scale) / len(design))
+        inverse = scoring.inverse(lower)
+        bound = np.linalg.norm(lower) * np.linalg.norm(inverse)  # of the condition number, which takes longer
+        ill = not (bound <= ILL or np.linalg.cond(lower) <= ILL)
+    if not ill:
+        return inverse.T / scale[:, None], False
     upper = np.linalg.qr(design / scale / np.sqrt(len(design)), mode="r")
     size = np.abs(np.diag(upper))
     if (
@@ -225,7 +266,7 @@ def null_free(problem: Problem, basis: np.ndarray) -> np.ndarray:
     """The free parameters of `spec.likelihood.null_params`; computed directly if there are an intercept and no offset."""
     if problem.intercept and problem.offset is None and problem.k == 1:
         link = problem.model.link
-        mean = np.average(problem.y, axis=0, weights=problem.row_weights[:, 0])
+        mean = (problem.row_weights * problem.y).sum(axis=0) / problem.row_weights.sum()
         if (link.mu_domain.contains(mean) & problem.model.family.mu_domain.contains(mean)).all():
             free = np.zeros((problem.q, 1))
             free[0] = link(mean)

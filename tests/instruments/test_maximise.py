@@ -6,6 +6,7 @@ import pytest
 from spec import likelihood, problems, scoring
 from spec.fit.maximise import Convergence, Kind, maximise
 from spec.fit.sums import Sums, summed_information
+from spec.fit.task import PLAIN
 
 KINDS = {"canonical": Kind(False, True, False), "another link": Kind(False, False, False), "quadratic": Kind(True, True, True)}
 PROBLEMS = [problems.get(name) for name in ("binomial-logit", "poisson-sqrt", "gamma-log", "gaussian-identity", "softmax-8-to-5")]
@@ -158,3 +159,12 @@ class TestConvergence:
 
         assert convergence.after(convergence.last) < 1e-6
         assert not convergence.enough(1e-6)
+
+
+@pytest.mark.parametrize("model", PLAIN, ids=str)
+def test_a_plain_row_is_its_residual_and_its_variance(model):
+    """What the guess by means takes for a row's score and information."""
+    eta, y = np.linspace(-4, 4, 9)[:, None], np.tile([[0.0], [1.0], [1.0]], (3, 1))
+    mean = model.link.inverse(eta)
+    assert model.row_score(y, eta) == pytest.approx(y - mean, rel=1e-12)
+    assert model.working_weight(eta) == pytest.approx(model.family.variance(mean), rel=1e-12)

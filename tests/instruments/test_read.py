@@ -12,6 +12,7 @@ from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, preci
 from spec.fit import fit, optimise
 from spec.fit.maximise import SETTLED
 from spec.fit.reading.license import GRADIENT
+from spec.fit.reading.weights import set_weights
 from spec.fit.rows import of_arrays
 from spec.model import Model
 
@@ -481,3 +482,24 @@ def test_a_normalization_is_what_it_computes():
 
 def same(before, after):
     return all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_weights_are_set_as_keras_sets_them(dtype):
+    """To the last bit, in whatever type the layer keeps them."""
+    own, other = L.Dense(2, dtype=dtype), L.Dense(2, dtype=dtype)
+    weights = [RNG.normal(size=(3, 2)), RNG.normal(size=2)]
+    for layer in (own, other):
+        layer.build((None, 3))
+    set_weights(own, weights)
+    other.set_weights(weights)
+    for one, its in zip(own.get_weights(), other.get_weights(), strict=True):
+        assert one.dtype == its.dtype
+        assert one.tobytes() == its.tobytes()
+
+
+def test_too_few_weights_are_refused():
+    layer = L.Dense(2)
+    layer.build((None, 3))
+    with pytest.raises(ValueError, match="zip"):
+        set_weights(layer, [np.zeros((3, 2))])

@@ -24,6 +24,7 @@ from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
 from spec.fit.reading.units import Units, units_of
+from spec.fit.reading.weights import set_weights
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import Input
@@ -103,7 +104,7 @@ class Reading:
 
     def write(self, params: Params) -> None:
         """Set the weights of the user's model to those of a fit."""
-        self.dense.set_weights(self._weights(params))
+        set_weights(self.dense, self._weights(params))
 
     def _weights(self, params: Params) -> list[np.ndarray]:
         weights = [params.coef / self.candidate.factor, params.intercept / self.candidate.factor]
