@@ -503,3 +503,18 @@ def test_too_few_weights_are_refused():
     layer.build((None, 3))
     with pytest.raises(ValueError, match="zip"):
         set_weights(layer, [np.zeros((3, 2))])
+
+
+@pytest.mark.parametrize("power", [60, -60])
+def test_weights_that_the_layer_cannot_keep_are_refused(power):
+    """They would be infinite, or 0, in a network whose fit is said to have converged; in float64 they are kept."""
+    model = layers(dense(), loss="mse")
+    before = model.get_weights()
+
+    with pytest.raises(ValueError, match="keeps its weights in float32, which has no such number"):
+        fit(model, X, REAL * 10.0**power)
+    assert same(before, model.get_weights())
+    with precision("float64"):
+        precise = layers(dense(), loss="mse")
+        assert fit(precise, X, REAL * 10.0**power).converged
+    assert precise.get_weights()[0].ravel() == pytest.approx(fit(model, X, REAL).params.coef.ravel() * 10.0**power, rel=1e-6)

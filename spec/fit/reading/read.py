@@ -24,7 +24,7 @@ from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
 from spec.fit.reading.units import Units, units_of
-from spec.fit.reading.weights import set_weights
+from spec.fit.reading.weights import refuse_unheld, set_weights
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import Input
@@ -103,8 +103,10 @@ class Reading:
         return self.units.matrix[used], self.units.shift, tuple(known[j] for j in used)
 
     def write(self, params: Params) -> None:
-        """Set the weights of the user's model to those of a fit."""
-        set_weights(self.dense, self._weights(params))
+        """Set the weights of the user's model to those of a fit. Raises ValueError where its precision has no such numbers."""
+        weights = self._weights(params)
+        refuse_unheld(self.dense, weights)
+        set_weights(self.dense, weights)
 
     def _weights(self, params: Params) -> list[np.ndarray]:
         weights = [params.coef / self.candidate.factor, params.intercept / self.candidate.factor]
