@@ -114,9 +114,13 @@ WEIGHTS = (
     *(1.0635710816326145e-14, 3.7776665751488364e-17),
 )
 
-ROOT_HALF = math.sqrt(0.5)
+NORMAL_AT_0 = 1 / math.sqrt(2 * math.pi)
+ROOT_HALF, ROOT_TWO = math.sqrt(0.5), math.sqrt(2.0)
 ROOT_HALF_HIGH = math.floor(ROOT_HALF * 2**26) / 2**26  # its first 26 bits, and the rest to twice the digits of float64
 ROOT_HALF_LOW = (0.5 - ROOT_HALF_HIGH**2) / (ROOT_HALF + ROOT_HALF_HIGH)
+
+# the sizes of the coefficients of (exp(-t) - 1 + t) / t^2, the last first
+FACTORIALS = tuple(1 / math.factorial(k) for k in range(18, 1, -1))
 
 # the coefficients of x^2, x^4, ... in x / (1 - exp(-x)): Bernoulli's numbers over factorials
 BERNOULLI = tuple(
@@ -160,11 +164,11 @@ class Rounded:
         """x + log of a series in exp(x) where that is small: log(exp(x)) would lose the slope's own slope."""
         small = x < -0.7
         t = self.exp(self.where(small, x, -1.0 + 0 * x))
-        series = 1 + 0 * t
-        for k in range(18, 2, -1):
-            series = 1 - t * series / k
+        series = FACTORIALS[0]
+        for number in FACTORIALS[1:]:
+            series = number - t * series
         other = self.where(small, 0 * x, self.at_most(x, 80.0))  # beyond, the logarithm has long been 0
-        return self.where(small, x + self.log1p(-t * series / 2), self.log1mexp(self.exp(other)))
+        return self.where(small, x + self.log1p(-t * series), self.log1mexp(self.exp(other)))
 
     def bernoulli(self, x: Number) -> Number:
         small = x < 0.5
@@ -173,7 +177,7 @@ class Rounded:
         for number in reversed(BERNOULLI):
             series = number + square * series
         other = self.where(small, 1.0 + 0 * x, x)
-        return self.where(small, t / 2 + square * series, other / -self.expm1(-other) - 1)
+        return self.where(small, t * 0.5 + square * series, other / -self.expm1(-other) - 1)
 
     def exprel(self, x: Number) -> Number:
         zero = x == 0
@@ -181,8 +185,12 @@ class Rounded:
 
     def normal(self, x: Number) -> Number:
         """exp(-x^2 / 2) / sqrt(2 pi), with x in two parts, the first of few bits: its square is exact."""
-        coarse = self.floor(x * 65536.0) / 65536.0
-        return self.exp(-coarse * coarse / 2) * self.exp(-(x - coarse) * (x + coarse) / 2) / math.sqrt(2 * math.pi)
+        coarse = self._coarse(x)
+        return self.exp(-0.5 * coarse * coarse) * self.exp(-0.5 * (x - coarse) * (x + coarse)) * NORMAL_AT_0
+
+    def _coarse(self, x: Number) -> Number:
+        """The largest multiple of 2^-16 up to x; a factor of 2 is exact, and has a shorter slope than a quotient."""
+        return self.floor(x * 2.0**16) * 2.0**-16
 
     def mills_excess(self, x: Number) -> Number:
         tail, far, near = self._parted(x)
@@ -201,7 +209,7 @@ class Rounded:
         above = x > 0
         tail, far, near = self._parted(self.where(above, -x, x))
         quotient, share = self._excess(far) - far, self._ndtr(near)
-        below = self.where(tail, -far * far / 2 - math.log(2 * math.pi) / 2 - self.log(quotient), self.log(share))
+        below = self.where(tail, -0.5 * far * far - math.log(2 * math.pi) / 2 - self.log(quotient), self.log(share))
         return self.where(above, self.log1p(-self.where(tail, self.normal(far) / quotient, share)), below)
 
     def _parted(self, x: Number) -> tuple[Number, Number, Number]:
@@ -216,9 +224,9 @@ class Rounded:
 
     def _ndtr(self, x: Number) -> Number:
         """`ndtr` but for the lower tail: erfc(-x / sqrt 2) / 2, corrected by what the quotient was rounded by."""
-        quotient, coarse = -x * ROOT_HALF, self.floor(x * 65536.0) / 65536.0
+        quotient, coarse = -x * ROOT_HALF, self._coarse(x)
         lost = ((-coarse * ROOT_HALF_HIGH - quotient) - (x - coarse) * ROOT_HALF) - coarse * ROOT_HALF_LOW
-        return self.erfc(quotient) / 2 - self.normal(x) * (lost / ROOT_HALF)
+        return 0.5 * self.erfc(quotient) - self.normal(x) * (lost * ROOT_TWO)
 
     def log_share(self, share: Number, rest: Number) -> Number:
         low = share < 0.5

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from spec.elementary import ROOT_HALF_HIGH
+from spec.elementary import NORMAL_AT_0, ROOT_HALF_HIGH, ROOT_TWO
 from spec.proof.field import Expr, Field, Undecided, primes
 
 MOST = 1024  # the highest power of an exponential that is an atom
@@ -117,7 +117,9 @@ def constant(field: Field, value: float) -> Expr:
 CONSTANTS: dict[str, tuple[float, Any]] = {  # its value in float64, and the real number
     "pi": (math.pi, lambda field: field.pi),
     "sqrt(1/2)": (math.sqrt(0.5), lambda field: 1 / field.number(2).root()),
+    "sqrt(2)": (ROOT_TWO, lambda field: field.number(2).root()),
     "sqrt(2 pi)": (math.sqrt(2 * math.pi), lambda field: (2 * field.pi).root()),
+    "1/sqrt(2 pi)": (NORMAL_AT_0, lambda field: 1 / (2 * field.pi).root()),
     "2/sqrt(pi)": (2 / math.sqrt(math.pi), lambda field: 2 / field.pi.root()),
     "log(2 pi)/2": (math.log(2 * math.pi) / 2, lambda field: log(2 * field.pi) / 2),
     "log(2)": (math.log(2), lambda field: log(field.number(2))),

@@ -143,7 +143,13 @@ class TensorFlow(Backend):
         self.tf, self.version = tf, tf.__version__
         self.exp, self.expm1, self.log, self.log1p, self.sqrt = tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.sqrt
         self.sin, self.arctan2, self.sigmoid, self.erfc = tf.sin, tf.math.atan2, tf.sigmoid, tf.math.erfc
-        self.ndtri, self.where, self.floor, self.einsum = tf.math.ndtri, tf.where, tf.floor, tf.einsum
+        self.ndtri, self.floor, self.einsum = tf.math.ndtri, tf.floor, tf.einsum
+
+    def where(self, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """The entries of x where the condition holds, else those of y; of equal shapes by the operation whose slope is short."""
+        if isinstance(x, self.tf.Tensor) and isinstance(y, self.tf.Tensor) and condition.shape == x.shape == y.shape:
+            return self.tf.raw_ops.Select(condition=condition, x=x, y=y)
+        return self.tf.where(condition, x, y)
 
     @property
     def on_gpu(self) -> bool:
