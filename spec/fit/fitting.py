@@ -21,6 +21,7 @@ from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
 from spec.fit.contribution import in_float64
 from spec.fit.formula import designed
+from spec.fit.labels import labels_of, refuse_reordered
 from spec.fit.maximise import Pass
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
@@ -41,7 +42,7 @@ from spec.fit.responses import (
 from spec.fit.result import Fitted
 from spec.fit.rows import Rows
 from spec.fit.several import Several
-from spec.fit.sources import inputs_only, refuse_reordered, source
+from spec.fit.sources import inputs_only, source
 from spec.links import Link
 from spec.model import Params
 
@@ -122,7 +123,7 @@ def fit(
     else:
         raise ValueError("a formula makes the model and the design: give formula=, data= and family=, and no model, X or y.")
     rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
-    given = rows.map(without_weightless)
+    given = rows.remembered().map(without_weightless)
     factors = None if class_weight is None else of_classes(class_weight)
     if factors is not None:
         given = given.map(partial(class_weighted, class_weight=factors))
@@ -185,9 +186,10 @@ def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: A
         raise ValueError(
             f"a formula needs {'data' if data is None else 'a family'}: give {'data=' if data is None else 'family='}."
         )
-    refuse_reordered(data, {"weights": weights, "offset": offset})
+    refuse_reordered({"data": data, "weights": weights, "offset": offset})
     made = designed(formula, data, family, link, weights, offset)
-    return _Case(made.model, made.rows, made.prepared, made.outputs, made.notes)
+    rows = replace(made.rows, labels=labels_of(data))
+    return _Case(made.model, rows, made.prepared, made.outputs, made.notes)
 
 
 def _read_as(reading: Reading, given: Rows, width: int) -> Rows:

@@ -21,6 +21,7 @@ from spec.fit.checks import find_wrong, without_weightless
 from spec.fit.contribution import in_float64
 from spec.fit.elements import Formulas, elements
 from spec.fit.fitting import SAMPLE, refuse_weights
+from spec.fit.labels import refuse_reordered
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
 from spec.fit.reading import NotRead, Reading, build, read
@@ -110,6 +111,7 @@ def fit_many(
     array([[0.5, 2.5],
            [1. , 1. ]])
     """
+    refuse_reordered({"X": X, "y": y, "weights": weights, "offset": offset})
     own = None if weights is None else _table(weights, "weights")
     number = _number({"weights": own, "y": y, "offset": offset, "bootstrap": bootstrap})
     inputs = build(model, X, lambda: source(X, y, None, offset))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from spec.fit.labels import refuse_reordered
 from spec.fit.maximise import Pass
 from spec.fit.robust import KINDS, cluster_codes, sandwich_root
 from spec.fit.rows import Batch, Rows, of_arrays
@@ -196,6 +197,8 @@ class Fitted:
     def _fitted_rows(self) -> Rows:
         if self._rows is None:
             raise ValueError("the rows of this fit were not kept.")
+        if self._rows.have_changed:
+            raise ValueError("the data are not those of the fit any more: they were changed in place. Fit again, or keep a copy.")
         return self._rows
 
     @cached_property
@@ -333,6 +336,7 @@ class Fitted:
         With ``interval`` a `Prediction`: also the ends of intervals of the mean, those of eta carried over by the link. Raises
         ValueError where the fit had an offset and ``offset`` is missing, and for intervals of a softmax.
         """
+        refuse_reordered({"X": X, "offset": offset})
         if self._view is not None:
             return self._view.fit.predict(X, offset, interval, level)
         if interval and self.model.has_classes:
@@ -462,6 +466,12 @@ class Fitted:
         G / (G - 1) (n - 1) / (n - q m) for G groups, as in statsmodels. Statistics are compared with the normal distribution.
         Raises ValueError for another number of labels than rows, missing labels, a single group, or a penalised fit.
         """
+        rows = self._fitted_rows()
+        refuse_reordered({"X": rows.labels, "groups": groups})
+        if not rows.keep_their_order:
+            raise ValueError(
+                "the rows come in another order in each pass, so labels cannot be theirs: fit a stream that does not shuffle."
+            )
         codes = cluster_codes(groups, self.rows)
         note = f"{ROBUST} (clustered): rows may depend on each other within {codes.max() + 1} groups. Statistics are z."
         return self._with_errors("clustered", note, lambda fit: fit._sandwich("HC0", codes))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ from spec.fit.workers import HERE, Workers, one_blas_thread
 __all__ = ["PIECE", "Batch", "Rows", "Step", "joined", "of_arrays", "of_pieces"]
 
 PIECE = 2**14  # rows that are read at a time
+SOME = 256  # rows whose numbers tell whether the data are those of the fit
 FEW = 8  # blocks: fewer are not shared out among threads, but their batches are
 
 Result = TypeVar("Result")
@@ -72,7 +74,8 @@ class Rows:
     Rows in blocks, with the steps that are taken with each piece when it is read.
 
     ``draw(size)`` gives about ``size`` of them, before the steps, to represent all; without it the first do. ``total`` is their
-    number, if it is known before they are read. ``columns`` names those of X, if they have names.
+    number, if it is known before they are read. ``columns`` names those of X, if they have names; ``labels`` are pandas's
+    row labels, ``seen`` is a digest of some rows, see `remembered`.
     """
 
     blocks: Sequence[Block]
@@ -81,6 +84,8 @@ class Rows:
     columns: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     workers: Workers = HERE
+    labels: Any = None
+    seen: bytes = b""
 
     def read(self, size: int) -> Iterator[Batch]:
         """Yield all rows, always in the same order, in pieces of about ``size`` rows or of any other number."""
@@ -142,6 +147,20 @@ class Rows:
             raise ValueError("there are no rows.")
         return joined(taken)
 
+    def remembered(self) -> Rows:
+        """The same rows, which know whether they `have_changed` since; those that are drawn at random, such as an array's."""
+        return self if self.draw is None else replace(self, seen=_digest(self.draw(SOME)))
+
+    @property
+    def have_changed(self) -> bool:
+        return bool(self.seen) and self.draw is not None and _digest(self.draw(SOME)) != self.seen
+
+    @property
+    def keep_their_order(self) -> bool:
+        """Whether the first rows of a pass are the first of the next one, too: where a stream shuffles they are not."""
+        one, other = (next(self.read(PIECE)) for _ in range(2))
+        return _digest(one) == _digest(other)
+
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
         """The same rows, with a function applied to each piece."""
         return replace(self, steps=(*self.steps, Step(function)))
@@ -153,6 +172,12 @@ class Rows:
     def checked(self, check: Callable[[Batch, int], None]) -> Rows:
         """The same rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
         return replace(self, steps=(*self.steps, Step(check, numbered=True, checks=True)))
+
+
+def _digest(batch: Batch) -> bytes:
+    """What only these numbers have."""
+    parts = (np.ascontiguousarray(part) for part in (batch.X, batch.y, batch.weights, batch.offset) if part is not None)
+    return blake2b(b"".join(part.tobytes() for part in parts)).digest()
 
 
 def _read_through(pieces: Iterable[Batch]) -> None:

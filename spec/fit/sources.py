@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
+from spec.fit.labels import labels_of, refuse_reordered
 from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
 from spec.fit.parquet import row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
@@ -70,8 +71,8 @@ def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = (), col
 def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
     if any(map(is_dask, (X, *rest.values()))):
         return _of_dask(X, rest, inputs, labelled)
-    refuse_reordered(X, rest)
-    X = _opened(X)
+    refuse_reordered({"X": X, **rest})
+    labels, X = labels_of(X), _opened(X)
     for part, values in {"X": X, **rest}.items():
         if hasattr(values, "__next__") or hasattr(values, "read_next_batch") or inspect.isroutine(values):
             raise ValueError(
@@ -96,21 +97,7 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
     elif named:
         wrong = " and ".join(f"{part} is the name {name!r}" for part, name in named.items())
         raise ValueError(f"{wrong}, but X is a {type(X).__name__}, whose columns have no names: give an array.")
-    return _of_parts(X, rest, inputs)
-
-
-def refuse_reordered(X: Any, rest: dict[str, Any]) -> None:
-    """Raise ValueError where a part of pandas has the row labels of X in another order: rows are taken by their place."""
-    if library(X) != "pandas":
-        return
-    for part, values in rest.items():
-        if library(values) == "pandas" and len(values) == len(X) and not values.index.equals(X.index):
-            own, labels = values.index, X.index
-            if own.is_unique and labels.is_unique and own.isin(labels).all():
-                raise ValueError(
-                    f"{part} has the row labels of X in another order: its row 0 is {own[0]}, that of X {labels[0]}. Give "
-                    f"{part}.loc[X.index], or {part}.to_numpy() if it is in the order of the rows."
-                )
+    return replace(_of_parts(X, rest, inputs), labels=labels)
 
 
 def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:

@@ -114,8 +114,95 @@ def test_rows_with_the_labels_of_x_in_another_order_are_refused(part):
 
 
 def test_weights_in_another_order_than_the_data_of_a_formula_are_refused():
-    with pytest.raises(ValueError, match="weights has the row labels of X in another order"):
+    with pytest.raises(ValueError, match="weights has the row labels of data in another order"):
         fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial", weights=FRAME.a.abs().sort_values())
+
+
+SHUFFLED = np.random.default_rng(1).permutation(N)
+
+
+def other_order(values):
+    """The same labels, each with its own value, in another order."""
+    return pd.Series(values, FRAME.index).iloc[SHUFFLED]
+
+
+def with_offset():
+    """A model of two inputs: the columns, and an offset."""
+    x, offset = keras.Input((2,), name="columns"), keras.Input((1,), name="other")
+    eta = keras.layers.Add()([keras.layers.Dense(1)(x), offset])
+    model = keras.Model([x, offset], keras.layers.Activation("sigmoid")(eta))
+    model.compile(loss="binary_crossentropy")
+    return model
+
+
+REORDERED = {
+    "the weights of many fits": lambda: fit_many(dense(), FRAME, Y, weights=other_order(LEVEL + 1)),
+    "a second input": lambda: fit(with_offset(), [FRAME, other_order(0.1 * LEVEL)], Y),
+    "a named input": lambda: fit(with_offset(), {"columns": FRAME, "other": other_order(0.1 * LEVEL)}, Y),
+    "y beside two inputs": lambda: fit(with_offset(), [FRAME, 0.1 * LEVEL], other_order(Y)),
+    "the offset of predictions": lambda: fit(dense(), FRAME, Y, offset=0.1 * LEVEL).predict(FRAME, offset=other_order(LEVEL)),
+    "groups": lambda: fit(dense(), FRAME, Y).clustered(other_order(np.arange(N) // 10)),
+    "groups of a formula": lambda: fit(formula="y ~ a", data=FRAME.assign(y=Y), family="binomial").clustered(
+        other_order(np.arange(N) // 10)
+    ),
+    "labels that repeat": lambda: fit(dense(), FRAME.set_axis(np.arange(N) // 2), pd.Series(Y, np.arange(N) // 2).iloc[SHUFFLED]),
+}
+
+
+@pytest.mark.parametrize("case", REORDERED, ids=str)
+def test_whatever_has_the_labels_of_the_rows_in_another_order_is_refused(case):
+    with pytest.raises(ValueError, match=r"has the row labels of .* in another order"):
+        REORDERED[case]()
+
+
+def test_groups_are_not_joined_to_rows_that_a_stream_shuffles():
+    """A stream that does not shuffle has the errors of the arrays."""
+    tf, groups = pytest.importorskip("tensorflow"), np.arange(N) // 10
+    data = tf.data.Dataset.from_tensor_slices((X, Y))
+
+    with pytest.raises(ValueError, match="another order in each pass"):
+        fit(dense(), data.shuffle(N).batch(32)).clustered(groups)
+    expected = fit(dense(), X, Y).clustered(groups).standard_errors
+    assert fit(dense(), data.batch(32)).clustered(groups).standard_errors == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("what", ["aic", "deviance", "robust"])
+def test_numbers_that_read_the_data_after_they_were_changed_are_refused(what):
+    """They would be those of other rows."""
+    data = X.copy()
+    found = fit(dense(), data, Y)
+    data -= data.mean(axis=0) + 1
+
+    with pytest.raises(ValueError, match="changed in place"):
+        found.robust() if what == "robust" else getattr(found, what)
+
+
+def test_a_loss_with_the_wrong_sign_is_named():
+    model = dense()
+    model.compile(loss=lambda y, mu: -keras.losses.binary_crossentropy(y, mu))
+
+    with pytest.raises(NotRead, match="its loss is the binomial-logit loss times -1"):
+        fit(model, X, Y)
+
+
+def test_a_mean_that_is_clipped_is_shown_where_it_is():
+    """The row at which the mean and the nearest differ most, and not one at which they agree."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, lambda eta: keras.ops.exp(keras.ops.clip(eta, -20, 1)))])
+    model.compile(loss="poisson")
+
+    with pytest.raises(NotRead, match=r"it gives 2\.718, and the nearest, the log link, (?!2\.718)"):
+        fit(model, X, Y)
+
+
+def test_an_embedding_that_stays_as_it_is_makes_columns():
+    """It takes codes alone, and no numbers between them or beyond."""
+    codes = RNG.integers(3, size=(N, 1))
+    layer = keras.layers.Embedding(3, 2, trainable=False)
+    model = keras.Sequential([keras.Input((1,)), layer, keras.layers.Flatten(), dense().layers[0]])
+    model.compile(loss="binary_crossentropy")
+    columns = np.asarray(layer.get_weights()[0], dtype=float)[codes[:, 0]]
+
+    assert fit(model, codes, Y).params.coef == pytest.approx(fit(dense(), columns, Y).params.coef, rel=1e-6)
 
 
 def test_a_layer_that_uses_other_rows_of_the_batch_is_refused():

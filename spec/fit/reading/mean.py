@@ -37,20 +37,23 @@ def mean_rung(asked: list[Asked], links: list[Link]) -> tuple[Link, float]:
         raise NotRead(_reversed(*reversed_by[0]))
     if outputs.shape[1] == 1 and (outputs == 1).all():
         raise NotRead("a softmax of one unit is always 1: take activation='sigmoid', or two units.")
-    raise NotRead(_no_link(asked[0], links))
+    raise NotRead(_no_link(asked, links))
 
 
-def _no_link(one: Asked, links: list[Link]) -> str:
-    """That the outputs are the inverse of no link, with the nearest."""
+def _no_link(asked: list[Asked], links: list[Link]) -> str:
+    """That the outputs are the inverse of no link, with the nearest, where the two differ most."""
+    z, outputs = np.vstack([one.z for one in asked]), np.vstack([one.seen.outputs for one in asked])
     with np.errstate(all="ignore"):
-        means = {link: link.inverse(one.z) for link in links}
-    apart = {link: np.abs(mean - one.seen.outputs).max(axis=1) for link, mean in means.items()}
+        means = {link: link.inverse(z) for link in links}
+        apart = {link: np.abs(mean - outputs).max(axis=1) for link, mean in means.items()}
     link = min(apart, key=lambda one: float(np.median(np.nan_to_num(apart[one], nan=np.inf))))
     row = int(np.nanargmax(apart[link]))
+    given, nearest = (numbers(each[row]) for each in (outputs, means[link]))
+    less = f", which is {apart[link][row]:.2g} off" if given == nearest else ""
     return (
         "its mean is the inverse of no link, which breaks the first rung: where its linear predictor is "
-        f"{numbers(one.z[row])}, it gives {numbers(one.seen.outputs[row])}, and the nearest, the {link} link, "
-        f"{numbers(means[link][row])}. Activations that are one: linear, sigmoid, exponential, softmax, or "
+        f"{numbers(z[row])}, it gives {given}, and the nearest, the {link} link, {nearest}{less}. "
+        "Activations that are one: linear, sigmoid, exponential, softmax, or "
         "spec.engines.keras.network.InverseLink(link) of a link in spec.links."
     )
 

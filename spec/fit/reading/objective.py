@@ -122,7 +122,15 @@ class Compared:
         return float(np.median(np.abs(self.changes - self.scale * self.expected) / self.size))
 
     def agrees(self, scale: float) -> bool:
-        return bool(scale > 0 and (np.abs(self.changes - scale * self.expected) <= OBJECTIVE * self.size).all())
+        return bool(scale > 0 and self._fits(scale))
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether what is expected changes by a negative multiple of the loss."""
+        return bool(self.scale < 0 and self._fits(self.scale))
+
+    def _fits(self, scale: float) -> bool:
+        return bool((np.abs(self.changes - scale * self.expected) <= OBJECTIVE * self.size).all())
 
 
 def _compare(
@@ -231,6 +239,11 @@ def _no_family(
         )
     common = sorted([one for one in near if type(one.model.family) in BUILT_IN] or near, key=lambda one: one.apart)
     for found in common:
+        if found.is_reversed:
+            return (
+                f"its loss is the {found.model} loss times {found.scale:g}, which breaks the second rung: to minimise it is to "
+                "leave the optimum. Compile it without the minus."
+            )
         if weights := _by_response(found):
             return f"its loss is no likelihood, which breaks the second rung: it is the {found.model} loss, but {weights}."
     found = common[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spec.fit.reading.twin import NotRead, Twin
+from spec.fit.reading.twin import Twin
 
 MOST = 512  # columns of the data for which the map is looked for
 EXACT = 1e-9  # of the size of the features: how far the map may be from them
@@ -44,7 +44,7 @@ def units_of(twin: Twin, X: np.ndarray) -> Units | None:
     try:
         at = twin(np.vstack([centre, centre + np.diag(spread)])).features
         found = twin(far).features
-    except NotRead:
+    except Exception:  # a layer may take no other numbers than those of the data, as an Embedding does
         return None
     matrix = (at[1:] - at[:1]) / spread[:, None]
     size = np.abs(matrix).max(axis=0) * np.abs(centre).max(initial=1.0) + np.abs(at[0])

@@ -1,0 +1,45 @@
+"""The row labels of pandas. Rows are taken by their place, so parts that have the same labels in another order are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from spec.fit.numeric import Table, library
+
+Labels = Any  # a pandas.Index
+
+
+def refuse_reordered(parts: Mapping[str, Any]) -> None:
+    """Raise ValueError where a part, such as the weights, has the row labels of an earlier one, such as X, in another order."""
+    labels = [each for part, values in parts.items() for each in _labels(part, values)]
+    for part, own in labels[1:]:
+        first, its = labels[0]
+        if len(own) == len(its) and not own.equals(its) and own.isin(its).all() and its.isin(own).all():
+            row = int(np.argmax(np.asarray(own != its)))
+            cure = f"{part}.loc[{first}.index]" if own.is_unique else "other labels, since these repeat"
+            raise ValueError(
+                f"{part} has the row labels of {first} in another order: its row {row} is {own[row]}, that of {first} {its[row]}."
+                f" Give {cure}, or {part}.to_numpy() if it is in the order of the rows."
+            )
+
+
+def labels_of(X: Any) -> Labels | None:
+    """The row labels of X, or of the first of its inputs that has any."""
+    return next((own for _, own in _labels("X", X)), None)
+
+
+def _labels(part: str, values: Any) -> Iterator[tuple[str, Labels]]:
+    """The names and the row labels of a part, or of each entry of a list or a dict of inputs."""
+    if isinstance(values, dict) and not isinstance(values, Table):
+        for name, entry in values.items():
+            yield from _labels(str(name), entry)
+    elif isinstance(values, (list, tuple)) and any(library(entry) == "pandas" for entry in values[:8]):
+        for place, entry in enumerate(values):
+            yield from _labels(f"{part}[{place}]", entry)
+    elif library(values) == "pandas" and hasattr(values, "index"):
+        yield part, values.index
+    elif library(values) == "pandas" and hasattr(values, "get_indexer"):
+        yield part, values
