@@ -144,6 +144,8 @@ def fit(
     result = Several(outputs) if reading.several else outputs[0]
     if result.converged or keep:
         reading.write(result.params)
+        if note := reading.rounding(result.params, sample):
+            return result.noted(note)
     return result
 
 
@@ -204,7 +206,8 @@ def _read_as(reading: Reading, given: Rows, width: int) -> Rows:
     elif reading.model.has_classes:
         given = given.map(of_shares)
     if width != k and not reading.codes:
-        raise ValueError(f"the model gives {k} outputs, but y has {width}.")
+        cure = ": give its second column" if (k, width) == (1, 2) else ""
+        raise ValueError(f"the model gives {k} output{'s' * (k > 1)}, but y has {width} column{'s' * (width > 1)}{cure}.")
     return given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
 
 

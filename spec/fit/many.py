@@ -119,6 +119,8 @@ def fit_many(
     if total is None:
         raise ValueError("fit_many takes data whose number of rows is known: arrays, tables or files, and no stream.")
     if bootstrap is not None:
+        if own is not None and len(own) != total:
+            raise ValueError(f"weights has {len(own)} rows, but y has {total}.")
         counts = _resamples(total, bootstrap, seed)
         own = counts if own is None else counts * own
     if own is not None:
@@ -152,7 +154,7 @@ def _number(parts: dict[str, Any]) -> int:
     """How many fits there are."""
     counts = {part: values if part == "bootstrap" else _width(values) for part, values in parts.items() if values is not None}
     drawn = counts.get("bootstrap", 1)
-    if not (isinstance(drawn, (int, np.integer)) and drawn > 0):
+    if isinstance(drawn, bool) or not (isinstance(drawn, (int, np.integer)) and drawn > 0):
         raise ValueError(f"bootstrap is {drawn}: it is the number of resamples, such as 1000.")
     several = {part: count for part, count in counts.items() if count > 1}
     if len(set(several.values())) > 1:

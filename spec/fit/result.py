@@ -442,6 +442,10 @@ class Fitted:
             raise ValueError("what comes before the Dense layer is no affine map: the data's columns have no coefficients.")
         return self.in_units(*self._units)
 
+    def noted(self, note: str) -> Fitted:
+        """The fit with another note."""
+        return replace(self, notes=(*self.notes, note))
+
     def robust(self, kind: str = "HC1") -> Fitted:
         """
         The fit with standard errors that are right also where the variance is not that of the family: a sandwich.

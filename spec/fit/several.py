@@ -101,6 +101,10 @@ class Several:
         """The offset that an output's fit takes: all columns where it knows its own, else its column."""
         return offset if offset is None or one._prepared else np.asarray(offset, dtype=float)[:, [number]]
 
+    def noted(self, note: str) -> Several:
+        """The fits with another note."""
+        return self._each(lambda one: one.noted(note))
+
     def robust(self, kind: str = "HC1") -> Several:
         """The fits with robust standard errors, see `Fitted.robust`."""
         return self._each(lambda one: one.robust(kind))

@@ -82,6 +82,8 @@ def prove(problem: Problem, network: KerasNetwork | None = None, everywhere: boo
     Raises NoReader where the backend has none, UnknownPrimitive for a program that its reader does not know, and Meets where
     rows or inputs meet where those of a generalized linear model do not.
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"prove takes a spec.problems.Problem, and not a {type(problem).__name__}: its network is made of it.")
     started = time.perf_counter()
     network = network or KerasNetwork(problem)
     program = traced(network)

@@ -177,6 +177,14 @@ def test_numbers_that_read_the_data_after_they_were_changed_are_refused(what):
         found.robust() if what == "robust" else getattr(found, what)
 
 
+def test_a_network_whose_precision_loses_the_fit_is_told():
+    """Columns far from zero leave float32 no digits for their differences; near zero there is nothing to say."""
+    (note,) = fit(dense(), X + 1e7, Y).notes
+
+    assert "computes in float32, and its means are off by up to" in note
+    assert not fit(dense(), X, Y).notes
+
+
 def test_a_loss_with_the_wrong_sign_is_named():
     model = dense()
     model.compile(loss=lambda y, mu: -keras.losses.binary_crossentropy(y, mu))

@@ -283,6 +283,8 @@ class TestRefused:
         self.refused("all weights are zero", weights=np.zeros(N))
         self.refused("weights is the name 'w'", weights="w")
         self.refused("weights has 3 rows, but y has 240", weights=COUNTS[:3])
+        self.refused("weights has 3 rows, but y has 240", weights=COUNTS[:3, 0], bootstrap=2)
+        self.refused("bootstrap is True: it is the number of resamples", bootstrap=True)
 
     def test_responses(self):
         """Each column is looked at."""

@@ -76,6 +76,10 @@ class NegativeLogLikelihood(keras.losses.Loss):
 
     def __init__(self, family: Family, link: Link | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(family, Family) or not isinstance(link, (Link, type(None))):
+            raise TypeError(
+                f"family and link are {family!r} and {link!r}: give those of spec.families and spec.links, such as Gamma()."
+            )
         self.family, self.link = family, link
 
     def get_config(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
 from spec.fit.reading.units import Units, units_of
-from spec.fit.reading.weights import refuse_unheld, set_weights
+from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import Input
@@ -107,6 +107,10 @@ class Reading:
         weights = self._weights(params)
         refuse_unheld(self.dense, weights)
         set_weights(self.dense, weights)
+
+    def rounding(self, params: Params, rows: Batch) -> str | None:
+        """What to say of some rows whose means the model's own precision takes far from those of the fit."""
+        return rounding(self.dense, self.model, params, self.features(rows))
 
     def _weights(self, params: Params) -> list[np.ndarray]:
         weights = [params.coef / self.candidate.factor, params.intercept / self.candidate.factor]

@@ -10,6 +10,10 @@ import numpy as np
 from spec.compat import strict_zip
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.versions import keras
+from spec.fit.batch import Batch
+from spec.model import Model, Params
+
+FAR = 1e-2  # of the spread of the means
 
 
 def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> None:
@@ -23,6 +27,24 @@ def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> N
             f"the largest weight is {sizes.max():.3g}, and {layer.name} keeps its weights in {kept}, which has no such number: "
             "give y or X in other units, or make the model in float64 (keras.config.set_dtype_policy)."
         )
+
+
+def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batch) -> str | None:
+    """What to say where a layer's own precision takes its means far from those of the fit, on some rows of its inputs."""
+    kind = layer.compute_dtype
+    if kind not in ("float16", "float32"):
+        return None
+    with np.errstate(all="ignore"):
+        offset = 0.0 if rows.offset is None else rows.offset
+        product = rows.X.astype(kind) @ params.coef.astype(kind) + params.intercept.astype(kind)
+        exact = model.link.inverse(params.linear_predictor(rows.X) + offset)
+        off = np.abs(model.link.inverse(product.astype(float) + offset) - exact).max()
+    if off <= FAR * max(np.ptp(exact), FAR * np.abs(exact).max()):
+        return None
+    return (
+        f"The network computes in {kind}, and its means are off by up to {off:.2g}: columns are large beside their spread. "
+        "Centre and scale them, or make the model in float64."
+    )
 
 
 def set_weights(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> None:
