@@ -220,9 +220,9 @@ class Fitted:
         """
         The log-likelihood with its constants, at Pearson's estimate of the dispersion where the family has one.
 
-        Least squares has it at RSS / n, a quasi-likelihood at 1; infinite where the fit is perfect. Of shares with their trials for
-        weights it has no binomial coefficients, as that of statsmodels with ``var_weights``. The first call makes a pass over the
-        rows; it raises ValueError where they were changed in place since the fit.
+        Least squares has it at RSS / n, a quasi-likelihood at 1; infinite where the fit is perfect. Of shares with their trials
+        for weights it has no binomial coefficients, as that of statsmodels with ``var_weights``. The first call makes a pass over
+        the rows; it raises ValueError where they were changed in place since the fit.
         """
         if self._stated_dispersion == 0:
             return np.inf
