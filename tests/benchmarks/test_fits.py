@@ -15,7 +15,7 @@ from spec.families import Multinomial
 from spec.fit.workers import CORES
 from tests.benchmarks.cases import GROUPS
 from tests.benchmarks.judge import Memory, judge
-from tests.benchmarks.peers import PEERS, Keras, NewtonCholesky, R, Statsmodels
+from tests.benchmarks.peers import PEERS, Keras, Nemos, NewtonCholesky, R, Statsmodels
 
 SLOW = (Statsmodels, R, NewtonCholesky)
 TOO_LONG = 10**10  # products in one information: a tenth of the rows will do for those who take minutes
@@ -24,6 +24,7 @@ TOO_LONG = 10**10  # products in one information: a tenth of the rows will do fo
 def share(case, peer):
     """The rows that a peer is timed on."""
     minutes = isinstance(case.model.family, Multinomial) and isinstance(peer, SLOW) and case.work > TOO_LONG
+    minutes = minutes or (isinstance(peer, Nemos) and case.n * case.p > 4e6)  # a thousand iterations or more
     return 0.1 if minutes else 1.0
 
 
