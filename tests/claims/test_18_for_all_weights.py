@@ -275,7 +275,6 @@ def test_other_thresholds_are_not_proven(other, rungs, proven, network, monkeypa
             assert_proven(found, [rung])
 
 
-SHARED = {count: Recipe(alternatives=count) for count in (2, 3, 4)}
 CHOICES = [choices(2, intercept=False), choices(3), MODECHOICE]  # of three there is a bias, too, which cancels
 
 
@@ -294,14 +293,14 @@ def test_a_shared_neuron_is_the_conditional_logit_at_every_weight(problem, prove
               L = -\frac{1}{n} \sum_i w_i \sum_k y_{ik} \log \frac{e^{x_{ik} \cdot w}}{\sum_j e^{x_{ij} \cdot w}}, \qquad
               -n \nabla L = \sum_i w_i \sum_k x_{ik} (y_{ik} - \mu_{ik})
     """
-    assert_proven(proven(problem, network(problem, SHARED[problem.k])))
+    assert_proven(proven(problem, network(problem, Recipe(alternatives=problem.k))))
 
 
 @pytest.mark.control("for-all-alternatives")
 @pytest.mark.parametrize("problem", CHOICES, ids=str)
 def test_the_alternatives_that_were_not_chosen_are_not_proven(problem, proven, network):
     """The same neuron, which is told each alternative that was not chosen."""
-    other = with_loss(network(problem, SHARED[problem.k]), lambda loss, y, *rest: loss(1 - y, *rest))
+    other = with_loss(network(problem, Recipe(alternatives=problem.k)), lambda loss, y, *rest: loss(1 - y, *rest))
 
     for rung in ("objective", "gradient"):
         with pytest.raises(AssertionError, match=rf"what remains is\s+{rung}"):
@@ -312,7 +311,7 @@ def test_the_alternatives_that_were_not_chosen_are_not_proven(problem, proven, n
 def test_neurons_that_are_not_shared_have_no_proof(proven, network):
     """A neuron for each alternative, which sees the columns of all."""
     apart = network(MODECHOICE)
-    apart.recipe = SHARED[4]
+    apart.recipe = Recipe(alternatives=4)
 
     with pytest.raises(ValueError, match="the inputs meet something that is not the kernel"):
         proven(MODECHOICE, apart)

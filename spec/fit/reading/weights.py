@@ -13,7 +13,7 @@ from spec.engines.keras.versions import keras
 from spec.fit.batch import Batch
 from spec.model import Model, Params
 
-FAR = 1e-2  # of the spread of the means
+FAR = 1e-2  # of the spread of the means, or of a hundredth of their size where they hardly differ: what a reader would see
 
 
 def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> None:
@@ -42,8 +42,8 @@ def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batc
     if off <= FAR * max(np.ptp(exact), FAR * np.abs(exact).max()):
         return None
     return (
-        f"The network computes in {kind}, and its means are off by up to {off:.2g}: columns are large beside their spread. "
-        "Centre and scale them, or make the model in float64."
+        f"The network computes in {kind}, and its means are off by up to {off:.2g}: numbers that are large beside their "
+        "differences lose digits there. Centre and scale them, or make the model in float64."
     )
 
 
