@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from spec.compat import strict_zip
+from spec.engines.keras.network import precision
 from spec.engines.keras.versions import keras
 from spec.fit import fit, fit_many
 from spec.fit.reading.twin import NotRead
@@ -179,10 +180,14 @@ def test_numbers_that_read_the_data_after_they_were_changed_are_refused(what):
 
 def test_a_network_whose_precision_loses_the_fit_is_told():
     """Columns far from zero leave float32 no digits for their differences; near zero there is nothing to say."""
-    (note,) = fit(dense(), X + 1e7, Y).notes
+    with precision("float32"):
+        single, other = dense(), dense()
+    (note,) = fit(single, X + 1e7, Y).notes
 
     assert "computes in float32, and its means are off by up to" in note
-    assert not fit(dense(), X, Y).notes
+    assert not fit(other, X, Y).notes
+    with precision("float64"):
+        assert not fit(dense(), X + 1e7, Y).notes
 
 
 def test_a_loss_with_the_wrong_sign_is_named():
