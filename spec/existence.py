@@ -7,6 +7,7 @@ as a failed precondition (`spec.evidence.preconditions`).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -173,7 +174,7 @@ def separating(problem: Problem) -> Separation | None:
     counts if the others still gain there: rows that overlap by a little are not called separated.
     """
     from scipy import sparse  # needed only where something went wrong
-    from scipy.optimize import linprog
+    from scipy.optimize import OptimizeWarning, linprog
 
     comparisons = _comparisons(problem)
     if comparisons is None or not len(comparisons[0]):
@@ -183,15 +184,19 @@ def separating(problem: Problem) -> Separation | None:
     scale = np.where(scale > 0, scale, 1.0)
     decided, both = (_of_size_one(part / scale) for part in comparisons[:2])
     count, columns = decided.shape
-    found = linprog(  # maximise the sum of s, where 0 <= s <= 1, s <= decided @ d, both @ d = 0
-        np.concatenate([np.zeros(columns), -np.ones(count)]),
-        A_ub=sparse.hstack([sparse.csc_matrix(-decided), sparse.identity(count)], format="csc"),
-        b_ub=np.zeros(count),
-        A_eq=sparse.hstack([sparse.csc_matrix(both), sparse.csc_matrix((len(both), count))], format="csc") if len(both) else None,
-        b_eq=np.zeros(len(both)) if len(both) else None,
-        bounds=[(None, None)] * columns + [(0, 1)] * count,
-        method="highs",  # before SciPy 1.9 the default is another, a hundred times slower
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OptimizeWarning)  # SciPy 1.6 warns that it takes a sparse matrix as sparse
+        found = linprog(  # maximise the sum of s, where 0 <= s <= 1, s <= decided @ d, both @ d = 0
+            np.concatenate([np.zeros(columns), -np.ones(count)]),
+            A_ub=sparse.hstack([sparse.csc_matrix(-decided), sparse.identity(count)], format="csc"),
+            b_ub=np.zeros(count),
+            A_eq=sparse.hstack([sparse.csc_matrix(both), sparse.csc_matrix((len(both), count))], format="csc")
+            if len(both)
+            else None,
+            b_eq=np.zeros(len(both)) if len(both) else None,
+            bounds=[(None, None)] * columns + [(0, 1)] * count,
+            method="highs",  # before SciPy 1.9 the default is another, a hundred times slower
+        )
     if found.status != 0:
         return None
     gains = found.x[columns:] > 0.5  # each is 0 or 1, since a direction may be as long as one likes

@@ -34,6 +34,9 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     deviance = likelihood.deviance(problem, mu)
     if problem.has_dispersion:
         yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
+        if (repeated := float(problem.row_weights.sum()) - (n - rest)) > 0:
+            says = "the dispersion is divided by the sum of the weights less p, not by n - p"
+            yield "errors-frequency", says, np.sqrt(pearson * rest / repeated) * unit
         yield "errors-deviance", "the dispersion is the deviance over n - p, not Pearson's", np.sqrt(deviance / rest) * unit
         if (likely := _most_likely(problem, deviance)) is not None:
             yield "errors-ml", "the dispersion is that of the highest likelihood", np.sqrt(likely) * unit

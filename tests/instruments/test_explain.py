@@ -482,6 +482,57 @@ def exposure_logged():
     return Planted(small("counts", offset=exposure), b, "the logarithm of yours")
 
 
+@plant("offset-reversed")
+def offset_reversed():
+    data = drawn()
+    b = minimum("counts", data.X, data.y["counts"], offset=-data.offset)
+    return Planted(small("counts", offset=data.offset), b, "subtracted")
+
+
+@plant("exposure-as-weight")
+def exposure_as_weight():
+    data = drawn()
+    b = minimum("counts", data.X, data.y["counts"], weights=np.exp(data.offset[:, 0]))
+    return Planted(small("counts", offset=data.offset), b, "the exposure weights the rows")
+
+
+@plant("rates-unweighted")
+def rates_unweighted():
+    data = drawn()
+    b = minimum("counts", data.X, data.y["counts"] / np.exp(data.offset))
+    return Planted(small("counts", offset=data.offset), b, "divided by the exposure")
+
+
+@plant("response-transformed")
+def log_of_the_response():
+    data = drawn()
+    b = np.linalg.lstsq(design(data.X), np.log(data.y["gamma"]), rcond=None)[0]
+    return Planted(small("gamma"), b, "least squares of the logarithm of y")
+
+
+@plant("response-transformed counts")
+def log_of_one_more():
+    """Zeros have no logarithm, so people add 1; the offset is taken off the logarithm."""
+    data = drawn()
+    b = np.linalg.lstsq(design(data.X), np.log1p(data.y["counts"]) - data.offset, rcond=None)[0]
+    return Planted(small("counts", offset=data.offset), b, "least squares of the logarithm of 1 + y")
+
+
+@plant("response-transformed normal")
+def root_of_the_response():
+    data = drawn()
+    y = data.y["normal"] - data.y["normal"].min()
+    return Planted(small("normal", y=y), np.linalg.lstsq(design(data.X), np.sqrt(y), rcond=None)[0], "the root of y")
+
+
+@plant("response-transformed back")
+def exponential_of_the_response():
+    """The question has the logarithm, the network the response itself."""
+    data = drawn()
+    b = np.linalg.lstsq(design(data.X), data.y["gamma"], rcond=None)[0]
+    return Planted(small("normal", y=np.log(data.y["gamma"])), b, "the exponential of y")
+
+
 @plant("weights-forgotten")
 def weights_forgotten():
     return Planted(small("gamma", weights=drawn().weights), best("gamma"), "left out")
@@ -1127,6 +1178,16 @@ def test_a_sandwich_of_rows_that_are_repeated_is_named(kind):
 
     assert found.codes == ("errors-robust",)
     assert "HC0 of repeated rows" in found.errors[0].says
+
+
+@pytest.mark.parametrize("kind", ["normal", "gamma"])
+def test_weights_that_count_as_rows_are_named(kind):
+    """statsmodels divides by the sum of its frequency weights less p, and by n - p where weights are precisions."""
+    params, errors = fitted(kind, "the usual ones", repeated=True)
+    found = asked(small(kind, weights=1.0 + np.arange(N) % 3), params[:, None], standard_errors=errors[:, None])
+
+    assert found.codes == ("errors-frequency",)
+    assert "the sum of the weights" in found.errors[0].says
 
 
 def test_the_standard_errors_of_classes():

@@ -16,7 +16,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch
-from spec.links import ELEMENTWISE, Logit
+from spec.links import ELEMENTWISE, Identity, Log, Logit
 from spec.model import PAIRS, Model
 
 ALL_ORDERS = 5  # columns of which all orders are tried
@@ -206,6 +206,31 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
     yield Reading([-zero], says, become, summed=("zero", -1.0))
     if shifted:
         yield Reading([-zero, constant], says, become)
+
+
+TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the logarithm of y": np.log,
+    "the logarithm of 1 + y": np.log1p,
+    "the root of y": np.sqrt,
+    "the exponential of y": np.exp,
+}
+
+
+def response_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Least squares of another scale of the response, such as its logarithm in place of a log link."""
+    own = hypothesis.objective.model
+    if not is_plain(hypothesis) or own.has_classes or isinstance(own.family, Binomial) or own.link not in (Log(), Identity()):
+        return
+    objective = Likelihood(Model(Gaussian(), Identity()))
+    for what, transform in TRANSFORMS.items():
+        if (what == "the exponential of y") <= (own.link == Identity()):
+
+            def transformed(batch: Batch, transform: Callable[[np.ndarray], np.ndarray] = transform) -> Batch:
+                with np.errstate(all="ignore"):
+                    return replace(batch, y=transform(batch.y))
+
+            other = replace(hypothesis.of_batch(transformed), objective=objective)
+            yield Change(other, f"it is least squares of {what}", {"response": what})
 
 
 # -- intercept, columns, coding -------------------------------------------------------------------------------------------------

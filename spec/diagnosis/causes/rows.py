@@ -11,6 +11,7 @@ from spec.diagnosis.causes.cause import Change, Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
 from spec.families import Binomial
 from spec.fit.rows import Batch
+from spec.links import Log
 
 FORGOTTEN = 1e-5  # the coefficient of an offset: one of less is of an offset that was left out
 
@@ -37,6 +38,45 @@ def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Ch
             hypothesis.of_batch(lambda batch: replace(batch, offset=None if batch.offset is None else np.log(batch.offset))),
             "the offset is the logarithm of yours",
         )
+
+
+def offset_reversed(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The offset with the other sign."""
+    if context.facts.has_offset:
+        yield Change(_with_coefficient(hypothesis, -1.0), "the offset is subtracted, where your model adds it")
+
+
+def _has_exposure(context: Context, hypothesis: Hypothesis) -> bool:
+    """Whether the offset is the logarithm of an exposure: of a mean that it multiplies."""
+    model = hypothesis.objective.model
+    return context.facts.has_offset and model.link == Log() and not isinstance(model.family, Binomial)
+
+
+def exposure_as_weight(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The exposure weights the rows, and there is no offset."""
+
+    def weighed(batch: Batch) -> Batch:
+        return replace(batch, weights=batch.weights * np.exp(_offset(batch)), offset=None)
+
+    if _has_exposure(context, hypothesis):
+        yield Change(hypothesis.of_batch(weighed), "the exposure weights the rows, and there is no offset")
+
+
+def rates_unweighted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The response is divided by the exposure, and no weight makes up for it."""
+
+    def divided(batch: Batch) -> Batch:
+        return replace(batch, y=batch.y / np.exp(_offset(batch))[:, None], offset=None)
+
+    if _has_exposure(context, hypothesis):
+        yield Change(
+            hypothesis.of_batch(divided), "the response is divided by the exposure, and a rate of a day counts like one of a year"
+        )
+
+
+def _offset(batch: Batch) -> np.ndarray:
+    """The offset of the rows (b,) of one output."""
+    return np.zeros(len(batch)) if batch.offset is None else batch.offset[:, 0]
 
 
 def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:

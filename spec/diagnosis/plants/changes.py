@@ -175,9 +175,35 @@ def offset_free_by_name(problem: Problem, rng: np.random.Generator) -> Other | N
 
 
 def exposure_not_logged(problem: Problem, rng: np.random.Generator) -> Other | None:
+    exposure = _exposure(problem)
+    return None if exposure is None else _with(problem, offset=exposure)
+
+
+def offset_reversed(problem: Problem, rng: np.random.Generator) -> Other | None:
+    return None if problem.offset is None else _with(problem, offset=-problem.offset)
+
+
+def exposure_as_weight(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """The exposure as a weight of totals, without an offset."""
+    exposure = _exposure(problem)
+    return None if exposure is None else _with(problem, weights=_weights(problem) * exposure[:, 0], offset=None)
+
+
+def rates_unweighted(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """Totals divided by the exposure, each of which counts once; of a gamma response that is no mistake."""
+    exposure = _exposure(problem)
+    return None if exposure is None else _quasi(problem, problem.model, y=problem.y / exposure, offset=None)
+
+
+def _exposure(problem: Problem) -> np.ndarray | None:
+    """What the mean is multiplied by (n, 1), where the offset is the logarithm of that."""
     if problem.offset is None or not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
         return None
-    return _with(problem, offset=np.exp(problem.offset))
+    return np.exp(problem.offset)
+
+
+def _weights(problem: Problem) -> np.ndarray:
+    return np.ones(problem.n) if problem.data.weights is None else problem.data.weights
 
 
 def weights_forgotten(problem: Problem, rng: np.random.Generator) -> Other:
@@ -201,8 +227,7 @@ def class_weights(problem: Problem, rng: np.random.Generator) -> Other | None:
     if rng.uniform() < 0.5:
         factors = np.ones(y.shape[1])
         factors[rng.integers(len(factors))] = 10 ** rng.uniform(0.3, 1)
-    own = np.ones(problem.n) if problem.data.weights is None else problem.data.weights
-    return _with(problem, weights=own * (y @ factors))
+    return _with(problem, weights=_weights(problem) * (y @ factors))
 
 
 def undersampled(problem: Problem, rng: np.random.Generator) -> Other | None:
@@ -292,6 +317,14 @@ def response_units(problem: Problem, rng: np.random.Generator) -> Other | None:
         return None
     scale = UNITS[rng.integers(len(UNITS))] ** rng.choice([-1, 1])
     return _quasi(problem, problem.model, y=problem.y * scale)
+
+
+def response_transformed(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """Least squares of the logarithm of a response whose mean has a log link, or of that of 1 + y."""
+    if not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
+        return None
+    transform = np.log if (problem.y > 0).all() else np.log1p
+    return _quasi(problem, Model(Gaussian(), Identity()), y=transform(problem.y))
 
 
 def float32_inputs(problem: Problem, rng: np.random.Generator) -> Other:

@@ -72,6 +72,12 @@ def _divided_by_n(problem: Problem, params: Params) -> float:
     return likelihood.dispersion(problem, _mean(problem, params)) * (problem.n - problem.q) / problem.n
 
 
+def _by_frequency(problem: Problem, params: Params) -> float:
+    """As if each row stood for as many as its weight says."""
+    pearson = likelihood.dispersion(problem, _mean(problem, params)) * (problem.n - problem.q)
+    return pearson / (float(problem.row_weights.sum()) - problem.q)
+
+
 def _by_deviance(problem: Problem, params: Params) -> float | None:
     if isinstance(problem.model.family, Gaussian):  # there it is Pearson's
         return None
@@ -105,5 +111,6 @@ def _robust(factor: Callable[[Problem], float]) -> Errors:
     return errors
 
 
-by_n, by_deviance, of_likelihood = _by(_divided_by_n), _by(_by_deviance), _by(_of_likelihood)
+by_n, by_frequency = _by(_divided_by_n), _by(_by_frequency)
+by_deviance, of_likelihood = _by(_by_deviance), _by(_of_likelihood)
 hc0, hc1 = _robust(lambda problem: 1.0), _robust(lambda problem: problem.n / (problem.n - problem.q * problem.free_outputs))
