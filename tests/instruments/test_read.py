@@ -342,7 +342,27 @@ REFUSED = {
         BINARY,
         "takes binary_crossentropy",
     ),
-    "hinge": (lambda: layers(dense(), loss="hinge"), BINARY, "no log-likelihood"),
+    "hinge": (lambda: layers(dense(), loss="hinge"), BINARY, "no log-likelihood.*a support vector machine"),
+    "the absolute error": (
+        lambda: layers(dense(), loss=keras.losses.MeanAbsoluteError()),
+        REAL,
+        "mean_absolute_error is no log-likelihood.*conditional median.*the usual loss, that of gaussian-identity",
+    ),
+    "classes of one sigmoid": (
+        lambda: layers(dense("sigmoid"), loss="categorical_crossentropy"),
+        BINARY,
+        "categorical_crossentropy is the same whatever the outputs are.*binary_crossentropy",
+    ),
+    "class numbers for columns": (
+        lambda: layers(dense("softmax", 3), loss="categorical_crossentropy"),
+        CODES,
+        r"compile sparse_categorical_crossentropy, or give keras.utils.to_categorical\(y, 3\)",
+    ),
+    "columns for class numbers": (
+        lambda: layers(dense("softmax", 3), loss=keras.losses.SparseCategoricalCrossentropy()),
+        np.eye(3)[CODES.astype(int).ravel()],
+        r"compile categorical_crossentropy, or give np.argmax\(y, axis=1\)",
+    ),
     "absolute error": (lambda: layers(dense(), loss="mae"), REAL, "no log-likelihood"),
     "softmax and binary": (
         lambda: layers(dense("softmax", 2), loss="binary_crossentropy"),

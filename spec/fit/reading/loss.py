@@ -45,6 +45,9 @@ class OwnLoss:
 
     @property
     def name(self) -> str:
+        """As Keras writes it in a string, or the name of the user's own function or class."""
+        if type(self.loss).__module__.startswith(("keras.", "tf_keras.")):
+            return str(self.loss.name)
         return getattr(self.loss, "__name__", type(self.loss).__name__)
 
     def rows(self, y: np.ndarray, y_pred: Tensor) -> np.ndarray:

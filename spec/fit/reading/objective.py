@@ -8,18 +8,19 @@ that are free of the weights are free.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from spec.domains import UNIT
-from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood
+from spec.engines.keras.network import NegativeLogLikelihood
 from spec.families import FAMILIES, Binomial, Gamma, Gaussian, Multinomial, Poisson
-from spec.fit.reading.asked import Asked, contrast, eta_of, numbers, usable
+from spec.fit.reading.asked import Asked, contrast, eta_of, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
+from spec.fit.reading.no_likelihood import why_no_likelihood
 from spec.fit.reading.twin import NotRead, Seen, Twin
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
@@ -190,7 +191,7 @@ def objective_rung(
             exact = _from_activation(asked, link, factor, offset)
             free = bool(np.abs(offset).max(initial=0.0) <= 1e-9)
             return Candidate(model, link, factor, codes, _simple(scale), exact, free)
-    raise NotRead(_no_family(loss, near, failures, asked, link, rows))
+    raise NotRead(why_no_likelihood(loss, near, failures, k, link, rows))
 
 
 def _from_activation(asked: list[Asked], link: Link, factor: float, offset: np.ndarray) -> bool:
@@ -209,83 +210,3 @@ def _simple(scale: float) -> float:
     """The scale as the fraction that it is but for rounding: 2 / k of squared errors, 1 of most losses."""
     simple = float(Fraction(scale).limit_denominator(1000))
     return simple if abs(scale - simple) <= OBJECTIVE * scale else scale
-
-
-def _no_family(
-    loss: OwnLoss,
-    near: list[Compared],
-    failures: list[Exception],
-    asked: list[Asked],
-    link: Link,
-    rows: Batch,
-) -> str:
-    """Why a loss is no likelihood of the outputs, with the nearest that is."""
-    smoothing = getattr(loss.loss, "label_smoothing", 0)
-    if smoothing:
-        return (
-            f"label_smoothing={smoothing:g} makes the loss that of other labels, which breaks the second rung: compile the loss "
-            "without it, or give the smoothed labels as y."
-        )
-    if getattr(loss.loss, "from_logits", False) and not isinstance(link, Identity):
-        return (
-            f"the loss takes logits, but the model's outputs are already the inverse of the {link} link of them: leave "
-            "from_logits=True or the activation out."
-        )
-    k = asked[0].z.shape[1]
-    if not near:
-        reasons = [f" ({type(one).__name__}: {str(one).splitlines()[0]})" for one in failures if str(one)]
-        return (
-            f"the loss {loss.name} cannot be computed of y {rows.y.shape[1:]} and outputs {(k,)}{reasons[0] if reasons else ''}."
-        )
-    common = sorted([one for one in near if type(one.model.family) in BUILT_IN] or near, key=lambda one: one.apart)
-    for found in common:
-        if found.is_reversed:
-            return (
-                f"its loss is the {found.model} loss times {found.scale:g}, which breaks the second rung: to minimise it is to "
-                "leave the optimum. Compile it without the minus."
-            )
-        if weights := _by_response(found):
-            return f"its loss is no likelihood, which breaks the second rung: it is the {found.model} loss, but {weights}."
-    found = common[0]
-    row = int(np.argmax(np.abs(found.changes - found.scale * found.expected) / found.size))
-    return (
-        f"the loss {loss.name} is no log-likelihood of its outputs, which breaks the second rung: from some weights to others it "
-        f"changes by {found.changes[row]:.6g} where y is {numbers(found.y[row])}, and that of the nearest, {found.model}, by "
-        f"{found.scale * found.expected[row]:.6g}. {_remedy(link)}"
-    )
-
-
-def _remedy(link: Link) -> str:
-    if isinstance(link, Softmax):
-        return "A softmax takes categorical_crossentropy, or sparse_categorical_crossentropy where y holds codes."
-    if isinstance(link, Logit):
-        return "A sigmoid takes binary_crossentropy."
-    return (
-        "Losses that are one: mse, binary_crossentropy, poisson, categorical_crossentropy, or "
-        "spec.engines.keras.network.NegativeLogLikelihood(family)."
-    )
-
-
-def _by_response(found: Compared) -> str:
-    """How a loss weighs rows by their response, if that is how it departs."""
-    values, which = np.unique(found.y, axis=0, return_inverse=True)
-    which = which.ravel()
-    if not 1 < len(values) <= 16:
-        return ""
-    groups = [
-        replace(found, **{n: getattr(found, n)[which == g] for n in ("y", "changes", "expected", "size")})
-        for g in range(len(values))
-    ]
-    scales = [group.scale for group in groups]
-    if not all(abs(scale) < 1e-9 or group.agrees(scale) for scale, group in zip(scales, groups)):
-        return ""
-    names = [str(int(np.argmax(v))) if len(v) > 1 else f"{v[0]:g}" for v in values]
-    least = min((scale for scale in scales if scale > 1e-9), default=1.0)
-    shown = dict(sorted((name, round(scale / least, 6)) for name, scale in zip(names, scales)))
-    heavy = [name for name, scale in shown.items() if abs(scale - 1) > 1e-6]
-    said = ", ".join(f"{shown[name]:g} times as large where y is {name}" for name in heavy)
-    table = ", ".join(f"{name}: {scale:g}" for name, scale in shown.items())
-    if any(scale == 0 for scale in shown.values()):
-        gone = [name for name, scale in shown.items() if scale == 0]
-        return f"rows where y is {' or '.join(gone)} have none. Compile the plain loss, and drop these rows"
-    return f"{said}: that is class weights of {table}. Compile the plain loss, and give class_weight={{{table}}}"
