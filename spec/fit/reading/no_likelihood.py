@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spec.engines.keras.network import BUILT_IN
 from spec.families import Binomial, Family, Gaussian, Poisson
 from spec.fit.reading.asked import numbers
+from spec.fit.reading.compared import Compared
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
-
-if TYPE_CHECKING:
-    from spec.fit.reading.objective import Compared
 
 NEAR = (
     1e-3  # how far most changes of a loss may be from those of a likelihood that is called the nearest, in place of the usual one

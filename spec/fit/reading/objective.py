@@ -17,7 +17,8 @@ import numpy as np
 from spec.domains import UNIT
 from spec.engines.keras.network import NegativeLogLikelihood
 from spec.families import FAMILIES, Binomial, Gamma, Gaussian, Multinomial, Poisson
-from spec.fit.reading.asked import Asked, contrast, eta_of, usable
+from spec.fit.reading.asked import Asked, contrast, eta_of
+from spec.fit.reading.compared import OBJECTIVE, Compared, compare
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
 from spec.fit.reading.no_likelihood import why_no_likelihood
@@ -26,7 +27,6 @@ from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model
 
-OBJECTIVE = 1e-5  # how much a loss may differ, relative to its size: Keras adds 1e-7 inside its logarithms
 OF_ETA = (Model(Binomial(), Logit()), Model(Poisson(), Log()), Model(Gamma(), Log()))  # losses that take the linear predictor
 
 
@@ -102,61 +102,6 @@ def responses(model: Model, rows: Batch, k: int, rng: np.random.Generator) -> It
         yield inside, inside, False
 
 
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """Changes of the rows' loss from one weights to others, and of minus the kernel; ``size`` is what they are made of."""
-
-    model: Model
-    y: np.ndarray
-    changes: np.ndarray
-    expected: np.ndarray
-    size: np.ndarray
-
-    @property
-    def scale(self) -> float:
-        total = float((self.expected**2).sum())
-        return float((self.changes * self.expected).sum()) / total if total > 0 else np.nan
-
-    @property
-    def apart(self) -> float:
-        """How far most of the changes are from those expected, relative to their size."""
-        return float(np.median(np.abs(self.changes - self.scale * self.expected) / self.size))
-
-    def agrees(self, scale: float) -> bool:
-        return bool(scale > 0 and self._fits(scale))
-
-    @property
-    def is_reversed(self) -> bool:
-        """Whether what is expected changes by a negative multiple of the loss."""
-        return bool(self.scale < 0 and self._fits(self.scale))
-
-    def _fits(self, scale: float) -> bool:
-        return bool((np.abs(self.changes - scale * self.expected) <= OBJECTIVE * self.size).all())
-
-
-def _compare(
-    model: Model, loss: OwnLoss, asked: list[Asked], factor: float, offset: np.ndarray, y_true: np.ndarray, y: np.ndarray
-) -> Compared | None:
-    """None where the loss cannot be computed, or hardly any row is inside the model's domain."""
-    losses, kernels = [], []
-    with np.errstate(all="ignore"):
-        for one in asked:
-            eta = factor * one.z + offset
-            kernel = model.kernel(y, eta).sum(axis=1)
-            kernels.append(np.where(usable(model, eta), kernel, np.nan))
-            losses.append(loss.rows(y_true, one.seen.tensor))
-    changes = [losses[i + 1] - losses[i] for i in range(0, len(asked), 2)]
-    expected = [kernels[i] - kernels[i + 1] for i in range(0, len(asked), 2)]
-    size = [sum(np.abs(part) for part in (losses[i], losses[i + 1])) for i in range(0, len(asked), 2)]
-    of, D, E, S = np.concatenate([np.arange(len(y))] * len(changes)), *(np.concatenate(one) for one in (changes, expected, size))
-    used = np.isfinite(E)
-    if used.sum() < min(4, len(y)):
-        return None
-    if not np.isfinite(D[used]).all():
-        return None
-    return Compared(model, y[of[used]], D[used], E[used], S[used] + np.abs(D[used]) + 1e-9)
-
-
 def objective_rung(
     twin: Twin,
     loss: OwnLoss,
@@ -177,7 +122,7 @@ def objective_rung(
         scale, codes = np.nan, False
         for y_true, y, codes in responses(model, rows, k, rng):  # noqa: B007
             try:
-                found = _compare(model, loss, asked, factor, at, y_true, y)
+                found = compare(model, loss, asked, factor, at, y_true, y)
             except Exception as error:  # whatever the user's own loss raises
                 failures.append(error)
                 break
