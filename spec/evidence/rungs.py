@@ -365,6 +365,9 @@ def inference_size(problem: Problem, entry: str, value: np.ndarray, other: Infer
         return pearson if entry == "pearson_residuals" else pearson**2
     if entry == "p_values":  # of a tail, the statistic's relative error is multiplied by its square
         return value * (1 + other.statistics**2)
+    if entry == "statistics":  # of a coefficient that is zero, an error is that of a coefficient of 1
+        is_zero = proven_optimum(problem).magnitude() == 0
+        return np.where(is_zero, 1 / np.asarray(other.standard_errors, dtype=float), np.abs(value))
     if entry == "deviance" and problem.n == problem.q:  # of a saturated fit it is zero
         return np.array([float(problem.n)])
     return np.abs(value)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
+from spec.fit.endless import until_it_repeats
 from spec.fit.labels import labels_of, refuse_reordered
 from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
 from spec.fit.parquet import row_groups
@@ -372,7 +373,7 @@ def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
     widths: list[int] = []
 
     def pieces(size: int) -> Iterator[tuple[int, Any]]:
-        return enumerate(stream if count is None else (stream[i] for i in range(count)))
+        return enumerate(until_it_repeats(stream) if count is None else (stream[i] for i in range(count)))
 
     def made(piece: tuple[int, Any], first: int) -> Batch:
         number, item = piece

@@ -679,6 +679,17 @@ class TestInference:
             with refused(rf"inference \({entry}\)", problem):
                 assert_same_inference(problem, wrong, without)
 
+    def test_the_statistic_of_a_coefficient_that_is_zero_is_held_as_one_of_1_is(self):
+        """Counts with the mean 1: a program leaves 1e-17 of log 1 = 0, and has no digit of it."""
+        y = np.resize([0.0, 1.0, 2.0], (30, 1))
+        problem = Problem.of("counts with the mean 1", Model(Poisson(), Log()), np.ones((30, 1)), y, intercept=False)
+        right = inferred(problem, RIGHT)
+        zero = replace(right, statistics=np.zeros((1, 1)))
+
+        assert_same_inference(problem, replace(right, statistics=np.full((1, 1), 1e-15)), zero)
+        with refused(r"inference \(statistics\)", problem):
+            assert_same_inference(problem, replace(right, statistics=np.full((1, 1), 1e-8)), zero)
+
     def test_what_i_leave_out_is_not_judged_and_the_rest_is(self):
         problem = CASES[0][0]
         right = inferred(problem, RIGHT)

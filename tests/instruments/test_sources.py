@@ -2,6 +2,7 @@
 
 import decimal
 import importlib
+import itertools
 import re
 
 import h5py
@@ -473,6 +474,49 @@ class TestPredictions:
         assert_rows(rows, y=np.zeros(N), weights=np.ones(N), offset=None)
         rows = inputs_only(Counted(batches(item)), inputs=[DESIGN])
         assert_rows(rows, y=np.zeros(N), weights=np.ones(N), offset=None)
+
+
+class Cycled:
+    """Batches that come again, a number of times, as in the streams that `keras.Model.fit` takes with steps_per_epoch."""
+
+    def __init__(self, batches, times):
+        self.batches, self.times = batches, times
+
+    def __iter__(self):
+        times = itertools.count() if self.times is None else range(self.times)
+        return (batch for _ in times for batch in self.batches)
+
+
+@pytest.mark.parametrize(("parts", "says"), [(1, "the same batch again"), (3, "the same 3 batches again")])
+def test_a_stream_without_an_end_is_refused(parts, says):
+    """Not only where tf.data says so: after some cycles of the same batches."""
+    batches = list(zip(np.split(X[:996], parts), np.split(Y[:996], parts), strict=True))
+
+    with pytest.raises(ValueError, match=says):
+        list(source(Cycled(batches, None), inputs=[DESIGN]).batches(300))
+
+
+def test_an_endless_dataset_of_unknown_length_is_refused():
+    """A filter hides from tf.data that the rows repeat."""
+    data = tf_slices().batch(250).repeat().filter(lambda x, y: True)
+
+    with pytest.raises(ValueError, match="the same 4 batches again"):
+        list(source(data, inputs=[DESIGN]).batches(300))
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param([(X[:100], Y[:100]), (X[100:], Y[100:])] * 3, id="three times the same"),
+        pytest.param([(np.ones((5, 3)), np.zeros(5))] * 40, id="rows that are all alike"),
+        pytest.param([(X[:100], Y[:100])] * 6 + [(X, Y)] * 6, id="the same six times, and then others"),
+    ],
+)
+def test_a_stream_that_ends_may_repeat_itself(batches):
+    """Rows may be given again, and sorted data have many batches that are the same."""
+    assert sum(len(batch) for batch in source(Cycled(batches, 1), inputs=[DESIGN]).batches(300)) == sum(
+        len(y) for _, y in batches
+    )
 
 
 def spoiled(row, column, value):
