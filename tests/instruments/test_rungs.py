@@ -634,8 +634,11 @@ def sizes(problem: Problem, right) -> dict[str, np.ndarray]:
     known["p_values"] = right.p_values * (1 + right.statistics**2)
     if problem.k == 1:
         known |= {"pearson_residuals": standardised, "deviance_residuals": standardised**2}
-    if problem is SATURATED:
+    if problem is SATURATED:  # one of its coefficients is zero, and known beside 1
         known["deviance"] = 3.0
+        is_zero = np.abs(right.statistics) < 1e-12
+        assert is_zero.any()
+        known["statistics"] = np.where(is_zero, 1 / right.standard_errors, np.abs(right.statistics))
     return known
 
 
