@@ -23,6 +23,7 @@ SEED = 0  # of the data on which cases are listed: another seed's may escape a g
 DEPARTURES = ("fails", "precondition failed", "error")
 TEXTS = ("engine", "versions", "cause", "shown_by")
 KEYS = {"claims": list, "controls": list, "cases": list, **dict.fromkeys(TEXTS, str), "backend": str, "outcome": str}
+KINDS = {"claims": "claim", "controls": "control"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Gap:
 
     ``kind`` is "claim" or "control". ``cases`` is a pattern of the test's id, the text between its brackets, in which "*"
     stands for anything. ``versions`` is a requirement on a library of the engine's, as in "keras>=3,<3.5", and ``shown_by`` a
-    command or a link. An entry of the list names several claims and patterns, and is so many gaps: each has to be met.
+    command or a link.
+
+    An entry of the list is many gaps, each of which has to be met: ``claims`` is a list of claims, which depart in ``cases``, or
+    a table that has the cases of each claim; and so is ``controls``.
     """
 
     kind: str
@@ -101,9 +105,15 @@ def unknown(listed: Iterable[Gap], slugs: set[str]) -> str:
 def _split(entry: dict[str, Any]) -> Iterator[Gap]:
     """Yield one gap for each claim (or its controls) and each pattern of cases."""
     shared = {key: value for key, value in entry.items() if KEYS[key] is str}
-    for kind in ("claim", "control"):
-        for slug in entry.get(f"{kind}s", ()):
-            yield from (Gap(kind, slug, pattern, **shared) for pattern in entry.get("cases", ("*",)))
+    for key, kind in KINDS.items():
+        for slug, patterns in _cases(entry, key).items():
+            yield from (Gap(kind, slug, pattern, **shared) for pattern in patterns)
+
+
+def _cases(entry: dict[str, Any], key: str) -> dict[str, list[str]]:
+    """The patterns of the cases of each claim."""
+    named = entry.get(key, {})
+    return named if isinstance(named, dict) else dict.fromkeys(named, entry.get("cases", ["*"]))
 
 
 def _faults(entry: dict[str, Any]) -> Iterator[str]:
@@ -111,12 +121,14 @@ def _faults(entry: dict[str, Any]) -> Iterator[str]:
         yield f"{', '.join(unknown)}: unknown; there are {', '.join(KEYS)}"
     if missing := [key for key in TEXTS if key not in entry]:
         yield f"{', '.join(missing)}: missing"
+    if "cases" in entry and any(isinstance(entry.get(key), dict) for key in KINDS):
+        yield "cases: the table of claims has the cases of each: leave cases out"
     if not {"claims", "controls"} & set(entry):
         yield "neither claims nor controls: name the slugs of those that depart"
     for key in [key for key in entry if key in KEYS]:
         value, kind = entry[key], KEYS[key]
-        texts = value if kind is list else [value]
-        if not (isinstance(texts, list) and texts and all(isinstance(text, str) and text for text in texts)):
+        lists = value.values() if key in KINDS and isinstance(value, dict) else [value if kind is list else [value]]
+        if not (lists and all(_are_texts(texts) for texts in lists)):
             yield f"{key}: {value!r} is not {'a list of texts' if kind is list else 'a text'}"
     if (outcome := entry.get("outcome", DEPARTURES[0])) not in DEPARTURES:
         yield f"outcome: {outcome!r} is none of {', '.join(DEPARTURES)}"
@@ -126,3 +138,7 @@ def _faults(entry: dict[str, Any]) -> Iterator[str]:
                 yield f"versions: {versions!r} names no version; write, say, keras>=3"
         except InvalidRequirement:
             yield f"versions: {versions!r} is not a requirement such as keras>=3,<3.5"
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(text, str) and text for text in values)

@@ -49,6 +49,19 @@ def test_an_entry_is_a_gap_for_each_claim_its_controls_and_each_pattern(tmp_path
     assert {gap.cause for gap in found} == {"It rounds."}
 
 
+def test_a_table_of_claims_has_the_cases_of_each(tmp_path):
+    """One cause, many claims, each in cases of its own."""
+    entry = ENTRY.replace('claims = ["a-claim"]\n', "")
+    found = listed(tmp_path, entry + '[gap.claims]\na-claim = ["x", "y-*"]\nb = ["*"]\n[gap.controls]\nb = ["z"]')
+
+    assert [(gap.kind, gap.slug, gap.cases) for gap in found] == [
+        ("claim", "a-claim", "x"),
+        ("claim", "a-claim", "y-*"),
+        ("claim", "b", "*"),
+        ("control", "b", "z"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "lies"),
     [
@@ -102,6 +115,8 @@ def test_a_gap_covers_the_cases_of_its_patterns():
         (ENTRY + "colour = 'red'", "colour: unknown; there are claims, controls, cases, engine"),
         (ENTRY + "outcome = 'shrugs'", "outcome: 'shrugs' is none of fails, precondition failed, error"),
         (ENTRY + "cases = 'all'", "cases: 'all' is not a list of texts"),
+        (ENTRY + "cases = ['x']\n[gap.controls]\nb = ['*']", "cases: the table of claims has the cases of each"),
+        (ENTRY + "[gap.controls]\nb = []", r"controls: \{'b': \[\]\} is not a list of texts"),
         (ENTRY + "cases = []", r"cases: \[\] is not a list of texts"),
         (ENTRY + "controls = [3]", r"controls: \[3\] is not a list of texts"),
         (ENTRY + "backend = 3", "backend: 3 is not a text"),
