@@ -33,15 +33,17 @@ class Answer:
     Coefficients that someone brought, in the units and the order of the columns of the data.
 
     ``params`` are as they were brought: those of a softmax keep their own gauge. ``rounding`` (1 + p, k) is half a unit of the
-    last digit that each was written with. ``standard_errors`` (q, m) are laid out as `Problem.free`, NaN where not given.
-    ``name`` is the answer's in sentences. ``program`` are causes that were read in the network itself, such as a hidden layer:
-    their codes, and a sentence each.
+    last digit that each was written with. ``standard_errors`` (q, m) are laid out as `Problem.free`, NaN where not given;
+    ``error_rounding`` (q, m) is half a unit of the last digit of each. ``name`` is the answer's in sentences.
+
+    ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
     """
 
     params: Params
     name: str = "your network"
     rounding: np.ndarray | float = 0.0
     standard_errors: np.ndarray | None = None
+    error_rounding: np.ndarray | float = 0.0
     record: Record | None = None
     program: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

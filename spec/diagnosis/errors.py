@@ -11,28 +11,33 @@ from spec import likelihood, scoring
 from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.proof import problem_of
 from spec.families import Gamma, Gaussian, InverseGaussian
+from spec.model import Params
 from spec.problems import Problem
 
-AGREE = 1e-5  # relative: how well a convention must agree, beyond the printed digits
+AGREE = 1e-4  # relative: how well a convention must agree, beyond the printed digits
 
 
 def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield (code, sentence, standard errors (q, m)) of each convention at an optimum; the first is that of the specification."""
-    problem = problem_of(context, hypothesis)
-    params = problem.params(hypothesis.free)
+    """
+    Yield (code, sentence, standard errors (q, m)) of each convention at an optimum; the first is that of the specification.
+
+    They are of the coefficients as they were brought: of columns in other units, or in another order.
+    """
+    problem, params = _as_brought(problem_of(context, hypothesis), hypothesis)
     white = scoring.White.of(problem)
     fisher = white.fisher(problem, params)
     unit = fisher.standard_errors(1.0)
     mu = problem.model.link.inverse(problem.eta(params))
-    pearson = likelihood.dispersion(problem, mu)
+    estimates = problem.has_dispersion and (context.question.quasi or problem.model.family.has_dispersion)
+    pearson = likelihood.dispersion(problem, mu) if estimates else 1.0
     n, rest = problem.n, max(problem.n - problem.q * problem.free_outputs, 1)
     yield "", "", np.sqrt(pearson) * unit
-    observed = _observed(problem, white, hypothesis)
+    observed = _observed(problem, white, params)
     if observed is not None:
         errors = np.sqrt(pearson) * observed.standard_errors(1.0)
         yield "errors-observed", "they are of the observed information, not of the expected", errors
     deviance = likelihood.deviance(problem, mu)
-    if problem.has_dispersion:
+    if estimates:
         yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
         if (repeated := float(problem.row_weights.sum()) - (n - rest)) > 0:
             says = "the dispersion is divided by the sum of the weights less p, not by n - p"
@@ -52,6 +57,15 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
             yield "errors-robust", f"they are robust (a sandwich of the observed information, {kind})", errors
 
 
+def _as_brought(problem: Problem, hypothesis: Hypothesis) -> tuple[Problem, Params]:
+    """The problem and its parameters in the columns that the answer has."""
+    if hypothesis.back is None:
+        return problem, problem.params(hypothesis.free)
+    columns = np.linalg.solve(hypothesis.of_brought.T, problem.design.T).T  # of the intercept it is 1 again
+    problem = problem.with_data(X=columns[:, int(hypothesis.intercept) :])
+    return problem, problem.params(hypothesis.of_brought @ hypothesis.free)
+
+
 def _most_likely(problem: Problem, deviance: float) -> float | None:
     """The dispersion of the highest likelihood: D / n, but of a gamma response 1 / a with log a - digamma(a) = D / (2 n)."""
     mean = deviance / problem.n
@@ -69,11 +83,11 @@ def _overdispersion(problem: Problem, mu: np.ndarray) -> float:
     return float((problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum())
 
 
-def _observed(problem: Problem, white: scoring.White, hypothesis: Hypothesis) -> scoring.Steer | None:
+def _observed(problem: Problem, white: scoring.White, params: Params) -> scoring.Steer | None:
     """The observed information; None where it is the expected one, or no maximum's."""
     if problem.model.is_canonical or problem.model.has_classes:
         return None
-    bends = problem.model.row_bend(problem.y, problem.eta(problem.params(hypothesis.free)), problem.row_weights)
+    bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
     try:
         information = likelihood.gram(white.design, -bends[:, :, None])
         return scoring.Steer.by(information, white.basis)
@@ -87,7 +101,8 @@ def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params
     each = (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
     half = linalg.solve_triangular(bread.lower, each.T, lower=True)
     size = problem.q * problem.free_outputs
-    factors = {"HC0": np.ones(problem.n), "HC1": np.full(problem.n, problem.n / max(problem.n - size, 1))}
+    n = problem.n
+    factors = {"HC0": np.ones(n), "HC1": np.full(n, n / max(n - size, 1)), "HC0 times n / (n - 1)": np.full(n, n / max(n - 1, 1))}
     if (problem.row_weights != 1).any():
         factors["HC0 of repeated rows"] = 1 / np.where(problem.row_weights > 0, problem.row_weights, 1)[:, 0]
     if problem.free_outputs == 1:
@@ -101,14 +116,20 @@ def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params
         yield kind, np.sqrt(np.einsum("ai,ab,bi->i", root, meat, root)).reshape(problem.free_outputs, -1).T
 
 
-def convention(context: Context, hypothesis: Hypothesis, given: np.ndarray, rounding: float = 0.0) -> tuple[str, str] | None:
-    """Return (code, sentence) of the convention that given standard errors (q, m) follow; None where it is the usual one."""
+def convention(
+    context: Context, hypothesis: Hypothesis, given: np.ndarray, rounding: np.ndarray | float = 0.0
+) -> tuple[str, str] | None:
+    """
+    Return (code, sentence) of the convention that given standard errors (q, m) follow; None where it is the usual one.
+
+    ``rounding`` (q, m) is half a unit of the last digit of each.
+    """
     known = np.isfinite(given) & (given > 0)
     nearest, names = np.inf, []
     for code, says, errors in conventions(context, hypothesis):
-        away = float((np.abs(given - errors) / errors)[known].max(initial=0))
+        away = float((np.maximum(np.abs(given - errors) - rounding, 0) / errors)[known].max(initial=0))
         nearest = min(nearest, away)
-        if away <= AGREE + rounding:
+        if away <= AGREE:
             if not code:
                 return None
             names.append((code, says))

@@ -17,6 +17,7 @@ from spec.diagnosis import errors
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import CAUSES, named
 from spec.diagnosis.causes.cause import NEEDS
+from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
@@ -31,6 +32,7 @@ NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
+CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
@@ -165,7 +167,7 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
     given = answer.standard_errors
     if given is None or not context.in_memory or not np.isfinite(given).any():
         return ()
-    told = errors.convention(context, optimum, np.asarray(given, dtype=float), 1e-4)
+    told = errors.convention(context, optimum, np.asarray(given, dtype=float), answer.error_rounding)
     if told is None:
         return ()
     code, says = told
@@ -193,7 +195,7 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     )
     if trained is not None:
         return _told(search, [trained], stated, made, proven=False)
-    if program:
+    if program and not CONVERTED.issuperset(made["answer"].program):
         return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=_ruled_out(search))
     if measured is not None:
         return _told(search, [measured], stated, made, proven=False)
@@ -225,7 +227,7 @@ def _pairs(search: Search) -> list[Explained]:
     for hypothesis, totals, metric in search.informed:
         found += [one for one in search.read_off(hypothesis, totals, metric) if len(one.codes) == 2]
     size = search.context.facts.n * search.root.matrix.size
-    firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score))]
+    firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score)) if not _of_a_column(one)]
     far = [one for one in firsts if one.codes == ("columns-permuted",)][ORDERS:]
     firsts = firsts[:MANY] if size > LONG else [one for one in firsts if one not in far]
     unique: dict[Any, Hypothesis] = {}
@@ -236,6 +238,11 @@ def _pairs(search: Search) -> list[Explained]:
     several = list(unique.values())
     near = [pair for pair, is_far in zip(several, search.context.refuted(several, ROUGH)) if not is_far]
     return found + search.explained(near)[0]
+
+
+def _of_a_column(hypothesis: Hypothesis) -> bool:
+    """Whether it supposes another unit of one column alone: there are as many of these as columns."""
+    return any("column" in one.values for one in hypothesis.found)
 
 
 def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
@@ -252,9 +259,21 @@ def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
     least = min((len(one.codes), one.unknowns) for one in shown)
     unique: dict[tuple[str, ...], Explained] = {}
     for one in sorted(shown, key=lambda one: one.chance):
-        if (len(one.codes), one.unknowns) == least:
-            unique.setdefault(tuple(sorted(one.codes)), one)
+        if (len(one.codes), one.unknowns) == least and tuple(sorted(one.codes)) not in unique and _is_reached(search, one):
+            unique[tuple(sorted(one.codes))] = one
     return list(unique.values())
+
+
+def _is_reached(search: Search, one: Explained) -> bool:
+    """Whether an explanation by a few rows has its optimum at the answer: few rows contradict little, and flat is not at rest."""
+    if one.residue is not None or not {"rows-first", "rows-last"} & set(one.codes):
+        return True
+    found = nearest_optimum(search.context, one.hypothesis)
+    if found is None:
+        return False
+    optimum, _, metric = found
+    step = np.linalg.solve(search.context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
+    return metric.length(step) <= max(10 * one.allowed, 1e-3)
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:
@@ -347,7 +366,8 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
     elif first.residue is not None:
         mended = _by_a_step(context, first)
     found = [tuple(one.hypothesis.found) for one in likely]
-    told = _errors(context, near[0], made["answer"]) if near is not None and first.hypothesis.objective.is_likelihood else ()
+    is_likelihood = first.hypothesis.objective.is_likelihood and not has_free_scale(context, first.hypothesis.found)
+    told = _errors(context, near[0], made["answer"]) if near is not None and is_likelihood else ()
     return Diagnosis(
         **made,
         verdict=FOUND if len(found) == 1 else EITHER,

@@ -71,6 +71,7 @@ SCALES = (
 )
 MISSING = ("", ".", "na", "nan", "none", "null", "-", "aliased", "omitted")
 FACTOR = re.compile(r"^(?:C\(\s*(?P<coded>.+?)\s*(?:,.*)?\)|(?P<plain>[^\[\]]+))\[(?:(?P<kind>[A-Z])\.)?(?P<level>.+)\]$")
+_SUM = re.compile(r"\[S\.")  # how patsy and formulaic name a level that is compared with the mean of all
 DOUBLE = 2.0**-53  # half an ulp, relative
 Part = tuple[str, str]  # (variable, level), squashed; of a number the level is empty
 Term = frozenset[Part]  # none: the intercept
@@ -169,6 +170,7 @@ def _bare(part: str) -> str:
     part = re.sub(r"^C\((.+?)(?:,.*)?\)(?=\[|\w|$)", r"\1", part)
     part = re.sub(r"\[(?:[A-Z]\.)?(.*)\]$", r" \1", part)
     part = re.sub(r"^(\d+)(?:bn|b|o)?\.(?=[A-Za-z])", r"\1.", part)
+    part = re.sub(r"\b(?:np|numpy)\.(?=\w+\()", "", part)
     part = re.sub(r"^Q\((.*)\)$", r"\1", re.sub(r"^[ic]\.(?=[A-Za-z])", "", part))
     return re.sub(r"(?<=\d)\.0$", "", part)
 
@@ -186,6 +188,7 @@ class _Design:
         self.levels: dict[str, set[str]] = {}
         self._constant = False  # whether a column stands for the intercept
         self._parts: dict[str, set[Part]] = {}  # by how a program may spell them
+        self._as_event: dict[str, set[Part]] = {}  # a column of 0 and 1 as a factor: smkTRUE, 1.smk
         for j, column in enumerate(columns):
             term = frozenset(self._own_part(text) for text in _split(column))
             self.terms[frozenset([(column, "")]) if term in self.terms else term] = j
@@ -196,6 +199,8 @@ class _Design:
         if found is None:
             part = (_squash(_bare(text)), "")
             spelled = {part[0], _squash(text)}
+            for one in (part[0] + "true", part[0] + "1", "1" + part[0]):
+                self._as_event.setdefault(one, set()).add(part)
             if part[0] in INTERCEPTS and not self.intercept:  # a column of ones
                 spelled |= set(INTERCEPTS)
                 self._constant = True
@@ -230,10 +235,10 @@ class _Design:
 
     def _part(self, text: str) -> Part | None:
         key = _squash(_bare(text))
-        known = self._parts.get(key, set())
+        known = self._parts.get(key) or self._as_event.get(key, set())
         if len(known) == 1:
             return next(iter(known))
-        if known:
+        if known or key in SCALES:
             return None
         for variable in sorted(self.levels, key=len, reverse=True):  # a level that has no column: the baseline
             if key.startswith(variable) and len(key) > len(variable):
@@ -337,7 +342,8 @@ def _grid_of_file(path: Path) -> list[list[str]]:
     rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO("\n".join(lines)), delimiter=delimiter)]
     if delimiter != ",":  # then the comma may be the decimal point
         rows = [[re.sub(r"^(-?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", cell) for cell in row] for row in rows]
-    return [[re.sub(r'^="?(.*?)"?$', r"\1", cell) for cell in row] for row in rows]
+    width = max(map(len, rows))
+    return [[re.sub(r'^="?(.*?)"?$', r"\1", cell) for cell in row] + [""] * (width - len(row)) for row in rows]
 
 
 def _heading(cell: str) -> str:
@@ -477,9 +483,10 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
     numbered, base = _numbered([cell.output for cell in kept], design, name)
     values, halves, errors = _by_term(kept, numbered, design, name)
     program: dict[str, str] = {}
+    summed = {variable for cell in kept if _SUM.search(cell.term) for variable, _ in design.term(cell.term) or ()}
     for variable in sorted(design.levels):
-        says = _rebased(variable, values, halves, errors, design, name)
-        program.update(says)
+        rebased = _from_the_mean if variable in summed else _rebased
+        program.update(rebased(variable, values, halves, errors, design, name))
     return _laid_out(values, halves, errors, base, design, name, program, notes)
 
 
@@ -529,18 +536,18 @@ def _class(label: str, outputs: Sequence[str]) -> int | None:
     return None
 
 
-Values = dict[Term, np.ndarray]  # (k,) of each term
+Values = dict[Term, np.ndarray]  # (k,) of each term; of errors (2, k): each with half a unit of its last digit
 
 
 def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, name: str) -> tuple[Values, Values, Values]:
     """Return (values, halves, errors) by term. Raises ValueError for a name that matches nothing, or is there twice."""
-    half = half_units([cell.value for cell in cells])
+    half, half_of_error = half_units([cell.value for cell in cells]), half_units([_unwrapped(cell.error) for cell in cells])
     values: Values = {}
     halves: Values = {}
     errors: Values = {}
     spelled: dict[tuple[Term, int], str] = {}
     unknown = []
-    for cell, output, unit in zip(cells, numbered, half):
+    for cell, output, unit, of_error in zip(cells, numbered, half, half_of_error):
         term = design.term(cell.term)
         if term is None:
             unknown.append(cell.term)
@@ -550,8 +557,9 @@ def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, n
             twice = f"{cell.term} twice" if other == cell.term else f"{other} and {cell.term}, which are one column"
             raise ValueError(f"{name} has {twice}. {_both_sides(cells, design)}")
         spelled[term, output] = cell.term
-        for store, number in ((values, float(_decimal(cell.value) or 0)), (halves, unit), (errors, _error(cell))):
-            store.setdefault(term, np.full(design.k, np.nan if store is errors else 0.0))[output] = number
+        for store, number in ((values, float(_decimal(cell.value) or 0)), (halves, unit)):
+            store.setdefault(term, np.zeros(design.k))[output] = number
+        errors.setdefault(term, np.full((2, design.k), np.nan))[:, output] = _error(cell), of_error
     if unknown:
         listed = ", ".join(dict.fromkeys(unknown))
         raise ValueError(f"{name} has {listed}, which matches no column of the design. {_both_sides(cells, design)}")
@@ -559,8 +567,12 @@ def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, n
 
 
 def _error(cell: _Cell) -> float:
-    found = _decimal(cell.error.strip().strip("()"))
+    found = _decimal(_unwrapped(cell.error))
     return np.nan if found is None else float(found)
+
+
+def _unwrapped(text: str) -> str:
+    return text.strip().strip("()")
 
 
 def _both_sides(cells: Sequence[_Cell], design: _Design) -> str:
@@ -595,7 +607,27 @@ def _rebased(variable: str, values: Values, halves: Values, errors: Values, desi
         return {
             "coding": f"{_first_big(name)} has a column for each level of {variable} and no intercept; the model has a baseline."
         }
-    return {"baseline": f"{_first_big(name)} compares the levels of {variable} with {base}, and the model with {other}."}
+    return {"baseline": f"in {name} the levels of {variable} are compared with {base}, and in the model with {other}"}
+
+
+def _from_the_mean(variable: str, values: Values, halves: Values, errors: Values, design: _Design, name: str) -> dict[str, str]:
+    """Convert the terms of a factor whose levels are compared with their mean ("[S.north]"), in place; says so by its code."""
+    rests = {term - {part} for term in values for part in term if part[0] == variable and part[1]}
+    for rest in rests:
+        terms = {
+            level: term for term in values for of, level in term if of == variable and level and term - {(of, level)} == rest
+        }
+        last = rest | {(variable, next(iter(design.levels[variable] - set(terms)), "its last level"))}
+        values[last] = -np.sum([values[term] for term in terms.values()], axis=0)
+        halves[last] = np.sum([halves[term] for term in terms.values()], axis=0)
+        unknown = np.full((2, design.k), np.nan)
+        errors.update(dict.fromkeys([rest, last, *terms.values()], unknown))
+        every = {**terms, next(level for of, level in last if of == variable): last}
+        other = next((level for level in every if level not in design.levels[variable]), "")
+        if len(every) != 1 + len(design.levels[variable]) or not other or not design.intercept:
+            raise ValueError(f"{name} compares the levels of {variable} with their mean, and not all of them are in the design.")
+        _convert(rest, every, None, other, values, halves, errors)
+    return {"coding": f"in {name} the levels of {variable} are compared with their mean, and in the model with a baseline"}
 
 
 def _convert(
@@ -604,7 +636,7 @@ def _convert(
     """Take the level ``other`` for the baseline of some terms, in place of ``base``."""
     moved = terms.pop(other)
     shift, unit, error = values.pop(moved), halves.pop(moved), errors.pop(moved)
-    zero, unknown = np.zeros_like(shift), np.full_like(shift, np.nan)
+    zero, unknown = np.zeros_like(shift), np.full_like(error, np.nan)
     values[rest], halves[rest] = values.get(rest, zero) + shift, halves.get(rest, zero) + unit
     errors[rest] = error if base is None else unknown
     for term in terms.values():
@@ -644,12 +676,11 @@ def _laid_out(
         order[1 + j] = term
     matrix = np.array([values.get(term, none) for term in order]).reshape(1 + p, k)
     rounding = np.array([halves.get(term, none) for term in order]).reshape(1 + p, k)
-    own = np.array([errors.get(term, np.full(k, np.nan)) for term in order]).reshape(1 + p, k)
-    own = own[0 if design.intercept else 1 :]
+    own, half = np.stack([errors.get(term, np.full((2, k), np.nan)) for term in order[0 if design.intercept else 1 :]], axis=1)
     if k > 1:  # of the contrasts with class 0, if that is what the table compares with
-        own = own[:, 1:] if base == 0 else np.full_like(own[:, 1:], np.nan)
+        own, half = (one[:, 1:] if base == 0 else np.full_like(one[:, 1:], np.nan) for one in (own, half))
     known = own if np.isfinite(own).any() else None
-    return Answer(Params.from_matrix(matrix), name, rounding, known, None, program, tuple(notes))
+    return Answer(Params.from_matrix(matrix), name, rounding, known, half, None, program, tuple(notes))
 
 
 # -- arrays --------------------------------------------------------------------------------------------------------------------
@@ -697,7 +728,7 @@ def _of_arrays(coef: Any, intercept: Any, design: _Design, name: str) -> Answer:
         notes = [f"{_first_big(name)} has no intercept: it is taken as 0."]
     if not design.intercept and matrix[0].any():
         program["extra-intercept"] = f"{_first_big(name)} has an intercept, and the model has none."
-    return Answer(Params.from_matrix(matrix), name, np.abs(matrix) * DOUBLE, None, None, program, tuple(notes))
+    return Answer(Params.from_matrix(matrix), name, np.abs(matrix) * DOUBLE, program=program, notes=tuple(notes))
 
 
 def _named_rows(coef: np.ndarray, intercept: np.ndarray, p: int, k: int) -> np.ndarray | None:

@@ -282,7 +282,9 @@ def test_another_baseline_is_converted():
     found = answer_of_table(given.assign(se=[0.1, 0.2, 0.3, 0.4]), DESIGN, True, ("n",))
 
     assert coefficients(found) == [1.5, 2, -0.5, 0.25]
-    assert found.program == {"baseline": "The reference compares the levels of region with north, and the model with south."}
+    assert found.program == {
+        "baseline": "in the reference the levels of region are compared with north, and in the model with south"
+    }
     assert found.standard_errors[1:3].ravel().tolist() == [0.2, 0.3]
     assert np.isnan(found.standard_errors[[0, 3]]).all()
 

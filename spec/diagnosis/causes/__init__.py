@@ -173,6 +173,14 @@ CAUSES: tuple[Cause, ...] = (
         changes=model.extra_intercept,
     ),
     Cause(
+        "column-left-out",
+        "columns",
+        "{it} leaves out a column that your model has",
+        "input-neurons-are-columns",
+        "the same columns for both",
+        endings=model.column_left_out,
+    ),
+    Cause(
         "columns-permuted",
         "columns",
         "{it} has the columns in another order than your model",

@@ -11,7 +11,7 @@ from itertools import groupby, permutations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spec.diagnosis.causes.cause import Change, Reading
+from spec.diagnosis.causes.cause import Change, Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
@@ -74,6 +74,9 @@ def squared_error(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         return
     objective = SquaredShares(own) if own.has_classes else Likelihood(Model(Gaussian(), own.link))
     yield Change(replace(hypothesis, objective=objective), f"the loss is the squared error, not the {own.family} likelihood")
+    if not own.has_classes and own.link != Identity():
+        linear = replace(hypothesis, objective=Likelihood(Model(Gaussian(), Identity())))
+        yield Change(linear, "it is least squares of y itself: its link is the identity, and its loss the squared error")
 
 
 def activation_twice(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
@@ -166,7 +169,15 @@ def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
     own = hypothesis.objective.model
     if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.facts.y_values) == 2:
         return
-    yield from _affine(totals, shifted=isinstance(own.family, Gaussian))
+    beside = ", or only the intercept is another, as where a column is centred elsewhere" if own.link == Log() else ""
+    for reading in _affine(totals, shifted=isinstance(own.family, Gaussian)):
+        yield replace(reading, says=partial(_said_beside, reading.says, beside))
+
+
+def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, factors: np.ndarray, rows: int) -> str | None:
+    """A sentence, and what has the same coefficients: under a log link another unit of y moves the intercept alone."""
+    found = says(factors, rows)
+    return f"{found}{beside}" if found and len(factors) == 1 else found
 
 
 def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
@@ -246,6 +257,18 @@ def extra_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change
     """The answer has an intercept that the question has not."""
     if not hypothesis.intercept and hypothesis.objective.free(hypothesis.matrix[:1]).any():
         yield Change(replace(hypothesis, intercept=True), "there is an intercept, which your model has not")
+
+
+def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """Columns with coefficients of exactly 0, whose score was not asked: an answer from which they were left out."""
+    left_out = (hypothesis.objective.free(hypothesis.matrix[1:]) == 0).all(axis=1)
+    if hypothesis.back is not None or not left_out.any():
+        return
+    basis, intercept = context.basis(hypothesis.intercept), int(hypothesis.intercept)
+    score = np.linalg.solve(basis.T, totals.score)
+    score[intercept:][left_out] = 0
+    named = ", ".join(context.question.columns[j] for j in np.flatnonzero(left_out))
+    yield Ending(basis.T @ score, f"{named} is left out", unknowns=int(left_out.sum()) * score.shape[1], tries=2)
 
 
 def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

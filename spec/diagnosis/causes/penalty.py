@@ -10,7 +10,9 @@ import numpy as np
 from spec.diagnosis.causes.cause import Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
-from spec.families import Gaussian
+from spec.families import Binomial, Gamma, Gaussian, Poisson, Tweedie
+from spec.links import Identity, Logit
+from spec.model import Model
 
 
 def _brought(hypothesis: Hypothesis) -> np.ndarray:
@@ -52,14 +54,23 @@ def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: 
         if not strength > 0:
             return None
         l2 = strength * loss_scale(hypothesis) / (2 * rows)
-        elsewhere = f"scikit-learn's alpha is {strength:.6g}, its C {1 / strength:.6g}"
-        return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2; {elsewhere})"
+        return f"an L2 penalty of {l2:.6g} on {what} (as Keras's l2{_elsewhere(hypothesis, strength, rows)})"
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
         return replace(other, penalty=_quadratic(other, factors[0] * which))
 
     pull = _free(hypothesis, which[:, None] * _brought(hypothesis))
     return Reading([-context.basis(hypothesis.intercept).T @ pull], says, become)
+
+
+def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
+    """What scikit-learn calls the penalty of a model that it has: Ridge's is of a sum, its GLMs' of a mean, C is 1 / strength."""
+    model = hypothesis.objective.model
+    if model.has_classes or model == Model(Binomial(), Logit()):
+        return f"; scikit-learn's C is {1 / strength:.6g}"
+    if isinstance(model.family, Gaussian):
+        return f"; scikit-learn's alpha is {strength:.6g}" if model.link == Identity() else ""
+    return f"; scikit-learn's alpha is {strength / rows:.6g}" if isinstance(model.family, (Poisson, Gamma, Tweedie)) else ""
 
 
 def _shares(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray]]:

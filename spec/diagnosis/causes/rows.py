@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from spec.diagnosis.causes.cause import Change, Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
+from spec.diagnosis.result import Finding
 from spec.families import Binomial
 from spec.fit.rows import Batch
 from spec.links import Log
@@ -135,14 +136,12 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
     def says(factors: np.ndarray, rows: int) -> str | None:
         if not (factors > -0.999).all() or np.abs(factors).max() < 1e-9 or factors.max() > 1e3:
             return None  # a class that hardly counts would leave nothing to contradict it
-        weights = np.concatenate([[1.0], 1 + factors])
-        balanced = weights * context.facts.classes if context.k > 1 else None
+        weights, is_balanced = _of_classes(context, factors)
         named = ", ".join(f"{weight:.6g}" for weight in weights)
-        is_balanced = balanced is not None and np.allclose(balanced, balanced[0], rtol=1e-4)
-        return f"the classes have the weights {named}{' (balanced)' if is_balanced else ''}, in proportion"
+        return f"the classes have the weights {named} {'(balanced)' if is_balanced else 'in proportion'}"
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
-        weights = np.concatenate([[1.0], 1 + factors])
+        weights, _ = _of_classes(context, factors)
 
         def step(batch: Batch, numbers: np.ndarray) -> Batch:
             shares = batch.y if batch.y.shape[1] > 1 else np.hstack([1 - batch.y, batch.y])
@@ -152,6 +151,21 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
 
     if isinstance(hypothesis.objective.model.family, Binomial) or hypothesis.objective.model.has_classes:
         yield Reading([totals.more[name] for name in own[1:]], says, become, summed=(own[1], 1.0))
+
+
+def _of_classes(context: Context, factors: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return (weights, balanced): the weights of the classes, as n / (k n_c), or in proportion to a first 1."""
+    weights, n = np.concatenate([[1.0], 1 + factors]), context.facts.n
+    counts = context.facts.classes if context.k > 1 else np.array([n - context.facts.classes[0], context.facts.classes[0]])
+    balanced = weights * counts
+    if not np.allclose(balanced, balanced[0], rtol=1e-4):
+        return weights, False
+    return n / (len(weights) * counts), True
+
+
+def has_free_scale(context: Context, found: Iterable[Finding]) -> bool:
+    """Whether weights are known in proportion only, and standard errors with them."""
+    return any(one.code == "class-weights" and not _of_classes(context, one.values["factors"])[1] for one in found)
 
 
 # -- rows that are missing or counted twice -------------------------------------------------------------------------------------

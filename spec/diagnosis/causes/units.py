@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from spec.diagnosis.causes.cause import Change
 from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.proof import at, nearest_optimum
 from spec.fit.rows import Batch
+from spec.links import Log
 
 UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+ALONE = 16  # numeric columns, of which each is tried alone
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
@@ -31,58 +34,88 @@ def _moved(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypo
     return hypothesis.of_batch(lambda batch: replace(batch, X=(batch.X - shift) / scale))
 
 
-def _numeric(context: Context) -> Iterator[tuple[str, np.ndarray]]:
-    """Which columns are meant: all, and those that are more than 0 and 1 if that is another choice."""
+def _numeric(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
+    """
+    Yield (subject and verb, mask, values): all columns, those that are more than 0 and 1, and each of these alone.
+
+    One alone is asked about without another cause.
+    """
     varies = context.facts.deviation > 1e-12 * np.abs(context.facts.mean)
-    yield "the columns", varies
+    yield "the columns are", varies, {}
     numeric = varies & ~context.facts.binary
     if numeric.any() and (numeric != varies).any():
-        yield "the columns that are not 0 and 1 only", numeric
+        yield "the columns that are not 0 and 1 only are", numeric, {}
+    if varies.sum() > 1 and numeric.sum() <= ALONE and not hypothesis.codes:
+        for j in np.flatnonzero(numeric):
+            name = context.question.columns[j]
+            yield f"the column {name} is", np.arange(len(varies)) == j, {"column": name}
 
 
 def standardised(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Columns less their means, divided by their standard deviations."""
     facts = context.facts
-    for which, used in _numeric(context):
+    for which, used, alone in _numeric(context, hypothesis):
         for ddof in (0, 1):
             scale = np.where(used, facts.deviation * np.sqrt(facts.n / max(facts.n - ddof, 1)), 1.0)
-            by = "" if ddof == 0 else ", which are divided by n - 1"
+            by = "" if ddof == 0 else ", whose variance is divided by n - 1"
+            shift, values = np.where(used, facts.mean, 0.0), {"deviation": scale, **alone}
             if hypothesis.intercept:
-                shift = np.where(used, facts.mean, 0.0)
-                says = f"{which} are standardised: less the mean, divided by the standard deviation{by}"
-                yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
+                says = f"{which} standardised: less the mean, divided by the standard deviation{by}"
+                yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, **values})
             else:
-                shift = np.where(used, facts.mean, 0.0)
-                says = f"{which} are standardised, and there is no intercept{by}"
-                yield Change(_moved(hypothesis, shift, scale), says, {"mean": shift, "deviation": scale})
-            says = f"{which} are divided by their standard deviations{by}"
-            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), says, {"deviation": scale})
+                says = f"{which} standardised, and there is no intercept{by}"
+                yield Change(_moved(hypothesis, shift, scale), says, {"mean": shift, **values})
+            says = f"{which} divided by the standard deviation{by}"
+            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), says, values)
 
 
 def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Columns less their means."""
     if not hypothesis.intercept:
         return
-    for which, used in _numeric(context):
+    for which, used, alone in _numeric(context, hypothesis):
         shift = np.where(used, context.facts.mean, 0.0)
         if shift.any():
-            yield Change(
-                _rescaled(hypothesis, shift, np.ones_like(shift)), f"{which} are centred at their means", {"mean": shift}
-            )
+            moved = _rescaled(hypothesis, shift, np.ones_like(shift))
+            yield Change(moved, f"{which} centred at the mean", {"mean": shift, **alone})
+    if not hypothesis.codes and hypothesis.objective.model.link != Log() and (other := _with_its_intercept(context, hypothesis)):
+        says = "only the intercept is another, as where a column is centred at some other number than its mean"
+        yield Change(other, says, {"column": ""})
+
+
+def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis | None:
+    """The hypothesis with the intercept that is best beside its own kernel; None where no step leads there."""
+    objective, whole = hypothesis.objective, context.whole if context.in_memory else None
+    if whole is None or objective.has_gauge or len(hypothesis.matrix) < 2:
+        return None
+    eta, weight = whole.X @ hypothesis.matrix[1:] + (0.0 if whole.offset is None else whole.offset), whole.weights[:, None]
+    intercept = hypothesis.matrix[0].copy()
+    for _ in range(25):
+        if not objective.model.eta_domain.contains(at := eta + intercept).all():
+            return None
+        information = np.diagonal(objective.information(at, weight), axis1=1, axis2=2).sum(axis=0)
+        step = np.where(weight > 0, objective.score(whole.y, at, weight), 0.0).sum(axis=0) / information
+        if not np.isfinite(step).all():
+            return None
+        intercept = intercept + step
+        if (np.abs(step) <= 1e-13 * np.maximum(np.abs(intercept), 1)).all():
+            return replace(hypothesis, matrix=np.vstack([intercept[None], hypothesis.matrix[1:]]), unknowns=len(intercept))
+    return None
 
 
 def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Columns from 0 to 1, or from -1 to 1."""
     facts = context.facts
     reach = facts.high - facts.low
-    for which, used in _numeric(context):
+    for which, used, alone in _numeric(context, hypothesis):
         used = used & (reach > 0)
         if not hypothesis.intercept or ((facts.low[used] == 0) & (facts.high[used] == 1)).all():
             continue
         scale, shift = np.where(used, reach, 1.0), np.where(used, facts.low, 0.0)
-        yield Change(_rescaled(hypothesis, shift, scale), f"{which} are scaled to run from 0 to 1")
+        yield Change(_rescaled(hypothesis, shift, scale), f"{which} scaled to run from 0 to 1", alone)
         middle = np.where(used, (facts.low + facts.high) / 2, 0.0)
-        yield Change(_rescaled(hypothesis, middle, np.where(used, reach / 2, 1.0)), f"{which} are scaled to run from -1 to 1")
+        moved = _rescaled(hypothesis, middle, np.where(used, reach / 2, 1.0))
+        yield Change(moved, f"{which} scaled to run from -1 to 1", alone)
 
 
 def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
