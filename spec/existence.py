@@ -125,10 +125,12 @@ class Separation:
 
     def never(self) -> str:
         """What the response never is, where there is such a thing: a class, or another value than one."""
-        y = self.problem.y[self.problem.row_weights[:, 0] > 0]
+        counts = self.problem.row_weights[:, 0] > 0
+        y = self.problem.y[counts]
         if self.problem.model.has_classes:
             return " ".join(f"Class {k} never occurs in y." for k in np.flatnonzero(~(y > 0).any(axis=0)))
-        return f"y is {y[0, 0]:g} in every row." if (y == y[0]).all() else ""
+        every = "every row" if counts.all() else "every row that has weight"
+        return f"y is {y[0, 0]:g} in {every}." if (y == y[0]).all() else ""
 
 
 def separated_by(found: Separation, rows: int) -> str:

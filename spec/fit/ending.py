@@ -10,6 +10,7 @@ import numpy as np
 
 from spec import existence, scoring
 from spec.fit.maximise import EDGE, PASSES, SINGULAR, Maximum
+from spec.fit.penalty import Penalty
 from spec.fit.rows import Batch, Rows, joined
 from spec.fit.task import Task
 from spec.model import Model, Params
@@ -42,6 +43,32 @@ def separated(task: Task, rows: Rows) -> str | None:
     """A sentence about a direction along which the rows are separated; None where there is none."""
     whole = _whole(task, rows)
     return _separation(task, rows) if whole is None else existence.separation(whole)
+
+
+def left_free(task: Task, rows: Rows, penalty: Penalty) -> str | None:
+    """Why the parameters that a penalty leaves free have no optimum, or not one alone; None where they have."""
+    known = task.known
+    of_kernel, of_bias = penalty.kernel_l1 + penalty.kernel_l2 > 0, penalty.bias_l1 + penalty.bias_l2 > 0
+    if of_kernel:
+        return None if of_bias or not known.intercept else _intercept_alone(known, rows)
+    kernel = replace(known, intercept=known.intercept and not of_bias)
+    why = existence.rank_deficiency(kernel) or separated(replace(task, known=kernel), rows)
+    return f"the penalty leaves the kernel free: {why}" if why else None
+
+
+def _intercept_alone(known: Problem, rows: Rows) -> str | None:
+    """Why an intercept has no optimum beside a kernel that is held: each response is the same end of its domain."""
+    if not existence.may_separate(known.model):
+        return None
+    distinct = known.y[:0]
+    for batch in rows.read(2**14):
+        distinct = np.unique(np.vstack([distinct, batch.y[batch.weights > 0]]), axis=0)
+        if len(distinct) > known.k + 2:  # more than can be decided one way
+            return None
+    alone = Problem.of("the data", known.model, np.zeros((len(distinct), 0)), distinct)
+    found = existence.separating(replace(alone, quasi=known.quasi))
+    never = "" if found is None else found.never().rstrip(".")
+    return f"the penalty leaves the bias free, which grows for ever: {never}. Penalise it too, or add data." if found else None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from spec.engines.keras.backend import BACKEND
 from spec.existence import NONE_INSIDE
 from spec.fit.checks import find_wrong
 from spec.fit.contribution import Contribution, in_float64
-from spec.fit.ending import separated, why_not
+from spec.fit.ending import left_free, separated, why_not
 from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
 from spec.fit.penalised import PenalisedMaximum, maximise_penalised
 from spec.fit.penalty import Penalty
@@ -240,6 +240,7 @@ def _one_pass(task: Task, on_rows: Callable[[int], None], free: np.ndarray, want
 
 def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:
     weights = maximum.weights
+    none = left_free(task, rows, penalty)
     intercept = weights[0] if task.known.intercept else np.zeros(weights.shape[1])
     notes = (
         "It is a penalised fit: not the maximum-likelihood estimate, and without standard errors, which are those of unbiased "
@@ -250,9 +251,9 @@ def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penal
         **_described(task, rows),
         params=Params(intercept, weights[int(task.known.intercept) :]),
         dispersion=maximum.dispersion,
-        distance=maximum.distance,
-        converged=maximum.converged,
-        reason=maximum.reason,
+        distance=np.nan if none else maximum.distance,
+        converged=maximum.converged and not none,
+        reason=none or maximum.reason,
         passes=maximum.passes,
         rows=maximum.sums.rows,
         is_penalised=True,

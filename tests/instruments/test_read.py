@@ -1,5 +1,7 @@
 """A compiled Keras model is what it computes: served however it is written, or refused with the rung that broke."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, preci
 from spec.fit import fit, optimise
 from spec.fit.maximise import SETTLED
 from spec.fit.reading.license import GRADIENT
+from spec.fit.reading.twin import NotRead
 from spec.fit.reading.weights import set_weights
 from spec.fit.rows import of_arrays
 from spec.model import Model
@@ -538,3 +541,131 @@ def test_weights_that_the_layer_cannot_keep_are_refused(power):
         precise = layers(dense(), loss="mse")
         assert fit(precise, X, REAL * 10.0**power).converged
     assert precise.get_weights()[0].ravel() == pytest.approx(fit(model, X, REAL).params.coef.ravel() * 10.0**power, rel=1e-6)
+
+
+# -- what a second reading, and other rows, must not miss ---------------------------------------------------------------------
+
+
+def after_a_fit(change, activation="sigmoid", loss="binary_crossentropy"):
+    """A model that was read and fitted, and then changed."""
+    model = layers(dense(activation), loss=loss)
+    fit(model, X, BINARY)
+    change(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda model: model.compile(loss="binary_crossentropy", loss_weights=[-1.0]), "compiled with loss_weights of -1"),
+        (lambda model: setattr(model.layers[-1].bias, "trainable", False), "are frozen, and others are trained"),
+    ],
+    ids=["a loss with another sign", "a frozen bias"],
+)
+def test_what_is_changed_after_a_fit_is_read_again(change, says):
+    """A reading is kept until the model is changed."""
+    with pytest.raises(NotRead, match=says):
+        fit(after_a_fit(change), X, BINARY)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "y"),
+    [
+        (lambda: L.Activation("sigmoid"), "binary_crossentropy", BINARY),
+        (lambda: L.Softmax(), "sparse_categorical_crossentropy", CODES),
+    ],
+    ids=["sigmoid", "softmax"],
+)
+def test_a_layer_may_be_the_activation_of_a_dense_layer(activation, loss, y):
+    """Its own precision is the twin's, too."""
+    units = 3 if y is CODES else 1
+    by_layer = fit(layers(dense(activation(), units), loss=loss), X, y)
+    by_name = fit(layers(dense("softmax" if y is CODES else "sigmoid", units), loss=loss), X, y)
+
+    assert by_layer.converged, by_layer.reason
+    assert by_layer.params.coef == pytest.approx(by_name.params.coef, rel=1e-9)
+
+
+class Capped(L.Activation):
+    """An activation of Keras's with a call of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__("exponential", **kwargs)
+
+    def call(self, inputs):
+        return ops.exp(ops.minimum(inputs, 4.0))
+
+    def get_config(self):
+        return {name: value for name, value in super().get_config().items() if name != "activation"}
+
+
+def test_a_subclass_of_an_activation_is_held_to_all_rows():
+    """It is what it says on the rows that are read, and something else far out."""
+    far, counts = X.copy(), COUNTS.copy()
+    far[-5:, 0], counts[-5:] = 8.0, 300.0
+    found = fit(layers(dense(), Capped(), loss="poisson"), far, counts)
+
+    assert not found.converged
+    assert "on some rows the model is not what it was" in found.reason
+
+
+def test_an_offset_is_seen_in_rows_that_are_sorted_by_it():
+    """The first rows have the exposure 1, whose logarithm is no offset at all."""
+    exposure = np.sort(np.where(np.arange(len(X)) < 0.6 * len(X), 1.0, np.linspace(1, 3, len(X))))[:, None]
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, ops.exp(dense()(inputs[:, :3]) + ops.log(inputs[:, 3:])))
+    model.compile(loss="poisson")
+    found = fit(model, np.hstack([X, exposure]), COUNTS)
+    other = fit(layers(dense("exponential"), loss="poisson"), X, COUNTS, offset=np.log(exposure[:, 0]))
+
+    assert found.converged, found.reason
+    assert found.params.coef == pytest.approx(other.params.coef, rel=1e-8)
+
+
+# -- what a penalty leaves free -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "y", "says"),
+    [
+        (lambda: dense("sigmoid", kernel_regularizer="l2"), np.ones(N), "leaves the bias free.*y is 1 in every row"),
+        (lambda: dense("sigmoid", kernel_regularizer="l1"), np.zeros(N), "leaves the bias free.*y is 0 in every row"),
+        (lambda: dense("softmax", 3, kernel_regularizer="l2"), np.arange(N) % 2, "leaves the bias free.*Class 2 never occurs"),
+        (lambda: dense("sigmoid", bias_regularizer="l2"), (X[:, 0] > 0) * 1.0, "leaves the kernel free.*separated"),
+    ],
+    ids=["ones", "zeros", "a class without rows", "a penalty on the bias alone"],
+)
+def test_a_penalty_that_leaves_separated_weights_free_has_no_optimum(make, y, says):
+    """Only what a penalty holds cannot grow for ever; the weights stay as they were."""
+    layer = make()
+    model = layers(layer, loss="sparse_categorical_crossentropy" if layer.units > 1 else "binary_crossentropy")
+    before = model.get_weights()
+    found = fit(model, X, y)
+
+    assert not found.converged
+    assert re.search(says, found.reason), found.reason
+    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_penalty_on_all_weights_has_an_optimum_of_separated_data():
+    """The bias is held, too."""
+    held = fit(
+        layers(dense("sigmoid", kernel_regularizer="l2", bias_regularizer="l2"), loss="binary_crossentropy"), X, np.ones(N)
+    )
+
+    assert held.converged, held.reason
+
+
+def test_collinear_columns_beside_a_penalty_on_the_bias_alone():
+    """The kernel is free, so it is not one."""
+    found = fit(layers(dense(bias_regularizer="l2"), loss="mse"), X[:, [0, 0, 1]], REAL)
+
+    assert not found.converged
+    assert "the columns x1, x2 are linearly dependent" in found.reason
+
+
+def test_rows_without_weight_are_not_meant_by_every_row():
+    """A class weight of 0 leaves the ones."""
+    found = fit(layers(dense("sigmoid"), loss="binary_crossentropy"), X, BINARY, class_weight={0: 0.0, 1: 3.0})
+
+    assert "y is 1 in every row that has weight" in found.reason

@@ -36,7 +36,7 @@ class OwnLoss:
             raise NotRead(f"unknown loss {loss!r}: give one of keras.losses, or a function of (y_true, y_pred).") from error
         self._of_rows = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
         self.by_row = True
-        wrong = [weight for weight in _loss_weights(model) if not weight > 0]
+        wrong = [weight for weight in loss_weights(model) if not weight > 0]
         if wrong:
             raise NotRead(
                 f"the model is compiled with loss_weights of {wrong[0]:g}, so Keras "
@@ -91,7 +91,7 @@ def _compiled_loss(model: keras.Model) -> Any:
     return getattr(model, "_compile_loss", None) or model.compiled_loss
 
 
-def _loss_weights(model: keras.Model) -> list[float]:
+def loss_weights(model: keras.Model) -> list[float]:
     """What the model was told to multiply its losses by, if it was told so."""
     given = getattr(_compiled_loss(model), "_user_loss_weights", None)
     return [] if given is None else np.ravel(list(given.values()) if isinstance(given, dict) else given).astype(float).tolist()

@@ -20,7 +20,7 @@ from spec.engines.keras.versions import keras
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
-from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.loss import OwnLoss, loss_weights
 from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
 from spec.fit.reading.units import Units, units_of
@@ -203,14 +203,15 @@ def _parts(model: keras.Model, sample: Batch) -> list[Any]:
         "kernel_constraint",
     )
     layers = [[getattr(layer, name, None) for name in (*changeable, "bias_constraint")] for layer in leaves(model)]
-    return [model.loss, sample.X.shape[1], sample.y.shape[1], *layers]
+    variables = [(id(one), one.trainable) for one in model.variables]  # a layer may replace them, or freeze one
+    return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
 
 
 def _read(model: keras.Model, sample: Batch) -> Reading:
     loss = OwnLoss(model)
     dense = trainable_layer(model)
     twin = Twin(model, dense)
-    rows = sample[:SHOWN]
+    rows = _spread(sample)
     if odd := twin.acts_in_training(rows.X):
         raise NotRead(
             f"{', '.join(odd)} computes otherwise in training than in prediction, so no likelihood is maximised: leave it out."
@@ -232,6 +233,14 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
         penalty=penalty,
         units=None if plain else units_of(twin, rows.X),
     )
+
+
+def _spread(sample: Batch) -> Batch:
+    """A few rows from all over the sample: data are often sorted, and the first rows alike."""
+    if len(sample) <= SHOWN:
+        return sample
+    places = np.linspace(0, len(sample) - 1, SHOWN).astype(int)
+    return sample.each(lambda part: part[places])
 
 
 def _is_known(part: Any) -> bool:
@@ -315,7 +324,7 @@ def _proposed(model: keras.Model, loss: OwnLoss) -> list[Any]:
 def _is_plain(model: keras.Model, dense: keras.layers.Dense) -> bool:
     """Whether the Dense layer's inputs are the model's only input itself, and only activations follow."""
     operations = [one for one in getattr(model, "operations", model.layers) if not isinstance(one, keras.layers.InputLayer)]
-    others = [one for one in operations if one is not dense and not isinstance(one, keras.layers.Activation)]
+    others = [one for one in operations if one is not dense and type(one) is not keras.layers.Activation]
     return not others and len(model.inputs) == 1 and len(model.inputs[0].shape) == 2 and operations[0] is dense
 
 

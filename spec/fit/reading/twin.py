@@ -239,6 +239,11 @@ def _random(layer: Any) -> bool:
     return type(layer).__name__.endswith("Dropout")
 
 
+def _activation(activation: Any) -> Any:
+    """The activation in float64: a function has the precision of what it is given, a layer one of its own."""
+    return _in_float64(activation) if isinstance(activation, keras.layers.Layer) else activation
+
+
 def _in_float64(layer: Any) -> Any:
     """The layer anew, in float64, with the same functions. Raises NotRead where it cannot be made."""
     try:
@@ -259,8 +264,8 @@ def _in_float64(layer: Any) -> Any:
 # layers with a function of the user's, which a configuration may not hold
 MADE: dict[Any, Callable[..., Any]] = {
     keras.layers.Dense: lambda layer, **kwargs: keras.layers.Dense(
-        layer.units, activation=layer.activation, use_bias=layer.use_bias, **kwargs
+        layer.units, activation=_activation(layer.activation), use_bias=layer.use_bias, **kwargs
     ),
-    keras.layers.Activation: lambda layer, **kwargs: keras.layers.Activation(layer.activation, **kwargs),
+    keras.layers.Activation: lambda layer, **kwargs: keras.layers.Activation(_activation(layer.activation), **kwargs),
     keras.layers.Lambda: lambda layer, **kwargs: keras.layers.Lambda(layer.function, arguments=layer.arguments, **kwargs),
 }
