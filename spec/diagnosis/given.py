@@ -20,9 +20,9 @@ import numpy as np
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
 from spec.fit.formula import _model, _needs, designed
-from spec.fit.frames import Frame, check_kind, frames, pandas_module, table_of
+from spec.fit.frames import Frame, SeparatorError, check_kind, csv_frame, frames, pandas_module, table_of
 from spec.fit.rows import Rows, joined
-from spec.fit.sources import FILES
+from spec.fit.sources import form_of
 from spec.links import Link
 from spec.model import Model
 from spec.problems import Data, Problem
@@ -175,14 +175,16 @@ def _opened(data: Any, most: int) -> Any:
     path = Path(data)
     if not path.exists():
         raise ValueError(f"there is no file {path}.")
-    form = FILES.get(path.suffix.lower(), "parquet")
+    form = form_of(path)
     try:
         if form == "csv":
-            return pandas_module().read_csv(path)
+            return csv_frame(path)
         dataset = import_module("pyarrow.dataset").dataset(path, format=form)
         return dataset.to_table() if dataset.count_rows() <= most else dataset
     except ImportError as error:
         raise ValueError(f"{path} needs the package pyarrow: pip install pyarrow.") from error
+    except SeparatorError:
+        raise
     except (ValueError, OSError) as error:  # of pandas and of pyarrow, whose errors are such
         raise ValueError(f"{path} is no {form} file: {str(error).splitlines()[0].rstrip('.')}.") from error
 

@@ -116,6 +116,8 @@ def fit(
     if weights is not None and sample_weight is not None:
         raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
     weights = sample_weight if weights is None else weights
+    if start is not None and not isinstance(start, Params):
+        raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
     if formula is None:
         case = _case_of_model(model, X, y, weights, offset)
     elif model is None and X is None and y is None:

@@ -104,6 +104,8 @@ def designed(
     beside = [*_needs(weights, table), *_needs(offset, table)]
     lhs, rhs = _parsed(formula, [name for name in table.columns if name not in beside])
     needed = _known([*_names(lhs), *_names(rhs), *beside], table)
+    if "Intercept" in needed:
+        raise ValueError("a column is called Intercept, as formulas call their own: give it another name, or leave it out.")
     (factor,) = lhs[0].factors
     response = re.sub(r"^C\(`?([^(),`]+)`?\)$", r"\1", factor.expr)
     factors = {one.expr: one for term in rhs for one in term.factors}
@@ -162,12 +164,18 @@ def _fewer(frame: Frame, size: int) -> Frame:
     return frame if len(frame) <= size else frame.iloc[np.sort(np.random.default_rng(0).choice(len(frame), size, replace=False))]
 
 
+LIBRARY = {"family": "families, such as Poisson()", "link": "links, such as Log()"}
+
 # -- the model -----------------------------------------------------------------------------------------------------------------
 
 
 def _model(family: str | Family, link: str | Link | None) -> Model:
     """The family and the link, by their names or as they are."""
     family = _named(family, FAMILIES, "family") if isinstance(family, str) else family
+    for what, given, kind in (("family", family, Family), ("link", link, (Link, str, type(None)))):
+        if not isinstance(given, kind):
+            module = type(given).__module__.partition(".")[0]
+            raise TypeError(f"{what} is a {type(given).__name__} of {module}: give a name, or one of spec.{LIBRARY[what]}.")
     if link is None:
         link = Log() if isinstance(family, (Gamma, NegativeBinomial, Tweedie)) else family.canonical_link
     return Model(family, _named(link, LINKS, "link") if isinstance(link, str) else link)
@@ -211,6 +219,8 @@ def _formula(text: str, columns: Sequence[str] = ()) -> Any:
     context = {"__formulaic_variables_available__": list(columns)}
     try:
         return _formulaic().Formula(text, _context=context)
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} has what is no expression of Python: {error.msg}.") from error
     except _formulaic("formulaic.errors").FormulaicError as error:
         shown = str(error).split("\n")[0]
         raise ValueError(f"{text!r} is no formula: {shown} Write such as 'y ~ x + C(group)'.") from error
@@ -248,10 +258,17 @@ def _names(formula: Any) -> list[str]:
             names.append(factor.expr)
         elif factor.eval_method.value == "python":
             names += re.findall(r"`([^`]+)`|\bQ\([\"']([^\"']+)", factor.expr)  # quoted names, which are no Python
-            nodes = list(ast.walk(ast.parse(re.sub(r"`[^`]+`", "0", factor.expr), mode="eval")))
+            nodes = list(ast.walk(_parsed_python(factor.expr)))
             called = [node.func for node in nodes if isinstance(node, ast.Call)]
             names += [node.id for node in nodes if isinstance(node, ast.Name) and not (node in called and _is_function(node.id))]
     return list(dict.fromkeys(name if isinstance(name, str) else name[0] or name[1] for name in names))
+
+
+def _parsed_python(expression: str) -> ast.Expression:
+    try:
+        return ast.parse(re.sub(r"`[^`]+`", "0", expression), mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"{expression!r} in the formula is no expression of Python: {error.msg}.") from error
 
 
 def _is_function(name: str) -> bool:
@@ -351,6 +368,8 @@ def _numbers(part: str, given: Any, frame: Frame, table: Table) -> tuple[Take, _
         own = _expression(part, f"`{given}`" if given in table.columns else given, frame)
         return own, own
     array = np.asarray(given, dtype=float)
+    if array.ndim == 0:
+        raise ValueError(f"{part} is one number, {given}: give one for each row, or the name of a column.")
     if not table.numbered:
         raise ValueError(f"{part} is an array, but the data are partitions of Dask: make it a column of them.")
     if len(array) != table.total:

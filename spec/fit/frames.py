@@ -16,7 +16,7 @@ from spec.fit.batch import Batch
 from spec.fit.blocks import Block
 from spec.fit.cluster import is_dask, partitions
 from spec.fit.parquet import row_groups
-from spec.fit.sources import FILES
+from spec.fit.sources import form_of
 
 Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
 SAMPLE = 2**14  # rows that a formula is fixed on, where the data are read in batches
@@ -51,11 +51,27 @@ class Table:
             raise ValueError("the data have no rows.")
 
 
+class SeparatorError(ValueError):
+    """A CSV file whose values are not separated by commas."""
+
+
+def csv_frame(path: Path) -> Frame:
+    """A CSV file as a frame of pandas. Raises ValueError where it has another separator than the comma."""
+    frame = pandas_module().read_csv(path)
+    head = str(frame.columns[0])
+    if len(frame.columns) == 1 and (signs := [sign for sign in ";\t|" if sign in head]):
+        raise SeparatorError(
+            f"{path} has one column, {head!r}: is its separator {signs[0]!r}? Read it by pandas.read_csv(..., sep={signs[0]!r}), "
+            "and give the frame."
+        )
+    return frame
+
+
 def table_of(data: Any) -> Table:
     """The data as a table, opened but not read."""
     if isinstance(data, (str, os.PathLike)):
-        path, form = Path(data), FILES.get(Path(data).suffix.lower(), "parquet")
-        data = pandas_module().read_csv(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
+        path, form = Path(data), form_of(data)
+        data = csv_frame(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
     if is_dask(data) and hasattr(data, "columns"):
         names, read, blocks = tuple(map(str, data.columns)), partial(_partitions, data), partial(_by_partitions, data)
         return Table(names, len(data), False, read, blocks, numbered=False)
@@ -70,6 +86,8 @@ def table_of(data: Any) -> Table:
         names = tuple(data.schema.names)
         return Table(names, len(data), True, lambda names, size: iter([data.select(names).to_pandas(ignore_metadata=True)]))
     if isinstance(data, Mapping):
+        if all(np.ndim(column) == 0 for column in data.values()):
+            raise ValueError("the data have one number for each column: give lists, such as {'x': [0.0]}.")
         data = pandas_module().DataFrame(dict(data))
     if not isinstance(data, pandas_module().DataFrame):
         raise TypeError(f"a formula needs data with named columns: a data frame, a table or a file, not {type(data).__name__}.")

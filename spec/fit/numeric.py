@@ -69,6 +69,9 @@ class Table(dict[str, Any]):
     def sliced(self, part: str, first: int, rows: int | None) -> Column:
         """The columns side by side, with their names."""
         columns = [numbers(column, f"column {name} of {part}", first) for name, column in self.items()]
+        for name, column in zip(self, columns):
+            if (count := math.prod(column.shape[1:])) != 1:
+                raise ValueError(f"column {name} of {part} has {count} numbers in a row: make each a column.")
         if not columns:
             return np.zeros((rows or 0, 0))
 
@@ -144,8 +147,30 @@ def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarra
         except (TypeError, ValueError):
             width = max(math.prod(array.shape[1:]), 1)
             where = f"column x{i % width + 1} of {part}" if width > 1 else part
+            if (
+                part != "y" and isinstance(value, str) and not coded and _float(value) is not None
+            ):  # a column of numbers that were read as text
+                odd = next((j for j in range(i, len(flat), width) if isinstance(flat[j], str) and _float(flat[j]) is None), None)
+                raise ValueError(_numbers_as_text(where, flat, odd, first, width)) from None
             raise ValueError(_no_number(value, flat, part, where, first + i // width, coded)) from None
     return found.reshape(array.shape)
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _numbers_as_text(where: str, flat: list[Any], odd: int | None, first: int, width: int) -> str:
+    """What to do about numbers that are written as text, one of which may be none."""
+    if odd is None:
+        return f"{where} has numbers that are text ({_shown(flat[0])}): convert it, as by pandas.to_numeric."
+    return (
+        f"{where} is text, since {_shown(flat[odd])} in row {first + odd // width} is no number: mend or drop such rows, then "
+        "convert it, as by pandas.to_numeric."
+    )
 
 
 def _no_number(value: Any, flat: list[Any], part: str, where: str, row: int, coded: bool) -> str:

@@ -175,10 +175,13 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fit
         reason, distance = why_not(task, rows, maximum)
     elif converged and maximum.steer and maximum.steer.tells_little and (none := separated(task, rows)) is not None:
         reason, distance, converged = none, np.nan, False  # its score is zero by rounding alone
+    spent = task.known.has_dispersion and maximum.sums.rows <= maximum.free.size
+    notes = ("There are as many coefficients as rows, so nothing tells the dispersion, nor standard errors.",) if spent else ()
     return Fitted(
         **_described(task, rows),
         params=task.known.params(maximum.free),
-        dispersion=maximum.dispersion,
+        dispersion=np.nan if spent else maximum.dispersion,
+        notes=notes,
         distance=distance,
         converged=converged,
         reason=reason,

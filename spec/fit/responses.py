@@ -55,8 +55,10 @@ def of_classes(class_weight: Any) -> dict[int, float]:
         raise ValueError(f"class_weight is {class_weight!r:.60}: give a dict of weights by class, such as {{0: 1.0, 1: 3.0}}.")
     found = {}
     for key, weight in class_weight.items():
-        if isinstance(key, (str, bytes)) or key != int(key):
+        if not isinstance(key, (int, float, np.integer, np.floating)) or key != int(key):
             raise ValueError(f"class_weight has the key {key!r}: a class is a whole number, such as {{0: 1.0, 1: 3.0}}.")
+        if not isinstance(weight, (int, float, np.integer, np.floating)):
+            raise ValueError(f"class_weight of {key} is {weight!r:.60}: give a number.")
         if not 0 <= weight < np.inf:
             raise ValueError(f"class_weight of {key} is {weight}: a weight is finite and at least 0.")
         found[int(key)] = float(weight)

@@ -27,7 +27,7 @@ from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
 INDEX = "__index_level_"  # what pandas calls its index in a file
-FILES = {".feather": "feather", ".arrow": "ipc", ".csv": "csv"}  # others are read as Parquet
+FILES = {".feather": "feather", ".arrow": "ipc", ".csv": "csv", ".parquet": "parquet", ".parq": "parquet", ".pq": "parquet"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ class Input:
 
     def __str__(self) -> str:
         return f"{self.name} ({_columns_in_words(self.width)})"
+
+
+def form_of(path: str | os.PathLike[str]) -> str:
+    """How a file is read, by its ending; a folder is one of Parquet files. Raises ValueError for other endings."""
+    suffix = Path(path).suffix.lower()
+    if suffix in FILES or Path(path).is_dir() or not suffix:
+        return FILES.get(suffix, "parquet")
+    raise ValueError(f"{path}: files that end in {suffix} are not read, but {', '.join(FILES)}. Read it, and give the table.")
 
 
 def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, inputs: Sequence[Input] = ()) -> Rows:
@@ -104,6 +112,8 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
 def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
     """The rows of parts that are all there from the beginning, in memory or on disk."""
     y, weights = (None if rest[part] is None else numbers(rest[part], part) for part in ("y", "weights"))
+    if isinstance(rest["y"], list) and len(rest["y"]) == 1 and _shape(X)[:1] == _shape(rest["y"][0])[:1] != (1,):
+        y = numbers(rest["y"][0], "y")  # as Keras takes it: a list of one array for each output
     X, offset, names = design(X, rest["offset"], inputs, None if y is None else len(y))
     rows = of_arrays(X, y, _single(weights), None if offset is None else numbers(offset, "offset"))
     if not rows.total:
@@ -156,7 +166,7 @@ def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) 
     if (table := Table.of(X)) is not None:
         groups = _groups(list(table), inputs)
         return [table] if groups is None else [Table({name: table[name] for name in group}) for group in groups]
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # SciPy's matrix of keys is a dict
         wanted = names[:-1] if has_offset and len(names) > 1 and names[-1] not in X else names
         if set(X) != set(wanted):
             raise ValueError(f"the inputs of the model are {listed(names)}, but X brings the names {listed(map(str, X))}.")
@@ -243,7 +253,7 @@ def _file(path: str) -> Any:
     """The data set of a file, or of a folder of Parquet files."""
     from pyarrow import csv, dataset, types
 
-    form = FILES.get(Path(path).suffix.lower(), "parquet")
+    form = form_of(path)
     found = dataset.dataset(path, format=form)
     if form != "csv":
         return found
@@ -297,6 +307,8 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     named = {part: values for part, values in rest.items() if isinstance(values, str)}
     _refuse_unknown(named.values(), found.schema.names)
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
+    if twice := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
+        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
     others = [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
     names = [name for group in _groups(others, inputs) or [others] for name in group] if inputs else others
     records = _Records(tuple(names), named, inputs)

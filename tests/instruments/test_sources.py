@@ -552,7 +552,8 @@ WRONG = [
         "column height of X is text",
     ),
     (lambda: source(spoiled(59_999, 1, "red").to_numpy(), LONG), r"column x2 of X is text \('red' in row 59999\)"),
-    (lambda: source(np.array([["1"], ["red"]]), [0, 1]), r"X is text \('1' in row 0\)"),
+    (lambda: source(np.array([["1"], ["red"]]), [0, 1]), "X is text, since 'red' in row 1 is no number"),
+    (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X has numbers that are text"),
     (lambda: source([[1.0, 2.0], [3.0, "red"]], [0, 1]), r"column x2 of X is text \('red' in row 1\)"),
     (
         lambda: source(FRAME.assign(age=pd.Categorical([1, 2] * 500)), Y),

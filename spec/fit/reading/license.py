@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, usable
+from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, numbers, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import mean_rung, proposed_links
 from spec.fit.reading.objective import Candidate, objective_rung, responses
 from spec.fit.reading.twin import NotRead, Twin
 from spec.fit.rows import Batch
+from spec.links import Log
 
 GRADIENT = 1e-5  # how much a slope may differ, relative to the sum of its rows without sign
 
@@ -34,6 +35,13 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
         [eta_at(link, one) - factor * one.z for one in asked if inside(link, one).all()] or [0.0 * asked[0].z], axis=0
     )
     offset = contrast(link, offset)
+    nowhere = np.all([~inside(link, one).all(axis=1) for one in asked], axis=0)
+    if isinstance(link, Log) and nowhere.any() and not nowhere.all():
+        row = int(np.argmax(nowhere))
+        raise NotRead(
+            f"whatever its weights are, the model's mean is {numbers(asked[0].seen.outputs[row])} in a row whose inputs are "
+            f"{numbers(rows.X[row])}: is an exposure 0 or below?"
+        )
     candidate = objective_rung(twin, loss, rows, asked, link, factor, offset, proposed)
     gradient_rung(twin, loss, rows, asked, candidate, offset)
     return candidate
@@ -58,6 +66,11 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
     design = np.hstack([np.ones((len(used), int(twin.dense.use_bias))), one.seen.features[used]])
     expected, size = candidate.slope(design, score), np.abs(candidate.slope(np.abs(design), np.abs(score)))
     if not (np.abs(found - expected) <= GRADIENT * size + 1e-12).all():
+        if np.allclose(found, len(used) * expected, rtol=1e-6, atol=1e-9 * np.abs(size).max()):
+            raise NotRead(
+                f"the loss {loss.name} sums over the rows of a batch, where Keras takes a mean: let it return one number for "
+                "each row, such as keras.ops.mean(..., axis=-1)."
+            )
         worst = np.unravel_index(np.argmax(np.abs(found - expected) - GRADIENT * size), found.shape)
         raise NotRead(
             f"back-propagation gives {found[worst]:.6g} for a slope of its loss, and calculus {expected[worst]:.6g}, which "

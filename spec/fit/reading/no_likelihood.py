@@ -46,6 +46,11 @@ def why_no_likelihood(loss: OwnLoss, near: list[Compared], failures: list[Except
             f"the loss takes logits, but the model's outputs are already the inverse of the {link} link of them: leave "
             "from_logits=True or the activation out."
         )
+    if set(np.unique(rows.y)) == {-1.0, 1.0} and isinstance(link, Identity) and loss.name not in KNOWN:
+        return (
+            f"y has the labels -1 and 1, of which the loss {loss.name} is no likelihood that is known: of a logistic loss give "
+            "(y + 1) / 2, and compile keras.losses.BinaryCrossentropy(from_logits=True)."
+        )
     if not near:
         return _cannot_be_computed(loss, failures, k, rows)
     if all((one.changes == 0).all() for one in near):
@@ -94,6 +99,11 @@ def _remedy(link: Link) -> str:
         return "A softmax takes categorical_crossentropy, or sparse_categorical_crossentropy where y holds codes."
     if isinstance(link, Logit):
         return "A sigmoid takes binary_crossentropy."
+    if isinstance(link, Log):
+        return (
+            "Losses that are one: poisson, or spec.engines.keras.network.NegativeLogLikelihood(family), such as Gamma(), "
+            "NegativeBinomial(alpha) or Tweedie(power), whose number is not read from a loss."
+        )
     return (
         "Losses that are one: mse, binary_crossentropy, poisson, categorical_crossentropy, or "
         "spec.engines.keras.network.NegativeLogLikelihood(family)."

@@ -27,6 +27,7 @@ from spec.engines.keras.versions import keras
 from spec.fit.sources import Input
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
+WHOLE = 2.0**53  # up to which float64 has each whole number
 DROPPED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
 
 
@@ -155,6 +156,12 @@ class Twin:
         """The inputs of the model, as tensors, from the table (b, d) that holds them side by side."""
         ends = np.cumsum([one.width for one in self.inputs])
         parts = np.split(X, ends[:-1], axis=1)
+        for part, one, kind in zip(parts, self.inputs, self.types):
+            if "int" in kind and len(part) and np.abs(part).max(initial=0) > WHOLE:
+                raise NotRead(
+                    f"the input {one.name} takes whole numbers, and some are beyond 2^53, where float64 lacks most: give "
+                    "smaller ones, as by pandas.factorize."
+                )
         shaped = [
             BACKEND.tensor(part.reshape(len(X), *one.shape).astype(kind), kind)
             for part, one, kind in zip(parts, self.inputs, self.types)
