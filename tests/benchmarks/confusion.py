@@ -50,6 +50,7 @@ SAME: dict[frozenset[str], str] = {
     frozenset(
         {"weight-decay", "ridge-bias"}
     ): "gradient descent with weight decay rests where an L2 penalty on kernel and bias has its optimum",
+    frozenset({"nonnegative", "column-left-out"}): "a weight that is held at 0 is a column that is left out",
     frozenset({"stopped", "descent-path"}): "gradient descent that was stopped is on its path",
     frozenset(
         {"no-intercept", "response-units"}

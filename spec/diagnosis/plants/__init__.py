@@ -37,6 +37,7 @@ MISTAKES: dict[str, Mistake] = {
     "hidden-layer": Mistake(fit=training.hidden_layer, far=-1.0, tries=2),
     "no-intercept": Mistake(changes.no_intercept),
     "extra-intercept": Mistake(changes.extra_intercept, stated.without_intercept),
+    "column-left-out": Mistake(changes.column_left_out),
     "columns-permuted": Mistake(changes.columns_permuted),
     "baseline": Mistake(changes.baseline, stated.with_factor),
     "coding": Mistake(changes.coding, stated.with_factor),

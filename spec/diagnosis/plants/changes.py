@@ -79,6 +79,18 @@ def extra_intercept(problem: Problem, rng: np.random.Generator) -> Other | None:
     return None if problem.intercept else Other(replace(problem, intercept=True))
 
 
+def column_left_out(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """One column less, whose coefficient a table shows as 0."""
+    if problem.p < 2:
+        return None
+    place = int(rng.integers(problem.p))
+
+    def back(params: Params) -> Params:
+        return Params(params.intercept, np.insert(params.coef, place, 0.0, axis=0))
+
+    return Other(problem.with_data(X=np.delete(problem.X, place, axis=1)), back)
+
+
 def columns_permuted(problem: Problem, rng: np.random.Generator) -> Other | None:
     """Another order of the columns."""
     if problem.p < 2:
