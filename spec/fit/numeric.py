@@ -166,7 +166,7 @@ def _float(text: str) -> float | None:
 def _numbers_as_text(where: str, flat: list[Any], odd: int | None, first: int, width: int) -> str:
     """What to do about numbers that are written as text, one of which may be none."""
     if odd is None:
-        return f"{where} has numbers that are text ({_shown(flat[0])}): convert it, as by pandas.to_numeric."
+        return f"{where} is text, though all of it are numbers, such as {_shown(flat[0])}: convert it, as by pandas.to_numeric."
     return (
         f"{where} is text, since {_shown(flat[odd])} in row {first + odd // width} is no number: mend or drop such rows, then "
         "convert it, as by pandas.to_numeric."

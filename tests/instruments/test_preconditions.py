@@ -171,7 +171,7 @@ class TestSentence:
             (Problem.of("one class", SOFTMAX, LADDER, CLASSES[[1] * 6]), "Class 0 never occurs in y. Class 2 never occurs in y."),
             (
                 Problem.of("but for weights", LOGISTIC, LADDER, column(1, 0, 0, 0, 0, 0), weights=[0.0, 1, 1, 1, 1, 1]),
-                "y is 0 in every row.",
+                "y is 0 in every row that has weight.",
             ),
         ],
         ids=str,

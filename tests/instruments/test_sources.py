@@ -553,7 +553,7 @@ WRONG = [
     ),
     (lambda: source(spoiled(59_999, 1, "red").to_numpy(), LONG), r"column x2 of X is text \('red' in row 59999\)"),
     (lambda: source(np.array([["1"], ["red"]]), [0, 1]), "X is text, since 'red' in row 1 is no number"),
-    (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X has numbers that are text"),
+    (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X is text, though all of it are numbers, such as '1'"),
     (lambda: source([[1.0, 2.0], [3.0, "red"]], [0, 1]), r"column x2 of X is text \('red' in row 1\)"),
     (
         lambda: source(FRAME.assign(age=pd.Categorical([1, 2] * 500)), Y),
