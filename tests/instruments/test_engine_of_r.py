@@ -10,10 +10,10 @@ from spec import problems
 from spec.engines.checked import load
 from spec.engines.contract import Declined, EngineError
 from spec.engines.formulas import Formulas
-from spec.engines.r.session import ABSENT, Session
+from spec.engines.r.session import ABSENT, Session, is_there
 from spec.evidence.rungs import assert_same_inference, assert_same_optimum, proven_optimum, relative_errors, standard_errors_away
 
-with_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason=ABSENT)
+with_r = pytest.mark.skipif(not is_there(), reason=ABSENT)
 ROWS = 1000  # of a planted problem
 
 
@@ -44,7 +44,7 @@ def test_without_r_the_engine_says_what_to_install(monkeypatch):
     """One sentence when the engine is loaded, and no traceback later."""
     monkeypatch.setattr(shutil, "which", lambda name: None)
 
-    with pytest.raises(ValueError, match="R is not installed: apt-get install r-base-core"):
+    with pytest.raises(ValueError, match="R is not installed, or lacks MASS or nnet: apt-get install r-base-core"):
         load("spec.engines.r:R")
 
 

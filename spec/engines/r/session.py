@@ -14,14 +14,22 @@ import numpy as np
 
 from spec.engines.contract import EngineError
 
-ABSENT = "R is not installed: apt-get install r-base-core r-cran-mass r-cran-nnet"
+ABSENT = "R is not installed, or lacks MASS or nnet: apt-get install r-base-core r-cran-mass r-cran-nnet"
+
+
+def is_there() -> bool:
+    """Whether R is there, with the packages that the engine asks."""
+    if shutil.which("Rscript") is None:
+        return False
+    command = ["Rscript", "--vanilla", "-e", "library(MASS); library(nnet)"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 class Session:
     """An R process, started when it is first needed and ended with Python. Raises ValueError where R is not installed."""
 
     def __init__(self) -> None:
-        if shutil.which("Rscript") is None:
+        if not is_there():
             raise ValueError(ABSENT)
 
     @cached_property
