@@ -273,7 +273,7 @@ def _is_reached(search: Search, one: Explained) -> bool:
         return False
     optimum, _, metric = found
     step = np.linalg.solve(search.context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
-    return metric.length(step) <= max(10 * one.allowed, 1e-3)
+    return metric.length(step) <= max(10 * one.allowed, OF_TWO)
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:

@@ -711,6 +711,7 @@ def test_a_planted_cause_is_named_alone_and_with_its_number(name):
     assert [one.code for one in found.found] == [name.split()[0]], said(found)
     assert case.says in found.found[0].says
     assert [[one.code for one in other] for other in found.others] == SAME.get(name, [])
+    assert found.verdict == ("either" if name in SAME else "found")
     assert found.stated.distance > 1e-6 or name.startswith("extra-intercept")
     assert found.mended.distance < 1e-6
     assert found.proven == case.proven

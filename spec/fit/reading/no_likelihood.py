@@ -14,9 +14,7 @@ from spec.fit.reading.loss import OwnLoss
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
 
-NEAR = (
-    1e-3  # how far most changes of a loss may be from those of a likelihood that is called the nearest, in place of the usual one
-)
+NEAR = 1e-3  # how far most changes may be from those of the nearest likelihood, for it to be named in place of the usual one
 USUAL: dict[Link, type[Family]] = {Identity(): Gaussian, Log(): Poisson, Logit(): Binomial}
 KNOWN = {  # what Keras's other losses are
     "mean_absolute_error": "its least is the conditional median (a quantile regression)",
