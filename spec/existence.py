@@ -186,15 +186,14 @@ def separating(problem: Problem) -> Separation | None:
     scale = np.where(scale > 0, scale, 1.0)
     decided, both = (_of_size_one(part / scale) for part in comparisons[:2])
     count, columns = decided.shape
+    equal = sparse.hstack([sparse.csc_matrix(both), sparse.csc_matrix((len(both), count))], format="csc") if len(both) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OptimizeWarning)  # SciPy 1.6 warns that it takes a sparse matrix as sparse
         found = linprog(  # maximise the sum of s, where 0 <= s <= 1, s <= decided @ d, both @ d = 0
             np.concatenate([np.zeros(columns), -np.ones(count)]),
             A_ub=sparse.hstack([sparse.csc_matrix(-decided), sparse.identity(count)], format="csc"),
             b_ub=np.zeros(count),
-            A_eq=sparse.hstack([sparse.csc_matrix(both), sparse.csc_matrix((len(both), count))], format="csc")
-            if len(both)
-            else None,
+            A_eq=equal,
             b_eq=np.zeros(len(both)) if len(both) else None,
             bounds=[(None, None)] * columns + [(0, 1)] * count,
             method="highs",  # before SciPy 1.9 the default is another, a hundred times slower

@@ -607,7 +607,7 @@ def _rebased(variable: str, values: Values, halves: Values, errors: Values, desi
         return {
             "coding": f"{_first_big(name)} has a column for each level of {variable} and no intercept; the model has a baseline."
         }
-    return {"baseline": f"in {name} the levels of {variable} are compared with {base}, and in the model with {other}"}
+    return {"baseline": f"In {name} the levels of {variable} are compared with {base}, and in the model with {other}."}
 
 
 def _from_the_mean(variable: str, values: Values, halves: Values, errors: Values, design: _Design, name: str) -> dict[str, str]:
@@ -627,7 +627,7 @@ def _from_the_mean(variable: str, values: Values, halves: Values, errors: Values
         if len(every) != 1 + len(design.levels[variable]) or not other or not design.intercept:
             raise ValueError(f"{name} compares the levels of {variable} with their mean, and not all of them are in the design.")
         _convert(rest, every, None, other, values, halves, errors)
-    return {"coding": f"in {name} the levels of {variable} are compared with their mean, and in the model with a baseline"}
+    return {"coding": f"In {name} the levels of {variable} are compared with their mean, and in the model with a baseline."}
 
 
 def _convert(

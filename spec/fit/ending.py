@@ -58,17 +58,16 @@ def left_free(task: Task, rows: Rows, penalty: Penalty) -> str | None:
 
 def _intercept_alone(known: Problem, rows: Rows) -> str | None:
     """Why an intercept has no optimum beside a kernel that is held: each response is the same end of its domain."""
-    if not existence.may_separate(known.model):
-        return None
-    distinct = known.y[:0]
+    distinct, found = known.y[:0], None
     for batch in rows.read(2**14):
-        distinct = np.unique(np.vstack([distinct, batch.y[batch.weights > 0]]), axis=0)
-        if len(distinct) > known.k + 2:  # more than can be decided one way
+        seen = np.unique(np.vstack([distinct, batch.y[batch.weights > 0]]), axis=0)  # rows of one response say the same
+        if len(seen) == len(distinct):
+            continue
+        distinct, alone = seen, Problem.of("the data", known.model, np.zeros((len(seen), 0)), seen)
+        if (found := existence.separating(replace(alone, quasi=known.quasi))) is None:
             return None
-    alone = Problem.of("the data", known.model, np.zeros((len(distinct), 0)), distinct)
-    found = existence.separating(replace(alone, quasi=known.quasi))
-    never = "" if found is None else found.never().rstrip(".")
-    return f"the penalty leaves the bias free, which grows for ever: {never}. Penalise it too, or add data." if found else None
+    never = "" if found is None else found.never()
+    return f"the penalty leaves the bias free, which grows for ever: {never} Penalise it too, or add data." if found else None
 
 
 @dataclass(frozen=True)

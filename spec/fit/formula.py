@@ -164,9 +164,9 @@ def _fewer(frame: Frame, size: int) -> Frame:
     return frame if len(frame) <= size else frame.iloc[np.sort(np.random.default_rng(0).choice(len(frame), size, replace=False))]
 
 
-LIBRARY = {"family": "families, such as Poisson()", "link": "links, such as Log()"}
-
 # -- the model -----------------------------------------------------------------------------------------------------------------
+
+ONES_OF_OURS = {"family": "spec.families, such as Poisson()", "link": "spec.links, such as Log()"}
 
 
 def _model(family: str | Family, link: str | Link | None) -> Model:
@@ -175,7 +175,7 @@ def _model(family: str | Family, link: str | Link | None) -> Model:
     for what, given, kind in (("family", family, Family), ("link", link, (Link, str, type(None)))):
         if not isinstance(given, kind):
             module = type(given).__module__.partition(".")[0]
-            raise TypeError(f"{what} is a {type(given).__name__} of {module}: give a name, or one of spec.{LIBRARY[what]}.")
+            raise TypeError(f"{what} is a {type(given).__name__} of {module}: give a name, or one of {ONES_OF_OURS[what]}.")
     if link is None:
         link = Log() if isinstance(family, (Gamma, NegativeBinomial, Tweedie)) else family.canonical_link
     return Model(family, _named(link, LINKS, "link") if isinstance(link, str) else link)

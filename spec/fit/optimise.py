@@ -243,7 +243,7 @@ def _one_pass(task: Task, on_rows: Callable[[int], None], free: np.ndarray, want
 
 def _penalised(task: Task, rows: Rows, maximum: PenalisedMaximum, penalty: Penalty) -> Fitted:
     weights = maximum.weights
-    none = left_free(task, rows, penalty)
+    none = left_free(task, rows, penalty) if maximum.converged else None
     intercept = weights[0] if task.known.intercept else np.zeros(weights.shape[1])
     notes = (
         "It is a penalised fit: not the maximum-likelihood estimate, and without standard errors, which are those of unbiased "

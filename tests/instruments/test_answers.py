@@ -283,7 +283,7 @@ def test_another_baseline_is_converted():
 
     assert coefficients(found) == [1.5, 2, -0.5, 0.25]
     assert found.program == {
-        "baseline": "in the reference the levels of region are compared with north, and in the model with south"
+        "baseline": "In the reference the levels of region are compared with north, and in the model with south."
     }
     assert found.standard_errors[1:3].ravel().tolist() == [0.2, 0.3]
     assert np.isnan(found.standard_errors[[0, 3]]).all()

@@ -91,10 +91,11 @@ def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis 
     eta, weight = whole.X @ hypothesis.matrix[1:] + (0.0 if whole.offset is None else whole.offset), whole.weights[:, None]
     intercept = hypothesis.matrix[0].copy()
     for _ in range(25):
-        if not objective.model.eta_domain.contains(at := eta + intercept).all():
+        there = eta + intercept
+        if not objective.model.eta_domain.contains(there).all():
             return None
-        information = np.diagonal(objective.information(at, weight), axis1=1, axis2=2).sum(axis=0)
-        step = np.where(weight > 0, objective.score(whole.y, at, weight), 0.0).sum(axis=0) / information
+        information = np.diagonal(objective.information(there, weight), axis1=1, axis2=2).sum(axis=0)
+        step = np.where(weight > 0, objective.score(whole.y, there, weight), 0.0).sum(axis=0) / information
         if not np.isfinite(step).all():
             return None
         intercept = intercept + step

@@ -26,7 +26,7 @@ def is_there() -> bool:
 
 
 class Session:
-    """An R process, started when it is first needed and ended with Python. Raises ValueError where R is not installed."""
+    """An R process, started when it is first needed and ended with Python. Raises ValueError where R is not."""
 
     def __init__(self) -> None:
         if not is_there():
