@@ -52,8 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
         command.error("give --formula or --response, and not both.")
     if options.coefficients is not None and options.family is None:
         command.error("--coefficients need a --family: a table does not say which model is meant.")
-    if options.report is not None and not options.report.parent.is_dir():
-        command.error(f"there is no folder {options.report.parent} for the report.")
     sys.path[:0] = [] if os.getcwd() in sys.path or "" in sys.path else [os.getcwd()]  # for package.module:model
     try:
         return _diagnosed(options)
@@ -63,9 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _diagnosed(options: argparse.Namespace) -> int:
-    from spec.diagnosis import diagnose, words
+    from spec.diagnosis import diagnose, page, words
     from spec.diagnosis.network import load_network
 
+    if options.report is not None:
+        page.check(options.report)  # before the work
     network = options.network is not None
     found = diagnose(
         load_network(options.network) if network else options.coefficients,
@@ -86,8 +86,6 @@ def _diagnosed(options: argparse.Namespace) -> int:
     for line in words.render(found, width, colour):
         print(line)
     if options.report is not None:
-        from spec.diagnosis import page
-
         page.write(options.report, found)
         print(f"\nThe page is {options.report}.")
     return 0 if found.verdict == "none" else 1

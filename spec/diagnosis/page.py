@@ -16,10 +16,11 @@ import numpy as np
 
 from spec.diagnosis import picture, words
 from spec.diagnosis.result import Diagnosis
-from spec.files import replace
+from spec.files import replace, unfit
 
 TEMPLATE = "page.html.jinja"
 NEEDS = ("jinja2", "matplotlib")
+ENDINGS = (".html", ".htm")
 SHOWN = 20  # coefficients in the table
 
 
@@ -34,13 +35,19 @@ def fragment(diagnosis: Diagnosis) -> str:
     return _rendered(words.read(diagnosis), "fragment")
 
 
-def write(path: str | Path, diagnosis: Diagnosis) -> None:
-    """Write the page in one step. Raises ValueError for a name that is not one of a page, ImportError where a library lacks."""
+def check(path: str | Path) -> Path:
+    """The path of a page that can be written. Raises ValueError for one that cannot, ImportError where a library lacks."""
     path = Path(path)
-    if path.suffix not in (".html", ".htm"):
-        raise ValueError(f"{path}: name a file that ends in .html.")
+    if fault := unfit(path, *ENDINGS):
+        raise ValueError(f"{path}: {fault}")
     if absent := [name for name in NEEDS if find_spec(name) is None]:
         raise ImportError(f"a page needs {' and '.join(absent)}: pip install {' '.join(absent)}")
+    return path
+
+
+def write(path: str | Path, diagnosis: Diagnosis) -> None:
+    """Write the page in one step. Raises as `check` does."""
+    path = check(path)
     replace(path, _rendered(words.read(diagnosis), "page"))
 
 

@@ -7,7 +7,6 @@ escaped. Of any run: of some chapters, of one that fails, of one that is broken 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from spec.files import replace
+from spec.files import replace, unfit
 from spec.report import environment, markdown, record, table
 from spec.report.matrix import WORST_FIRST
 from spec.report.recorder import Listener
@@ -52,7 +51,7 @@ class Reporter(Listener):
         self.path = path if path.is_absolute() else config.invocation_params.dir / path
         self.broken: list[Any] = []
         self.began = datetime.now(timezone.utc)
-        if fault := _unfit(self.path):
+        if fault := unfit(self.path, *PAGES, *MARKDOWN):
             raise pytest.UsageError(f"--report {path}: {fault}")
         absent = [] if path.suffix in MARKDOWN else [name for name in NEEDS if find_spec(name) is None]
         if absent:
@@ -127,20 +126,6 @@ class Reporter(Listener):
             "began": f"{self.began:%Y-%m-%d %H:%M} UTC",
             "seconds": (datetime.now(timezone.utc) - self.began).total_seconds(),
         }
-
-
-def _unfit(path: Path) -> str:
-    """Why no page can be written there; empty if one can."""
-    if path.suffix not in (*PAGES, *MARKDOWN):
-        return "name a file that ends in .html, or in .md."
-    if path.is_dir():
-        return "that is a folder: name a file in it."
-    there = next(parent for parent in path.parents if parent.exists())
-    if not there.is_dir():
-        return f"{there} is a file, and no folder to write in."
-    if not os.access(path if path.exists() else there, os.W_OK):
-        return f"{path if path.exists() else there} may not be written by you: name another place."
-    return ""
 
 
 def _count(what: str, found: Counter[str]) -> str:

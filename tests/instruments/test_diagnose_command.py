@@ -216,7 +216,6 @@ def test_a_page_is_written(files, capsys):
         (["{}/claims.csv", "--coefficients", "{}/right.csv", "--family", "poisson"], "give --formula or --response"),
         (["{}/claims.csv", "--formula", "claims ~ age", "--coefficients", "{}/right.csv"], "need a --family"),
         (["{}/claims.csv", *RATES], "one of the arguments --network --coefficients is required"),
-        (["{}/claims.csv", *RATES, "--coefficients", "a", "--report", "{}/no/page.html"], "there is no folder"),
     ],
 )
 def test_a_wrong_usage_ends_with_two(arguments, said, files, capsys):
@@ -231,6 +230,7 @@ def test_a_wrong_usage_ends_with_two(arguments, said, files, capsys):
     ("arguments", "said"),
     [
         (["{}/nowhere.csv", *RATES, "--coefficients", "{}/right.csv"], "there is no file"),
+        (["{}/nowhere.csv", *RATES, "--coefficients", "a", "--report", "{}/page.txt"], "page.txt: name a file that ends in .html"),
         (["{}/claims.csv", *RATES, "--coefficients", "{}/nowhere.csv"], "there is no file"),
         (["{}/claims.csv", *RATES, "--network", "{}/nowhere.keras"], "there is no file"),
         (["{}/claims.csv", *RATES, "--network", "{}/claims.csv"], "is no network"),

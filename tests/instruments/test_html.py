@@ -166,8 +166,8 @@ def test_a_file_that_cannot_be_read_is_a_fault(project, tmp_path):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("report.txt", "name a file that ends in .html, or in .md"),
-        ("report", "name a file that ends in .html, or in .md"),
+        ("report.txt", "name a file that ends in .html, .htm, .md or .markdown"),
+        ("report", "name a file that ends in .html, .htm, .md or .markdown"),
         ("folder.html", "that is a folder: name a file in it"),
         ("file/report.html", "is a file, and no folder to write in"),
     ],
