@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg, special
 
 from spec import likelihood, scoring
 from spec.model import Params
@@ -134,6 +134,31 @@ def _null(engine: Any, problem: Problem) -> np.ndarray:
     return engine.evaluate(null, engine.fit(null).params).mean
 
 
+@dataclass(frozen=True)
+class Tail:
+    """
+    The distribution of a statistic: Student's t with ``freedom`` degrees of freedom, or the standard normal where that is None.
+
+    By functions of `scipy.special`: to import `scipy.stats` takes a second.
+
+    >>> float(Tail().two_sided(np.array(1.96)).round(4)), round(Tail(10).reach(0.95), 4)
+    (0.05, 2.2281)
+    """
+
+    freedom: float | None = None
+
+    def two_sided(self, statistics: np.ndarray) -> np.ndarray:
+        """The probability of a statistic that is larger in size, on both sides together."""
+        below = -np.abs(statistics)
+        tail: np.ndarray = special.ndtr(below) if self.freedom is None else special.stdtr(self.freedom, below)
+        return 2 * tail
+
+    def reach(self, level: float) -> float:
+        """The size within which the statistic lies with the probability ``level``."""
+        share = (1 + level) / 2
+        return float(special.ndtri(share) if self.freedom is None else special.stdtrit(self.freedom, share))
+
+
 def derive(
     problem: Problem,
     free: np.ndarray,
@@ -154,7 +179,7 @@ def derive(
         raise np.linalg.LinAlgError("the fit is perfect, which leaves nothing to estimate the dispersion from")
     standard_errors = np.sqrt(phi) * np.linalg.norm(expected, axis=2)
     statistics = free / standard_errors
-    tail = stats.t(problem.freedom) if problem.has_dispersion else stats.norm()
+    tail = Tail(problem.freedom if problem.has_dispersion else None)
     at = likelihood_dispersion(problem, mean)
     log_likelihood = kernel / at + likelihood.normaliser(problem, at)
     deviance = likelihood.deviance(problem, mean)
@@ -163,7 +188,7 @@ def derive(
         standard_errors=standard_errors,
         observed_standard_errors=np.sqrt(phi) * np.linalg.norm(observed, axis=2),
         statistics=statistics,
-        p_values=2 * tail.sf(np.abs(statistics)),
+        p_values=tail.two_sided(statistics),
         deviance=deviance,
         log_likelihood=log_likelihood,
         aic=None if problem.quasi else 2 * size - 2 * log_likelihood,
@@ -189,13 +214,13 @@ def _against_null(
     }
 
 
-def _by_row(problem: Problem, free: np.ndarray, mean: np.ndarray, phi: float, expected: np.ndarray, tail: Any) -> dict[str, Any]:
+def _by_row(problem: Problem, free: np.ndarray, mean: np.ndarray, phi: float, expected: np.ndarray, tail: Tail) -> dict[str, Any]:
     if problem.model.has_classes:
         return {}
     family, weights, residuals = problem.model.family, problem.row_weights, problem.y - mean
     link, eta = problem.model.link, problem.design @ free + problem.free_offset
     spread = np.linalg.norm(problem.design @ expected[:, 0, :], axis=1)[:, None]  # of eta, at dispersion 1
-    reach = tail.ppf((1 + CONFIDENCE) / 2) * np.sqrt(phi) * spread
+    reach = tail.reach(CONFIDENCE) * np.sqrt(phi) * spread
     ends = np.hstack([eta - reach, eta + reach])
     with np.errstate(all="ignore"):  # outside the domain a formula gives what it gives
         means = link.inverse(ends)

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from spec.fit.labels import refuse_reordered
 from spec.fit.maximise import Pass
@@ -19,6 +18,7 @@ from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.summary import Block, Summary, Term
 from spec.fit.totals import Totals, deviance_without_columns, total
 from spec.fit.workers import one_blas_thread
+from spec.inference import Tail
 from spec.model import Model, Params, quietly
 from spec.scoring import Steer
 
@@ -162,7 +162,7 @@ class Fitted:
     @property
     def pvalues(self) -> np.ndarray:
         """(q, m), the two-sided tails of `statistics`: Student's t with n - q degrees of freedom for t, the normal for z."""
-        return 2 * self._tail.sf(np.abs(self.statistics))
+        return self._tail.two_sided(self.statistics)
 
     def conf_int(self, level: float = 0.95) -> np.ndarray:
         """(q, m, 2), the ends of confidence intervals of the coefficients. Raises ValueError for a level outside (0, 1)."""
@@ -179,13 +179,13 @@ class Fitted:
         return self.has_estimated_dispersion and not self.errors
 
     @property
-    def _tail(self) -> Any:
-        return stats.t(self.rows - len(self._origin.coefficients)) if self._is_t else stats.norm()
+    def _tail(self) -> Tail:
+        return Tail(self.rows - len(self._origin.coefficients) if self._is_t else None)
 
     def _reach(self, level: float) -> float:
         if not 0 < level < 1:
             raise ValueError(f"level is {level}: it is a share between 0 and 1, such as 0.95.")
-        return float(self._tail.ppf((1 + level) / 2))
+        return self._tail.reach(level)
 
     # -- what the likelihood says -----------------------------------------------------------------------------------------------
 

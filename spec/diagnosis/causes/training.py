@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import numpy as np
-from scipy.stats import chi2
+from scipy import special
 
 from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
@@ -202,7 +202,7 @@ def undersampled(way: Way) -> str | None:
         score, equations = totals @ kept, each.shape[1] - unknowns
         fitted = way.metric.distance(score.reshape(scores.shape[1], -1).T)
         by_chance = equations * np.log10(fitted / way.gone)
-        if by_chance <= CHANCE and score @ np.linalg.pinv(covariance) @ score <= chi2.ppf(0.999, equations):
+        if by_chance <= CHANCE and score @ np.linalg.pinv(covariance) @ score <= special.chdtri(equations, 0.001):
             named = ", ".join(f"{share:.3g}" for share in kept)
             return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
     return None
