@@ -279,6 +279,15 @@ class Float64(Rounded):
     def xlog1py(x: Number, y: Number) -> np.ndarray:
         return special.xlog1py(x, np.where(x == 0, 1.0, y))
 
+    def times(self, factor: Number, function: Callable[[Number, Any], Number], eta: Number, inside: float) -> Number:
+        """The same numbers with fewer arrays; where no factor is 0 nothing is masked."""
+        if not isinstance(factor, np.ndarray):
+            return super().times(factor, function, eta, inside)
+        absent = factor == 0
+        if not absent.any():
+            return factor * function(eta, self)
+        return np.where(absent, 0.0, factor * function(np.where(absent, inside, eta), self))
+
     @staticmethod
     def constants(numbers: tuple[float, ...], like: np.ndarray) -> np.ndarray:
         return np.array(numbers)

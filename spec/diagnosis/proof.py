@@ -99,8 +99,14 @@ def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
     return replace(hypothesis, matrix=matrix)
 
 
-def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesis, Totals, Metric] | None:
-    """The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none."""
+def nearest_optimum(
+    context: Context, hypothesis: Hypothesis, within: float = 1e-13
+) -> tuple[Hypothesis, Totals, Metric] | None:
+    """
+    The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none.
+
+    A point ``within`` so many standard errors of it is enough.
+    """
     here, last, found = hypothesis, np.inf, None
     for _ in range(STEPS):
         (totals,) = context.totals([here], exact=True)
@@ -110,7 +116,7 @@ def nearest_optimum(context: Context, hypothesis: Hypothesis) -> tuple[Hypothesi
         score = penalised(context, here, totals.score)
         distance = metric.distance(score)
         found = here, totals, metric
-        if distance < 1e-13 or (distance < 1e-8 and distance > last / 2):
+        if distance < within or (distance < 1e-8 and distance > last / 2):
             return found
         last = distance
         step = context.basis(here.intercept) @ metric.step(score)

@@ -9,6 +9,7 @@ import numpy as np
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.causes.way import CHANCE, Way
 from spec.diagnosis.hypothesis import design
+from spec.diagnosis.objective import Likelihood
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)
 STEPS = 5000  # of a descent at a usual rate
@@ -43,14 +44,22 @@ class Descent:
             np.eye(self.goal.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept))
         )
 
+    def _score(self, eta: np.ndarray) -> np.ndarray:
+        """The scores (n, d, m) at eta (n, d, k); of a canonical link plainly: a replay needs no digits at the domain's ends."""
+        objective, y, weights = self.here.objective, self.rows.y[:, None], self.rows.weights[:, None, None]
+        if type(objective) is Likelihood and objective.model.is_canonical and not objective.has_gauge:
+            return weights * (y - objective.model.link.inverse(eta))
+        return objective.score(y, eta, weights)
+
     def moves(self, free: np.ndarray, rates: np.ndarray) -> np.ndarray:
         """The steps (d, q, m) of descents that are at ``free`` (d, q, m), with rates (d,)."""
-        n, k = len(self.rows), self.here.matrix.shape[1]
-        eta = np.zeros((len(free), n, k))
-        eta[:, :, k - free.shape[2] :] = self.design @ free
+        (d, q, m), n, k = free.shape, len(self.rows), self.here.matrix.shape[1]
+        eta = (self.design @ free.transpose(1, 0, 2).reshape(q, -1)).reshape(n, d, m)  # one product for all
+        if k > m:
+            eta = np.concatenate([np.zeros((n, d, k - m)), eta], axis=2)
         if self.rows.offset is not None:
-            eta = eta + self.rows.offset
-        slope = self.design.T @ self.here.objective.score(self.rows.y, eta, self.rows.weights[:, None])
+            eta = eta + self.rows.offset[:, None]
+        slope = (self.design.T @ self._score(eta).reshape(n, -1)).reshape(q, d, m).transpose(1, 0, 2)
         if self.here.penalty is not None:
             of_outputs = free.transpose(0, 2, 1)
             slope = slope - (of_outputs.reshape(len(free), -1) @ self.here.penalty).reshape(of_outputs.shape).transpose(0, 2, 1)

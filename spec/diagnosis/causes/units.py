@@ -142,7 +142,7 @@ def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:
         return None if context.best is None else context.best[int(context.question.intercept) :]
     if hypothesis.intercept != context.question.intercept or hypothesis.free.shape != context.best.shape:
         return None
-    found = nearest_optimum(context, at(hypothesis, context.best))
+    found = nearest_optimum(context, at(hypothesis, context.best), within=1e-4)  # a ratio is wanted, and no digits
     return None if found is None else found[0].free[int(hypothesis.intercept) :]
 
 
