@@ -92,21 +92,26 @@ class Field:
         """The expression num / den in lowest terms; below there is no root, and the leading coefficient is 1."""
         if den.is_zero():
             raise ZeroDivisionError("a quotient by 0 in the program")
-        above, below = num.degrees(), den.degrees()
-        for place, square in self._roots:
-            if above[place] > 1 or below[place] > 0:
-                num, den = self._without(num, den, place, square)
-                above, below = num.degrees(), den.degrees()
-        if max(max(above), max(below)) > DEGREE:
-            for place, atom in enumerate(self.atoms):
-                if max(above[place], below[place]) > DEGREE and atom.kind == "symbol":
-                    raise Approximation(f"a rational function of degree {max(above[place], below[place])} in {atom.name}")
+        if self._roots:
+            above, below = num.degrees(), den.degrees()
+            for place, square in self._roots:
+                if above[place] > 1 or below[place] > 0:
+                    num, den = self._without(num, den, place, square)
+                    above, below = num.degrees(), den.degrees()
+        if max(num.total_degree(), den.total_degree()) > DEGREE:  # the degrees in each atom take longer to find
+            self._refuse_approximations(num, den)
         if not den.is_constant():
             common = num.gcd(den)
             if not common.is_constant():
                 num, den = num / common, den / common
-        lead = den.leading_coefficient()
-        return Expr(self, num / lead, den / lead)
+        if not den.is_one() and (lead := den.leading_coefficient()) != 1:
+            num, den = num / lead, den / lead
+        return Expr(self, num, den)
+
+    def _refuse_approximations(self, num: Any, den: Any) -> None:
+        for atom, above, below in zip(self.atoms, num.degrees(), den.degrees()):
+            if max(above, below) > DEGREE and atom.kind == "symbol":
+                raise Approximation(f"a rational function of degree {max(above, below)} in {atom.name}")
 
     def _without(self, num: Any, den: Any, place: int, square: Any) -> tuple[Any, Any]:
         """The quotient with the root at a place at most once above, and not below."""

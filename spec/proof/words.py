@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from spec.proof.field import Atom, Expr
 from spec.proof.functions import slope
 
 PLAIN = 10**6  # a coefficient with a denominator up to this is shown as a fraction
+_WORDS: WeakKeyDictionary[Atom, dict[int, str]] = WeakKeyDictionary()  # of an atom to a power, which many terms have
 
 
 def number(value: Any) -> str:
@@ -22,6 +24,13 @@ def number(value: Any) -> str:
 
 def atom(atom: Atom, power: int) -> str:
     """An atom to a power."""
+    known = _WORDS.setdefault(atom, {})
+    if power not in known:
+        known[power] = _atom(atom, power)
+    return known[power]
+
+
+def _atom(atom: Atom, power: int) -> str:
     if atom.kind == "exp":
         return f"exp({written(atom.of * power / 2)})"
     if atom.kind == "floor":

@@ -79,9 +79,11 @@ class Descent:
                     return step, float(rate[place])
             is_slow = (step > 8) & (np.abs(move).max(axis=(1, 2)) * (most - step) < gap)
             is_lost = ~np.isfinite(gap) | (gap > 4 * size + last) | ((gap > last) & (gap > 0.5 * size))
-            rate, free, last = (part[~(is_slow | is_lost)] for part in (rate, free, gap))
-            if not len(rate):
-                return None
+            last = gap
+            if (given_up := is_slow | is_lost).any():
+                rate, free, last = (part[~given_up] for part in (rate, free, gap))
+                if not len(rate):
+                    return None
         return None
 
     def at_any_rate(self) -> tuple[int, float] | None:
