@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import flint
@@ -90,6 +90,11 @@ class Rounded:
         return bool(self.error == 0)
 
     @property
+    def is_zero(self) -> bool:
+        """Whether it is 0 everywhere, and computed so."""
+        return self.is_exact and bool(self.value == 0)
+
+    @property
     def wide(self) -> Any:
         """A ball with the exact values and the computed ones."""
         return self.value + flint.arb(0, self.error)
@@ -106,7 +111,7 @@ class Rounded:
     def __add__(self, other: Any) -> Rounded:
         other = Rounded.of(other)
         for one, rest in ((self, other), (other, self)):
-            if one.constant == 0:
+            if one.is_zero:
                 return rest
         return Rounded(self.value + other.value, self.error + other.error).rounded()
 
@@ -121,7 +126,7 @@ class Rounded:
     @staticmethod
     def total(terms: Iterable[Any]) -> Rounded:
         """The sum in whatever order: each of its m - 1 additions rounds no more than all terms without their signs."""
-        numbers = [one for one in map(Rounded.of, terms) if one.constant != 0]
+        numbers = [one for one in map(Rounded.of, terms) if not one.is_zero]
         if len(numbers) < 3:
             return sum(numbers, Rounded.of(0))
         value, size = (sum(each, NONE) for each in ([one.value for one in numbers], [_most(one.wide) for one in numbers]))
@@ -155,8 +160,8 @@ class Rounded:
 
     @property
     def _is_power_of_two(self) -> bool:
-        constant = self.constant
-        return constant is not None and (constant == 0 or abs(int(self.value.man_exp()[0])) == 1)
+        is_known = self.is_exact and self.value.is_exact()
+        return is_known and (self.is_zero or abs(int(self.value.man_exp()[0])) == 1)
 
 
 def _arb(number: Any) -> Any:
@@ -266,6 +271,7 @@ def _each(function: Callable[..., Rounded]) -> Callable[..., Tensor]:
     return lambda *tensors: rows.apply(function, *tensors)
 
 
+@lru_cache(1024)
 def _constant(value: float) -> Rounded:
     real = functions.constant(Field({}), value).value()
     return Rounded(real, _most(_arb(value) - real))

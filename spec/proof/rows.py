@@ -55,7 +55,8 @@ def opened(shape: Iterable[Size]) -> str:
     return "".join(part for size in shape for part in factors(size) if isinstance(part, str))
 
 
-def closed(shape: Iterable[Size]) -> tuple[int, ...]:
+@lru_cache(4096)
+def closed(shape: Shape) -> tuple[int, ...]:
     """The shape of the arrays that hold the entries."""
     return tuple(math.prod(part for part in factors(size) if isinstance(part, int)) for size in shape)
 
@@ -67,7 +68,7 @@ def merged(sizes: Iterable[Size]) -> Size:
     if len(names) > 1:
         raise Meets(f"the axes {parts} are made one")
     place = parts.index(names) if names else 0
-    before, after = (math.prod(closed(some)) for some in (parts[:place], parts[place:]))
+    before, after = (math.prod(closed(tuple(some))) for some in (parts[:place], parts[place:]))
     return "*".join(str(part) for part in (before, names, after) if part not in (1, "")) if names else before * after
 
 
@@ -77,6 +78,7 @@ def tensor(shape: Shape, entries: Any) -> Tensor:
     return Tensor(shape, {"": array})
 
 
+@lru_cache(4096)
 def together(*shapes: Shape) -> Shape:
     """The shape to which tensors of these shapes are broadcast."""
     result: list[Size] = []
@@ -112,7 +114,8 @@ def _is_constant(t: Tensor, axis: int) -> bool:
 
 
 def full(array: np.ndarray, shape: Shape) -> np.ndarray:
-    return np.broadcast_to(array, closed(shape))
+    sizes = closed(shape)
+    return array if array.shape == sizes else np.broadcast_to(array, sizes)
 
 
 def apply(function: Callable[..., Any], *tensors: Tensor) -> Tensor:
@@ -209,7 +212,7 @@ def reshape(t: Tensor, shape: Shape) -> Tensor:
 
 def _missing(before: Shape, shape: Shape) -> Iterator[Size]:
     """The shape with the size that makes it that of all entries in place of -1."""
-    others = [size for size in shape if size != -1]
+    others = tuple(size for size in shape if size != -1)
     names = [name for name in opened(before) if name not in opened(others)]
     size = math.prod(closed(before)) // math.prod(closed(others))
     for own in shape:
