@@ -227,7 +227,11 @@ def _classes(model: Any, rows: Rows) -> int:
     """The number of classes: of the network's units, else of the codes."""
     if isinstance(model, keras.Model) and model.built and int(model.outputs[0].shape[-1]) > 1:
         return int(model.outputs[0].shape[-1])
-    return 1 + int(max(batch.y.max() for batch in rows.read(2**14)))
+    ends = [(batch.y.min(), batch.y.max()) for batch in rows.read(2**14)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if low >= 1:
+        raise ValueError(f"the codes of y run from {low:g} to {high:g}, and those of classes begin at 0: give y - {low:g}.")
+    return 1 + int(high)
 
 
 def _numbered(p: int, constant: list[int]) -> tuple[str, ...]:

@@ -122,6 +122,8 @@ def test_classes_are_codes_indicators_or_text():
 
     assert diagnose(fit, X, codes, family="multinomial").verdict == "none"
     assert diagnose(table, X, pd.get_dummies(FRAME.kind, dtype=float), family="multinomial").verdict == "none"
+    with pytest.raises(ValueError, match="the codes of y run from 1 to 3, and those of classes begin at 0: give y - 1"):
+        diagnose(table, X, codes + 1, family="multinomial")
     assert diagnose(table, data=FRAME, formula="kind ~ age + income", family="multinomial").verdict == "none"
 
 
