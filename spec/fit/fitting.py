@@ -118,6 +118,10 @@ def fit(
     weights = sample_weight if weights is None else weights
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
+    if formula is None and model is not None:
+        for name, value in {"family": family, "link": link, "data": data}.items():
+            if value is not None:
+                raise ValueError(f"{name}= goes with formula=. A model says it by its activation, its loss and X: leave {name}= out.")
     if formula is None:
         case = _case_of_model(model, X, y, weights, offset)
     elif model is None and X is None and y is None:

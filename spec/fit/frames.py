@@ -15,7 +15,7 @@ import numpy as np
 from spec.fit.batch import Batch
 from spec.fit.blocks import Block
 from spec.fit.cluster import is_dask, partitions
-from spec.fit.parquet import row_groups
+from spec.fit.parquet import data_set, row_groups
 from spec.fit.sources import form_of
 
 Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
@@ -71,7 +71,7 @@ def table_of(data: Any) -> Table:
     """The data as a table, opened but not read."""
     if isinstance(data, (str, os.PathLike)):
         path, form = Path(data), form_of(data)
-        data = csv_frame(path) if form == "csv" else import_module("pyarrow.dataset").dataset(path, format=form)
+        data = csv_frame(path) if form == "csv" else data_set(os.fspath(path), form)
     if is_dask(data) and hasattr(data, "columns"):
         names, read, blocks = tuple(map(str, data.columns)), partial(_partitions, data), partial(_by_partitions, data)
         return Table(names, len(data), False, read, blocks, numbered=False)

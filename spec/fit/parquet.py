@@ -91,6 +91,26 @@ class _From:
         return self.rows[rows.start - self.first : rows.stop - self.first]
 
 
+def data_set(path: str, form: str) -> Any:
+    """
+    The pyarrow Dataset of a file, or of a folder of files, with the types that hold the values of all.
+
+    A file in which all amounts are whole has another type than the next.
+    """
+    from pyarrow import ArrowException, schema, unify_schemas
+    from pyarrow.dataset import dataset
+
+    found = dataset(path, format=form)
+    try:
+        schemas = [fragment.physical_schema for fragment in found.get_fragments()]
+        if all(one.equals(found.schema) for one in schemas):
+            return found
+        whole = unify_schemas([found.schema, *schemas], promote_options="permissive")
+        return dataset(path, format=form, schema=schema([whole.field(name) for name in found.schema.names]))
+    except (ArrowException, TypeError):  # types that have nothing in common, which the reading names; or an old pyarrow
+        return found
+
+
 def row_groups(data: Any, columns: list[str], made: Made, beside: dict[str, Column], least: int | None = None) -> list[RowGroup]:
     """The row groups of a pyarrow Dataset, read at least so many rows at a time; none where it is no Parquet."""
     from pyarrow.dataset import ParquetFileFragment

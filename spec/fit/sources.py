@@ -22,7 +22,7 @@ from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
 from spec.fit.endless import until_it_repeats
 from spec.fit.labels import labels_of, refuse_reordered
 from spec.fit.numeric import Column, Sliced, Table, is_number, library, listed, numbers
-from spec.fit.parquet import row_groups
+from spec.fit.parquet import data_set, row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
@@ -68,16 +68,32 @@ def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = (), col
     """
     Rows without responses, for predictions: `source` of X and an offset, with zeros for y. A stream's y is left out.
 
-    Of a table the ``columns`` are taken, in their order, if they have names.
+    Of a table or a file the ``columns`` are taken, in their order, if they have names.
     """
-    if columns and len(inputs) <= 1 and (table := Table.of(X)) is not None:
-        if missing := [name for name in columns if name not in table]:
-            raise ValueError(f"X has no column {missing[0]}, which the fit had: its columns are {', '.join(table)}.")
-        X = Table({name: table[name] for name in columns})
-    return _rows(X, {"y": None, "weights": None, "offset": offset}, inputs, labelled=False)
+    X = _opened(X)
+    wanted = tuple(columns) if len(inputs) <= 1 else ()
+    if wanted and not (library(X) == "pyarrow" and hasattr(X, "get_fragments")):
+        X = _of_these(X, wanted, [offset] if isinstance(offset, str) and offset not in wanted else [])
+    return _rows(X, {"y": None, "weights": None, "offset": offset}, inputs, labelled=False, wanted=wanted)
 
 
-def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
+def _of_these(X: Any, names: tuple[str, ...], beside: list[str]) -> Any:
+    """The columns of a table in memory or of Dask, and those beside them that are there; what has no names as it is."""
+    table = (X if hasattr(X, "columns") else None) if is_dask(X) else Table.of(X)
+    if table is None:
+        return X
+    there = [str(name) for name in getattr(table, "columns", table)]
+    _refuse_absent(names, there)
+    chosen = [*names, *(name for name in beside if name in there)]
+    return X[chosen] if is_dask(X) else Table({name: table[name] for name in chosen})
+
+
+def _refuse_absent(names: Iterable[str], there: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in there]:
+        raise ValueError(f"X has no column {missing[0]}, which the fit had: its columns are {', '.join(there)}.")
+
+
+def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool, wanted: tuple[str, ...] = ()) -> Rows:
     if any(map(is_dask, (X, *rest.values()))):
         return _of_dask(X, rest, inputs, labelled)
     refuse_reordered({"X": X, **rest})
@@ -97,7 +113,7 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
     if labelled and rest["y"] is None:
         raise ValueError("y is missing: give the responses, or the name of their column if X is a table.")
     if library(X) == "pyarrow" and hasattr(X, "to_batches"):
-        return _of_dataset(X, rest, inputs)
+        return _of_dataset(X, rest, inputs, wanted)
     named = {part: values for part, values in rest.items() if isinstance(values, str)}
     if (table := Table.of(X)) is not None:
         _refuse_unknown(named.values(), table)
@@ -254,9 +270,9 @@ def _file(path: str) -> Any:
     from pyarrow import csv, dataset, types
 
     form = form_of(path)
-    found = dataset.dataset(path, format=form)
     if form != "csv":
-        return found
+        return data_set(path, form)
+    found = dataset.dataset(path, format=form)
     small = {column.name: "float64" for column in found.schema if types.is_integer(column.type) or types.is_null(column.type)}
     reading = csv.ConvertOptions(column_types=small)  # its beginning may hold whole numbers only
     return dataset.dataset(path, format=dataset.CsvFileFormat(convert_options=reading))
@@ -299,8 +315,12 @@ class _Records:
         return _batch(*self.parts(record, beside), self.inputs, first, record.num_rows)
 
 
-def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
-    """The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows."""
+def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input], wanted: tuple[str, ...] = ()) -> Rows:
+    """
+    The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows.
+
+    Of its other columns X has those that are ``wanted``, in their order, or all.
+    """
     from pyarrow import dataset
 
     found = data if isinstance(data, dataset.Dataset) else dataset.dataset(data)
@@ -309,7 +329,8 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
     if twice := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
         raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
-    others = [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
+    _refuse_absent(wanted, found.schema.names)
+    others = list(wanted) or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
     names = [name for group in _groups(others, inputs) or [others] for name in group] if inputs else others
     records = _Records(tuple(names), named, inputs)
     for name in records.all:

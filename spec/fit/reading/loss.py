@@ -61,19 +61,26 @@ class OwnLoss:
         return np.array([BACKEND.numpy(self._of_rows(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(len(y))], dtype=float)
 
     def is_compiled_as_a_mean(self, model: keras.Model, y: np.ndarray, outputs: list[Tensor]) -> bool:
-        """Whether the compiled loss is the mean of the rows' losses, and of their products with weights; in two outputs."""
+        """
+        Whether the compiled loss is the mean of the rows' losses, and of their products with weights.
 
+        In the two of the outputs in which most rows have a loss, and of these rows: an output may be outside the loss's domain.
+        """
         # without the penalty of the model's present weights, which may be NaN
         of_batch = _compiled_loss(model)
+        of_rows = [self.rows(y, one) for one in outputs]
+        known = [np.isfinite(one) for one in of_rows]
+        first, second = sorted(range(len(outputs)), key=lambda place: -known[place].sum())[:2]
+        used = known[first] & known[second]
+        y_true = BACKEND.tensor(y[used], "float32")
+        made = [BACKEND.tensor(BACKEND.numpy(outputs[place])[used], "float32") for place in (first, second)]
 
         def compiled(weight: float) -> float:
-            weights = BACKEND.tensor(np.full(len(y), weight), "float32")
-            made = [BACKEND.tensor(BACKEND.numpy(one), "float32") for one in outputs]
-            y_true = BACKEND.tensor(y, "float32")
-            one, other = (of_batch(y_true, one, weights) for one in made)
-            return float(BACKEND.numpy(other)) - float(BACKEND.numpy(one))
+            weights = BACKEND.tensor(np.full(len(y_true), weight), "float32")
+            one, other = (float(BACKEND.numpy(of_batch(y_true, one, weights))) for one in made)
+            return other - one
 
-        own = float(self.rows(y, outputs[1]).mean() - self.rows(y, outputs[0]).mean())
+        own = float((of_rows[second] - of_rows[first])[used].mean())
         return all(abs(compiled(weight) - weight * own) <= 1e-3 * abs(own) for weight in (1.0, 2.0))
 
     def total(self, y: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:

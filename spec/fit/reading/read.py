@@ -343,7 +343,7 @@ def _penalty(model: keras.Model, twin: Twin, loss: OwnLoss, rows: Batch, candida
     if not penalty:
         return penalty
     y, *_ = next(responses(candidate.model, rows, dense.units, np.random.default_rng(3)))
-    if not loss.is_compiled_as_a_mean(model, y, [one.seen.tensor for one in ask(twin, rows.X)[:2]]):
+    if not loss.is_compiled_as_a_mean(model, y, [one.seen.tensor for one in ask(twin, rows.X)]):
         raise NotRead(
             "the compiled loss is not the plain mean of the rows' losses (its reduction, or loss_weights), so what the penalty "
             "weighs depends on the batch: compile it with the default reduction and no loss_weights, and scale the penalty."
