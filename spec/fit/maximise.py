@@ -31,6 +31,7 @@ NOISE = 1e-11  # relative to the log-likelihood: a smaller gain is lost in the r
 Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pass sums; rough: in float32; both: observed too
 HALVINGS = 30
 SETTLED_ETA = 1e-7  # the root mean square of what the last step of a fit at rest adds to eta
+ROUNDED_ETA = 1e-14  # the same, of a step that only rounding makes
 INTERRUPTED, SINGULAR, STALLED, EDGE, PASSES = "interrupted", "singular", "stalled", "edge", "passes"  # see `Maximum`
 
 
@@ -275,8 +276,8 @@ class _Climb:
             pearson = here.pearson - (decrement if self.kind.quadratic else 0.0)
             self.phi = max(pearson, 0.0) / max(here.rows - len(trial), 1)
         distance = float(np.sqrt(decrement / self.phi)) if self.phi > 0 else np.inf
-        if self.kind.quadratic and decrement <= ROUNDING**2 * self.first:  # only rounding is left, as in a perfect fit
-            distance = 0.0
+        if self._is_perfect(step, decrement):
+            distance = 0.0  # of a dispersion that is rounding, too, it would be anything
         rests = self._rests(distance, step, here, tolerance)
         self.convergence.learn(distance, fresh=here.information is not None, halved=self.halvings > 0)
         self._record(here, distance, since, tolerance)
@@ -323,6 +324,12 @@ class _Climb:
             self.convergence.scale(factor)
         return self.steer
 
+    def _is_perfect(self, step: np.ndarray, decrement: float) -> bool:
+        """Whether only rounding is left, as in a fit without residuals."""
+        if self.kind.quadratic:
+            return decrement <= ROUNDING**2 * self.first
+        return self.kind.dispersion and _change_of_eta(self.basis, step) <= ROUNDED_ETA
+
     def _rests(self, distance: float, step: np.ndarray, here: Sums, tolerance: float) -> bool:
         """
         Whether rounding is all that is left: two passes far below the tolerance, and a step that moves no eta.
@@ -331,7 +338,7 @@ class _Climb:
         """
         if here.information is None or step.shape[1] > 1 or max(distance, self.convergence.last) > tolerance / 100:
             return False
-        return float(np.linalg.norm(np.linalg.solve(self.basis, step))) <= SETTLED_ETA
+        return _change_of_eta(self.basis, step) <= SETTLED_ETA
 
     @property
     def _may_turn(self) -> bool:
@@ -359,6 +366,11 @@ class _Climb:
         assert self.sums is not None
         passes = tuple(self.history)
         return Maximum(self.best, self.sums, self.steer, self.phi, distance, ending, reason, passes, self.convergence.constant)
+
+
+def _change_of_eta(basis: np.ndarray, step: np.ndarray) -> float:
+    """The root mean square of what a step adds to eta."""
+    return float(np.linalg.norm(np.linalg.solve(basis, step)))
 
 
 class Convergence:
