@@ -373,13 +373,25 @@ class Tweedie(Family):
         # the terms z^j / (j! gamma(a j)) rise up to j = mode and fall beyond; ten standard deviations from it they are below eps
         # (SciPy's log_wright_bessel is the same series, but off by up to 0.3 where the power is below 1.2)
         mode = positive ** (2 - p) / (dispersion * (2 - p))
-        reach = 10 * np.sqrt(mode / (1 + a)) + 20
-        j = np.maximum(1, np.floor(mode - reach))[..., None] + np.arange(2 * np.max(reach, initial=0) + 2)
+        is_long = mode > LONG
+        of_series = np.where(is_long, 1.0, mode)
+        reach = 10 * np.sqrt(of_series / (1 + a)) + 20
+        j = np.maximum(1, np.floor(of_series - reach))[..., None] + np.arange(2 * np.max(reach, initial=0) + 2)
         log_terms = j * log_z[..., None] - special.gammaln(j + 1) - special.gammaln(a * j)
-        return np.where(y > 0, special.logsumexp(log_terms, axis=-1) - np.log(positive), 0.0)
+        log_sum = np.where(is_long, _log_of_long_series(mode, a), special.logsumexp(log_terms, axis=-1))
+        return np.where(y > 0, log_sum - np.log(positive), 0.0)
 
     def __str__(self) -> str:
         return f"tweedie({self.power:g})"
+
+
+LONG = 1e5  # the mode of Tweedie's series from which on its terms lose more digits than Laplace's expansion
+
+
+def _log_of_long_series(mode: np.ndarray, a: float) -> np.ndarray:
+    """The logarithm of the sum of z^j / (j! gamma(a j)), by Stirling's formula and Laplace's expansion to order 1 / mode."""
+    left = ((1 + 1 / a) / 12 + 1 / (24 * (1 + a))) / mode
+    return (1 + a) * mode + 0.5 * np.log(a * mode / (2 * np.pi * (1 + a))) - left
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,7 @@ def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
     return replace(hypothesis, matrix=matrix)
 
 
-def nearest_optimum(
-    context: Context, hypothesis: Hypothesis, within: float = 1e-13
-) -> tuple[Hypothesis, Totals, Metric] | None:
+def nearest_optimum(context: Context, hypothesis: Hypothesis, within: float = 1e-13) -> tuple[Hypothesis, Totals, Metric] | None:
     """
     The optimum of a hypothesis that scoring finds from where it stands, which is near; None where it finds none.
 

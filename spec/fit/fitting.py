@@ -121,7 +121,9 @@ def fit(
     if formula is None and model is not None:
         for name, value in {"family": family, "link": link, "data": data}.items():
             if value is not None:
-                raise ValueError(f"{name}= goes with formula=. A model says it by its activation, its loss and X: leave {name}= out.")
+                raise ValueError(
+                    f"{name}= goes with formula=. A model says it by its activation, its loss and X: leave {name}= out."
+                )
     if formula is None:
         case = _case_of_model(model, X, y, weights, offset)
     elif model is None and X is None and y is None:

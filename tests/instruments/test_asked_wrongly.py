@@ -38,6 +38,8 @@ def dense(activation="sigmoid", loss="binary_crossentropy"):
         (lambda: fit(dense(), X, BINARY, start=np.zeros(3)), "start is a ndarray: give spec.model.Params"),
         (lambda: fit(dense(), X, BINARY, class_weight={0: None}), "class_weight of 0 is None: give a number"),
         (lambda: fit(dense(), X, BINARY, class_weight={None: 1.0}), "class_weight has the key None"),
+        (lambda: fit(dense(), X, BINARY, family="poisson"), r"family= goes with formula=\..* leave family= out"),
+        (lambda: fit(dense(), X, BINARY, data=FRAME), "data= goes with formula="),
         (lambda: fit(dense(), "rows.tsv", "y"), "files that end in .tsv are not read"),
         (lambda: fit(formula="y ~ x", data={"y": 1.0, "x": 2.0}, family="gaussian"), "one number for each column"),
         (lambda: fit(dense(activation=None, loss=lambda y, p: ops.sum((y - p) ** 2)), X, FRAME.y), "sums over the rows"),
@@ -92,3 +94,86 @@ def test_whole_numbers_beyond_float64_are_refused():
 
     with pytest.raises(NotRead, match="beyond 2\\^53"):
         fit(model, 10**17 + np.arange(N)[:, None] % 7, FRAME.y)
+
+
+# -- predictions for rows that come in another form ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1] + 5, "y": BINARY, "o": X[:, 0] / 10})
+    return frame, fit(dense(), frame, "y", offset="o")
+
+
+def files(frame, folder):
+    frame.to_parquet(folder / "new.parquet")
+    frame.to_csv(folder / "new.csv", index=False)
+    frame.to_feather(folder / "new.feather")
+    return [folder / f"new.{ending}" for ending in ("parquet", "csv", "feather")]
+
+
+def test_predictions_take_the_columns_of_the_fit_from_a_file(fitted, tmp_path):
+    """By their names, whatever their order, and what is beside them."""
+    frame, found = fitted
+    right = found.predict(frame[["a", "b"]], frame.o)
+
+    for path in files(frame[["o", "b", "y", "a"]], tmp_path):
+        assert found.predict(path, "o") == pytest.approx(right)
+    with pytest.raises(ValueError, match="X has no column b, which the fit had: its columns are a, o"):
+        found.predict(files(frame[["a", "o"]], tmp_path)[0], "o")
+
+
+def test_predictions_take_frames_of_other_libraries(fitted):
+    """A query of Polars, a data frame of Dask, and an offset by its name."""
+    polars, dask = pytest.importorskip("polars"), pytest.importorskip("dask.dataframe")
+    frame, found = fitted
+    right = found.predict(frame[["a", "b"]], frame.o)
+
+    for other in (frame, polars.from_pandas(frame).lazy(), dask.from_pandas(frame[["b", "o", "a"]], npartitions=2)):
+        assert found.predict(other, "o") == pytest.approx(right)
+
+
+def test_files_of_a_folder_have_the_types_that_hold_the_values_of_all(tmp_path):
+    """A month in which all amounts are whole."""
+    frame = pd.DataFrame({"a": np.arange(N) % 5, "b": X[:, 1], "y": BINARY})
+    halves = frame[:150], frame[150:].assign(a=lambda half: half.a + 0.25)
+    for number, half in enumerate(halves):
+        half.to_parquet(tmp_path / f"{number}.parquet")
+    right = fit(dense(), pd.concat(halves), "y").params.matrix
+
+    assert fit(dense(), tmp_path, "y").params.matrix == pytest.approx(right)
+    assert fit(formula="y ~ a + b", data=tmp_path, family="binomial").params.matrix == pytest.approx(right)
+
+
+# -- what looked like another model, or like no optimum --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8, 9])
+def test_levels_whose_counts_are_as_expected_are_no_other_model(seed):
+    """Keras's Poisson loss adds 1e-7 to the mean, which is much of a slope that is nearly 0; the estimates are the levels' means."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"n": rng.poisson(3.0, 3000) + 1, "g": [f"z{i:03d}" for i in rng.integers(0, 80, 3000)]})
+    found = fit(formula="n ~ g", data=frame, family="poisson", standard_errors=False)
+
+    assert found.predict(frame[:20]).ravel() == pytest.approx(frame.groupby("g").n.mean()[frame.g[:20]].to_numpy(), rel=1e-7)
+
+
+@pytest.mark.parametrize("family", ["gamma", "inverse-gaussian", "tweedie(1.5)"])
+@pytest.mark.parametrize("y", [[2.0, 2, 3, 3, 5, 5], [2.0, 3, 5, 4], [2.5] * 6], ids=["pairs", "as many as levels", "constant"])
+def test_a_fit_without_residuals_is_an_optimum(family, y):
+    """The means are the data, and the dispersion is rounding."""
+    frame = pd.DataFrame({"y": y, "g": [str(one) for one in y] if len(y) == 6 else list("abcd")})
+    found = fit(formula="y ~ g" if len(set(y)) > 1 else "y ~ 1", data=frame, family=family)
+
+    assert found.converged, found.reason
+    assert found.predict(frame).ravel() == pytest.approx(y)
+
+
+def test_a_penalty_beside_means_below_zero_is_weighed():
+    """Where an identity link gives some of the rows no loss at the weights that are tried."""
+    x = np.random.default_rng(1).uniform(0, 1, (80, 1))
+    y = np.where(x[:, 0] < 0.15, 0.0, np.round(3 * x[:, 0]))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(1.0))])
+    model.compile(loss="poisson")
+
+    assert "penalised optimum" in fit(model, x, y).reason

@@ -232,7 +232,10 @@ def test_a_wrong_usage_ends_with_two(arguments, said, files, capsys):
     ("arguments", "said"),
     [
         (["{}/nowhere.csv", *RATES, "--coefficients", "{}/right.csv"], "there is no file"),
-        (["{}/nowhere.csv", *RATES, "--coefficients", "a", "--report", "{}/page.txt"], "page.txt: name a file that ends in .html"),
+        (
+            ["{}/nowhere.csv", *RATES, "--coefficients", "a", "--report", "{}/page.txt"],
+            "page.txt: name a file that ends in .html",
+        ),
         (["{}/claims.csv", *RATES, "--coefficients", "{}/nowhere.csv"], "there is no file"),
         (["{}/claims.csv", *RATES, "--network", "{}/nowhere.keras"], "there is no file"),
         (["{}/claims.csv", *RATES, "--network", "{}/claims.csv"], "is no network"),

@@ -416,6 +416,27 @@ def test_tweedie_mass_and_density_make_a_distribution(power, dispersion):
     assert (density * (amount - mean) ** 2).sum() + zero * mean**2 == pytest.approx(dispersion * mean**power, rel=1e-12)
 
 
+@pytest.mark.parametrize("number", [3e4, 1.01e5, 1e6])
+@pytest.mark.parametrize("power", [1.2, 1.5, 1.95])
+def test_tweedie_density_of_a_small_dispersion_needs_no_long_series(power, number):
+    """Where the amounts behind a response are many, the sum is an expansion; here every twentieth of a deviation is a term."""
+    response = 2.3
+    with mpmath.workdps(30):
+        dispersion = response ** (2 - power) / (number * (2 - power))
+        a = mpmath.mpf(2 - power) / (power - 1)
+        log_z = a * mpmath.log(response / (mpmath.mpf(power) - 1)) - (1 + a) * mpmath.log(dispersion) - mpmath.log(2 - power)
+        deviation = mpmath.sqrt(number / (1 + a))
+        step = max(1, int(deviation / 20))
+        places = range(int(number - 12 * deviation), int(number + 12 * deviation), step)
+        terms = [j * log_z - mpmath.loggamma(j + 1) - mpmath.loggamma(a * j) for j in places]
+        exact = (
+            max(terms) + mpmath.log(step * mpmath.fsum(mpmath.exp(term - max(terms)) for term in terms)) - mpmath.log(response)
+        )
+
+    assert Tweedie(power).normaliser(np.array([response]), dispersion)[0] == pytest.approx(float(exact), rel=1e-13)
+    assert np.isfinite(Tweedie(power).normaliser(np.full(1000, response), 1e-20)).all()
+
+
 def test_tweedie_density_takes_any_shape():
     """The series is summed entry by entry: a table of responses gives each what it gives alone, zeros and none included."""
     family, responses = Tweedie(1.5), np.array([[0.0, 1e-3, 500.0], [2.0, 0.0, 7.0]])
