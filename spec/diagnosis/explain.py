@@ -186,6 +186,8 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
         chosen = bool(likely) and likely[0].unknowns > 1  # as many numbers as a descent has, its steps and its rate
         if chosen and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
             return _told(search, [path], stated, made, proven=False)
+    if likely and likely[0].unknowns and (path := _trained(search, [search.root], ["float32"])) is not None:
+        return _told(search, [path], stated, made, proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
         return _told(search, likely, stated, made, proven=True)
     program = _program(made["answer"])

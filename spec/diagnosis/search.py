@@ -7,6 +7,7 @@ by chance, since few equations are left to contradict it, is told apart by `Expl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -142,10 +143,12 @@ class Search:
         if (np.linalg.norm(white * factors, axis=0) <= EXACT).any():
             return  # what moves nothing explains nothing
         left = float(np.linalg.norm(goal + white @ factors))
-        other, start = hypothesis, 0
-        for one, reading in chosen:
-            own = factors[start : start + len(reading.vectors)]
-            start += len(reading.vectors)
+        ends = np.cumsum([len(reading.vectors) for _, reading in chosen])
+        parts = np.split(factors, ends[:-1])
+        times = [reading.times(own) for (_, reading), own in zip(chosen, parts)]
+        other = hypothesis
+        for place, (one, reading) in enumerate(chosen):
+            own = parts[place] * math.prod(times[:place] + times[place + 1 :])
             if (says := reading.says(own, rows)) is None:
                 return
             other = other if reading.become is None else reading.become(other, own)

@@ -69,9 +69,12 @@ SCALES = (
     "phi",
     "lnsigma",
 )
+STATISTICS = ("n", "nobs", "observations", "numobs", "r2", "pseudor2", "adjr2", "aic", "bic", "ll", "loglik", "chi2", "deviance")
 MISSING = ("", ".", "na", "nan", "none", "null", "-", "aliased", "omitted")
 FACTOR = re.compile(r"^(?:C\(\s*(?P<coded>.+?)\s*(?:,.*)?\)|(?P<plain>[^\[\]]+))\[(?:(?P<kind>[A-Z])\.)?(?P<level>.+)\]$")
 _SUM = re.compile(r"\[S\.")  # how patsy and formulaic name a level that is compared with the mean of all
+_CONTRAST = re.compile(r"\[([DHP])\.")
+_CODINGS = {"D": "Diff", "H": "Helmert", "P": "polynomial"}
 DOUBLE = 2.0**-53  # half an ulp, relative
 Part = tuple[str, str]  # (variable, level), squashed; of a number the level is empty
 Term = frozenset[Part]  # none: the intercept
@@ -227,18 +230,19 @@ class _Design:
             return next(term for term, j in self.terms.items() if j == self.columns.index(name))
         if self.is_intercept(name):
             return frozenset()
-        found = [self._part(text) for text in _split(name)]
-        if None in found or not found:
-            whole = self._part(name)  # a column whose own name has a colon or a star
-            return None if whole is None else frozenset([whole])
-        return frozenset(found)  # type: ignore[arg-type]
+        for spelled in (name, re.sub(r":\s+", " ", name).replace(" & ", ":"), name.partition("__")[2]):  # of Julia; scikit-learn
+            found = [self._part(text) for text in _split(spelled)]
+            if found and None not in found:
+                return frozenset(found)  # type: ignore[arg-type]
+        whole = self._part(name)  # a column whose own name has a colon or a star
+        return None if whole is None else frozenset([whole])
 
     def _part(self, text: str) -> Part | None:
         key = _squash(_bare(text))
         known = self._parts.get(key) or self._as_event.get(key, set())
         if len(known) == 1:
             return next(iter(known))
-        if known or key in SCALES:
+        if known or key in SCALES or key in STATISTICS:
             return None
         for variable in sorted(self.levels, key=len, reverse=True):  # a level that has no column: the baseline
             if key.startswith(variable) and len(key) > len(variable):
@@ -343,6 +347,8 @@ def _grid_of_file(path: Path) -> list[list[str]]:
     if delimiter != ",":  # then the comma may be the decimal point
         rows = [[re.sub(r"^(-?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", cell) for cell in row] for row in rows]
     width = max(map(len, rows))
+    if len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:]):  # R's write.table leaves the corner out
+        rows[0] = ["", *rows[0]]
     return [[re.sub(r'^="?(.*?)"?$', r"\1", cell) for cell in row] + [""] * (width - len(row)) for row in rows]
 
 
@@ -419,6 +425,10 @@ def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
     """The numbers of the columns that hold the terms, the estimates, the errors, the outputs and the levels."""
     first = {kind: next((i for i, one in enumerate(headings) if one in words), None) for kind, words in KINDS.items()}
     estimate = next(i for word in ESTIMATES for i, one in enumerate(headings) if one == word)
+    if len(path := [one for one in headings if re.fullmatch(r"s\d+", one)]) > 1:
+        raise ValueError(
+            f"{where} has a column for each of {len(path)} penalties ({path[0]} to {path[-1]}): keep the one that is meant."
+        )
     if first["term"] in (None, estimate):
         others = [i for i in range(len(headings)) if i not in (estimate, first["error"], first["output"])]
         if not others:
@@ -464,6 +474,13 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
     """The answer that the cells make, one for each column and output of the design."""
     notes: list[str] = []
     kept = [_with_output(cell, design) for cell in cells]
+    kept = [cell for cell in kept if design.term(cell.term) is not None or _squash(cell.term) not in STATISTICS]
+    for cell in kept:
+        if (other := _CONTRAST.search(cell.term)) and not design.knows(cell.term):
+            raise ValueError(
+                f"{cell.term} in {name} is a {_CODINGS[other[1]]} contrast, and only treatment ([T.]) and sum coding ([S.]) are "
+                "converted: give the numbers without names, in the order of the design, or fit with treatment coding."
+            )
     absent = [cell.term for cell in kept if _decimal(cell.value) is None and not _is_missing(cell.value)]
     if absent:
         raise ValueError(f"the coefficient of {absent[0]} in {name} is no number.")

@@ -122,8 +122,10 @@ def read(diagnosis: Diagnosis) -> Reading:
 
 
 def _is_applied(one: Diagnosis) -> bool:
-    """Whether the answer was held to the optimum of another problem, that of the causes."""
-    return bool(one.found) and one.verdict not in (NONE, NO_OPTIMUM) and one.mended is not None and one.mended is not one.stated
+    """Whether the answer was held to the optimum of another problem, that of the causes; a way to the optimum has none."""
+    if not one.found or one.verdict in (NONE, NO_OPTIMUM) or one.mended is None or one.mended is one.stated:
+        return False
+    return one.stated is None or abs(one.mended.distance - one.stated.distance) > 1e-6 * one.stated.distance
 
 
 def plain(code: str, answer: Answer | None = None) -> str:

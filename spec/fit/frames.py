@@ -57,7 +57,11 @@ class SeparatorError(ValueError):
 
 def csv_frame(path: Path) -> Frame:
     """A CSV file as a frame of pandas. Raises ValueError where it has another separator than the comma."""
-    frame = pandas_module().read_csv(path)
+    pandas = pandas_module()
+    names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    if len(twice := names[names.duplicated() & names.notna()]):  # pandas would rename the second
+        raise ValueError(f"two columns are called {twice.iloc[0]}: give each a name of its own.")
+    frame = pandas.read_csv(path)
     head = str(frame.columns[0])
     if len(frame.columns) == 1 and (signs := [sign for sign in ";\t|" if sign in head]):
         raise SeparatorError(

@@ -150,7 +150,7 @@ def test_files_of_a_folder_have_the_types_that_hold_the_values_of_all(tmp_path):
 
 @pytest.mark.parametrize("seed", [0, 3, 8, 9])
 def test_levels_whose_counts_are_as_expected_are_no_other_model(seed):
-    """Keras's Poisson loss adds 1e-7 to the mean, which is much of a slope that is nearly 0; the estimates are the levels' means."""
+    """Keras's Poisson loss adds 1e-7 to the mean, much of a slope that is nearly 0; the estimates are the means of levels."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"n": rng.poisson(3.0, 3000) + 1, "g": [f"z{i:03d}" for i in rng.integers(0, 80, 3000)]})
     found = fit(formula="n ~ g", data=frame, family="poisson", standard_errors=False)

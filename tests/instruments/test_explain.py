@@ -482,6 +482,39 @@ def exposure_logged():
     return Planted(small("counts", offset=exposure), b, "the logarithm of yours")
 
 
+@plant("exponentiated")
+def odds_ratios():
+    return Planted(small("logistic"), np.exp(best("logistic")), "exponentials of the coefficients")
+
+
+@plant("loss of another model")
+def relative_risks():
+    """A Poisson regression of 0 and 1, where a logistic one is meant."""
+    X, y = drawn().X, drawn().y["logistic"]
+    return Planted(small("logistic"), minimum("counts", X, y), "another model, poisson-log")
+
+
+@plant("offset-free of another base")
+def offset_to_base_ten():
+    data = drawn()
+    b = minimum("counts", data.X, data.y["counts"], offset=data.offset / np.log(10))
+    return Planted(small("counts", offset=data.offset), b, "whose logarithm is to base 10")
+
+
+@plant("response-units or the exposure's")
+def exposure_in_months():
+    data = drawn()
+    b = minimum("counts", data.X, data.y["counts"], offset=data.offset + np.log(12))
+    return Planted(small("counts", offset=data.offset), b, "0.0833333 y, or the exposure in other units")
+
+
+@plant("centred far away")
+def centred_far_away():
+    """Where the intercept that was brought puts all means at their ends."""
+    X, y = drawn().X + 200, drawn().y["logistic"]
+    return Planted(small("logistic", X=X), minimum("logistic", X - 200, y), "only the intercept is another")
+
+
 @plant("column-left-out")
 def column_left_out():
     X, y = drawn().X, drawn().y["logistic"]
@@ -724,12 +757,18 @@ def test_every_cause_that_is_read_off_or_computed_was_planted():
     assert {name.split()[0] for name in PLANTED} == computed
 
 
+def balanced(y):
+    """The weights with which both classes count alike, as scikit-learn and Keras's users balance them."""
+    return np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (1 - y).sum()))[:, 0]
+
+
 PAIRS = {
     "labels-flipped standardised": ("logistic", lambda X, y: minimum("logistic", (X - X.mean(axis=0)) / X.std(axis=0), 1 - y)),
     "rows-first ridge": ("logistic", lambda X, y: minimum("logistic", X[:72], y[:72], penalty=ridge(3))),
     "standardised ridge": ("gamma", lambda X, y: minimum("gamma", (X - X.mean(axis=0)) / X.std(axis=0), y, penalty=ridge(3))),
     "min-max ridge": ("normal", lambda X, y: minimum("normal", (X - X.min(axis=0)) / np.ptp(X, axis=0), y, penalty=ridge(3))),
     "rows-first label-smoothing": ("logistic", lambda X, y: minimum("logistic", X[:70], 0.9 * y[:70] + 0.05)),
+    "class-weights ridge": ("logistic", lambda X, y: minimum("logistic", X, y, weights=balanced(y), penalty=ridge(3))),
     "classes-permuted ridge": ("classes", lambda X, y: minimum("classes", X, y[:, [2, 0, 1]], penalty=ridge(3))),
     "squared-error ridge": (
         "classes",
@@ -747,7 +786,13 @@ def test_two_causes_at_once_are_both_named(name):
 
     assert sorted(one.code for one in found.found) == sorted(name.split()), said(found)
     assert found.mended.distance < 1e-6
-    penalties = {"rows-first": 3 / 144, "standardised": 3 / 180, "min-max": 3 / 90, "classes-permuted": 3 / 180}
+    penalties = {
+        "rows-first": 3 / 144,
+        "standardised": 3 / 180,
+        "min-max": 3 / 90,
+        "classes-permuted": 3 / 180,
+        "class-weights": 3 / 180,
+    }
     if "ridge" in name:
         l2 = penalties.get(name.split()[0], 0.01)
         assert f"an L2 penalty of {l2:.6g} on the kernel" in found.found[-1].says

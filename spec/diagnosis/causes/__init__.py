@@ -377,6 +377,14 @@ CAUSES: tuple[Cause, ...] = (
         changes=units.units,
     ),
     Cause(
+        "exponentiated",
+        "units",
+        "{it} has the exponentials of coefficients, such as odds ratios or ratios of rates",
+        "glm-mean",
+        "np.log(coefficients)",
+        changes=units.exponentiated,
+    ),
+    Cause(
         "float32-inputs",
         "precision",
         "{it} was {trained} on inputs that had been rounded to float32",

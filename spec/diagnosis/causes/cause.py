@@ -43,14 +43,16 @@ class Reading:
 
     The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors, and the number of rows
     that count, into a sentence, or into None where they make no sense, such as a negative penalty. ``become`` gives the
-    hypothesis with its factors. ``summed`` is the name and the factor of the sum over rows that the only vector is; without it
-    the vector does not grow with the rows.
+    hypothesis with its factors, and ``times`` what its whole sum is multiplied by, and with it the factors of a reading beside
+    it. ``summed`` is the name and the factor of the sum over rows that the only vector is; without it the vector does not grow
+    with the rows.
     """
 
     vectors: list[np.ndarray]
     says: Callable[[np.ndarray, int], str | None]
     become: Callable[[Hypothesis, np.ndarray], Hypothesis] | None = None
     summed: tuple[str, float] | None = None
+    times: Callable[[np.ndarray], float] = lambda factors: 1.0
 
 
 @dataclass(frozen=True, eq=False)

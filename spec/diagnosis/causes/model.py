@@ -30,6 +30,7 @@ LOSSES: tuple[Family, ...] = (
     *(NegativeBinomial(alpha) for alpha in (0.1, 0.25, 0.5, 1.0, 2.0)),
     *(Tweedie(power) for power in (1.1, 1.25, 1.5, 1.75, 1.9)),
 )
+USUAL = (Model(Binomial(), Logit()), Model(Poisson(), Log()), Model(Gamma(), Log()))  # which people take for one another
 
 
 def is_plain(hypothesis: Hypothesis) -> bool:
@@ -53,7 +54,7 @@ def links(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 
 def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """The likelihoods of other families."""
+    """The likelihoods of other families, with the same link or with their usual one."""
     own = hypothesis.objective.model
     if not is_plain(hypothesis) or own.has_classes:
         return
@@ -65,6 +66,18 @@ def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 f"the loss is that of the {family} family, not of the {own.family} family",
                 {"family": family},
             )
+    for other in USUAL:
+        if other.link != own.link and type(other.family) is not type(own.family) and _can_be(other.family, context):
+            yield Change(
+                replace(hypothesis, objective=Likelihood(other)),
+                f"it is another model, {other}: its link is {other.link}, and its loss that of the {other.family} family",
+                {"family": other.family},
+            )
+
+
+def _can_be(family: Family, context: Context) -> bool:
+    """Whether the responses, if they are few, are such as the family has."""
+    return not isinstance(family, Binomial) or (bool(seen := context.facts.y_values) and set(seen) <= {0.0, 1.0})
 
 
 def squared_error(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
@@ -169,7 +182,10 @@ def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
     own = hypothesis.objective.model
     if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.facts.y_values) == 2:
         return
-    beside = ", or only the intercept is another, as where a column is centred elsewhere" if own.link == Log() else ""
+    beside = ""
+    if own.link == Log():
+        of_exposure = "the exposure in other units, or " if context.facts.has_offset else ""
+        beside = f", or {of_exposure}only the intercept is another, as where a column is centred elsewhere"
     for reading in _affine(totals, shifted=isinstance(own.family, Gaussian)):
         yield replace(reading, says=partial(_said_beside, reading.says, beside))
 

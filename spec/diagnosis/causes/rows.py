@@ -150,7 +150,13 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
         return other.after(step)
 
     if isinstance(hypothesis.objective.model.family, Binomial) or hypothesis.objective.model.has_classes:
-        yield Reading([totals.more[name] for name in own[1:]], says, become, summed=(own[1], 1.0))
+        yield Reading(
+            [totals.more[name] for name in own[1:]],
+            says,
+            become,
+            summed=(own[1], 1.0),
+            times=lambda factors: float(_of_classes(context, factors)[0][0]),
+        )
 
 
 def _of_classes(context: Context, factors: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -272,7 +278,9 @@ def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         hypothesis = replace(hypothesis, unknowns=1)
     for coefficient, kernel in found:
         other = replace(hypothesis, matrix=np.vstack([hypothesis.matrix[:1], kernel]), extra=None)
-        says = f"the offset has a coefficient of its own, {coefficient:.6g} in place of 1"
+        base = next((base for base in (2, 10) if abs(coefficient * np.log(base) - 1) < 1e-4), None)
+        of_log = "" if base is None else f": that of an offset whose logarithm is to base {base}, and not the natural one"
+        says = f"the offset has a coefficient of its own, {coefficient:.6g} in place of 1{of_log}"
         yield Change(_with_coefficient(other, coefficient), says, {"coefficient": coefficient})
 
 

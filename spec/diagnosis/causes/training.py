@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -150,25 +151,50 @@ def stopped(way: Way) -> str | None:
         if likely and max(likely) > _likelihood(away, noise) + TELLS:
             return f"{told}: the way that is left lies along the flattest directions, as it does after so few steps"
         return None
-    if record.mean is None or record.square is None:
-        return None
-    gradient = -way.score * loss_scale(way.here) / way.context.facts.n
-    seen = way.here.objective.free(record.mean[0 if way.here.intercept else 1 :]) / (1 - 0.9**record.steps)
-    wide = np.sqrt(np.abs(record.square[0 if way.here.intercept else 1 :]) / (1 - 0.999**record.steps))
-    wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide
-    wide = wide + np.abs(seen)
-    if (np.abs(gradient - seen) <= wide).all():
+    seen = _seen(way)
+    if seen is not None and (np.abs(seen.gradient - seen.mean) <= 1).all() and not seen.is_noise:
         return f"{told}: its running mean of the gradient is the gradient at your weights, so it was still on its way"
     return None
 
 
+class _Seen(NamedTuple):
+    """The gradient at the answer, and the running mean that an optimizer has of it, (q, m), in units of how widely it spread."""
+
+    gradient: np.ndarray
+    mean: np.ndarray
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the mean is of other rows than all: on the way, with all rows in each step, the two are nearly one."""
+        return bool(np.linalg.norm(self.gradient - self.mean) > np.linalg.norm(self.gradient))
+
+
+def _seen(way: Way) -> _Seen | None:
+    record = way.context.answer.record
+    if record is None or record.mean is None or record.square is None:
+        return None
+    first = 0 if way.here.intercept else 1
+    gradient = -way.score * loss_scale(way.here) / way.context.facts.n
+    mean = way.here.objective.free(record.mean[first:]) / (1 - 0.9**record.steps)
+    wide = np.sqrt(np.abs(record.square[first:]) / (1 - 0.999**record.steps))
+    wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide
+    wide = np.maximum(wide + np.abs(mean), 1e-300)
+    return _Seen(gradient / wide, mean / wide)
+
+
 def minibatch_noise(way: Way) -> str | None:
     """The answer wanders around the optimum, as steps of a few rows each do."""
+    record = way.context.answer.record
     if (found := _descent(way)) is None:
-        return None
+        seen = _seen(way)
+        if record is None or seen is None or not seen.is_noise or (np.abs(seen.gradient - seen.mean) > 1).any():
+            return None
+        return (
+            f"steps of few rows each wander around the optimum: {record.optimizer} has a running mean of the gradient that is of "
+            "some rows, and not of all"
+        )
     away, left, noise = found
     if (away <= 4 * np.hypot(left, noise)).all():
-        record = way.context.answer.record
         assert record is not None
         return f"steps of few rows each wander around the optimum: at the rate {record.learning_rate:g} by about this much"
     return None

@@ -89,8 +89,11 @@ def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis 
     if whole is None or objective.has_gauge or len(hypothesis.matrix) < 2:
         return None
     eta, weight = whole.X @ hypothesis.matrix[1:] + (0.0 if whole.offset is None else whole.offset), whole.weights[:, None]
+    link, average = objective.model.link, np.average(whole.y, axis=0, weights=whole.weights)
     intercept = hypothesis.matrix[0].copy()
-    for _ in range(25):
+    if objective.model.link.mu_domain.contains(average).all():  # from where means are those of the data, and not at their ends
+        intercept = link(average) - np.average(eta, axis=0, weights=whole.weights)
+    for _ in range(50):
         there = eta + intercept
         if not objective.model.eta_domain.contains(there).all():
             return None
@@ -98,7 +101,7 @@ def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis 
         step = np.where(weight > 0, objective.score(whole.y, there, weight), 0.0).sum(axis=0) / information
         if not np.isfinite(step).all():
             return None
-        intercept = intercept + step
+        intercept = intercept + np.clip(step, -2, 2)
         if (np.abs(step) <= 1e-13 * np.maximum(np.abs(intercept), 1)).all():
             return replace(hypothesis, matrix=np.vstack([intercept[None], hypothesis.matrix[1:]]), unknowns=len(intercept))
     return None
@@ -133,6 +136,18 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
             told.add(tuple(scale))
             named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
             yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+
+
+def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them."""
+    first = 0 if hypothesis.intercept else 1
+    if context.k > 1 or hypothesis.codes or not (hypothesis.matrix[first:] > 0).all():
+        return
+    matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
+    matrix[first:] = np.log(matrix[first:])
+    if rounding is not None:
+        rounding = rounding / np.maximum(hypothesis.matrix, 1e-300)
+    yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), "the numbers are exponentials of the coefficients")
 
 
 def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:

@@ -62,6 +62,7 @@ MISTAKES: dict[str, Mistake] = {
     "centred": Mistake(changes.centred),
     "min-max": Mistake(changes.min_max),
     "units": Mistake(changes.units),
+    "exponentiated": Mistake(changes.exponentiated),
     "response-units": Mistake(changes.response_units),
     "response-transformed": Mistake(changes.response_transformed),
     "float32-inputs": Mistake(changes.float32_inputs, stated.with_late_column),

@@ -91,6 +91,17 @@ def column_left_out(problem: Problem, rng: np.random.Generator) -> Other | None:
     return Other(problem.with_data(X=np.delete(problem.X, place, axis=1)), back)
 
 
+def exponentiated(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """A table of odds ratios or of ratios of rates."""
+    if problem.model.has_classes:
+        return None
+
+    def back(params: Params) -> Params:
+        return Params(np.exp(params.intercept) if problem.intercept else params.intercept, np.exp(params.coef))
+
+    return Other(problem, back)
+
+
 def columns_permuted(problem: Problem, rng: np.random.Generator) -> Other | None:
     """Another order of the columns."""
     if problem.p < 2:
