@@ -64,11 +64,12 @@ def rank_deficiency(problem: Problem) -> str | None:
     """A sentence that names the linearly dependent columns, judged on columns scaled to length 1; None where there are none."""
     design = problem.design[problem.row_weights[:, 0] > 0]
     names = _names(problem)
-    lengths = np.linalg.norm(design, axis=0)
-    if not lengths.all():
-        return f"column {names[int(np.argmin(lengths))]} is all zeros. Drop it."
+    largest = np.abs(design).max(axis=0)  # by which a column of tiny numbers has a length
+    if not largest.all():
+        return f"column {names[int(np.argmin(largest))]} is all zeros. Drop it."
+    lengths = largest * np.linalg.norm(design / largest, axis=0)
     if len(design) < problem.q:
-        return f"{len(design)} rows cannot determine {problem.q} coefficients. Add rows or drop columns."
+        return f"{len(design)} row{'s' * (len(design) != 1)} cannot determine {problem.q} coefficients. Add rows or drop columns."
     _, singular, axes = np.linalg.svd(design / lengths, full_matrices=False)
     if singular[-1] > len(design) * np.finfo(float).eps * singular[0]:
         return None

@@ -7,8 +7,9 @@ zero; Fisher's information makes its steps large (`spec.fit.maximise`). Only a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -137,13 +138,13 @@ def fit(
         given = given.map(partial(class_weighted, class_weight=factors))
     BACKEND.enable_float64()
     sample = usable(given, SAMPLE)
-    with in_float64:
+    with in_float64, _its_own_chance():
         reading = read(case.model, sample)
         if factors is not None:
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
         rows = _read_as(reading, given, sample.y.shape[1])
-        with shown(rows.total) if progress is True else nullcontext((progress or None, None)) as (on_pass, on_rows):
+        with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
             settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}
             found = _optima(reading, rows, quasi, {**settings, **heard})
@@ -155,6 +156,21 @@ def fit(
         if note := reading.rounding(result.params, sample):
             return result.noted(note)
     return result
+
+
+def _heard(progress: Any, total: int | None) -> AbstractContextManager[tuple[Any, Any]]:
+    """Who hears of the passes and of the rows; 1 is True, as Keras's ``verbose`` takes it."""
+    return nullcontext((progress, None)) if callable(progress) else shown(total) if progress else nullcontext((None, None))
+
+
+@contextmanager
+def _its_own_chance() -> Iterator[None]:
+    """A context after which Python's random numbers go on as before it: new layers of Keras draw their seeds from them."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def refuse_weights(reading: Reading, differ: Callable[[], bool]) -> None:

@@ -97,10 +97,15 @@ def data_set(path: str, form: str) -> Any:
 
     A file in which all amounts are whole has another type than the next.
     """
-    from pyarrow import ArrowException, schema, unify_schemas
+    from pyarrow import ArrowException, ArrowInvalid, schema, unify_schemas
     from pyarrow.dataset import dataset
 
-    found = dataset(path, format=form)
+    try:
+        found = dataset(path, format=form)
+    except ArrowInvalid as error:
+        raise ValueError(f"{path} cannot be read as a {form} file: {str(error).splitlines()[0]}") from error
+    if not found.files:
+        raise ValueError(f"there are no files in the folder {path}.")
     try:
         schemas = [fragment.physical_schema for fragment in found.get_fragments()]
         if all(one.equals(found.schema) for one in schemas):

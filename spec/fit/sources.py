@@ -61,6 +61,8 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
     Their X is the model's ``inputs``, flattened and side by side; without ``inputs`` it is one table, of any width. Raises
     ValueError with the one thing that is wrong.
     """
+    if isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y) == 1 and _shape(X[0]):
+        X, y = X[0], y[0]  # as Keras takes them: a list of one array for each input and output
     return _rows(X, {"y": y, "weights": weights, "offset": offset}, inputs, labelled=True)
 
 
@@ -270,9 +272,9 @@ def _file(path: str) -> Any:
     from pyarrow import csv, dataset, types
 
     form = form_of(path)
+    found = data_set(path, form)
     if form != "csv":
-        return data_set(path, form)
-    found = dataset.dataset(path, format=form)
+        return found
     small = {column.name: "float64" for column in found.schema if types.is_integer(column.type) or types.is_null(column.type)}
     reading = csv.ConvertOptions(column_types=small)  # its beginning may hold whole numbers only
     return dataset.dataset(path, format=dataset.CsvFileFormat(convert_options=reading))
@@ -337,7 +339,13 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input], wanted
         if not is_number(found.schema.field(name).type):  # y whole, to name all of its labels
             is_y = name == named.get("y")
             part = "y" if is_y else f"column {name} of X"
-            numbers((found.to_table(columns=[name]) if is_y else found.head(1024, columns=[name])).column(0), part)
+            if not is_y:
+                try:
+                    numbers(found.head(1024, columns=[name]).column(0), part)
+                    continue
+                except ValueError:  # what the first rows say is not all
+                    pass
+            numbers(found.to_table(columns=[name]).column(0), part)
     total = found.count_rows()
     for part, values in arrays.items():
         if len(values) != total:

@@ -1,5 +1,7 @@
 """A call that is mistaken, or unusual: one reason that is true, and what to write in its place."""
 
+import random
+
 import keras
 import numpy as np
 import pandas as pd
@@ -55,8 +57,45 @@ def test_a_mistake_of_the_call_is_named(call, says):
         call()
 
 
+def test_a_fit_leaves_pythons_random_numbers_as_they_were():
+    """From which Keras draws the seeds of the layers that come next."""
+    model, before = dense(), random.getstate()
+    fit(model, X, BINARY)
+
+    assert random.getstate() == before
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # of Keras
+@pytest.mark.parametrize(("done", "says"), [("quantize", "was quantised"), ("enable_lora", "was given LoRA")])
+def test_a_kernel_that_is_not_what_is_trained_is_named(done, says):
+    model = dense()
+    if not hasattr(model.layers[-1], done):
+        pytest.skip(f"this Keras has no {done}")
+    getattr(model.layers[-1], done)({"quantize": "int8", "enable_lora": 1}[done])
+
+    with pytest.raises(NotRead, match=says):
+        fit(model, X, BINARY)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    """An empty one, one that is none, a folder of none, and one of numbers with a word in its last row."""
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "broken.parquet").write_text("nothing")
+    (tmp_path / "folder").mkdir()
+    pd.DataFrame({"a": [*map(str, range(5000)), "foo"], "y": [0, 1] * 2500 + [1]}).to_csv(tmp_path / "late.csv", index=False)
+    for name, says in {
+        "empty.csv": "empty.csv cannot be read as a csv file",
+        "broken.parquet": "broken.parquet cannot be read as a parquet file",
+        "folder": "there are no files in the folder",
+        "late.csv": "column a of X is text, since 'foo' in row 5000 is no number",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            fit(dense(), tmp_path / name, "y")
+
+
 def test_the_list_of_one_response_is_that_response():
-    """Keras takes a list of one array for each output."""
+    """Keras takes a list of one array for each output, and for each input."""
+    assert fit(dense(), [X], [BINARY]).params.coef == pytest.approx(fit(dense(), X, BINARY).params.coef)
     assert fit(dense(), X, [BINARY]).params.coef == pytest.approx(fit(dense(), X, BINARY).params.coef)
 
 

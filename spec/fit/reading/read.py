@@ -306,8 +306,11 @@ def trainable_layer(model: keras.Model) -> keras.layers.Dense:
             f"a generalized linear model has one layer with weights that are trained, a Dense; this model has: {names}."
         )
     (dense,) = trained
+    for what, done in {"quantised": "quantization_mode", "given LoRA": "lora_enabled"}.items():
+        if getattr(dense, done, None):
+            raise NotRead(f"{dense.name} was {what}, so its kernel is not what is trained: fit the model as it was before.")
     if len(dense.trainable_weights) != 1 + bool(dense.use_bias):
-        raise NotRead(f"some weights of {dense.name} are frozen, and others are trained: train all of them, or none.")
+        raise NotRead(f"some weights of {dense.name} are frozen, and others are trained: set trainable = True of all of them.")
     if dense.activity_regularizer is not None:
         raise NotRead(f"{dense.name} has an activity_regularizer, a penalty on its outputs: leave it out.")
     for name in ("kernel_constraint", "bias_constraint"):
