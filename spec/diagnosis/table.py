@@ -475,8 +475,8 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
     notes: list[str] = []
     kept = [_with_output(cell, design) for cell in cells]
     kept = [cell for cell in kept if design.term(cell.term) is not None or _squash(cell.term) not in STATISTICS]
-    for cell in kept:
-        if (other := _CONTRAST.search(cell.term)) and not design.knows(cell.term):
+    for cell in () if any(map(_CONTRAST.search, design.columns)) else kept:
+        if other := _CONTRAST.search(cell.term):
             raise ValueError(
                 f"{cell.term} in {name} is a {_CODINGS[other[1]]} contrast, and only treatment ([T.]) and sum coding ([S.]) are "
                 "converted: give the numbers without names, in the order of the design, or fit with treatment coding."

@@ -51,6 +51,8 @@ SPELLED = {
     "Stata": ("_cons", "age", "north.region", "west.region"),
     "SAS": ("Intercept", "age", "region north", "region west"),
     "dummies": ("intercept", "age", "region_north", "region_west"),
+    "Julia": ("(Intercept)", "age", "region: north", "region: west"),
+    "a ColumnTransformer": ("intercept", "num__age", "cat__region_north", "cat__region_west"),
     "capitals": ("INTERCEPT", "AGE", "REGION NORTH", "REGION WEST"),
 }
 
@@ -112,6 +114,11 @@ def test_functions_of_columns_match():
         ({"const": 1, "age": 2, "regioneast": 3, "regionsouth": 4}, "the level east, south of region"),
         ({"const": 1, "age": "two", "regionnorth": 3, "regionwest": 4}, "age in the reference is no number"),
         ({}, "has no coefficients"),
+        (
+            {"const": 1, "age": 2, "C(region, Diff)[D.north]": 3, "C(region, Diff)[D.west]": 4},
+            "is a Diff contrast, and only treatment",
+        ),
+        ({"const": 1, "age": 2, "C(region, Helmert)[H.north]": 3, "C(region, Helmert)[H.west]": 4}, "is a Helmert contrast"),
     ],
 )
 def test_what_does_not_match_is_refused(given, said):
@@ -171,6 +178,8 @@ FORMS = {
     "tabs": "name\tB\tSE\nconst\t1.25\t0.1\nage\t2.50\t0.2\n",
     "no headings": "const,1.25\nage,2.5\n",
     "esttab": ',="b"\nage,="2.5***"\n_cons,="1.25"\n',
+    "esttab with N": ',="b"\nage,="2.5***"\n_cons,="1.25"\nN,="400"\n',
+    "write.table of R": '"Estimate"\t"Std. Error"\n"(Intercept)"\t1.25\t0.1\n"age"\t2.5\t0.2\n',
     "a title above": "Results\nterm,coef\nconst,1.25\nage,2.5\n",
 }
 
@@ -188,6 +197,13 @@ def test_sas_has_a_row_for_the_level_that_it_compares_with(tmp_path):
     columns = (*DESIGN, "age:C(region)[T.north]", "age:C(region)[T.west]")
 
     assert coefficients(table(text, columns, tmp=tmp_path)) == [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
+
+
+def test_a_path_of_penalties_has_no_coefficients_of_one(tmp_path):
+    """As glmnet writes it: which of them is meant nobody can know."""
+    with pytest.raises(ValueError, match=r"has a column for each of 3 penalties \(s0 to s2\): keep the one that is meant"):
+        table('"","s0","s1","s2"\n"(Intercept)",1,2,3\n"age",0,1,2\n', ("age",), tmp=tmp_path)
+    assert coefficients(table('"","s0"\n"(Intercept)",1.25\n"age",2.5\n', ("age",), tmp=tmp_path)) == [1.25, 2.5]
 
 
 def test_a_column_that_r_left_out_is_zero(tmp_path):

@@ -93,6 +93,14 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             fit(dense(), tmp_path / name, "y")
 
 
+def test_two_columns_of_one_name_in_a_file_are_refused(tmp_path):
+    """Of which pandas would rename one, and a formula take the other."""
+    (tmp_path / "twice.csv").write_text("a,a,y\n1,2,0\n3,4,1\n")
+
+    with pytest.raises(ValueError, match="two columns are called a"):
+        fit(formula="y ~ a", data=tmp_path / "twice.csv", family="binomial")
+
+
 def test_the_list_of_one_response_is_that_response():
     """Keras takes a list of one array for each output, and for each input."""
     assert fit(dense(), [X], [BINARY]).params.coef == pytest.approx(fit(dense(), X, BINARY).params.coef)
