@@ -152,34 +152,51 @@ def stopped(way: Way) -> str | None:
             return f"{told}: the way that is left lies along the flattest directions, as it does after so few steps"
         return None
     seen = _seen(way)
-    if seen is not None and (np.abs(seen.gradient - seen.mean) <= 1).all() and not seen.is_noise:
+    if seen is not None and seen.is_likely and not (seen.is_of_some_rows and way.gone < WANDERS):
         return f"{told}: its running mean of the gradient is the gradient at your weights, so it was still on its way"
     return None
 
 
 class _Seen(NamedTuple):
-    """The gradient at the answer, and the running mean that an optimizer has of it, (q, m), in units of how widely it spread."""
+    """
+    The gradient at the answer, and the running mean that Adam has of it, (q, m), in units of how widely it spread.
+
+    ``lag`` is what the mean is behind by where all rows are in each step: the curvature times the last steps.
+    """
 
     gradient: np.ndarray
     mean: np.ndarray
+    lag: np.ndarray
 
     @property
-    def is_noise(self) -> bool:
-        """Whether the mean is of other rows than all: on the way, with all rows in each step, the two are nearly one."""
-        return bool(np.linalg.norm(self.gradient - self.mean) > np.linalg.norm(self.gradient))
+    def is_of_some_rows(self) -> bool:
+        """Whether the mean is of other rows than all: it is neither near the gradient nor as far behind as steps leave it."""
+        away = self.mean - self.gradient
+        least = min(np.linalg.norm(away), np.linalg.norm(away - self.lag))
+        return bool(least > 2 * np.linalg.norm(self.gradient))
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether the gradients spread widely enough for the two to differ so."""
+        return bool((np.abs(self.gradient - self.mean) <= 1).all())
+
+
+WANDERS = 1.0  # standard errors: as far as steps of few rows usually lead from the optimum
+LAG = 9  # steps: the age of Adam's running mean, whose share of each new gradient is a tenth
 
 
 def _seen(way: Way) -> _Seen | None:
     record = way.context.answer.record
     if record is None or record.mean is None or record.square is None:
         return None
-    first = 0 if way.here.intercept else 1
-    gradient = -way.score * loss_scale(way.here) / way.context.facts.n
-    mean = way.here.objective.free(record.mean[first:]) / (1 - 0.9**record.steps)
-    wide = np.sqrt(np.abs(record.square[first:]) / (1 - 0.999**record.steps))
+    first, scale = 0 if way.here.intercept else 1, loss_scale(way.here) / way.context.facts.n
+    own, root = record.mean[first:] / (1 - 0.9**record.steps), np.sqrt(np.abs(record.square[first:]) / (1 - 0.999**record.steps))
+    mean, wide = way.here.objective.free(own), root
     wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide
     wide = np.maximum(wide + np.abs(mean), 1e-300)
-    return _Seen(gradient / wide, mean / wide)
+    step = way.here.objective.free(record.learning_rate * own / np.maximum(root, 1e-300))
+    lag = LAG * scale * (way.information_here @ step.T.ravel()).reshape(step.T.shape).T
+    return _Seen(-way.score * scale / wide, mean / wide, lag / wide)
 
 
 def minibatch_noise(way: Way) -> str | None:
@@ -187,7 +204,7 @@ def minibatch_noise(way: Way) -> str | None:
     record = way.context.answer.record
     if (found := _descent(way)) is None:
         seen = _seen(way)
-        if record is None or seen is None or not seen.is_noise or (np.abs(seen.gradient - seen.mean) > 1).any():
+        if record is None or seen is None or not (seen.is_likely and seen.is_of_some_rows and way.gone < WANDERS):
             return None
         return (
             f"steps of few rows each wander around the optimum: {record.optimizer} has a running mean of the gradient that is of "

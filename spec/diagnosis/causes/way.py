@@ -33,9 +33,17 @@ class Way:
     @cached_property
     def information(self) -> np.ndarray:
         """The information at the optimum in the design's own columns, (q m, q m)."""
+        return self._information(self.at_best)
+
+    @property
+    def information_here(self) -> np.ndarray:
+        """The same at the answer."""
+        return self._information(self.metric)
+
+    def _information(self, metric: Metric) -> np.ndarray:
         basis = self.context.basis(self.here.intercept)
         root = np.kron(np.eye(self.here.free.shape[1]), np.linalg.inv(basis))
-        return root.T @ (self.at_best.lower @ self.at_best.lower.T) @ root
+        return root.T @ (metric.lower @ metric.lower.T) @ root
 
     @cached_property
     def across(self) -> np.ndarray:
