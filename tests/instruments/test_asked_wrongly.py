@@ -94,7 +94,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 
 
 def test_two_columns_of_one_name_in_a_file_are_refused(tmp_path):
-    """Of which pandas would rename one, and a formula take the other."""
+    """A second one, which pandas would rename, so that a formula takes the first."""
     (tmp_path / "twice.csv").write_text("a,a,y\n1,2,0\n3,4,1\n")
 
     with pytest.raises(ValueError, match="two columns are called a"):
