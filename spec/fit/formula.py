@@ -24,6 +24,7 @@ from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
 from spec.fit.cluster import present_workers
 from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
+from spec.fit.numeric import reads_as_number
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 from spec.links import LINKS, Link, Log
 from spec.model import Model
@@ -297,6 +298,8 @@ class _Part:
         for expr, levels in _leveled(spec).items():
             if len(levels) < 2:
                 raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
+            if expr in frame:
+                _refuse_numbers(expr, levels, frame)
         part._check_rows_by_themselves(frame, matrix)
         return part, part._without_intercept(matrix)
 
@@ -347,6 +350,24 @@ def _leveled(spec: Any) -> dict[str, list[Any]]:
     """The levels of each categorical factor of a formula that is fixed; none if it is not."""
     states = getattr(spec, "encoder_state", {}).items()
     return {expr: state["categories"] for expr, (_, state) in states if "categories" in state}
+
+
+MANY = 10  # levels that read as numbers, beside a few that do not
+
+
+def _refuse_numbers(name: str, levels: list[Any], frame: Frame) -> None:
+    """Raise ValueError for a column of numbers that is text, since a value of it is none, or its decimal sign is the comma."""
+    odd = [level for level in levels if isinstance(level, str) and not reads_as_number(level)]
+    if len(levels) - len(odd) >= max(MANY, 9 * len(odd)) and odd:
+        row = frame.index[int(np.argmax((frame[name] == odd[0]).to_numpy()))]
+        raise ValueError(
+            f"column {name} is text, since {odd[0]!r} in row {row} is no number: mend or drop such rows, then convert it, as by "
+            f"pandas.to_numeric; or write C({name}), if its values are levels."
+        )
+    if len(odd) >= MANY and all(re.fullmatch(r"-?\d+,\d+", level) for level in odd):
+        raise ValueError(
+            f"column {name} is text, since its decimal sign is the comma: read it by pandas.read_csv(..., decimal=',')."
+        )
 
 
 def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:

@@ -147,15 +147,15 @@ def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarra
         except (TypeError, ValueError):
             width = max(math.prod(array.shape[1:]), 1)
             where = f"column x{i % width + 1} of {part}" if width > 1 else part
-            if part != "y" and not coded and isinstance(value, str) and _reads_as_number(value):
+            if part != "y" and not coded and isinstance(value, str) and reads_as_number(value):
                 texts = (j for j in range(i, len(flat), width) if isinstance(flat[j], str))
-                odd = next((j for j in texts if not _reads_as_number(flat[j])), None)
+                odd = next((j for j in texts if not reads_as_number(flat[j])), None)
                 raise ValueError(_numbers_as_text(where, flat, odd, first, width)) from None
             raise ValueError(_no_number(value, flat, part, where, first + i // width, coded)) from None
     return found.reshape(array.shape)
 
 
-def _reads_as_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

@@ -93,6 +93,24 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             fit(dense(), tmp_path / name, "y")
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (lambda x: x.astype(str).where(x.index != 17, "n/k"), r"column x is text, since 'n/k' in row 17 is no number"),
+        (lambda x: x.astype(str).str.replace(".", ","), "column x is text, since its decimal sign is the comma"),
+    ],
+    ids=["one cell", "comma"],
+)
+def test_numbers_that_are_text_are_no_levels(changed, says):
+    """They would be as many columns as values; codes of a few levels are levels, and so are those in C()."""
+    frame = FRAME[["y", "x"]].assign(x=FRAME.x.round(2))
+
+    with pytest.raises(ValueError, match=says):
+        fit(formula="y ~ x", data=frame.assign(x=changed(frame.x)), family="gaussian")
+    few = frame.assign(x=(frame.index % 12).astype(str)).replace({"x": {"7": "other"}})
+    assert fit(formula="y ~ C(x)", data=few, family="gaussian").converged
+
+
 def test_two_columns_of_one_name_in_a_file_are_refused(tmp_path):
     """A second one, which pandas would rename, so that a formula takes the first."""
     (tmp_path / "twice.csv").write_text("a,a,y\n1,2,0\n3,4,1\n")
