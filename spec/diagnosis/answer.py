@@ -37,6 +37,7 @@ class Answer:
     ``error_rounding`` (q, m) is half a unit of the last digit of each. ``name`` is the answer's in sentences.
 
     ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
+    ``has_unknown_loss`` says that its compiled loss is that of no family, so that no other optimum is what it was led to.
     """
 
     params: Params
@@ -47,3 +48,4 @@ class Answer:
     record: Record | None = None
     program: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    has_unknown_loss: bool = False

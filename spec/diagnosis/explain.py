@@ -192,9 +192,9 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
         return _told(search, likely, stated, made, proven=True)
     program = _program(made["answer"])
     measured = None if program else _measured(search, found)
-    trained = (
-        None if NOISY & set(search.context.answer.program) else _trained(search, _on_their_way(search, measured), tuple(VERDICTS))
-    )
+    answer = search.context.answer
+    has_no_optimum = bool(NOISY & set(answer.program)) or answer.has_unknown_loss  # that is known, to be on the way to
+    trained = None if has_no_optimum else _trained(search, _on_their_way(search, measured), tuple(VERDICTS))
     if trained is not None:
         return _told(search, [trained], stated, made, proven=False)
     if program and not CONVERTED.issuperset(made["answer"].program):

@@ -451,7 +451,8 @@ def answer_of_model(
     params, rounding, note = _as_outputs(params, rounding, opened, rows)
     same = plain and len(params.coef) == len(columns) and bool((opened.factor == 1).all()) and not note
     record = _record(opened, keep_means=same)
-    return Answer(params, name, rounding, record=record, program=program, notes=(*notes, *note))
+    unknown = found is None and "loss" in said
+    return Answer(params, name, rounding, record=record, program=program, has_unknown_loss=unknown, notes=(*notes, *note))
 
 
 def _sentence(name: str) -> str:
