@@ -140,6 +140,22 @@ def test_adam_in_batches_wanders_about_the_optimum(seed):
     assert found.codes == ("minibatch-noise",), said(found)
 
 
+def test_a_loss_of_no_family_is_on_the_way_to_no_optimum_of_another():
+    """What the optimizer kept says nothing then."""
+    X, y = drawn().X, drawn().y["logistic"]
+    b = 0.6 * minimum("logistic", X, y)
+    gradient = SCALE.get("logistic", 1.0) / N * slope(total("logistic", X, y), b.ravel()).reshape(b.shape)
+    more = {
+        "record": Record("Adam", 1e-3, 30, mean=(1 - 0.9**30) * gradient, square=gradient**2),
+        "program": {"loss": "It is hinge."},
+    }
+    known, unknown = (asked(small("logistic"), b, **more, has_unknown_loss=one) for one in (False, True))
+
+    assert "stopped" in known.codes, said(known)
+    assert unknown.codes == ("loss",), said(unknown)
+    assert unknown.found[0].says == "It is hinge."
+
+
 # -- a sample of one class ---------------------------------------------------------------------------------------------
 
 
