@@ -64,7 +64,7 @@ def rank_deficiency(problem: Problem) -> str | None:
     """A sentence that names the linearly dependent columns, judged on columns scaled to length 1; None where there are none."""
     design = problem.design[problem.row_weights[:, 0] > 0]
     names = _names(problem)
-    largest = np.abs(design).max(axis=0)  # by which a column of tiny numbers has a length
+    largest = np.abs(design).max(axis=0, initial=0.0)  # by which a column of tiny numbers has a length
     if not largest.all():
         return f"column {names[int(np.argmin(largest))]} is all zeros. Drop it."
     lengths = largest * np.linalg.norm(design / largest, axis=0)

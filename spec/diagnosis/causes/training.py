@@ -152,7 +152,7 @@ def stopped(way: Way) -> str | None:
             return f"{told}: the way that is left lies along the flattest directions, as it does after so few steps"
         return None
     seen = _seen(way)
-    if seen is not None and seen.is_likely and not (seen.is_of_some_rows and way.gone < WANDERS):
+    if seen is not None and seen.is_likely and not _wanders(way, seen):
         return f"{told}: its running mean of the gradient is the gradient at your weights, so it was still on its way"
     return None
 
@@ -169,19 +169,25 @@ class _Seen(NamedTuple):
     lag: np.ndarray
 
     @property
-    def is_of_some_rows(self) -> bool:
-        """Whether the mean is of other rows than all: it is neither near the gradient nor as far behind as steps leave it."""
-        away = self.mean - self.gradient
-        least = min(np.linalg.norm(away), np.linalg.norm(away - self.lag))
-        return bool(least > 2 * np.linalg.norm(self.gradient))
-
-    @property
     def is_likely(self) -> bool:
         """Whether the gradients spread widely enough for the two to differ so."""
         return bool((np.abs(self.gradient - self.mean) <= 1).all())
 
 
-WANDERS = 1.0  # standard errors: as far as steps of few rows usually lead from the optimum
+def _wanders(way: Way, seen: _Seen) -> bool:
+    """
+    Whether the mean is of other rows than all, near the optimum.
+
+    It is neither near the gradient nor as far behind as steps leave it: with all rows in each step the two differ by about
+    the gradient at most.
+    """
+    away = seen.mean - seen.gradient
+    least = min(np.linalg.norm(away), np.linalg.norm(away - seen.lag))
+    return bool(least > APART * np.linalg.norm(seen.gradient) and way.gone < NEARBY)
+
+
+APART = 2.0  # times the gradient: twice what it is with all rows in each step
+NEARBY = 1.0  # standard errors: as far as steps of few rows usually lead from the optimum
 LAG = 9  # steps: the age of Adam's running mean, whose share of each new gradient is a tenth
 
 
@@ -204,7 +210,7 @@ def minibatch_noise(way: Way) -> str | None:
     record = way.context.answer.record
     if (found := _descent(way)) is None:
         seen = _seen(way)
-        if record is None or seen is None or not (seen.is_likely and seen.is_of_some_rows and way.gone < WANDERS):
+        if record is None or seen is None or not (seen.is_likely and _wanders(way, seen)):
             return None
         return (
             f"steps of few rows each wander around the optimum: {record.optimizer} has a running mean of the gradient that is of "
