@@ -173,6 +173,13 @@ class Context:
         return Facts.of(batch for batch, _ in self.batches())
 
     @cached_property
+    def quartiles(self) -> np.ndarray:
+        """Of each column the quarter, the half and three quarters of the rows, (3, p); NaN of more rows than are in memory."""
+        if not self.in_memory:
+            return np.full((3, len(self.facts.mean)), np.nan)
+        return np.quantile(self.whole.X, (0.25, 0.5, 0.75), axis=0)
+
+    @cached_property
     def whole(self) -> Batch:
         """All rows, which are in memory."""
         return joined([batch for batch, _ in self._kept])

@@ -29,7 +29,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.objective import CLIP, Clipped, Likelihood, Lowered, OneVersusRest, SquaredShares, Twice
 from spec.diagnosis.question import Question
 from spec.evidence.enclosure import enclose_near
-from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
+from spec.families import Binomial, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch, of_pieces
 from spec.fit.sources import source
 from spec.links import Identity, Log, Logit, Probit, Softmax
@@ -71,6 +71,8 @@ LOSSES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "probit": lambda y, eta: -y * np.log(special.erfc(-eta / 2**0.5) / 2) - (1 - y) * np.log(special.erfc(eta / 2**0.5) / 2),
     "counts": lambda y, eta: np.exp(eta) - y * eta,
     "lowered": lambda y, eta: np.exp(eta) - y * np.log(np.exp(eta) + 1e-7),
+    "overdispersed": lambda y, eta: (y + 1 / 0.37) * np.log(1 + 0.37 * np.exp(eta)) - y * eta,
+    "compound": lambda y, eta: y * np.exp(-0.63 * eta) / 0.63 + np.exp(0.37 * eta) / 0.37,
     "gamma": lambda y, eta: y * np.exp(-eta) + eta,
     "normal": lambda y, eta: (y - eta) ** 2 / 2,
     "classes": of_classes,
@@ -298,6 +300,39 @@ def test_the_optimum_of_an_objective_is_that_of_another_optimiser(meant):
     assert found[0].free == pytest.approx(objective.free(expected), rel=1e-7, abs=1e-8)
 
 
+LN10 = np.array([np.log(10), 1, 1])
+
+
+def robust_scaled(X):
+    """As scikit-learn's RobustScaler."""
+    low, middle, high = np.quantile(X, (0.25, 0.5, 0.75), axis=0)
+    return (X - middle) / (high - low)
+
+
+def squared(X):
+    return np.column_stack([X[:, 0], X[:, 1] ** 2, X[:, 2]])
+
+
+def jeffreys(X, information):
+    """Minus half the logarithm of the determinant of the information, of a mean that is the sigmoid or the exponential."""
+
+    def penalty(b):
+        eta = design(X) @ b
+        mu = sigmoid(eta) if information(0.5) < 0.5 else np.exp(eta)
+        return -np.log(determinant((design(X) * information(mu)).T @ design(X))) / 2
+
+    return penalty
+
+
+def determinant(A):
+    """By elimination, for complex numbers too, whose small imaginary parts LAPACK's pivots would not lose either."""
+    A, found = A.copy(), 1.0
+    for place in range(len(A)):
+        found = found * A[place, place]
+        A[place + 1 :] = A[place + 1 :] - np.outer(A[place + 1 :, place] / A[place, place], A[place])
+    return found
+
+
 # -- each cause names itself -------------------------------------------------------------------------------------------
 
 
@@ -367,6 +402,35 @@ names(
     lambda X, y: minimum("logistic", (X - X.mean(axis=0)) / X.std(axis=0, ddof=1), y),
 )
 names("logistic", "centred", "", lambda X, y: minimum("logistic", X - X.mean(axis=0), y))
+names(
+    "normal",
+    "standardised",
+    "centred at the mean and divided by two standard deviations, whose variance is divided by n - 1",
+    lambda X, y: minimum("normal", (X - X.mean(axis=0)) / (2 * X.std(axis=0, ddof=1)), y),
+)
+names("logistic", "centred", "centred at the median", lambda X, y: minimum("logistic", X - np.median(X, axis=0), y))
+names("counts", "min-max", "largest absolute value", lambda X, y: minimum("counts", X / np.abs(X).max(axis=0), y))
+names("logistic", "middle-half", "the middle half", lambda X, y: minimum("logistic", robust_scaled(X), y))
+names("classes", "middle-half", "the middle half", lambda X, y: minimum("classes", robust_scaled(X), y))
+names("logistic", "units", "x1 is in units of 2.30259, as a logarithm to base 10", lambda X, y: minimum("logistic", X / LN10, y))
+names("normal", "column-transformed", "the square of x2 takes the place of x2", lambda X, y: minimum("normal", squared(X), y))
+names("logistic", "row-left-out", "row 33, where", lambda X, y: minimum("logistic", np.delete(X, 33, 0), np.delete(y, 33, 0)))
+names("classes", "row-left-out", "row 7, where", lambda X, y: minimum("classes", np.delete(X, 7, 0), np.delete(y, 7, 0)))
+names(
+    "logistic",
+    "firth",
+    "determinant",
+    lambda X, y: minimum("logistic", X, y, penalty=jeffreys(X, lambda mu: mu * (1 - mu))),
+    proven=False,
+)
+names(
+    "counts",
+    "firth",
+    "determinant",
+    lambda X, y: minimum("counts", X, y, penalty=jeffreys(X, lambda mu: mu)),
+    proven=False,
+)
+names("counts", "loss", "negative-binomial(0.37) family", lambda X, y: minimum("overdispersed", X, y))
 names("gamma", "min-max", "from 0 to 1", lambda X, y: minimum("gamma", (X - X.min(axis=0)) / np.ptp(X, axis=0), y))
 names(
     "normal", "units", "x1 is in units of 0.001, x3 is in units of 60", lambda X, y: best("normal") / [[1], [1000], [1], [1 / 60]]
@@ -385,6 +449,19 @@ names(
     "classes", "ridge-bias", "0.0166667 on the kernel and the bias", lambda X, y: minimum("classes", X, y, penalty=ridge(3, True))
 )
 names("counts", "lasso", "0.000555556 on the kernel", lambda X, y: sparse("counts", X, y, 0.05))
+
+
+@plant("loss of an estimated alpha")
+def estimated_alpha():
+    X, y = drawn().X, drawn().y["counts"]
+    problem = Problem.of("small", Model(NegativeBinomial(1.0), Log()), X, y)
+    return Planted(problem, minimum("overdispersed", X, y), "negative-binomial(0.37)")
+
+
+@plant("loss of an estimated power")
+def estimated_power():
+    X, y = drawn().X, drawn().y["counts"]
+    return Planted(Problem.of("small", Model(Tweedie(1.5), Log()), X, y), minimum("compound", X, y), "tweedie(1.63)")
 
 
 @plant("activation-twice logistic")

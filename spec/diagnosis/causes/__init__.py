@@ -181,6 +181,14 @@ CAUSES: tuple[Cause, ...] = (
         endings=model.column_left_out,
     ),
     Cause(
+        "column-transformed",
+        "columns",
+        "{it} has a column on another scale than your model, such as its logarithm",
+        "input-neurons-are-columns",
+        "the same column for both",
+        changes=model.column_transformed,
+    ),
+    Cause(
         "columns-permuted",
         "columns",
         "{it} has the columns in another order than your model",
@@ -313,6 +321,15 @@ CAUSES: tuple[Cause, ...] = (
         needs="memory",
     ),
     Cause(
+        "row-left-out",
+        "rows",
+        "{it} was {trained} without one of the rows",
+        "a-weight-of-zero-removes-its-row",
+        "give all rows",
+        endings=rows.row_left_out,
+        needs="memory",
+    ),
+    Cause(
         "rows-first",
         "rows",
         "{it} was {trained} on the first rows only, as happens when the last are held out for validation",
@@ -350,7 +367,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} on standardised columns, where your model has them in their own units",
         "units-move-weights-not-means",
         "weights / deviation; bias - weights @ (mean / deviation)",
-        changes=units.standardised,
+        changes=units.scaled("standardised"),
     ),
     Cause(
         "centred",
@@ -366,7 +383,15 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} on columns that were scaled to run from 0 to 1",
         "units-move-weights-not-means",
         "weights / (high - low); bias - weights @ (low / (high - low))",
-        changes=units.min_max,
+        changes=units.scaled("min-max"),
+    ),
+    Cause(
+        "middle-half",
+        "units",
+        "{it} was {trained} on columns less their median, divided by the range of their middle half",
+        "units-move-weights-not-means",
+        "weights / (q3 - q1); bias - weights @ (median / (q3 - q1))",
+        changes=units.scaled("middle-half"),
     ),
     Cause(
         "units",
@@ -426,6 +451,15 @@ CAUSES: tuple[Cause, ...] = (
         "weight_decay=None",
         readings=penalty.weight_decay,
         needs="record",
+    ),
+    Cause(
+        "firth",
+        "penalty",
+        "{it} has Firth's correction, a prior that draws coefficients towards zero, which your model does not have",
+        "penalised-optimum",
+        "an estimate by maximum likelihood (R: glm, not logistf or brglmFit)",
+        endings=penalty.firth,
+        needs="memory",
     ),
     Cause(
         "nonnegative",

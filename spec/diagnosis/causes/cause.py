@@ -11,6 +11,7 @@ import numpy as np
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.result import Finding
 
+ALONE = 16  # numeric columns, of which each is tried alone
 NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is there, and why a cause is untested without
     "offset": (lambda context: context.facts.has_offset, "your model has no offset"),
     "weights": (lambda context: context.facts.has_weights, "your model has no weights"),

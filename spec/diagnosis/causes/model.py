@@ -9,9 +9,9 @@ from functools import partial
 from itertools import groupby, permutations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, minimize_scalar
 
-from spec.diagnosis.causes.cause import Change, Ending, Reading
+from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
@@ -66,6 +66,7 @@ def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 f"the loss is that of the {family} family, not of the {own.family} family",
                 {"family": family},
             )
+    yield from _estimated(context, hypothesis)
     for other in USUAL:
         if other.link != own.link and type(other.family) is not type(own.family) and _can_be(other.family, context):
             yield Change(
@@ -73,6 +74,45 @@ def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 f"it is another model, {other}: its link is {other.link}, and its loss that of the {other.family} family",
                 {"family": other.family},
             )
+
+
+PARAMETERS: dict[type[Family], tuple[Callable[[float], Family], np.ndarray]] = {  # of families: where one is looked for
+    NegativeBinomial: (NegativeBinomial, np.geomspace(1e-4, 1e3, 29)),
+    Poisson: (NegativeBinomial, np.geomspace(1e-4, 1e3, 29)),
+    Tweedie: (Tweedie, np.linspace(1.02, 1.98, 25)),
+}
+
+
+def _estimated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """A negative binomial with an alpha, or a Tweedie family with a power, that a program had estimated."""
+    own = hypothesis.objective.model
+    if type(own.family) not in PARAMETERS or hypothesis.codes or not context.in_memory:
+        return
+    make, grid = PARAMETERS[type(own.family)]
+
+    def supposed(value: float) -> Hypothesis:
+        return replace(hypothesis, objective=Likelihood(Model(make(float(value)), own.link)), unknowns=1)
+
+    def away(totals: Totals | None) -> float:
+        """The square of the distance from rest, in standard errors of a dispersion 1."""
+        if totals is None:
+            return np.inf
+        score = totals.score.T.ravel()
+        return float(score @ np.linalg.lstsq(totals.information, score, rcond=None)[0])
+
+    left = [away(one) for one in context.totals([supposed(value) for value in grid])]
+    at = int(np.argmin(left))
+    if not 0 < at < len(grid) - 1 or not np.isfinite(left[at - 1 : at + 2]).all():
+        return
+    found = minimize_scalar(
+        lambda value: away(context.totals([supposed(value)])[0]),
+        bounds=grid[[at - 1, at + 1]],
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    family = make(float(found.x))
+    says = f"the loss is that of the {make(float(f'{found.x:.6g}'))} family, not of the {own.family} family"
+    yield Change(supposed(found.x), says, {"family": family})
 
 
 def _can_be(family: Family, context: Context) -> bool:
@@ -236,10 +276,10 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
 
 
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "the logarithm of y": np.log,
-    "the logarithm of 1 + y": np.log1p,
-    "the root of y": np.sqrt,
-    "the exponential of y": np.exp,
+    "the logarithm of": np.log,
+    "the logarithm of 1 +": np.log1p,
+    "the root of": np.sqrt,
+    "the exponential of": np.exp,
 }
 
 
@@ -250,14 +290,14 @@ def response_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[C
         return
     objective = Likelihood(Model(Gaussian(), Identity()))
     for what, transform in TRANSFORMS.items():
-        if (what == "the exponential of y") <= (own.link == Identity()):
+        if (transform is np.exp) <= (own.link == Identity()):
 
             def transformed(batch: Batch, transform: Callable[[np.ndarray], np.ndarray] = transform) -> Batch:
                 with np.errstate(all="ignore"):
                     return replace(batch, y=transform(batch.y))
 
             other = replace(hypothesis.of_batch(transformed), objective=objective)
-            yield Change(other, f"it is least squares of {what}", {"response": what})
+            yield Change(other, f"it is least squares of {what} y", {"response": f"{what} y"})
 
 
 # -- intercept, columns, coding -------------------------------------------------------------------------------------------------
@@ -285,6 +325,35 @@ def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) ->
     score[intercept:][left_out] = 0
     named = ", ".join(context.question.columns[j] for j in np.flatnonzero(left_out))
     yield Ending(basis.T @ score, f"{named} is left out", unknowns=int(left_out.sum()) * score.shape[1], tries=2)
+
+
+OF_COLUMNS = {
+    **TRANSFORMS,
+    "the logarithm to base 10 of": np.log10,
+    "the logarithm to base 2 of": np.log2,
+    "the square of": np.square,
+}
+
+
+def column_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """One column on another scale, such as its logarithm."""
+    facts = context.facts
+    numeric = np.flatnonzero(~facts.binary & (facts.deviation > 0))
+    if hypothesis.codes or len(numeric) > ALONE:
+        return
+    for j in numeric:
+        for what, transform in OF_COLUMNS.items():
+
+            def transformed(batch: Batch, j: int = j, transform: Callable[[np.ndarray], np.ndarray] = transform) -> Batch:
+                with np.errstate(all="ignore"):
+                    column = transform(batch.X[:, [j]])
+                return replace(batch, X=np.hstack([batch.X[:, :j], column, batch.X[:, j + 1 :]]))
+
+            with np.errstate(all="ignore"):
+                ends = transform(np.array([facts.low[j], facts.high[j]]))
+            if np.isfinite(ends).all():
+                name = context.question.columns[j]
+                yield Change(hypothesis.of_batch(transformed), f"{what} {name} takes the place of {name}", {"column": name})
 
 
 def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

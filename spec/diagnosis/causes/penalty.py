@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from spec.diagnosis.causes.cause import Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.hypothesis import Context, Hypothesis, Scored, Totals, design
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
 from spec.families import Binomial, Gamma, Gaussian, Poisson, Tweedie
-from spec.links import Identity, Logit
+from spec.links import Identity, Log, Logit
 from spec.model import Model
 
 
@@ -202,3 +202,31 @@ def nonnegative(context: Context, hypothesis: Hypothesis, totals: Totals) -> Ite
         unknowns=int(held.sum()),
         tries=1,
     )
+
+
+def firth(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """
+    Jeffreys's prior on the coefficients, whose density is the root of the determinant of the information.
+
+    Under a canonical link its score is the sum of h w' / (2 w) x: of each row the leverage h, the information w about eta, and
+    its slope w'. That is h (1/2 - mu) of a logit and h / 2 of a log.
+    """
+    own = hypothesis.objective.model
+    if hypothesis.codes or not context.in_memory or own not in SLOPES:
+        return
+    scored = Scored.of(hypothesis, hypothesis.rows(*context.all))
+    if scored.scores is None:
+        return
+    white = design(scored.rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
+    weight = hypothesis.objective.information(scored.eta, scored.weight)[:, 0]
+    leverage = ((white @ np.linalg.pinv((white * weight).T @ white)) * white).sum(axis=1, keepdims=True) * weight
+    added = white.T @ (leverage * SLOPES[own](own.link.inverse(scored.eta)) / 2)
+    yield Ending(
+        totals.score + added, "the information's determinant is in the likelihood, to the power 1/2", unknowns=0, tries=1
+    )
+
+
+SLOPES: dict[Model, Callable[[np.ndarray], np.ndarray]] = {  # the slope of the logarithm of the information of a row
+    Model(Binomial(), Logit()): lambda mu: 1 - 2 * mu,
+    Model(Poisson(), Log()): np.ones_like,
+}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes.cause import Change, Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
+from spec.diagnosis.hypothesis import Context, Hypothesis, Scored, Totals, design
 from spec.diagnosis.result import Finding
 from spec.families import Binomial
 from spec.fit.rows import Batch
@@ -244,6 +244,22 @@ def _one_side(which: str, place: int, residue: np.ndarray, n: int) -> Ending:
     kept, times = (place, (1.0, 0.0)) if which == "first" else (n - place, (0.0, 1.0))
     says = f"only the {which} {kept} of {n} rows are fitted, {kept / n:.4g} of them"
     return Ending(residue * np.sqrt(n / kept), says, unknowns=0, tries=n, become=counted(times, place))
+
+
+def row_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
+    """One row, such as an outlier, or one that a program could not read."""
+    if hypothesis.codes or not context.in_memory or len(context.whole) <= totals.score.size:
+        return
+    scored = Scored.of(hypothesis, hypothesis.rows(*context.all))
+    if scored.scores is None:
+        return
+    white = design(scored.rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
+    left = totals.score - white[:, :, None] * scored.scores[:, None, :]
+    at = int(np.argmin((left**2 / np.maximum(totals.squares, 1e-300)).sum(axis=(1, 2))))
+    n = len(left)
+    mask = (np.arange(n) != at).astype(float)
+    says = f"row {at}, where the first is row 0, is left out"
+    yield Ending(left[at], says, unknowns=0, tries=n, become=lambda other: _kept(other, mask))
 
 
 def rows_twice(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:

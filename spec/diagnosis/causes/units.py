@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from spec.diagnosis.causes.cause import Change
+from spec.diagnosis.causes.cause import ALONE, Change
 from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.proof import at, nearest_optimum
 from spec.fit.rows import Batch
 from spec.links import Log
 
-UNITS = (2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
-ALONE = 16  # numeric columns, of which each is tried alone
+BASES = {float(np.log(base)): f"a logarithm to base {base} beside a natural one" for base in (2, 10)}
+BASES |= {1 / unit: f"a natural logarithm beside one to base {base}" for unit, base in zip(BASES, (2, 10))}
+UNITS = (*BASES, 2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
@@ -51,34 +53,92 @@ def _numeric(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np
             yield f"the column {name} is", np.arange(len(varies)) == j, {"column": name}
 
 
-def standardised(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """Columns less their means, divided by their standard deviations."""
-    facts = context.facts
-    for which, used, alone in _numeric(context, hypothesis):
-        for ddof in (0, 1):
-            scale = np.where(used, facts.deviation * np.sqrt(facts.n / max(facts.n - ddof, 1)), 1.0)
-            by = "" if ddof == 0 else ", whose variance is divided by n - 1"
-            shift, values = np.where(used, facts.mean, 0.0), {"deviation": scale, **alone}
-            if hypothesis.intercept:
-                says = f"{which} standardised: less the mean, divided by the standard deviation{by}"
-                yield Change(_rescaled(hypothesis, shift, scale), says, {"mean": shift, **values})
-            else:
-                says = f"{which} standardised, and there is no intercept{by}"
-                yield Change(_moved(hypothesis, shift, scale), says, {"mean": shift, **values})
-            says = f"{which} divided by the standard deviation{by}"
-            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), says, values)
+Part = Callable[[Context], Any]  # of each column: (p,), or one number for all
+
+
+def _none(context: Context) -> float:
+    return 0.0
+
+
+def _one(context: Context) -> float:
+    return 1.0
+
+
+def _mean(context: Context) -> np.ndarray:
+    return context.facts.mean
+
+
+def _deviations(number: int, ddof: int, context: Context) -> np.ndarray:
+    n = context.facts.n
+    return number * context.facts.deviation * np.sqrt(n / max(n - ddof, 1))
+
+
+def _reach(context: Context) -> np.ndarray:
+    return context.facts.high - context.facts.low
+
+
+SCALINGS: dict[str, tuple[tuple[str, Part, Part], ...]] = {  # by cause: the words, what is subtracted, what it is divided by
+    "standardised": tuple(
+        (f"{says}{how}", less, partial(_deviations, number, ddof))
+        for ddof, how in enumerate(("", ", whose variance is divided by n - 1"))
+        for says, less, number in (
+            ("standardised: less the mean, divided by the standard deviation", _mean, 1),
+            ("divided by the standard deviation", _none, 1),
+            ("centred at the mean and divided by two standard deviations", _mean, 2),
+        )
+    ),
+    "centred": (
+        ("centred at the mean", _mean, _one),
+        ("centred at the median", lambda context: context.quartiles[1], _one),
+    ),
+    "min-max": (
+        ("scaled to run from 0 to 1", lambda context: context.facts.low, _reach),
+        (
+            "scaled to run from -1 to 1",
+            lambda context: (context.facts.low + context.facts.high) / 2,
+            lambda context: _reach(context) / 2,
+        ),
+        (
+            "divided by the largest absolute value",
+            _none,
+            lambda context: np.maximum(np.abs(context.facts.low), np.abs(context.facts.high)),
+        ),
+    ),
+    "middle-half": (
+        (
+            "centred at the median and divided by the range of the middle half",
+            lambda context: context.quartiles[1],
+            lambda context: context.quartiles[2] - context.quartiles[0],
+        ),
+    ),
+}
+
+
+def scaled(code: str) -> Callable[[Context, Hypothesis], Iterator[Change]]:
+    """The changes of a cause of `SCALINGS`: the columns less one number, divided by another."""
+
+    def changes(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+        for which, used, alone in _numeric(context, hypothesis):
+            for says, less, by in SCALINGS[code]:
+                shift, divisor = np.where(used, less(context), 0.0), by(context)
+                scale = np.where(used & (divisor != 0), divisor, 1.0)
+                if not (np.isfinite(shift) & np.isfinite(scale)).all() or not (shift.any() or (scale != 1).any()):
+                    continue
+                values = {"shift": shift, "scale": scale, **alone}
+                if hypothesis.intercept or not shift.any():
+                    yield Change(_rescaled(hypothesis, shift, scale), f"{which} {says}", values)
+                else:
+                    yield Change(_moved(hypothesis, shift, scale), f"{which} {says}, and there is no intercept", values)
+
+    return changes
 
 
 def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """Columns less their means."""
-    if not hypothesis.intercept:
+    """Columns less their means or medians, or one less some other number, which moves nothing but the intercept."""
+    yield from scaled("centred")(context, hypothesis)
+    if not hypothesis.intercept or hypothesis.codes or hypothesis.objective.model.link == Log():
         return
-    for which, used, alone in _numeric(context, hypothesis):
-        shift = np.where(used, context.facts.mean, 0.0)
-        if shift.any():
-            moved = _rescaled(hypothesis, shift, np.ones_like(shift))
-            yield Change(moved, f"{which} centred at the mean", {"mean": shift, **alone})
-    if not hypothesis.codes and hypothesis.objective.model.link != Log() and (other := _with_its_intercept(context, hypothesis)):
+    if (other := _with_its_intercept(context, hypothesis)) is not None:
         says = "only the intercept is another, as where a column is centred at some other number than its mean"
         yield Change(other, says, {"column": ""})
 
@@ -107,21 +167,6 @@ def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis 
     return None
 
 
-def min_max(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """Columns from 0 to 1, or from -1 to 1."""
-    facts = context.facts
-    reach = facts.high - facts.low
-    for which, used, alone in _numeric(context, hypothesis):
-        used = used & (reach > 0)
-        if not hypothesis.intercept or ((facts.low[used] == 0) & (facts.high[used] == 1)).all():
-            continue
-        scale, shift = np.where(used, reach, 1.0), np.where(used, facts.low, 0.0)
-        yield Change(_rescaled(hypothesis, shift, scale), f"{which} scaled to run from 0 to 1", alone)
-        middle = np.where(used, (facts.low + facts.high) / 2, 0.0)
-        moved = _rescaled(hypothesis, middle, np.where(used, reach / 2, 1.0))
-        yield Change(moved, f"{which} scaled to run from -1 to 1", alone)
-
-
 def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60, or near one."""
     own = hypothesis.objective.free(hypothesis.matrix[1:])
@@ -134,8 +179,14 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         scale = np.array([_unit(ratio, near) for ratio in ratios])
         if (scale != 1).any() and tuple(scale) not in told:
             told.add(tuple(scale))
-            named = ", ".join(f"{context.question.columns[j]} is in units of {scale[j]:g}" for j in np.flatnonzero(scale != 1))
+            named = ", ".join(_in_units(context.question.columns[j], scale[j]) for j in np.flatnonzero(scale != 1))
             yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+
+
+def _in_units(name: str, scale: float) -> str:
+    """The sentence about one column."""
+    beside = f", as {BASES[scale]}" if scale in BASES else ""
+    return f"{name} is in units of {scale:g}{beside}"
 
 
 def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

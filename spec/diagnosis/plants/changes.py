@@ -102,6 +102,16 @@ def exponentiated(problem: Problem, rng: np.random.Generator) -> Other | None:
     return Other(problem, back)
 
 
+def column_transformed(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """The logarithm or the square of one column."""
+    place, X = int(rng.integers(max(problem.p, 1))), problem.X.copy()
+    if not problem.p or len(np.unique(X[:, place])) < 3:
+        return None
+    transform = np.log if (X[:, place] > 0).all() else np.square
+    X[:, place] = transform(X[:, place])
+    return _with(problem, X=X)
+
+
 def columns_permuted(problem: Problem, rng: np.random.Generator) -> Other | None:
     """Another order of the columns."""
     if problem.p < 2:
@@ -289,6 +299,10 @@ def rows_last(problem: Problem, rng: np.random.Generator) -> Other | None:
     return Other(rows_of(problem, np.arange(problem.n - cut, problem.n))) if cut < problem.n else None
 
 
+def row_left_out(problem: Problem, rng: np.random.Generator) -> Other:
+    return Other(rows_of(problem, np.delete(np.arange(problem.n), rng.integers(problem.n))))
+
+
 def rows_twice(problem: Problem, rng: np.random.Generator) -> Other:
     """The first rows, or the last ones, read twice, as where files overlap."""
     some = int(problem.n * rng.uniform(0.15, 0.5)) + 1
@@ -323,6 +337,12 @@ def centred(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 def min_max(problem: Problem, rng: np.random.Generator) -> Other | None:
     return _rescaled(problem, problem.X.min(axis=0), np.ptp(problem.X, axis=0))
+
+
+def middle_half(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """As scikit-learn's RobustScaler."""
+    low, middle, high = np.quantile(problem.X, (0.25, 0.5, 0.75), axis=0)
+    return _rescaled(problem, middle, np.where(high > low, high - low, 1.0))
 
 
 def units(problem: Problem, rng: np.random.Generator) -> Other | None:

@@ -10,15 +10,16 @@ from scipy import linalg
 
 from spec import likelihood
 from spec.diagnosis.plants.changes import is_logistic
-from spec.diagnosis.plants.optima import keras_engine, stated_optimum
+from spec.diagnosis.plants.optima import keras_engine, optimum, stated_optimum
 from spec.diagnosis.plants.stated import is_binary, rows_of
 from spec.engines.contract import PLAIN, Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import InverseLink, KerasNetwork
 from spec.engines.keras.versions import keras
-from spec.families import Poisson
+from spec.families import Binomial, Poisson
 from spec.fit.fitting import fit
-from spec.model import Params
+from spec.links import Log, Logit
+from spec.model import Model, Params
 from spec.problems import Problem
 
 STEPS, HALVINGS = 60, 40
@@ -229,3 +230,22 @@ def nonnegative(problem: Problem, rng: np.random.Generator) -> Params | None:
     params = Params(found.intercept, coef)
     pulled = likelihood.score(problem, params)[int(problem.intercept) :][~kept]
     return params if (pulled < 0).all() and kept.any() and not kept.all() else None
+
+
+def firth(problem: Problem, rng: np.random.Generator) -> Params | None:
+    """By pseudo-data: a row counts by its leverage more, as so much of an average response, until the leverages rest."""
+    model, weight = problem.model, problem.row_weights
+    if model not in (Model(Binomial(), Logit()), Model(Poisson(), Log())) or (now := stated_optimum(problem)) is None:
+        return None
+    for _ in range(STEPS):
+        mu = model.link.inverse(problem.eta(now))
+        root = np.linalg.qr(problem.design * np.sqrt(weight * model.family.variance(mu)))[0]
+        leverage = (root**2).sum(axis=1, keepdims=True)
+        more = leverage if isinstance(model.family, Binomial) else 0.0
+        y = (weight * problem.y + leverage / 2) / (weight + more)
+        other = problem.with_data(columns=problem.data.columns, y=y, weights=(weight + more)[:, 0], trials=None)
+        found = optimum(replace(other, quasi=True), rng)
+        if found is None or np.abs(found.matrix - now.matrix).max() <= 1e-11 * np.abs(now.matrix).max():
+            return found
+        now = found
+    return None
