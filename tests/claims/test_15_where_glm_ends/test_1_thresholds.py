@@ -88,11 +88,11 @@ def test_the_trained_thresholds_are_the_estimates_of_the_cumulative_model(link, 
 
 @pytest.mark.control("thresholds-optimum")
 def test_the_other_link_is_refused(network, beyond):
-    """Estimates of the probit, asked of the logit."""
-    ordered = trained_parties(network, "probit")
+    """Estimates of the logit, asked of the probit."""
+    ordered = trained_parties(network, "logit")
 
     with pytest.raises(AssertionError, match="not the same weights"):
-        assert_same_zero(PARTIES, ordered, beyond(PARTIES, cumulative("logit")))
+        assert_same_zero(PARTIES, ordered, beyond(PARTIES, cumulative("probit")))
 
 
 @cache
