@@ -182,16 +182,38 @@ def _model(family: str | Family, link: str | Link | None) -> Model:
     return Model(family, _named(link, LINKS, "link") if isinstance(link, str) else link)
 
 
+OTHER_NAMES = {  # of families, in other programs
+    "logistic": "binomial",
+    "logit": "binomial",
+    "bernoulli": "binomial",
+    "normal": "gaussian",
+    "ols": "gaussian",
+    "nb": "negative-binomial(1)",
+    "nb2": "negative-binomial(1)",
+    "negbin": "negative-binomial(1)",
+    "invgauss": "inverse-gaussian",
+    "mnlogit": "multinomial",
+    "softmax": "multinomial",
+    "categorical": "multinomial",
+}
+
+
 def _named(name: str, known: Sequence[Any], what: str) -> Any:
-    """The family or the link of a name, such as "inverse-gaussian" or "tweedie(1.5)"."""
-    word, _, number = name.strip().lower().rstrip(")").partition("(")
+    """The family or the link of a name, such as "inverse-gaussian", "tweedie(1.5)" or "negative-binomial(alpha=0.5)"."""
+    parts = re.fullmatch(r"([\w -]+?)\s*(?:\((?:\s*(\w+)\s*=)?\s*([^()]*?)\s*\))?", name.strip().lower())
+    word, key, number = parts.groups() if parts else (name, None, None)
     kinds = {re.sub(r"\(.*|-", "", str(one)): type(one) for one in known}
-    kind = kinds.get(re.sub(r"[-_ ]", "", word))
+    kind = kinds.get(short := re.sub(r"[-_ ]", "", word))
     if kind is None:
-        raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.")
+        other = OTHER_NAMES.get(short) if what == "family" else None
+        meant = f" Did you mean {other!r}?" if other else ""
+        raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.{meant}")
     asked = [field.name for field in fields(kind)]
-    if len(asked) != bool(number):
-        raise ValueError(f"{what} {name!r}: write {word}({asked[0]})." if asked else f"{what} {name!r}: {word} takes no number.")
+    if not asked and number is not None:
+        beside = " Give link= beside the family." if key == "link" else ""
+        raise ValueError(f"{what} {name!r}: {word} takes no number.{beside}")
+    if asked and (not number or key not in (None, asked[0]) or not reads_as_number(number)):
+        raise ValueError(f"{what} {name!r}: write {word}({asked[0]}), with a number for {asked[0]}.")
     return kind(*map(float, [number] if number else []))
 
 
@@ -279,7 +301,8 @@ def _is_function(name: str) -> bool:
 def _known(names: Sequence[str], table: Table) -> list[str]:
     """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
     if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
-        raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.")
+        of_numpy = "".join(f" NumPy's function is np.{name}." for name in unknown if hasattr(np, name))
+        raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.{of_numpy}")
     return list(dict.fromkeys(name for name in names if name in table.columns))
 
 
@@ -289,12 +312,14 @@ class _Part:
 
     spec: Any
     needs: tuple[str, ...]  # the columns of the data
+    numeric: tuple[str, ...]  # those that hold numbers
 
     @classmethod
     def fixed(cls, formula: Any, frame: Frame) -> tuple[_Part, np.ndarray]:
         """The formula fixed on a frame, and its columns there."""
         spec, matrix = _materialised(formula, frame)
-        part = cls(spec, tuple(_names(formula)))
+        needs = tuple(_names(formula))
+        part = cls(spec, needs, tuple(name for name in needs if name in frame and _is_number(frame[name])))
         for expr, levels in _leveled(spec).items():
             if len(levels) < 2:
                 raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
@@ -304,6 +329,13 @@ class _Part:
         return part, part._without_intercept(matrix)
 
     def __call__(self, frame: Frame) -> np.ndarray:
+        for name in self.numeric:
+            if not _is_number(frame[name]) and (texts := [isinstance(value, str) for value in frame[name]]) and any(texts):
+                row = int(np.argmax(texts))
+                raise ValueError(
+                    f"column {name} is text, such as {frame[name].iloc[row]!r} in row {frame.index[row]}, and held numbers in "
+                    "the fit: convert it, as by pandas.to_numeric."
+                )
         return self._without_intercept(_materialised(self.spec, frame)[1])
 
     @property
@@ -330,8 +362,7 @@ class _Part:
 
 def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
     """Return (spec, matrix): a formula's columns in a frame, and the formula fixed on it, if it was not before."""
-    is_number = pandas_module().api.types.is_numeric_dtype
-    coded = [name for name in _leveled(formula) if name in frame and is_number(frame[name])]
+    coded = [name for name in _leveled(formula) if name in frame and _is_number(frame[name])]
     frame = frame.astype(dict.fromkeys(coded, object))  # numbers that were categories in the fit
     materializer = _formulaic("formulaic.materializers").PandasMaterializer(frame)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -344,6 +375,10 @@ def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
             raise ValueError(f"the formula cannot be computed: {error}") from error
     _check_levels(matrix.model_spec, materializer, frame)
     return matrix.model_spec, made
+
+
+def _is_number(column: Any) -> bool:
+    return bool(pandas_module().api.types.is_numeric_dtype(column))
 
 
 def _leveled(spec: Any) -> dict[str, list[Any]]:
@@ -415,8 +450,7 @@ def _response(name: str, family: Family, sample: Frame) -> tuple[Take, tuple[str
             raise ValueError(f"the response of a multinomial model is a column of classes, not {name}.")
         return _expression("the response", name, sample), (name,), None
     check_kind(sample[name], name)
-    is_number = pandas_module().api.types.is_numeric_dtype(sample[name])
-    if is_number and not has_classes:
+    if _is_number(sample[name]) and not has_classes:
         return partial(_column, name), (name,), None
     levels = list(sample[name].astype("category").cat.categories)  # sorted, or in the order of a categorical column
     if has_classes and (len(levels) < 2 or any(isinstance(level, float) and level % 1 for level in levels)):

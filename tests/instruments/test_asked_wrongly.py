@@ -36,6 +36,18 @@ def dense(activation="sigmoid", loss="binary_crossentropy"):
         ),
         (lambda: fit(formula="y ~ x", data=FRAME, family="gaussian", weights=2), "weights is one number, 2"),
         (lambda: fit(formula="y ~ I(x +)", data=FRAME, family="gaussian"), "no expression of Python"),
+        (
+            lambda: fit(formula="y ~ log1p(x)", data=FRAME, family="gaussian"),
+            r"no column log1p: .* NumPy's function is np\.log1p",
+        ),
+        (lambda: fit(formula="y ~ x", data=FRAME, family="logistic"), "no family 'logistic': .* Did you mean 'binomial'"),
+        (lambda: fit(formula="y ~ x", data=FRAME, family="tweedie(p=1.5)"), r"write tweedie\(power\), with a number for power"),
+        (lambda: fit(formula="y ~ x", data=FRAME, family="binomial(link='probit')"), "takes no number. Give link= beside"),
+        (
+            lambda: fit(dense(activation=None, loss="mse"), X, FRAME.y * 1e160),
+            r"y is of the size .*e\+160, whose square is infinite",
+        ),
+        (lambda: fit(dense(activation=None, loss="mse"), X, FRAME.y * 1e-160), "whose square is 0 in float64"),
         (lambda: fit(formula="y ~ Intercept", data=FRAME, family="gaussian"), "a column is called Intercept"),
         (lambda: fit(dense(), X, BINARY, start=np.zeros(3)), "start is a ndarray: give spec.model.Params"),
         (lambda: fit(dense(), X, BINARY, class_weight={0: None}), "class_weight of 0 is None: give a number"),
@@ -242,3 +254,21 @@ def test_a_penalty_beside_means_below_zero_is_weighed():
     model.compile(loss="poisson")
 
     assert "penalised optimum" in fit(model, x, y).reason
+
+
+def test_text_in_place_of_a_number_is_refused_and_forgotten():
+    """The levels of a text are no part of the formula that was fitted: the next prediction is right."""
+    fitted = fit(formula="y ~ x", data=FRAME, family="gaussian")
+    expected = fitted.predict(FRAME[:2])
+
+    with pytest.raises(ValueError, match="column x is text, such as 'a' in row 1, and held numbers in the fit"):
+        fitted.predict(pd.DataFrame({"x": [1.0, "a"]}))
+    assert fitted.predict(FRAME[:2]) == pytest.approx(expected, rel=1e-15)
+
+
+def test_the_number_of_a_family_may_have_its_name():
+    """As its own text has none."""
+    counts = pd.DataFrame({"y": RNG.poisson(2, 50), "x": RNG.normal(size=50)})
+    bare, named = (fit(formula="y ~ x", data=counts, family=f"negative-binomial({text}0.5)") for text in ("", "alpha="))
+
+    assert (bare.params.matrix == named.params.matrix).all()

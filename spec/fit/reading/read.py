@@ -207,7 +207,18 @@ def _parts(model: keras.Model, sample: Batch) -> list[Any]:
     return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
 
 
+LARGEST = 1e150  # of y: squares of larger numbers, and of the inverse of larger ones, are no numbers of float64
+
+
+def _check_size(y: np.ndarray) -> None:
+    size = np.abs(y[np.isfinite(y)]).max(initial=0.0)
+    if size and not 1 / LARGEST < size < LARGEST:
+        beyond = "infinite" if size > 1 else "0"
+        raise ValueError(f"y is of the size {size:.0e}, whose square is {beyond} in float64: give y in other units.")
+
+
 def _read(model: keras.Model, sample: Batch) -> Reading:
+    _check_size(sample.y)
     loss = OwnLoss(model)
     dense = trainable_layer(model)
     twin = Twin(model, dense)
