@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spec.diagnosis.estimator import Settings
 from spec.model import Params
 
 
@@ -37,6 +38,7 @@ class Answer:
     ``error_rounding`` (q, m) is half a unit of the last digit of each. ``name`` is the answer's in sentences.
 
     ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
+    ``settings`` are those of an estimator that was brought.
     ``has_unknown_loss`` says that its compiled loss is that of no family, so that no other optimum is what it was led to.
     """
 
@@ -49,3 +51,4 @@ class Answer:
     program: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     has_unknown_loss: bool = False
+    settings: Settings | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.estimator import bare, family_of
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import given_question
 from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
@@ -145,6 +146,9 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
         return family, ()
     if family is not None:
         return _model(family, link), ()
+    if (name := family_of(bare(model))) is not None:
+        meant = _model(name, link)
+        return meant, (f"No family was given: {meant} is meant, by the estimator. Give family= if it is another.",)
     if not isinstance(model, keras.Model):
         raise ValueError(
             "say which model is meant: family='binomial', 'poisson', 'gaussian', ..., and link= if it is not canonical."

@@ -26,6 +26,7 @@ from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 from spec.diagnosis.search import EXACT, Explained, Search
+from spec.diagnosis.told import as_told, keeps_its_rule
 from spec.fit.workers import one_blas_thread
 
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
@@ -95,6 +96,8 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
         return local
     if stated is not None and stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
+    if stated is not None and (told := _as_told(search, stated, made)) is not None:
+        return told
     return _searched(search, stated, why, made)
 
 
@@ -174,6 +177,44 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
     return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
 
 
+def _as_told(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis by what an estimator tells of itself, alone or beside one change; None where that is not enough."""
+    context = search.context
+    if context.answer.settings is None or not context.in_memory:
+        return None
+
+    def tried(hypotheses: Sequence[Hypothesis]) -> list[tuple[Explained, bool]]:
+        found, informed = search.explained([as_told(context, one) for one in hypotheses])
+        return [(one, keeps_its_rule(context, *sums[:2])) for one, sums in zip(found, informed)]
+
+    for own, keeps in tried([search.root]):
+        if keeps or (own.codes and own.left <= stated.distance / 2):  # its settings are facts, and no guess
+            return _ended(search, own, stated, made)
+    changed = [one for one, keeps in tried(search.changed(search.root)) if keeps or one.left <= one.allowed]
+    likely = [one for one in changed if one.chance <= CHANCE]
+    return _ended(search, min(likely, key=lambda one: (len(one.codes), one.left)), stated, made) if likely else None
+
+
+def _ended(search: Search, one: Explained, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+    """The diagnosis of an estimator at what an explanation leaves: its solver ended there."""
+    settings, found = search.context.answer.settings, one.hypothesis.found
+    is_there = one.left <= one.allowed
+    if settings is not None and not is_there:
+        code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
+        found = (*found, named(code).finding(settings.ended))
+    ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
+    return _told(search, [ended], stated, made, proven=is_there)
+
+
+def _left_by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis of an estimator that nothing else explains: near the optimum, or where its solver is known to end early."""
+    settings = search.context.answer.settings
+    if settings is None or not (stated.distance <= SMALL or settings.was_cut_off or settings.steps_of_rows):
+        return None
+    found, _ = search.explained([as_told(search.context, search.root)])
+    return _ended(search, found[0], stated, made) if found else None
+
+
 def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
     found = _alone(search)
@@ -190,6 +231,8 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
         return _told(search, [path], stated, made, proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
         return _told(search, likely, stated, made, proven=True)
+    if (left := _left_by_its_solver(search, stated, made)) is not None:
+        return left
     program = _program(made["answer"])
     measured = None if program else _measured(search, found)
     answer = search.context.answer
@@ -202,6 +245,8 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     if measured is not None:
         return _told(search, [measured], stated, made, proven=False)
     why = f"{stated.distance:.2g} standard errors"
+    if stated.distance <= SMALL and answer.record is None:
+        why = f"{why}, which a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
     return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why, ruled_out=_ruled_out(search))
 
 

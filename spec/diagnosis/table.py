@@ -11,7 +11,7 @@ import csv
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.estimator import bare, settings_of
 from spec.model import Params
 
 ESTIMATES = (
@@ -86,23 +87,24 @@ def answer_of_table(
     """
     The coefficients of a table as an answer about a design with these columns.
 
-    ``given`` is a CSV file, a data frame or a series, a mapping of names to numbers, the results of statsmodels, arrays
-    ``coef_`` and ``intercept_`` (of an estimator, a mapping or an ``.npz`` file), `Params`, or an array with the intercept
-    first. ``outputs`` names the classes of a multinomial model in their order; otherwise it has one entry. A class that the
-    table leaves out has zeros: the answer keeps the table's gauge.
+    ``given`` is a CSV file, a data frame or a series, a mapping of names to numbers, the results of statsmodels, an estimator
+    of scikit-learn or a pipeline that ends in one, arrays ``coef_`` and ``intercept_`` (of a mapping or an ``.npz`` file),
+    `Params`, or an array with the intercept first. ``outputs`` names the classes of a multinomial model in their order;
+    otherwise it has one entry. A class that the table leaves out has zeros: the answer keeps the table's gauge.
 
     Each coefficient is known to half a unit of its last printed digit; zeros at the end that a program drops are counted as
     printed. A table whose factor has another baseline is converted, and ``program`` says so. Raises ValueError where the names
     of the table and those of the design do not match one to one.
     """
     design = _Design(tuple(columns), intercept, tuple(outputs))
+    given = bare(given)
     arrays = _arrays(given)
     if arrays is not None:
-        return _of_arrays(*arrays, design, name)
+        return replace(_of_arrays(*arrays, design, name), settings=settings_of(given))
     cells = _cells(given, design)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
-    return _matched(cells, design, name)
+    return replace(_matched(cells, design, name), settings=settings_of(given))
 
 
 # -- numbers and their digits --------------------------------------------------------------------------------------------------

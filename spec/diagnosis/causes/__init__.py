@@ -492,6 +492,14 @@ CAUSES: tuple[Cause, ...] = (
         "start elsewhere",
     ),
     Cause(
+        "solver-tolerance",
+        "training",
+        "{it} was stopped by its solver's own rule before it came to the optimum",
+        "default-stopping",
+        "a smaller tol, such as 1e-10, and a larger max_iter",
+        needs="settings",
+    ),
+    Cause(
         "newton-steps",
         "training",
         "{it} was stopped a step or two before the optimum, as by a solver whose tolerance is loose",

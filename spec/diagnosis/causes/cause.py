@@ -25,6 +25,7 @@ NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is the
         lambda context: context.answer.record is not None and context.answer.record.steps > 0,
         "no optimizer's record of the training was given",
     ),
+    "settings": (lambda context: context.answer.settings is not None, "no estimator was given that tells its settings"),
     "errors": (lambda context: context.answer.standard_errors is not None, "no standard errors were given"),
 }
 

@@ -327,7 +327,7 @@ def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) ->
     yield Ending(basis.T @ score, f"{named} is left out", unknowns=int(left_out.sum()) * score.shape[1], tries=2)
 
 
-OF_COLUMNS = {
+OF_COLUMNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     **TRANSFORMS,
     "the logarithm to base 10 of": np.log10,
     "the logarithm to base 2 of": np.log2,
@@ -341,7 +341,7 @@ def column_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[Cha
     numeric = np.flatnonzero(~facts.binary & (facts.deviation > 0))
     if hypothesis.codes or len(numeric) > ALONE:
         return
-    for j in numeric:
+    for j in numeric.tolist():
         for what, transform in OF_COLUMNS.items():
 
             def transformed(batch: Batch, j: int = j, transform: Callable[[np.ndarray], np.ndarray] = transform) -> Batch:

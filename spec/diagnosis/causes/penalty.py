@@ -63,6 +63,13 @@ def _reading(context: Context, hypothesis: Hypothesis, which: np.ndarray, what: 
     return Reading([-context.basis(hypothesis.intercept).T @ pull], says, become)
 
 
+def quadratic(context: Context, hypothesis: Hypothesis, of_bias: bool = False) -> Reading:
+    """Half the squares of the kernel as it was brought, and of the bias."""
+    which = np.ones(len(hypothesis.free))
+    which[: int(hypothesis.intercept)] = of_bias
+    return _reading(context, hypothesis, which, "the kernel and the bias" if of_bias else "the kernel")
+
+
 def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
     """What scikit-learn calls the penalty of a model that it has: Ridge's is of a sum, its GLMs' of a mean, C is 1 / strength."""
     model = hypothesis.objective.model
@@ -92,7 +99,7 @@ def ridge(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
 def ridge_bias(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Half the square of the kernel and of the bias."""
     if not _is_pulled(hypothesis) and hypothesis.intercept:
-        yield _reading(context, hypothesis, np.ones(len(hypothesis.free)), "the kernel and the bias")
+        yield quadratic(context, hypothesis, of_bias=True)
 
 
 def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:

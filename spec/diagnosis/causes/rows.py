@@ -127,6 +127,16 @@ def with_weights(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
     return hypothesis.after(step)
 
 
+def weighing_classes(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
+    """The hypothesis with the weights of the classes too, (classes,); of one output the first is that of 0."""
+
+    def step(batch: Batch, numbers: np.ndarray) -> Batch:
+        shares = batch.y if batch.y.shape[1] > 1 else np.hstack([1 - batch.y, batch.y])
+        return replace(batch, weights=batch.weights * (shares @ weights))
+
+    return hypothesis.after(step)
+
+
 def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Each class has a weight of its own."""
     own = [name for name in totals.more if name.startswith("class ")]
@@ -141,13 +151,7 @@ def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
         return f"the classes have the weights {named} {'(balanced)' if is_balanced else 'in proportion'}"
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
-        weights, _ = _of_classes(context, factors)
-
-        def step(batch: Batch, numbers: np.ndarray) -> Batch:
-            shares = batch.y if batch.y.shape[1] > 1 else np.hstack([1 - batch.y, batch.y])
-            return replace(batch, weights=batch.weights * (shares @ weights))
-
-        return other.after(step)
+        return weighing_classes(other, _of_classes(context, factors)[0])
 
     if isinstance(hypothesis.objective.model.family, Binomial) or hypothesis.objective.model.has_classes:
         yield Reading(
@@ -171,7 +175,8 @@ def _of_classes(context: Context, factors: np.ndarray) -> tuple[np.ndarray, bool
 
 def has_free_scale(context: Context, found: Iterable[Finding]) -> bool:
     """Whether weights are known in proportion only, and standard errors with them."""
-    return any(one.code == "class-weights" and not _of_classes(context, one.values["factors"])[1] for one in found)
+    read = [one.values["factors"] for one in found if one.code == "class-weights" and "factors" in one.values]
+    return not all(_of_classes(context, factors)[1] for factors in read)
 
 
 # -- rows that are missing or counted twice -------------------------------------------------------------------------------------

@@ -1,0 +1,124 @@
+"""What an estimator of scikit-learn or a result of statsmodels shows of itself: penalty, weights, how its solver ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BY_SLOPE = ("lbfgs", "newton-cg", "newton-cholesky", "bfgs", "cg")  # which stop where no slope is larger than their tolerance
+BY_ROWS = ("SGDClassifier", "SGDRegressor")  # whose steps are of one row each
+FAMILY = {
+    "PoissonRegressor": "poisson",
+    "GammaRegressor": "gamma",
+    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), "gaussian"),
+}
+OF_A_MEAN = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", *BY_ROWS)  # whose penalty stands beside a mean of the rows
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """
+    What a program was told, in the units of a log-likelihood that is a sum over rows.
+
+    Its penalty is ``strength`` / 2 times the squares of the kernel, and of the bias if ``of_bias``; ``per_row`` says that this
+    is for each unit of weight. ``class_weight`` are the weights of ``classes`` by their labels, or "balanced". ``ended`` is a
+    sentence about where its solver ends; ``slope`` the largest slope of the mean loss at which it stops, if that is its rule;
+    ``was_cut_off`` says that it ended before its rule was kept, and ``steps_of_rows`` that its steps are of one row each.
+    """
+
+    ended: str
+    strength: float = 0.0
+    per_row: bool = False
+    of_bias: bool = False
+    class_weight: Any = None
+    classes: tuple[Any, ...] = ()
+    slope: float | None = None
+    was_cut_off: bool = False
+    steps_of_rows: bool = False
+
+    def weights(self, counts: np.ndarray) -> np.ndarray | None:
+        """The weights of the classes, whose rows are counted (k,); None where all count alike, or no such class is known."""
+        if self.class_weight is None or len(self.classes) != len(counts):
+            return None
+        if isinstance(self.class_weight, str):
+            return np.asarray(counts.sum() / (len(counts) * counts))
+        return np.array([float(self.class_weight.get(one, 1.0)) for one in self.classes])
+
+
+def bare(given: Any) -> Any:
+    """The estimator itself, out of a pipeline, whose last step it is, or of a search over settings."""
+    while not hasattr(given, "coef_"):
+        inner = getattr(given, "best_estimator_", None)
+        inner = given.steps[-1][1] if inner is None and isinstance(getattr(given, "steps", None), list) else inner
+        if inner is None:
+            break
+        given = inner
+    return given
+
+
+def family_of(estimator: Any) -> str | None:
+    """The name of the family that an estimator of scikit-learn is of; None of anything else."""
+    name = type(estimator).__name__
+    if not _is_of_sklearn(estimator):
+        return None
+    if name.startswith("LogisticRegression"):
+        return "binomial" if len(estimator.classes_) == 2 else "multinomial"
+    return FAMILY.get(name)
+
+
+def settings_of(given: Any) -> Settings | None:
+    """What an estimator of scikit-learn or a result of statsmodels was told; None of anything else."""
+    if _is_of_sklearn(given):
+        return _of_sklearn(given, given.get_params())
+    told = getattr(given, "mle_settings", None)
+    if not isinstance(told, dict) or "maxiter" not in told:
+        return None
+    return _of_statsmodels(told, bool(given.mle_retvals.get("converged", True)))
+
+
+def _is_of_sklearn(given: Any) -> bool:
+    return type(given).__module__.startswith("sklearn.linear_model")
+
+
+def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
+    """None where there is a penalty on absolute values, and of estimators whose settings are not known here."""
+    name, solver, penalty = type(estimator).__name__, told.get("solver", ""), told.get("penalty", "deprecated")
+    share = (told.get("l1_ratio") or 0.0) if penalty in ("deprecated", "elasticnet") else float(penalty == "l1")
+    if name not in ("LogisticRegression", "Ridge", *OF_A_MEAN) or share:
+        return None
+    strength = 1 / told["C"] if name == "LogisticRegression" else told["alpha"]
+    iterations, most, tolerance = getattr(estimator, "n_iter_", None), told["max_iter"], told["tol"]
+    by_slope, steps_of_rows = solver in BY_SLOPE, name in BY_ROWS
+    was_cut_off = iterations is not None and most is not None and int(np.max(iterations)) >= most
+    who = f"{name}'s solver {solver}" if solver else name
+    if was_cut_off:
+        ended = f"{who} ended after max_iter={most} iterations, before its own tolerance"
+    elif steps_of_rows:
+        ended = f"{who} takes steps of one row each, which wander around the optimum"
+    else:
+        ended = _stops(who, by_slope, f"tol={tolerance:g}")
+    return Settings(
+        ended,
+        strength=0.0 if penalty is None else float(strength),
+        per_row=name in OF_A_MEAN,
+        of_bias=solver == "liblinear" and told["fit_intercept"],
+        class_weight=told.get("class_weight"),
+        classes=tuple(getattr(estimator, "classes_", ())),
+        slope=tolerance if by_slope else None,
+        was_cut_off=was_cut_off,
+        steps_of_rows=steps_of_rows,
+    )
+
+
+def _of_statsmodels(told: dict[str, Any], converged: bool) -> Settings:
+    who, slope = f"statsmodels' optimizer {told['optimizer']}", told.get("gtol")
+    if not converged:
+        return Settings(f"{who} ended after maxiter={told['maxiter']} iterations, before its own tolerance", was_cut_off=True)
+    return Settings(_stops(who, slope is not None, f"gtol={slope:g}" if slope else "its default"), slope=slope)
+
+
+def _stops(who: str, by_slope: bool, tolerance: str) -> str:
+    rule = "where no slope of the mean loss is larger than its tolerance" if by_slope else "by its tolerance"
+    return f"{who} stops {rule}, {tolerance}"

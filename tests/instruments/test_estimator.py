@@ -1,0 +1,181 @@
+"""
+An estimator tells what it was told: its penalty and its weights are named as facts, and what is left is its solver's.
+
+The estimators are stand-ins for those of scikit-learn, with the same attributes: their coefficients are those at which SciPy's
+L-BFGS stops on the objective that scikit-learn states, by scikit-learn's default tolerance.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import optimize
+
+from spec.diagnosis import diagnose
+from spec.diagnosis.estimator import settings_of
+
+N, TOL = 400, 1e-4
+
+
+@cache
+def drawn():
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(N, 3)) * [1, 5, 0.3] + [0, 2, 1]
+    eta = X @ [0.5, -0.2, 1] - 0.3
+    y = {
+        "binomial": (rng.random(N) < 1 / (1 + np.exp(-eta))).astype(float),
+        "poisson": rng.poisson(np.exp(0.3 * eta)).astype(float),
+        "multinomial": np.minimum(rng.integers(0, 3, N) + (eta > 0.5), 2).astype(float),
+    }
+    return X, y
+
+
+def losses(kind, y, eta):
+    """Of each row, and its slopes in eta: both (n,) or (n, k)."""
+    if kind == "binomial":
+        return np.logaddexp(0, eta) - y * eta, 1 / (1 + np.exp(-eta)) - y
+    if kind == "poisson":
+        return np.exp(eta) - y * eta, np.exp(eta) - y
+    seen, shares = np.eye(3)[y.astype(int)], np.exp(eta - np.log(np.exp(eta).sum(axis=1, keepdims=True)))
+    return -(seen * np.log(shares)).sum(axis=1), shares - seen
+
+
+def stopped(kind, X, y, strength, weights, steps=1000):
+    """Where L-BFGS stops on the mean loss plus strength / 2n times the squares of the kernel: (1 + p, k)."""
+    Z, k = np.column_stack([np.ones(len(X)), X]), 3 if kind == "multinomial" else 1
+
+    def mean_loss(flat):
+        b = flat.reshape(Z.shape[1], k)
+        loss, slope = losses(kind, y, Z @ b if k > 1 else (Z @ b)[:, 0])
+        gradient = Z.T @ (weights[:, None] * slope.reshape(len(y), k)) / weights.sum()
+        gradient[1:] += strength / weights.sum() * b[1:]
+        value = weights @ loss / weights.sum() + strength / weights.sum() / 2 * (b[1:] ** 2).sum()
+        return value, gradient.ravel()
+
+    options = {"gtol": TOL, "ftol": 64 * np.finfo(float).eps, "maxiter": steps}
+    found = optimize.minimize(mean_loss, np.zeros(Z.shape[1] * k), jac=True, method="L-BFGS-B", options=options)
+    return found.x.reshape(-1, k), found.nit
+
+
+def estimator(name, matrix, iterations=10, **told):
+    """A stand-in for an estimator of scikit-learn."""
+    told = {"tol": TOL, "max_iter": 100, "fit_intercept": True, "solver": "lbfgs", **told}
+    k = matrix.shape[1]
+    kept = {
+        "coef_": matrix[1:].T if name == "LogisticRegression" else matrix[1:, 0],
+        "intercept_": matrix[0] if k > 1 else matrix[0, 0],
+        "classes_": np.arange(max(k, 2)),
+        "n_iter_": np.array([iterations]),
+        "get_params": lambda: told,
+    }
+    return type(name, (SimpleNamespace,), {"__module__": "sklearn.linear_model._stand_in"})(**kept)
+
+
+def logistic(kind="binomial", X=None, C=1.0, weights=None, **told):
+    X = drawn()[0] if X is None else X
+    weights = np.ones(N) if weights is None else weights
+    matrix, _ = stopped(kind, X, drawn()[1][kind], 0.0 if C == np.inf else 1 / C, weights)
+    return estimator("LogisticRegression", matrix, C=C, **told)
+
+
+def test_a_default_penalty_is_named_with_its_own_number():
+    """The C that it was told, and not one that is estimated from coefficients that are rounded by a tolerance."""
+    found = diagnose(logistic(), *asked("binomial"))
+
+    assert found.codes == ("ridge", "solver-tolerance")
+    assert "scikit-learn's C is 1)" in found.found[0].says
+    assert found.mended.distance < 0.05 < found.stated.distance
+    assert not found.proven
+
+
+def asked(kind):
+    return drawn()[0], drawn()[1][kind]
+
+
+@pytest.mark.parametrize("kind", ["binomial", "multinomial"])
+def test_without_a_penalty_the_solvers_tolerance_is_all(kind):
+    """Its rule is kept: no slope of the mean loss is larger than its tolerance."""
+    found = diagnose(logistic(kind, C=np.inf), *asked(kind))
+
+    assert found.codes == ("solver-tolerance",)
+    assert "solver lbfgs stops where no slope of the mean loss is larger than its tolerance, tol=0.0001" in found.found[0].says
+    assert 1e-6 < found.stated.distance < 0.3
+
+
+@pytest.mark.parametrize("told", ["balanced", {0: 1, 1: 3}])
+def test_weights_of_classes_are_those_that_it_was_told(told):
+    """Beside the penalty, which is on the weighted sum."""
+    y = drawn()[1]["binomial"]
+    each = np.array([N / (2 * (y == label).sum()) for label in (0, 1)]) if told == "balanced" else np.array([1.0, 3.0])
+    found = diagnose(logistic(weights=each[y.astype(int)], class_weight=told), *asked("binomial"))
+
+    assert found.codes == ("class-weights", "ridge", "solver-tolerance")
+    assert f"{each[0]:.6g}, {each[1]:.6g}" in found.found[0].says
+
+
+def test_a_pipeline_is_its_last_step():
+    """What its first step did to the columns is found as in any answer, and the penalty is on the scaled ones."""
+    X, y = asked("binomial")
+    last = logistic(X=(X - X.mean(axis=0)) / X.std(axis=0), C=0.5)
+    found = diagnose(SimpleNamespace(steps=[("scale", None), ("fit", last)]), X, y)
+
+    assert found.codes == ("standardised", "ridge", "solver-tolerance")
+    assert found.mended.distance < 0.05
+
+
+def test_a_mean_of_rows_has_the_penalty_for_each_row():
+    """Of scikit-learn's generalized linear models: alpha / 2 beside the mean."""
+    X, y = asked("poisson")
+    found = diagnose(estimator("PoissonRegressor", stopped("poisson", X, y, 0.2 * N, np.ones(N))[0], alpha=0.2), X, y)
+
+    assert found.codes == ("ridge", "solver-tolerance")
+    assert "alpha is 0.2)" in found.found[0].says
+
+
+def test_iterations_that_were_used_up_are_named():
+    """In place of a tolerance that was not reached."""
+    X, y = asked("binomial")
+    matrix, iterations = stopped("binomial", X, y, 0.0, np.ones(N), steps=3)
+    found = diagnose(estimator("LogisticRegression", matrix, iterations, C=np.inf, max_iter=iterations), X, y)
+
+    assert found.codes == ("stopped",)
+    assert f"ended after max_iter={iterations} iterations" in found.found[0].says
+
+
+def test_settings_are_no_excuse_for_another_model():
+    """An estimator that is at the optimum of other labels has that cause, whatever its tolerance."""
+    X, y = asked("binomial")
+    found = diagnose(logistic(C=np.inf), X, 1 - y)
+
+    assert "labels-flipped" in found.codes
+
+
+def test_a_rule_that_is_not_kept_is_not_named():
+    """Coefficients that were moved by a tenth of a standard error after the fit."""
+    X, y = asked("binomial")
+    moved = logistic(C=np.inf)
+    moved.coef_ = moved.coef_ + [[2.0, 0.1, -1.0]]
+    found = diagnose(moved, X, y)
+
+    assert "solver-tolerance" not in found.codes
+
+
+def test_statsmodels_optimizer_is_read_too():
+    """Its other optimizers stop earlier than Newton's method."""
+    X, y = asked("binomial")
+    early = sm.Logit(y, sm.add_constant(X)).fit(method="bfgs", disp=0)
+
+    assert diagnose(early, X, y, family="binomial").codes == ("solver-tolerance",)
+    assert settings_of(sm.Logit(y, sm.add_constant(X)).fit(disp=0)).slope is None
+
+
+def test_what_tells_nothing_of_itself_is_told_what_may_be():
+    """A table so near the optimum may be of a solver with a loose tolerance."""
+    X, y = asked("binomial")
+    bare = logistic(C=np.inf)
+    found = diagnose((bare.coef_, bare.intercept_), X, y, family="binomial")
+
+    assert (found.verdict, found.codes) == ("unexplained", ())
+    assert "a solver whose tolerance is loose may leave" in found.why
