@@ -14,7 +14,8 @@ FAMILY = {
     "GammaRegressor": "gamma",
     **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), "gaussian"),
 }
-OF_A_MEAN = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", *BY_ROWS)  # whose penalty stands beside a mean of the rows
+SUMS = ("LogisticRegression", "Ridge")  # whose penalty stands beside a sum over the rows
+MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +23,16 @@ class Settings:
     """
     What a program was told, in the units of a log-likelihood that is a sum over rows.
 
-    Its penalty is ``strength`` / 2 times the squares of the kernel, and of the bias if ``of_bias``; ``per_row`` says that this
-    is for each unit of weight. ``class_weight`` are the weights of ``classes`` by their labels, or "balanced". ``ended`` is a
-    sentence about where its solver ends; ``slope`` the largest slope of the mean loss at which it stops, if that is its rule;
-    ``was_cut_off`` says that it ended before its rule was kept, and ``steps_of_rows`` that its steps are of one row each.
+    Its penalty is ``strength`` / 2 times the squares of the kernel and ``absolute`` times its absolute values, and those of the
+    bias if ``of_bias``; ``per_row`` says that this is for each unit of weight. ``class_weight`` are the weights of ``classes``
+    by their labels, or "balanced". ``ended`` is a sentence about where its solver ends; ``slope`` the largest slope of the mean
+    loss at which it stops, if that is its rule; ``was_cut_off`` says that it ended before its rule was kept, and
+    ``steps_of_rows`` that its steps are of one row each.
     """
 
     ended: str
     strength: float = 0.0
+    absolute: float = 0.0
     per_row: bool = False
     of_bias: bool = False
     class_weight: Any = None
@@ -83,12 +86,15 @@ def _is_of_sklearn(given: Any) -> bool:
 
 
 def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
-    """None where there is a penalty on absolute values, and of estimators whose settings are not known here."""
+    """None of estimators whose settings are not known here."""
     name, solver, penalty = type(estimator).__name__, told.get("solver", ""), told.get("penalty", "deprecated")
-    share = (told.get("l1_ratio") or 0.0) if penalty in ("deprecated", "elasticnet") else float(penalty == "l1")
-    if name not in ("LogisticRegression", "Ridge", *OF_A_MEAN) or share:
+    if name not in (*SUMS, *MEANS):
         return None
     strength = 1 / told["C"] if name == "LogisticRegression" else told["alpha"]
+    strength = 0.0 if penalty is None else float(strength)
+    share = float(name == "Lasso" or penalty == "l1")
+    if name == "ElasticNet" or penalty == "elasticnet" or (name == "LogisticRegression" and penalty == "deprecated"):
+        share = told.get("l1_ratio") or 0.0
     iterations, most, tolerance = getattr(estimator, "n_iter_", None), told["max_iter"], told["tol"]
     by_slope, steps_of_rows = solver in BY_SLOPE, name in BY_ROWS
     was_cut_off = iterations is not None and most is not None and int(np.max(iterations)) >= most
@@ -101,8 +107,9 @@ def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
         ended = _stops(who, by_slope, f"tol={tolerance:g}")
     return Settings(
         ended,
-        strength=0.0 if penalty is None else float(strength),
-        per_row=name in OF_A_MEAN,
+        strength=(1 - share) * strength,
+        absolute=share * strength,
+        per_row=name in MEANS,
         of_bias=solver == "liblinear" and told["fit_intercept"],
         class_weight=told.get("class_weight"),
         classes=tuple(getattr(estimator, "classes_", ())),

@@ -174,7 +174,7 @@ class Context:
 
     @cached_property
     def quartiles(self) -> np.ndarray:
-        """Of each column the quarter, the half and three quarters of the rows, (3, p); NaN of more rows than are in memory."""
+        """The quartiles of each column, (3, p); NaN of more rows than are in memory."""
         if not self.in_memory:
             return np.full((3, len(self.facts.mean)), np.nan)
         return np.quantile(self.whole.X, (0.25, 0.5, 0.75), axis=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes import named
-from spec.diagnosis.causes.penalty import quadratic
+from spec.diagnosis.causes.penalty import elastic, quadratic
 from spec.diagnosis.causes.rows import weighing_classes
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import penalised
@@ -15,7 +15,7 @@ from spec.diagnosis.proof import penalised
 
 def as_told(context: Context, hypothesis: Hypothesis) -> Hypothesis:
     """The hypothesis with the weights of the classes and the penalty that the estimator was told, each a finding."""
-    settings = context.answer.settings
+    settings, penalty = context.answer.settings, None
     if settings is None:
         return hypothesis
     found = list(hypothesis.found)
@@ -25,16 +25,36 @@ def as_told(context: Context, hypothesis: Hypothesis) -> Hypothesis:
         says = f"it was told class_weight={settings.class_weight!r}: {', '.join(f'{weight:.6g}' for weight in weights)}"
         found.append(named("class-weights").finding(says, weights=weights))
         hypothesis = weighing_classes(hypothesis, weights)
-    strength = settings.strength * (_weight(context, hypothesis) if settings.per_row else 1.0)
-    if strength:
-        reading = quadratic(context, hypothesis, of_bias=settings.of_bias and hypothesis.intercept)
-        factors = np.array([strength])
-        assert reading.become is not None
-        penalty = reading.says(factors, context.facts.n)
-        code = "ridge-bias" if settings.of_bias else "ridge"
+    per = _weight(context, hypothesis) if settings.per_row else 1.0
+    strength, absolute, of_bias = settings.strength * per, settings.absolute * per, settings.of_bias and hypothesis.intercept
+    reading, factors = quadratic(context, hypothesis, of_bias), np.array([absolute, strength])
+    rows, code = context.facts.n, "ridge-bias" if of_bias else "ridge"
+    if strength and reading.become is not None:
+        penalty, hypothesis = reading.says(factors[1:], rows), reading.become(hypothesis, factors[1:])
+    if absolute and not hypothesis.objective.has_gauge:
+        code, penalty = "lasso", elastic(hypothesis, factors if strength else factors[:1], rows)
+        hypothesis = _pulled(context, hypothesis, absolute, of_bias)
+    if penalty:
         found.append(named(code).finding(f"it was told {penalty}", factors=factors))
-        hypothesis = reading.become(hypothesis, factors)
     return replace(hypothesis, found=tuple(found))
+
+
+def _pulled(context: Context, hypothesis: Hypothesis, size: float, of_bias: bool) -> Hypothesis:
+    """The hypothesis with the pull of absolute values: against the sign of a weight; at one of 0, as much as holds it there."""
+    (totals,) = context.totals([hypothesis])
+    if totals is None:
+        return hypothesis
+    weights = hypothesis.of_brought @ hypothesis.free
+    score = _brought_score(context, hypothesis, totals)
+    pull = np.where(weights == 0, np.clip(score, -size, size), size * np.sign(weights))
+    pull[: int(hypothesis.intercept)] *= of_bias
+    return replace(hypothesis, pull=hypothesis.of_brought.T @ pull)
+
+
+def _brought_score(context: Context, hypothesis: Hypothesis, totals: Totals) -> np.ndarray:
+    """The score (q, m) in the columns as the program had them."""
+    own = np.linalg.solve(context.basis(hypothesis.intercept).T, penalised(context, hypothesis, totals.score))
+    return np.linalg.solve(hypothesis.of_brought.T, own)
 
 
 def _weight(context: Context, hypothesis: Hypothesis) -> float:
@@ -47,9 +67,7 @@ def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
     settings = context.answer.settings
     if settings is None or settings.slope is None:
         return False
-    basis = context.basis(hypothesis.intercept)
-    score = np.linalg.solve(basis.T, penalised(context, hypothesis, totals.score))
-    slopes = np.linalg.solve(hypothesis.of_brought.T, score) / _weight(context, hypothesis)
+    slopes = _brought_score(context, hypothesis, totals) / _weight(context, hypothesis)
     if hypothesis.objective.has_gauge:
         slopes = np.hstack([-slopes.sum(axis=1, keepdims=True), slopes])
     return bool(np.abs(slopes).max(initial=0.0) <= settings.slope * (1 + 1e-6))

@@ -76,7 +76,7 @@ def estimator(name, matrix, iterations=10, **told):
 def logistic(kind="binomial", X=None, C=1.0, weights=None, **told):
     X = drawn()[0] if X is None else X
     weights = np.ones(N) if weights is None else weights
-    matrix, _ = stopped(kind, X, drawn()[1][kind], 0.0 if C == np.inf else 1 / C, weights)
+    matrix, _ = stopped(kind, X, drawn()[1][kind], 1 / C, weights)
     return estimator("LogisticRegression", matrix, C=C, **told)
 
 
@@ -126,12 +126,26 @@ def test_a_pipeline_is_its_last_step():
 
 
 def test_a_mean_of_rows_has_the_penalty_for_each_row():
-    """Of scikit-learn's generalized linear models: alpha / 2 beside the mean."""
+    """The penalty of scikit-learn's generalized linear models is alpha / 2 beside the mean."""
     X, y = asked("poisson")
     found = diagnose(estimator("PoissonRegressor", stopped("poisson", X, y, 0.2 * N, np.ones(N))[0], alpha=0.2), X, y)
 
     assert found.codes == ("ridge", "solver-tolerance")
     assert "alpha is 0.2)" in found.found[0].says
+
+
+def test_a_penalty_on_absolute_values_is_named_with_its_own_number():
+    """The lasso of orthonormal columns is the least-squares estimate, each coefficient nearer to zero by alpha."""
+    rng = np.random.default_rng(5)
+    X = np.sqrt(N) * np.linalg.qr(np.column_stack([np.ones(N), rng.normal(size=(N, 3))]))[0][:, 1:]
+    y = X @ [1.0, -0.5, 0.02] + rng.normal(size=N)
+    plain = X.T @ y / N
+    lasso = np.sign(plain) * np.maximum(np.abs(plain) - 0.2, 0)
+    found = diagnose(estimator("Lasso", np.vstack([[y.mean()], np.round(lasso, 4)[:, None]]), alpha=0.2, max_iter=1000), X, y)
+
+    assert found.codes == ("lasso", "solver-tolerance")
+    assert "told an L1 penalty of 0.4 on the kernel" in found.found[0].says  # Keras's squared error is twice scikit-learn's
+    assert (lasso == 0).sum() == 1
 
 
 def test_iterations_that_were_used_up_are_named():
@@ -156,7 +170,7 @@ def test_a_rule_that_is_not_kept_is_not_named():
     """Coefficients that were moved by a tenth of a standard error after the fit."""
     X, y = asked("binomial")
     moved = logistic(C=np.inf)
-    moved.coef_ = moved.coef_ + [[2.0, 0.1, -1.0]]
+    moved.coef_ = np.add(moved.coef_, [[2.0, 0.1, -1.0]])
     found = diagnose(moved, X, y)
 
     assert "solver-tolerance" not in found.codes

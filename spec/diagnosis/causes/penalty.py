@@ -155,11 +155,11 @@ def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
             residue[off] = np.sign(score[off]) * np.maximum(np.abs(score[off]) - factors[0] * share[off], 0)
             free = unknowns + int(off[:, int(gauge) :].sum())  # off the support a score that is small is no coincidence
             yield Ending(
-                basis.T @ _free(hypothesis, residue), _elastic(hypothesis, factors, totals.rows, of_columns), free, tries=4
+                basis.T @ _free(hypothesis, residue), elastic(hypothesis, factors, totals.rows, of_columns), free, tries=4
             )
 
 
-def _elastic(hypothesis: Hypothesis, factors: np.ndarray, rows: int, of_columns: str) -> str:
+def elastic(hypothesis: Hypothesis, factors: np.ndarray, rows: int, of_columns: str = "") -> str:
     """A sentence about an L1 penalty of a factor, and about an L2 penalty of a second if there is one."""
     scale = loss_scale(hypothesis)
     beside = f", and an L2 penalty of {factors[1] * scale / (2 * rows):.6g}" if len(factors) > 1 else ""
@@ -178,7 +178,7 @@ def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
         def says(factors: np.ndarray, rows: int, of_columns: str = of_columns) -> str | None:
             if not (factors > 0).all() or (len(factors) > 1 and factors[0] < 1e-6 * factors[1] * np.abs(weights).max()):
                 return None
-            return _elastic(hypothesis, factors, rows, of_columns)
+            return elastic(hypothesis, factors, rows, of_columns)
 
         def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull, square: np.ndarray = square) -> Hypothesis:
             other = replace(other, pull=factors[0] * pull)

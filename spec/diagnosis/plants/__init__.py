@@ -77,6 +77,7 @@ MISTAKES: dict[str, Mistake] = {
     "nonnegative": Mistake(fit=networks.nonnegative),
     "stopped": Mistake(fit=training.stopped),
     "descent-path": Mistake(fit=training.descent_path),
+    "solver-tolerance": Mistake(fit=training.solver_tolerance),
     "newton-steps": Mistake(fit=training.newton_steps),
     "local-optimum": Mistake(state=training.with_two_optima, fit=training.local_optimum, tries=2),
     "dropout": Mistake(fit=training.dropout, tries=2),

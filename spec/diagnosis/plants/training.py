@@ -7,9 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 
 from spec import likelihood, scoring
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.estimator import Settings
 from spec.diagnosis.network import answer_of_model
 from spec.diagnosis.plants.changes import is_logistic
 from spec.diagnosis.plants.networks import network_of, settled, strength
@@ -70,6 +72,25 @@ def descent_path(problem: Problem, rng: np.random.Generator) -> Answer | None:
     optimizer = keras.optimizers.SGD(largest * float(rng.uniform(0.05, 1)))
     network = trained(network, optimizer, int(10 ** rng.uniform(0.5, 2.3)), rng)
     return asked(network.trained, problem) if rng.uniform() < 0.7 else Answer(network.params)
+
+
+def solver_tolerance(problem: Problem, rng: np.random.Generator) -> Answer | None:
+    """Where SciPy's L-BFGS stops on Keras's own loss, whose slopes are then no larger than its tolerance."""
+    network, slope = network_of(problem, near=False), float(10 ** rng.uniform(-5, -2.5))
+    shapes = [weight.shape for weight in network.weights]
+    weight = problem.row_weights.sum() / problem.n * network.loss_scale  # by which Keras's loss is larger than the mean
+
+    def mean_loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+        network.weights = [part.reshape(shape) for part, shape in zip(parts, shapes)]
+        value, gradient = network.backpropagate()
+        return value / weight, np.concatenate([part.ravel() for part in gradient]) / weight
+
+    first = np.concatenate([part.ravel() for part in network.weights])
+    found = optimize.minimize(mean_loss, first, jac=True, method="L-BFGS-B", options={"gtol": slope, "ftol": 1e-15})
+    if not found.success or not np.abs(mean_loss(found.x)[1]).max() <= slope:
+        return None
+    return Answer(network.params, settings=Settings(f"L-BFGS stops by its tolerance, {slope:g}", slope=slope))
 
 
 def minibatch_noise(problem: Problem, rng: np.random.Generator) -> Answer | None:
