@@ -33,7 +33,7 @@ def drawn():
 
 
 def losses(kind, y, eta):
-    """Of each row, and its slopes in eta: both (n,) or (n, k)."""
+    """The loss of each row (n,), and its slopes in eta, (n,) or (n, k)."""
     if kind == "binomial":
         return np.logaddexp(0, eta) - y * eta, 1 / (1 + np.exp(-eta)) - y
     if kind == "poisson":
