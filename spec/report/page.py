@@ -13,9 +13,10 @@ from typing import Any
 
 from spec.files import replace
 from spec.report import gaps, source
-from spec.report.matrix import MARKS, Environment, Matrix
+from spec.report.matrix import MARKS, Environment, Matrix, span
 from spec.report.terminal import title, total
 
+BACKENDS = ("tensorflow", "jax", "torch")
 PAGE, README = Path("docs", "claims.md"), Path("README.md")
 HEAD = """# All claims
 
@@ -54,7 +55,8 @@ def write_readme(matrix: Matrix, root: Path) -> str:
 
 def readme(matrix: Matrix, before: str) -> str:
     """
-    README with the numbers of `newest`: of claims, cases and refused answers, and those of the claims whose rows it shows.
+    README with the numbers of `newest`, of claims, cases and refused answers and of the claims whose rows it shows; and with
+    the versions that the environments span.
 
     A row of its table is known by the claim's sentence.
     """
@@ -67,7 +69,17 @@ def readme(matrix: Matrix, before: str) -> str:
         lines.append(_readme_row(newest, claims[cells[2]]) if len(cells) > 2 and cells[2] in claims else line)
     said = f"{matrix.held(newest)} claims hold, in {sum(map(len, newest.cases.values()))} cases; {refused} answers"
     text = re.sub(r"\d+ of \d+ claims hold, in \d+ cases; \d+ answers", said, "\n".join(lines) + "\n")
-    return re.sub(r"in \d+ claims, and each", f"in {len(claims)} claims, and each", text)
+    text = re.sub(r"in \d+ claims, and each", f"in {len(claims)} claims, and each", text)
+    text = re.sub(r"of the \d+ environments", f"of the {len(matrix.environments)} environments", text)
+    return re.sub(r"(\| Keras \| on \| .*\n\|[-|]+\n)\|.*", lambda head: head[1] + _versions(matrix), text)
+
+
+def _versions(matrix: Matrix) -> str:
+    """The row of what the environments span, from the oldest to the newest of each library."""
+    keras, statsmodels, numpy, python, *backends = (
+        span(matrix.environments, one) for one in ("keras", "statsmodels", "numpy", "Python", *BACKENDS)
+    )
+    return _row(keras, ", ".join(f"{name} {one}" for name, one in zip(BACKENDS, backends)), statsmodels, numpy, python)
 
 
 def _readme_row(newest: Environment, claim: dict[str, Any]) -> str:
