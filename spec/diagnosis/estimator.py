@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from spec.families import Binomial, Gamma, Poisson, Tweedie
+from spec.links import Log, Logit
+from spec.model import Model
 
 BY_SLOPE = ("lbfgs", "newton-cg", "newton-cholesky", "bfgs", "cg")  # which stop where no slope is larger than their tolerance
 BY_ROWS = ("SGDClassifier", "SGDRegressor")  # whose steps are of one row each
@@ -27,10 +31,11 @@ class Settings:
     bias if ``of_bias``; ``per_row`` says that this is for each unit of weight. ``class_weight`` are the weights of ``classes``
     by their labels, or "balanced". ``ended`` is a sentence about where its solver ends; ``slope`` the largest slope of the mean
     loss at which it stops, if that is its rule; ``was_cut_off`` says that it ended before its rule was kept, and
-    ``steps_of_rows`` that its steps are of one row each.
+    ``steps_of_rows`` that its steps are of one row each. ``how`` begins the sentences about what it was told.
     """
 
     ended: str
+    how: str = "it was told"
     strength: float = 0.0
     absolute: float = 0.0
     per_row: bool = False
@@ -43,10 +48,10 @@ class Settings:
 
     def weights(self, counts: np.ndarray) -> np.ndarray | None:
         """The weights of the classes, whose rows are counted (k,); None where all count alike, or no such class is known."""
+        if isinstance(self.class_weight, str):
+            return np.asarray(counts.sum() / (len(counts) * np.maximum(counts, 1)))
         if self.class_weight is None or len(self.classes) != len(counts):
             return None
-        if isinstance(self.class_weight, str):
-            return np.asarray(counts.sum() / (len(counts) * counts))
         return np.array([float(self.class_weight.get(one, 1.0)) for one in self.classes])
 
 
@@ -129,3 +134,17 @@ def _of_statsmodels(told: dict[str, Any], converged: bool) -> Settings:
 def _stops(who: str, by_slope: bool, tolerance: str) -> str:
     rule = "where no slope of the mean loss is larger than its tolerance" if by_slope else "by its tolerance"
     return f"{who} stops {rule}, {tolerance}"
+
+
+BY_DEFAULT = "as by default in scikit-learn, it has"
+
+
+def defaults(model: Model) -> tuple[Settings, ...]:
+    """What scikit-learn sets by default where it fits a model, for coefficients that come without their estimator."""
+    if model.has_classes or model == Model(Binomial(), Logit()):
+        plain = Settings(_stops("LogisticRegression's solver lbfgs", True, "tol=0.0001"), BY_DEFAULT, strength=1.0, slope=1e-4)
+        return plain, replace(plain, class_weight="balanced")
+    if model.link == Log() and isinstance(model.family, (Poisson, Gamma, Tweedie)):
+        ended = _stops("the solver lbfgs", True, "tol=0.0001")
+        return (Settings(ended, BY_DEFAULT, strength=1.0, per_row=True, slope=1e-4),)
+    return ()

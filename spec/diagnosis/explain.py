@@ -20,6 +20,7 @@ from spec.diagnosis.causes.cause import NEEDS
 from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
+from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
@@ -96,7 +97,11 @@ def _explained(question: Question, answer: Answer, progress: Callable[[int], Non
         return local
     if stated is not None and stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
-    if stated is not None and (told := _as_told(search, stated, made)) is not None:
+    if (
+        stated is not None
+        and answer.settings is not None
+        and (told := _as_told(search, answer.settings, stated, made)) is not None
+    ):
         return told
     return _searched(search, stated, why, made)
 
@@ -177,42 +182,50 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
     return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
 
 
-def _as_told(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
-    """The diagnosis by what an estimator tells of itself, alone or beside one change; None where that is not enough."""
+def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis by what an estimator was told, alone or beside one change; None where that is not enough."""
     context = search.context
-    if context.answer.settings is None or not context.in_memory:
+    if not context.in_memory:
         return None
+    is_fact = settings is context.answer.settings
 
     def tried(hypotheses: Sequence[Hypothesis]) -> list[tuple[Explained, bool]]:
-        found, informed = search.explained([as_told(context, one) for one in hypotheses])
-        return [(one, keeps_its_rule(context, *sums[:2])) for one, sums in zip(found, informed)]
+        found, informed = search.explained([as_told(context, one, settings) for one in hypotheses])
+        return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
 
     for own, keeps in tried([search.root]):
-        if keeps or (own.codes and own.left <= stated.distance / 2):  # its settings are facts, and no guess
-            return _ended(search, own, stated, made)
-    changed = [one for one, keeps in tried(search.changed(search.root)) if keeps or one.left <= one.allowed]
+        told = is_fact and bool(own.codes) and own.left <= stated.distance / 2
+        if told or (keeps and (is_fact or own.chance <= CHANCE)):
+            return _ended(search, own, settings, stated, made)
+    changed = [one for one, keeps in tried(search.changed(search.root)) if keeps or (is_fact and one.left <= one.allowed)]
     likely = [one for one in changed if one.chance <= CHANCE]
-    return _ended(search, min(likely, key=lambda one: (len(one.codes), one.left)), stated, made) if likely else None
+    if not likely:
+        return None
+    return _ended(search, min(likely, key=lambda one: (len(one.codes), one.left)), settings, stated, made)
 
 
-def _ended(search: Search, one: Explained, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+def _ended(search: Search, one: Explained, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an estimator at what an explanation leaves: its solver ended there."""
-    settings, found = search.context.answer.settings, one.hypothesis.found
-    is_there = one.left <= one.allowed
-    if settings is not None and not is_there:
+    found, is_there = one.hypothesis.found, one.left <= one.allowed
+    if not is_there:
         code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
         found = (*found, named(code).finding(settings.ended))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
     return _told(search, [ended], stated, made, proven=is_there)
 
 
-def _left_by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
-    """The diagnosis of an estimator that nothing else explains: near the optimum, or where its solver is known to end early."""
-    settings = search.context.answer.settings
-    if settings is None or not (stated.distance <= SMALL or settings.was_cut_off or settings.steps_of_rows):
+def _by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
+    answer, context = search.context.answer, search.context
+    if (settings := answer.settings) is not None:
+        if not (stated.distance <= SMALL or settings.was_cut_off or settings.steps_of_rows):
+            return None
+        found, _ = search.explained([as_told(context, search.root, settings)])
+        return _ended(search, found[0], settings, stated, made) if found else None
+    if answer.record is not None or answer.program:
         return None
-    found, _ = search.explained([as_told(search.context, search.root)])
-    return _ended(search, found[0], stated, made) if found else None
+    guesses = (_as_told(search, one, stated, made) for one in defaults(context.question.model))
+    return next((one for one in guesses if one is not None), None)
 
 
 def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
@@ -231,8 +244,8 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
         return _told(search, [path], stated, made, proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
         return _told(search, likely, stated, made, proven=True)
-    if (left := _left_by_its_solver(search, stated, made)) is not None:
-        return left
+    if (ended := _by_its_solver(search, stated, made)) is not None:
+        return ended
     program = _program(made["answer"])
     measured = None if program else _measured(search, found)
     answer = search.context.answer
@@ -354,7 +367,7 @@ def _measured(search: Search, found: list[Explained]) -> Explained | None:
     near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most) and _is_near(search, one)]
     if not near:
         return None
-    alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.left, default=None)
+    alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.chance, default=None)
     both = min(near, key=lambda one: one.left)
     return both if alone is None or both.left < alone.left / 100 else alone
 

@@ -23,7 +23,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
-TRIED = {0: 1, 1: 1e2, 2: 5e3}  # about how many explanations of so many causes there are
+TRIED = {0: 1, 1: 1e2, 2: 5e3, 3: 2.5e5}  # about how many explanations of so many causes there are
 
 
 @dataclass(frozen=True, eq=False)

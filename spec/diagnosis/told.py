@@ -9,20 +9,19 @@ import numpy as np
 from spec.diagnosis.causes import named
 from spec.diagnosis.causes.penalty import elastic, quadratic
 from spec.diagnosis.causes.rows import weighing_classes
+from spec.diagnosis.estimator import Settings
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import penalised
 
 
-def as_told(context: Context, hypothesis: Hypothesis) -> Hypothesis:
-    """The hypothesis with the weights of the classes and the penalty that the estimator was told, each a finding."""
-    settings, penalty = context.answer.settings, None
-    if settings is None:
-        return hypothesis
+def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hypothesis:
+    """The hypothesis with the weights of the classes and the penalty that an estimator was told, each a finding."""
+    penalty: str | None = None
     found = list(hypothesis.found)
     classes = context.facts.classes
     counts = classes if context.k > 1 else np.array([context.facts.n - classes[0], classes[0]])
     if (weights := settings.weights(counts)) is not None:
-        says = f"it was told class_weight={settings.class_weight!r}: {', '.join(f'{weight:.6g}' for weight in weights)}"
+        says = f"{settings.how} class_weight={settings.class_weight!r}: {', '.join(f'{weight:.6g}' for weight in weights)}"
         found.append(named("class-weights").finding(says, weights=weights))
         hypothesis = weighing_classes(hypothesis, weights)
     per = _weight(context, hypothesis) if settings.per_row else 1.0
@@ -35,7 +34,7 @@ def as_told(context: Context, hypothesis: Hypothesis) -> Hypothesis:
         code, penalty = "lasso", elastic(hypothesis, factors if strength else factors[:1], rows)
         hypothesis = _pulled(context, hypothesis, absolute, of_bias)
     if penalty:
-        found.append(named(code).finding(f"it was told {penalty}", factors=factors))
+        found.append(named(code).finding(f"{settings.how} {penalty}", factors=factors))
     return replace(hypothesis, found=tuple(found))
 
 
@@ -62,10 +61,9 @@ def _weight(context: Context, hypothesis: Hypothesis) -> float:
     return float(sum(hypothesis.rows(*piece).weights.sum() for piece in context.batches()))
 
 
-def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals) -> bool:
+def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals, settings: Settings) -> bool:
     """Whether no slope of the mean loss, in the columns as the solver had them, is larger than it stops at."""
-    settings = context.answer.settings
-    if settings is None or settings.slope is None:
+    if settings.slope is None:
         return False
     slopes = _brought_score(context, hypothesis, totals) / _weight(context, hypothesis)
     if hypothesis.objective.has_gauge:

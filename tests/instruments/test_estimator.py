@@ -193,3 +193,31 @@ def test_what_tells_nothing_of_itself_is_told_what_may_be():
 
     assert (found.verdict, found.codes) == ("unexplained", ())
     assert "a solver whose tolerance is loose may leave" in found.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "weighted", "codes"),
+    [
+        ("multinomial", False, ("ridge", "solver-tolerance")),
+        ("binomial", True, ("class-weights", "ridge", "solver-tolerance")),
+    ],
+)
+def test_numbers_alone_are_held_to_what_scikit_learn_has_by_default(kind, weighted, codes):
+    """Its default penalty and tolerance are no numbers that are chosen, so that few equations are enough."""
+    X, y = asked(kind)
+    each = np.array([N / (2 * (y == label).sum()) for label in (0, 1)])[y.astype(int)] if weighted else None
+    alone = logistic(kind, weights=each)
+    found = diagnose((alone.coef_, alone.intercept_), X, y, family=kind)
+
+    assert found.codes == codes
+    assert "as by default in scikit-learn, it has" in found.found[0].says
+
+
+def test_a_ridge_that_a_tolerance_blurs_is_no_lasso():
+    """A second number to choose leaves less, and says no more."""
+    X, y = asked("binomial")
+    alone = logistic(C=0.1)
+    found = diagnose((alone.coef_, alone.intercept_), X, y, family="binomial")
+
+    assert found.codes == ("ridge",)
+    assert found.found[0].values["factors"][0] == pytest.approx(10, rel=0.02)

@@ -252,16 +252,16 @@ def _one_side(which: str, place: int, residue: np.ndarray, n: int) -> Ending:
 
 
 def row_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
-    """One row, such as an outlier, or one that a program could not read."""
-    if hypothesis.codes or not context.in_memory or len(context.whole) <= totals.score.size:
+    """One row between others, such as an outlier; the first or the last is a cut."""
+    if hypothesis.codes or not context.in_memory or len(context.whole) <= max(totals.score.size, 2):
         return
     scored = Scored.of(hypothesis, hypothesis.rows(*context.all))
     if scored.scores is None:
         return
     white = design(scored.rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
     left = totals.score - white[:, :, None] * scored.scores[:, None, :]
-    at = int(np.argmin((left**2 / np.maximum(totals.squares, 1e-300)).sum(axis=(1, 2))))
-    n = len(left)
+    n, away = len(left), (left**2 / np.maximum(totals.squares, 1e-300)).sum(axis=(1, 2))
+    at = 1 + int(np.argmin(away[1:-1]))
     mask = (np.arange(n) != at).astype(float)
     says = f"row {at}, where the first is row 0, is left out"
     yield Ending(left[at], says, unknowns=0, tries=n, become=lambda other: _kept(other, mask))

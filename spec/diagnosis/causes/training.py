@@ -251,7 +251,8 @@ def undersampled(way: Way) -> str | None:
         score, equations = totals @ kept, each.shape[1] - unknowns
         fitted = way.metric.distance(score.reshape(scores.shape[1], -1).T)
         by_chance = equations * np.log10(fitted / way.gone)
-        if by_chance <= CHANCE and score @ np.linalg.pinv(covariance) @ score <= special.chdtri(equations, 0.001):
+        away = score @ np.linalg.pinv(covariance) @ score  # of weights, which draw no rows, it would be next to nothing
+        if by_chance <= CHANCE and special.chdtri(equations, 0.99) <= away <= special.chdtri(equations, 0.001):
             named = ", ".join(f"{share:.3g}" for share in kept)
             return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
     return None
