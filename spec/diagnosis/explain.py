@@ -19,6 +19,7 @@ from spec.diagnosis.causes import CAUSES, named
 from spec.diagnosis.causes.cause import NEEDS
 from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
+from spec.diagnosis.causes.units import SCALINGS
 from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
 from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
@@ -197,8 +198,10 @@ def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[st
         told = is_fact and bool(own.codes) and own.left <= stated.distance / 2
         if told or (keeps and (is_fact or own.chance <= CHANCE)):
             return _ended(search, own, settings, stated, made)
-    changed = [one for one, keeps in tried(search.changed(search.root)) if keeps or (is_fact and one.left <= one.allowed)]
-    likely = [one for one in changed if one.chance <= CHANCE]
+    scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
+    changed = tried(search.changed(search.root) if is_fact else scaled)
+    held = [one for one, keeps in changed if keeps or (is_fact and one.left <= one.allowed)]
+    likely = [one for one in held if one.chance <= CHANCE]
     if not likely:
         return None
     return _ended(search, min(likely, key=lambda one: (len(one.codes), one.left)), settings, stated, made)
