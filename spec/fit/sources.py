@@ -404,10 +404,22 @@ def _is_stream(X: Any) -> bool:
     return not is_data and any(hasattr(X, name) for name in ("__iter__", "num_batches", "__getitem__"))
 
 
+def _times(stream: Any) -> int:
+    """How often a tf.data repeats its rows, by the steps that it is made of; 1 of another stream."""
+    times, inputs = 1, getattr(stream, "_inputs", tuple)()
+    while len(inputs) == 1:  # where several streams meet, one may be repeated on purpose
+        if "Repeat" in type(stream).__name__:
+            times *= max(int(getattr(stream, "_count", 1)), 1)
+        stream, inputs = inputs[0], getattr(inputs[0], "_inputs", tuple)()
+    return times
+
+
 def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
     """The rows of a stream of batches that can be read again: tf.data, PyDataset, a DataLoader, a list."""
     if hasattr(stream, "cardinality") and int(stream.cardinality()) == INFINITE:
         raise ValueError("the stream repeats for ever: leave .repeat() out.")
+    if (times := _times(stream)) > 1:
+        raise ValueError(f"the stream gives its rows {times} times, which would count as so many more: leave .repeat() out.")
     count = stream.num_batches if hasattr(stream, "num_batches") else None if hasattr(stream, "__iter__") else len(stream)
     if count is None and hasattr(stream, "num_batches"):
         raise ValueError("the stream does not say how many batches it has, so it never ends: give it a method __len__.")

@@ -637,6 +637,7 @@ WRONG = [
     (lambda: source(Loader([(X, Y)]), Y), "a stream brings its y, weights and offset itself"),
     (lambda: source(tf_slices().batch(32).repeat()), INFINITE),
     (lambda: inputs_only(tf_slices().batch(32).repeat()), INFINITE),
+    (lambda: source(tf_slices().repeat(3).batch(32).repeat(2).prefetch(1)), "the stream gives its rows 6 times"),
     (
         lambda: source(type("Endless", (), {"num_batches": None, "__getitem__": 0})()),
         "does not say how many batches .* __len__",
