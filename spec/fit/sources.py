@@ -406,11 +406,12 @@ def _is_stream(X: Any) -> bool:
 
 def _times(stream: Any) -> int:
     """How often a tf.data repeats its rows, by the steps that it is made of; 1 of another stream."""
-    times, inputs = 1, getattr(stream, "_inputs", tuple)()
+    times, inputs = 1, list[Any](getattr(stream, "_inputs", tuple)())
     while len(inputs) == 1:  # where several streams meet, one may be repeated on purpose
         if "Repeat" in type(stream).__name__:
             times *= max(int(getattr(stream, "_count", 1)), 1)
-        stream, inputs = inputs[0], getattr(inputs[0], "_inputs", tuple)()
+        stream = inputs[0]
+        inputs = list(getattr(stream, "_inputs", tuple)())
     return times
 
 
