@@ -56,13 +56,19 @@ class Settings:
 
 
 def bare(given: Any) -> Any:
-    """The estimator itself, out of a pipeline, whose last step it is, or of a search over settings."""
+    """
+    The estimator itself, out of a pipeline, whose last step it is, or of a search over settings.
+
+    Raises ValueError if it was not fitted.
+    """
     while not hasattr(given, "coef_"):
         inner = getattr(given, "best_estimator_", None)
         inner = given.steps[-1][1] if inner is None and isinstance(getattr(given, "steps", None), list) else inner
         if inner is None:
             break
         given = inner
+    if _is_of_sklearn(given) and not hasattr(given, "coef_"):
+        raise ValueError(f"this {type(given).__name__} has no coefficients: fit it first.")
     return given
 
 

@@ -221,3 +221,12 @@ def test_a_ridge_that_a_tolerance_blurs_is_no_lasso():
 
     assert found.codes == ("ridge",)
     assert found.found[0].values["factors"][0] == pytest.approx(10, rel=0.02)
+
+
+def test_an_estimator_that_was_not_fitted_is_refused():
+    """Its coefficients do not exist before."""
+    fitted = logistic()
+    del fitted.coef_
+
+    with pytest.raises(ValueError, match="this LogisticRegression has no coefficients: fit it first"):
+        diagnose(fitted, *asked("binomial"))
