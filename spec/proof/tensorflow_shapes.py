@@ -183,6 +183,7 @@ SHAPES: dict[str, Callable[..., Any]] = {
     ),
     "ExpandDims": lambda ops, node, x, axis: rows.reshape(x, _expanded(x.shape, int(axis))),
     "Transpose": lambda ops, node, x, order: rows.transpose(x, whole_numbers(order)),
+    "InvertPermutation": lambda ops, node, order: np.argsort(whole_numbers(order)).astype(object),
     "BroadcastTo": lambda ops, node, x, shape: rows.spread(x, tuple(whole_numbers(shape))),
     "Tile": _tile,
     "Fill": lambda ops, node, shape, x: (

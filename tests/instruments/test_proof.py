@@ -33,6 +33,7 @@ from spec.proof.prove import _differences, _read, prove
 from spec.proof.reading import Classes, UnknownPrimitive
 from spec.proof.rows import Meets
 from spec.proof.table import DATA, PAGE, cell, page
+from spec.proof.tensorflow_shapes import SHAPES
 from spec.proof.words import bound, written
 
 PROBLEMS = problems.where(tag="pair")
@@ -359,6 +360,15 @@ def test_columns_of_the_alternatives_in_another_order_have_no_proof():
 
     with pytest.raises(Meets):
         prove(MODECHOICE, network)
+
+
+def test_an_order_of_axes_is_turned_back():
+    """The gradient of a transposition asks for that, as in the cross-entropy of Keras 3.16."""
+    order = np.array([2, 0, 3, 1], dtype=object)
+    back = SHAPES["InvertPermutation"](None, None, order)
+
+    assert order[back.astype(int)].tolist() == [0, 1, 2, 3]
+    assert back[order.astype(int)].tolist() == [0, 1, 2, 3]
 
 
 def test_an_unknown_primitive_is_named(monkeypatch):
