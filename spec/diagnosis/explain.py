@@ -195,36 +195,43 @@ def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[st
         return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
 
     for own, keeps in tried([search.root]):
-        told = is_fact and bool(own.codes) and own.left <= stated.distance / 2
+        told = is_fact and bool(own.codes) and own.left <= stated.distance / 2  # else what was done beside it outweighs it
         if told or (keeps and (is_fact or own.chance <= CHANCE)):
-            return _ended(search, own, settings, stated, made)
+            return _ended(search, own, keeps, settings, stated, made)
     scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
     changed = tried(search.changed(search.root) if is_fact else scaled)
-    held = [one for one, keeps in changed if keeps or (is_fact and one.left <= one.allowed)]
-    likely = [one for one in held if one.chance <= CHANCE]
+    held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= one.allowed)]
+    likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
     if not likely:
         return None
-    return _ended(search, min(likely, key=lambda one: (len(one.codes), one.left)), settings, stated, made)
+    return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings, stated, made)
 
 
-def _ended(search: Search, one: Explained, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis:
-    """The diagnosis of an estimator at what an explanation leaves: its solver ended there."""
+def _ended(search: Search, one: Explained, keeps: bool, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+    """
+    The diagnosis of an estimator at what an explanation leaves: its solver ended there.
+
+    A solver whose rule is known, and is not kept, did not end there: then the rest is unexplained.
+    """
     found, is_there = one.hypothesis.found, one.left <= one.allowed
-    if not is_there:
+    may_end = keeps or settings.slope is None or settings.was_cut_off
+    if not is_there and may_end:
         code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
         found = (*found, named(code).finding(settings.ended))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
-    return _told(search, [ended], stated, made, proven=is_there)
+    told = _told(search, [ended], stated, made, proven=is_there)
+    return told if is_there or may_end else replace(told, verdict=UNEXPLAINED)
 
 
 def _by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
     """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
     answer, context = search.context.answer, search.context
     if (settings := answer.settings) is not None:
-        if not (stated.distance <= SMALL or settings.was_cut_off or settings.steps_of_rows):
+        is_near = stated.distance <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before
+        if not (is_near or settings.was_cut_off or settings.steps_of_rows):
             return None
         found, _ = search.explained([as_told(context, search.root, settings)])
-        return _ended(search, found[0], settings, stated, made) if found else None
+        return _ended(search, found[0], False, settings, stated, made) if found else None
     if answer.record is not None or answer.program:
         return None
     guesses = (_as_told(search, one, stated, made) for one in defaults(context.question.model))

@@ -68,4 +68,4 @@ def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals, set
     slopes = _brought_score(context, hypothesis, totals) / _weight(context, hypothesis)
     if hypothesis.objective.has_gauge:
         slopes = np.hstack([-slopes.sum(axis=1, keepdims=True), slopes])
-    return bool(np.abs(slopes).max(initial=0.0) <= settings.slope * (1 + 1e-6))
+    return bool(np.abs(slopes).max(initial=0.0) <= settings.slope * (1 + 1e-6))  # two sums of the same rows differ by less

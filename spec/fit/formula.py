@@ -330,7 +330,7 @@ class _Part:
 
     def __call__(self, frame: Frame) -> np.ndarray:
         for name in self.numeric:
-            if not _is_number(frame[name]) and (texts := [isinstance(value, str) for value in frame[name]]) and any(texts):
+            if not _is_number(frame[name]) and any(texts := [isinstance(value, str) for value in frame[name]]):
                 row = int(np.argmax(texts))
                 raise ValueError(
                     f"column {name} is text, such as {frame[name].iloc[row]!r} in row {frame.index[row]}, and held numbers in "
