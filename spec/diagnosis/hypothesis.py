@@ -201,6 +201,13 @@ class Context:
         """All rows, which are in memory, and their numbers."""
         return self.whole, np.arange(len(self.whole))
 
+    def scored(self, hypothesis: Hypothesis) -> tuple[Scored, np.ndarray] | None:
+        """Return (scored, white): all rows, which are in memory, each with its scores, and their white design (n, q)."""
+        scored = Scored.of(hypothesis, hypothesis.rows(*self.all))
+        if scored.scores is None:
+            return None
+        return scored, design(scored.rows.X, hypothesis.intercept) @ self.basis(hypothesis.intercept)
+
     def batches(self) -> Iterator[tuple[Batch, np.ndarray]]:
         """The rows, in pieces, each with the numbers of its rows."""
         for batch, numbers in self._kept or self._read():

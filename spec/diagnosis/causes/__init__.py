@@ -380,7 +380,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "min-max",
         "units",
-        "{it} was {trained} on columns that were scaled to run from 0 to 1",
+        "{it} was {trained} on columns that were scaled by their smallest and largest values, as to run from 0 to 1",
         "units-move-weights-not-means",
         "weights / (high - low); bias - weights @ (low / (high - low))",
         changes=units.scaled("min-max"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes.cause import Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Scored, Totals, design
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
 from spec.families import Binomial, Gamma, Gaussian, Poisson, Tweedie
 from spec.links import Identity, Log, Logit
@@ -219,12 +219,9 @@ def firth(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[
     its slope w'. That is h (1/2 - mu) of a logit and h / 2 of a log.
     """
     own = hypothesis.objective.model
-    if hypothesis.codes or not context.in_memory or own not in SLOPES:
+    if hypothesis.codes or not context.in_memory or own not in SLOPES or (found := context.scored(hypothesis)) is None:
         return
-    scored = Scored.of(hypothesis, hypothesis.rows(*context.all))
-    if scored.scores is None:
-        return
-    white = design(scored.rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
+    scored, white = found
     weight = hypothesis.objective.information(scored.eta, scored.weight)[:, 0]
     leverage = ((white @ np.linalg.pinv((white * weight).T @ white)) * white).sum(axis=1, keepdims=True) * weight
     added = white.T @ (leverage * SLOPES[own](own.link.inverse(scored.eta)) / 2)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes.cause import Change, Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Scored, Totals, design
+from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
 from spec.diagnosis.result import Finding
 from spec.families import Binomial
 from spec.fit.rows import Batch
@@ -255,10 +255,10 @@ def row_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
     """One row between others, such as an outlier; the first or the last is a cut."""
     if hypothesis.codes or not context.in_memory or len(context.whole) <= max(totals.score.size, 2):
         return
-    scored = Scored.of(hypothesis, hypothesis.rows(*context.all))
-    if scored.scores is None:
+    if (found := context.scored(hypothesis)) is None:
         return
-    white = design(scored.rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
+    scored, white = found
+    assert scored.scores is not None
     left = totals.score - white[:, :, None] * scored.scores[:, None, :]
     n, away = len(left), (left**2 / np.maximum(totals.squares, 1e-300)).sum(axis=(1, 2))
     at = 1 + int(np.argmin(away[1:-1]))

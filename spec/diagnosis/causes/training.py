@@ -12,7 +12,7 @@ from scipy import special
 from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.causes.way import CHANCE, Way
-from spec.diagnosis.hypothesis import Scored, design
+from spec.diagnosis.hypothesis import design
 from spec.diagnosis.proof import at, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
@@ -236,10 +236,11 @@ def undersampled(way: Way) -> str | None:
     context, here = way.context, way.here
     if not context.in_memory or not isinstance(here.objective.model.family, (Binomial, Multinomial)):
         return None
-    rows = here.rows(*context.all)
-    if (scores := Scored.of(here, rows).scores) is None:
+    if (found := context.scored(here)) is None:
         return None
-    white = design(rows.X, here.intercept) @ context.basis(here.intercept)
+    scored, white = found
+    rows, scores = scored.rows, scored.scores
+    assert scores is not None
     each = (scores[:, :, None] * white[:, None, :]).reshape(len(rows), -1)
     shares = rows.y if rows.y.shape[1] > 1 else np.hstack([1 - rows.y, rows.y])
     totals, classes = each.T @ shares, shares.sum(axis=0)  # (q m, classes), (classes,)
