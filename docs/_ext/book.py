@@ -41,6 +41,7 @@ class Book:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.files = [*root.glob("evidence/*.json"), *root.glob("tests/claims/**/*.py")]
         try:
             self.matrix: Matrix = matrix.load(page.evidence(root))
             self.chapters = {chapter.name: chapter for chapter in source.chapters(root / "tests" / "claims")}
@@ -95,10 +96,12 @@ class BookDirective(SphinxDirective):
 
     @property
     def book(self) -> Book:
-        made = self.env.app.config.book_root
-        for path in [*Path(made, "evidence").glob("*.json"), *Path(made, "tests", "claims").rglob("*.py")]:
-            self.env.note_dependency(str(path))
-        return book(str(made))
+        made = book(str(self.env.app.config.book_root))
+        if "book" not in self.env.current_document:  # once for each page
+            self.env.current_document["book"] = made
+            for path in made.files:
+                self.env.note_dependency(path)
+        return made
 
     def rst(self, lines: Iterable[str]) -> list[nodes.Node]:
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)

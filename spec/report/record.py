@@ -158,10 +158,10 @@ def write(path: Path, record: Record) -> None:
 def read(path: Path) -> Record:
     """The record in a file. Raises ValueError that names the file and says what is wrong with it."""
     try:
-        import jsonschema
+        import jsonschema_rs
     except ImportError as error:
         raise ValueError(
-            f"{path}: jsonschema reads evidence, and it is not installed: pip install 'glm-spec[report]'."
+            f"{path}: jsonschema-rs reads evidence, and it is not installed: pip install 'glm-spec[report]'."
         ) from error
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -173,8 +173,9 @@ def read(path: Path) -> Record:
         raise ValueError(f"{path}: {error.strerror}.") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ValueError(f"{path}: not evidence of this specification: its format is not {FORMAT!r}.")
-    if fault := jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(record)):
-        raise ValueError(f"{path}: damaged at {fault.json_path}: {fault.message}.")
+    if fault := next(jsonschema_rs.Draft202012Validator(schema()).iter_errors(record), None):
+        where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.instance_path)
+        raise ValueError(f"{path}: damaged at ${where}: {fault.message}.")
     found = {(cell["claim"], cell["case"]) for cell in record["cells"]}
     if len(found) != record["expected"] or record["expected"] != sum(claim["cases"] for claim in record["claims"]):
         raise ValueError(f"{path}: has {len(found)} cases, and {record['expected']} were expected; make it again.")
