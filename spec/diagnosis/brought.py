@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.estimator import bare, family_of
+from spec.diagnosis.estimator import family_of
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import given_question
 from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
+from spec.diagnosis.pipeline import bare, coded, transformed
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import Diagnosis
 from spec.diagnosis.table import answer_of_table
@@ -72,6 +73,11 @@ def diagnose(
         raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
     weights = sample_weight if weights is None else weights
     model = load_network(model) if is_network_name(model) else model
+    own, made = transformed(model, X)
+    if own is not X:
+        y, weights, offset, trials = (X[name] if isinstance(name, str) else name for name in (y, weights, offset, trials))
+    y, labels = coded(model, y)
+    X, made = own, (*made, *labels)
     stated, notes = _stated(model, X, y, family, link)
     beside = {"weights": weights, "offset": offset, "trials": trials}
     if data is not None or formula is not None:
@@ -86,7 +92,7 @@ def diagnose(
     find_wrong(question.model, question.rows, question.quasi)
     case = replace(case, question=question)
     answer = _answer(model, case, "your network" if isinstance(model, keras.Model) else "your coefficients")
-    answer = replace(answer, notes=(*notes, *answer.notes))
+    answer = replace(answer, notes=(*made, *notes, *answer.notes))
     with _heard(progress, question.rows.total) as on_rows:
         found = explain(question, answer, progress=on_rows)
         if reference is None:

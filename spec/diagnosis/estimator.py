@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.diagnosis.pipeline import is_of_sklearn
 from spec.families import Binomial, Gamma, Poisson, Tweedie
 from spec.links import Log, Logit
 from spec.model import Model
@@ -18,6 +19,7 @@ FAMILY = {
     "GammaRegressor": "gamma",
     **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), "gaussian"),
 }
+POWERS = {1: "poisson", 2: "gamma", 3: "inverse-gaussian"}
 SUMS = ("LogisticRegression", "Ridge")  # whose penalty stands beside a sum over the rows
 MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
 
@@ -55,36 +57,23 @@ class Settings:
         return np.array([float(self.class_weight.get(one, 1.0)) for one in self.classes])
 
 
-def bare(given: Any) -> Any:
-    """
-    The estimator itself, out of a pipeline, whose last step it is, or of a search over settings.
-
-    Raises ValueError if it was not fitted.
-    """
-    while not hasattr(given, "coef_"):
-        inner = getattr(given, "best_estimator_", None)
-        inner = given.steps[-1][1] if inner is None and isinstance(getattr(given, "steps", None), list) else inner
-        if inner is None:
-            break
-        given = inner
-    if _is_of_sklearn(given) and not hasattr(given, "coef_"):
-        raise ValueError(f"this {type(given).__name__} has no coefficients: fit it first.")
-    return given
-
-
 def family_of(estimator: Any) -> str | None:
     """The name of the family that an estimator of scikit-learn is of; None of anything else."""
     name = type(estimator).__name__
-    if not _is_of_sklearn(estimator):
+    if not is_of_sklearn(estimator):
         return None
     if name.startswith("LogisticRegression"):
         return "binomial" if len(estimator.classes_) == 2 else "multinomial"
+    if name == "SGDClassifier" and estimator.loss == "log_loss" and len(estimator.classes_) == 2:
+        return "binomial"
+    if name == "TweedieRegressor" and estimator.power and estimator.link != "identity":
+        return POWERS.get(estimator.power, f"tweedie({estimator.power})" if 1 < estimator.power < 2 else None)
     return FAMILY.get(name)
 
 
 def settings_of(given: Any) -> Settings | None:
     """What an estimator of scikit-learn or a result of statsmodels was told; None of anything else."""
-    if _is_of_sklearn(given):
+    if is_of_sklearn(given):
         return _of_sklearn(given, given.get_params())
     told = getattr(given, "mle_settings", None)
     if not isinstance(told, dict) or "maxiter" not in told:
@@ -92,30 +81,32 @@ def settings_of(given: Any) -> Settings | None:
     return _of_statsmodels(told, bool(given.mle_retvals.get("converged", True)))
 
 
-def _is_of_sklearn(given: Any) -> bool:
-    return type(given).__module__.startswith("sklearn.linear_model")
-
-
 def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
-    """None of estimators whose settings are not known here."""
-    name, solver, penalty = type(estimator).__name__, told.get("solver", ""), told.get("penalty", "deprecated")
-    if name not in (*SUMS, *MEANS):
+    """None of estimators whose settings are not known here; of those that choose their penalty, with what was chosen."""
+    whole = type(estimator).__name__
+    name, chosen = whole.removesuffix("CV"), whole.endswith("CV")
+    if name not in (*SUMS, *MEANS) or (chosen and told.get("refit") is False):
         return None
-    strength = 1 / told["C"] if name == "LogisticRegression" else told["alpha"]
-    strength = 0.0 if penalty is None else float(strength)
+    told = {**told, **{key: _number(getattr(estimator, f"{key}_", told.get(key))) for key in ("C", "alpha", "l1_ratio")}}
+    solver, penalty = told.get("solver", ""), told.get("penalty", "deprecated")
+    factor = told["C" if name == "LogisticRegression" else "alpha"]
+    if factor is None:
+        return None
+    strength = 0.0 if penalty is None else float(1 / factor if name == "LogisticRegression" else factor)
     share = float(name == "Lasso" or penalty == "l1")
     if name == "ElasticNet" or penalty == "elasticnet" or (name == "LogisticRegression" and penalty == "deprecated"):
-        share = told.get("l1_ratio") or 0.0
-    iterations, most, tolerance = getattr(estimator, "n_iter_", None), told["max_iter"], told["tol"]
+        share = told["l1_ratio"] or 0.0
+    iterations = None if chosen else getattr(estimator, "n_iter_", None)  # those of a search are of its parts
+    most, tolerance = told.get("max_iter"), told.get("tol")
     by_slope, steps_of_rows = solver in BY_SLOPE, name in BY_ROWS
     was_cut_off = iterations is not None and most is not None and int(np.max(iterations)) >= most
-    who = f"{name}'s solver {solver}" if solver else name
+    who = f"{whole}'s solver {solver}" if solver else whole
     if was_cut_off:
         ended = f"{who} ended after max_iter={most} iterations, before its own tolerance"
     elif steps_of_rows:
         ended = f"{who} takes steps of one row each, which wander around the optimum"
     else:
-        ended = _stops(who, by_slope, f"tol={tolerance:g}")
+        ended = _stops(who, by_slope, "its default" if tolerance is None else f"tol={tolerance:g}")
     return Settings(
         ended,
         strength=(1 - share) * strength,
@@ -130,6 +121,12 @@ def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
     )
 
 
+def _number(value: Any) -> Any:
+    """The one number of a setting that a search may have chosen for each class."""
+    found = np.unique(np.ravel(value)) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else np.ravel(value)
+    return found[0] if len(found) == 1 else None
+
+
 def _of_statsmodels(told: dict[str, Any], converged: bool) -> Settings:
     who, slope = f"statsmodels' optimizer {told['optimizer']}", told.get("gtol")
     if not converged:
@@ -142,7 +139,7 @@ def _stops(who: str, by_slope: bool, tolerance: str) -> str:
     return f"{who} stops {rule}, {tolerance}"
 
 
-BY_DEFAULT = "as by default in scikit-learn, it has"
+BY_DEFAULT = "As by default in scikit-learn, it has"
 
 
 def defaults(model: Model) -> tuple[Settings, ...]:

@@ -26,6 +26,7 @@ from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
 from spec.diagnosis.question import Question
+from spec.diagnosis.repeats import without_repeats
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 from spec.diagnosis.search import EXACT, Explained, Search
 from spec.diagnosis.told import as_told, keeps_its_rule
@@ -49,7 +50,7 @@ def explain(question: Question, answer: Answer, *, progress: Callable[[int], Non
     """Why an answer is not the optimum of a question, or that it is. ``progress`` hears the number of rows of each piece read."""
     # the products are small, so that several threads wait for one another; what overflows is not finite, and no explanation
     with one_blas_thread, np.errstate(all="ignore"):
-        return _explained(question, answer, progress)
+        return _explained(Context(question, answer, progress or (lambda rows: None)))
 
 
 def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
@@ -63,48 +64,51 @@ def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
     return replace(found, reference=reference)
 
 
-def _explained(question: Question, answer: Answer, progress: Callable[[int], None] | None) -> Diagnosis:
-    context = Context(question, answer, progress or (lambda rows: None))
-    root = _root(context)
+def _explained(context: Context) -> Diagnosis:
+    search, stated, why = _begun(context)
+    root, answer = search.root, context.answer
     made: dict[str, Any] = {
-        "model": str(question.model),
+        "model": str(context.question.model),
         "rows": context.facts.n,
         "answer": answer,
         "untested": _untested(context),
     }
-    best, why = stated_optimum(context, root)
-    context.best = best
-    stated = None
-    search = Search(context, root)
-    if best is not None:
-        optimum = at(root, best)
-        (totals,) = context.totals([optimum], exact=True)
-        metric = None if totals is None else Metric.of(context, optimum, totals)
-        if totals is None or metric is None:
-            best, why = None, why or "the information is singular at the optimum"
-        else:
-            context.dispersion = metric.dispersion
-            (of_part,) = context.totals([optimum])
-            if of_part is None or Metric.of(context, optimum, of_part) is None:
-                context.take_all()
-            stated = compared(context, root, optimum, metric)
-            if not root.intercept and root.objective.free(root.matrix[:1]).any():
-                stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
-            search.before, search.precision = stated.distance, _precision(totals, metric)
-            search.exact = EXACT + 3 * rounded_away(context, root, metric)
     if not np.isfinite(root.matrix).all():
         return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
-    if stated is not None and (local := _at_another_optimum(search, stated, made)) is not None:
+    if stated is None:
+        return _without_optimum(search, why, made)
+    if (local := _at_another_optimum(search, stated, made)) is not None:
         return local
-    if stated is not None and stated.distance <= search.exact:
+    if stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
-    if (
-        stated is not None
-        and answer.settings is not None
-        and (told := _as_told(search, answer.settings, stated, made)) is not None
-    ):
+    if answer.settings is not None and (told := _as_told(search, answer.settings, stated, made)) is not None:
         return told
-    return _searched(search, stated, why, made)
+    return _searched(search, stated, made)
+
+
+def _begun(context: Context) -> tuple[Search, Compared | None, str]:
+    """Return (search, stated, why): the answer as it is, held to the stated optimum; None and why where there is none."""
+    root = _root(context)
+    best, why = stated_optimum(context, root)
+    context.best = best
+    search = Search(context, root)
+    if best is None:
+        return search, None, why
+    optimum = at(root, best)
+    (totals,) = context.totals([optimum], exact=True)
+    metric = None if totals is None else Metric.of(context, optimum, totals)
+    if totals is None or metric is None:
+        return search, None, why or "the information is singular at the optimum"
+    context.dispersion = metric.dispersion
+    (of_part,) = context.totals([optimum])
+    if of_part is None or Metric.of(context, optimum, of_part) is None:
+        context.take_all()
+    stated = compared(context, root, optimum, metric)
+    if not root.intercept and root.objective.free(root.matrix[:1]).any():
+        stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
+    search.before, search.precision = stated.distance, _precision(totals, metric)
+    search.exact = EXACT + 3 * rounded_away(context, root, metric)
+    return search, stated, why
 
 
 def _untested(context: Context) -> dict[str, str]:
@@ -238,12 +242,10 @@ def _by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Di
     return next((one for one in guesses if one is not None), None)
 
 
-def _searched(search: Search, stated: Compared | None, why: str, made: dict[str, Any]) -> Diagnosis:
+def _searched(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
     found = _alone(search)
     likely = _best_of(search, [one for one in found if len(one.codes) == 1])
-    if stated is None:
-        return _without_optimum(search, [one for one in likely if named(one.codes[0]).group == "penalty"], why, made)
     if not likely:
         found += _pairs(search)
         likely = _best_of(search, found)
@@ -273,11 +275,41 @@ def _searched(search: Search, stated: Compared | None, why: str, made: dict[str,
     return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why, ruled_out=_ruled_out(search))
 
 
-def _without_optimum(search: Search, penalised: Sequence[Explained], why: str, made: dict[str, Any]) -> Diagnosis:
-    """The diagnosis where the stated model has no optimum; a penalty that was found makes one."""
-    code = "collinear" if "dependent" in why or "zeros" in why else "class-without-rows" if "never occurs" in why else "separated"
-    found = (named(code).finding(why), *(penalised[0].hypothesis.found if penalised else ()))
-    return Diagnosis(**made, verdict=NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
+def _without_optimum(search: Search, why: str, made: dict[str, Any]) -> Diagnosis:
+    """
+    The diagnosis where the stated model has no optimum; a penalty makes one.
+
+    Where columns repeat each other, the predictions have an optimum: those of an answer are held to it.
+    """
+    repeats = any(word in why for word in ("dependent", "zeros", "cannot determine"))
+    code = "collinear" if repeats else "class-without-rows" if "never occurs" in why else "separated"
+    found: tuple[Finding, ...] = (named(code).finding(why),)
+    fewer = without_repeats(search.context) if repeats else None
+    if fewer is None:
+        found = (*found, *(one for other in _penalised(search) for one in other.hypothesis.found))
+        return Diagnosis(**made, verdict=NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
+    inner = _with_repeats(search, Context(*fewer), made)
+    kept = {"answer": made["answer"], "untested": made["untested"], "verdict": NO_OPTIMUM, "why": inner.why or why}
+    return replace(inner, **kept, found=(*found, *inner.found))
+
+
+def _penalised(search: Search) -> list[Explained]:
+    """The explanation by a penalty alone, if there is one; it makes an optimum where the stated model has none."""
+    alone = [one for one in _alone(search) if len(one.codes) == 1 and named(one.codes[0]).group == "penalty"]
+    return _best_of(search, alone)[:1]
+
+
+def _with_repeats(search: Search, fewer: Context, made: dict[str, Any]) -> Diagnosis:
+    """The diagnosis of predictions: by a penalty, which is on all columns, else in the ``fewer`` that are independent."""
+    _, stated, _ = _begun(fewer)
+    answer, told = search.context.answer, None
+    if stated is not None and answer.settings is not None:
+        told = _as_told(search, answer.settings, stated, made)
+    elif stated is not None and stated.distance > EXACT:
+        if penalised := _penalised(search):
+            return _told(search, penalised, stated, made, proven=True)
+        told = _by_its_solver(search, stated, made)
+    return told or _explained(fewer)
 
 
 def _alone(search: Search) -> list[Explained]:

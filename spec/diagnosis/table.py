@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.estimator import bare, settings_of
+from spec.diagnosis.estimator import settings_of
+from spec.diagnosis.pipeline import bare
 from spec.model import Params
 
 ESTIMATES = (

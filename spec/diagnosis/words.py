@@ -214,11 +214,15 @@ def _details(one: Diagnosis) -> Iterator[str]:
     """The sentences that follow the first: the sizes of the causes, then digits and distances."""
     if one.verdict == NO_OPTIMUM:
         yield from _says(one.found)
-        yield from [_stop(f"Why: {one.why}")] * bool(one.why)
-    elif one.reference is not None:
+        if one.stated is not None:
+            yield _of_predictions(one, one.stated)
+        if one.why not in [each.says for each in one.found]:
+            yield _stop(f"Why: {one.why}")
+        return
+    if one.reference is not None:
         yield _sentence(one)
     if not _is_applied(one) or one.mended is None:
-        yield from _says((*(one.found if one.verdict not in (EITHER, NO_OPTIMUM) else ()), *one.errors))
+        yield from _says((*(one.found if one.verdict != EITHER else ()), *one.errors))
         held = one.stated if one.stated is not None else one.mended
         if held is not None:
             agrees = "" if one.verdict == NONE and not one.errors else f" and agrees with it {_digits(held)}"
@@ -232,6 +236,15 @@ def _details(one: Diagnosis) -> Iterator[str]:
         yield _stop(f"Why: {one.why}")
     if (digits := _written(one.answer)) < FULL:
         yield f"A coefficient was written with {digits:.0f} digit{'s' * (digits != 1)}, and no more than those can be compared."
+
+
+def _of_predictions(one: Diagnosis, stated: Compared) -> str:
+    """How far the predictions are from the best ones, where many coefficients give the same."""
+    head = f"The predictions are the same if {', '.join(stated.names)} alone take the coefficients of all columns"
+    if one.mended is not None and len(one.found) == 1:
+        return f"{head}: so they are the optimum {_digits(stated)}, and the predictions those of every program that reaches it."
+    away = f"{head}: so they lie {errors(stated.distance)} from the optimum"
+    return f"{away}." if len(one.found) > 1 else f"{away}, and no cause that was tested leads there."
 
 
 def _written(answer: Answer) -> float:

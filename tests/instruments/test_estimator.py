@@ -212,7 +212,7 @@ def test_numbers_alone_are_held_to_what_scikit_learn_has_by_default(kind, weight
     found = diagnose((alone.coef_, alone.intercept_), X, y, family=kind)
 
     assert found.codes == codes
-    assert "as by default in scikit-learn, it has" in found.found[0].says
+    assert "As by default in scikit-learn, it has" in found.found[0].says
 
 
 def test_a_ridge_that_a_tolerance_blurs_is_no_lasso():
