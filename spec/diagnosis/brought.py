@@ -49,6 +49,7 @@ def diagnose(
     reference: Any = None,
     intercept: bool | None = None,
     quasi: bool | None = None,
+    clusters: Any = None,
     progress: bool | Callable[[int], None] = False,
 ) -> Diagnosis:
     """
@@ -62,7 +63,8 @@ def diagnose(
     ``family`` and ``link`` say which model is meant. Without a family it is that of the network's last activation, with the
     family whose canonical link it inverts: a sigmoid means binomial-logit, an exponential Poisson-log. With X and y the model
     has an intercept unless a column of X is constant, or ``intercept`` says otherwise. ``reference`` is another program's answer
-    to the same question: its diagnosis is that of `Diagnosis.reference`.
+    to the same question: its diagnosis is that of `Diagnosis.reference`. ``clusters`` (n,), or the name of a column, say which
+    rows go together, for standard errors that are of clusters; a result of statsmodels tells them itself.
 
     >>> import numpy as np
     >>> X, y = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([1.0, 3.0, 5.0, 7.0])
@@ -90,6 +92,9 @@ def diagnose(
     if quasi or (quasi is None and mostly_no_counts(question.model, question.rows)):
         question = replace(question, quasi=True)
     find_wrong(question.model, question.rows, question.quasi)
+    clusters = getattr(model, "cov_kwds", {}).get("groups") if clusters is None else clusters
+    if clusters is not None:
+        question = replace(question, clusters=_clusters(clusters, X if data is None else data, question.rows))
     case = replace(case, question=question)
     answer = _answer(model, case, "your network" if isinstance(model, keras.Model) else "your coefficients")
     answer = replace(answer, notes=(*made, *notes, *answer.notes))
@@ -215,6 +220,18 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     intercept = not constant if intercept is None else intercept
     question = Question(stated, replace(rows, columns=columns), intercept, columns, trials=trials)
     return _Case(question, outputs, () if intercept else constant)
+
+
+def _clusters(given: Any, data: Any, rows: Rows) -> np.ndarray:
+    """Clusters (n,), or the name of a column of data, as numbers 0, 1, ...; they are as many as rows, which are in memory."""
+    if isinstance(given, str):
+        if given not in (names := table_of(data).columns):
+            raise ValueError(f"there is no column {given} for clusters: the columns are {', '.join(map(str, names))}.")
+        given = np.concatenate([np.asarray(frame[given]) for frame in frames(table_of(data), [given])])
+    of_rows, n = np.asarray(given), sum(len(batch) for batch in rows.read(2**16))
+    if of_rows.shape != (n,):
+        raise ValueError(f"clusters are one label for each row, ({n},), but have the shape {of_rows.shape}.")
+    return np.unique(of_rows.astype(str) if of_rows.dtype == object else of_rows, return_inverse=True)[1].ravel()
 
 
 def _of_trials(rows: Rows, trials: np.ndarray) -> Rows:

@@ -50,11 +50,13 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
         yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
         says = "a dispersion, the deviance over n - p, is estimated, where the family has 1"
         yield "errors-dispersion", says, np.sqrt(deviance / rest) * unit
-    for kind, errors in _robust(problem, fisher, white, params):
-        yield "errors-robust", f"they are robust (a sandwich, {kind})", errors
-    if observed is not None:
-        for kind, errors in _robust(problem, observed, white, params):
-            yield "errors-robust", f"they are robust (a sandwich of the observed information, {kind})", errors
+    for bread, name in ((fisher, "a sandwich"), (observed, "a sandwich of the observed information")):
+        if bread is not None:
+            for kind, errors in _robust(problem, bread, white, params):
+                yield "errors-robust", f"they are robust ({name}, {kind})", errors
+            if (clusters := context.question.clusters) is not None:
+                for kind, errors in _clustered(problem, bread, white, params, clusters):
+                    yield "errors-clustered", f"they are of clusters ({name}, {kind})", errors
 
 
 def _as_brought(problem: Problem, hypothesis: Hypothesis) -> tuple[Problem, Params]:
@@ -97,9 +99,7 @@ def _observed(problem: Problem, white: scoring.White, params: Params) -> scoring
 
 def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params: object) -> Iterator[tuple[str, np.ndarray]]:
     """The sandwich of the rows' scores: HC0, HC1, HC0 of weights that count rows, and HC2 and HC3 of one output."""
-    scores = likelihood.row_scores(problem, params)  # type: ignore[arg-type]
-    each = (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
-    half = linalg.solve_triangular(bread.lower, each.T, lower=True)
+    half = linalg.solve_triangular(bread.lower, _each(problem, white, params).T, lower=True)
     size = problem.q * problem.free_outputs
     n = problem.n
     factors = {"HC0": np.ones(n), "HC1": np.full(n, n / max(n - size, 1)), "HC0 times n / (n - 1)": np.full(n, n / max(n - 1, 1))}
@@ -111,9 +111,35 @@ def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params
         rest = np.maximum(1 - leverage, 1e-12)
         factors |= {"HC2": 1 / rest, "HC3": 1 / rest**2}
     for kind, factor in factors.items():
-        meat = (half * factor) @ half.T
-        root = bread.root.reshape(len(half), -1)
-        yield kind, np.sqrt(np.einsum("ai,ab,bi->i", root, meat, root)).reshape(problem.free_outputs, -1).T
+        yield kind, _sandwich(problem, bread, (half * factor) @ half.T)
+
+
+def _clustered(
+    problem: Problem, bread: scoring.Steer, white: scoring.White, params: object, clusters: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The sandwich of the scores of clusters, each the sum over its rows: as it is, and with the factors that programs have."""
+    each = _each(problem, white, params)
+    sums = np.zeros((int(clusters.max()) + 1, each.shape[1]))
+    np.add.at(sums, clusters, each)
+    half = linalg.solve_triangular(bread.lower, sums.T, lower=True)
+    errors = _sandwich(problem, bread, half @ half.T)
+    n, g = problem.n, len(sums)
+    few, of_rows = g / max(g - 1, 1), (n - 1) / max(n - problem.q * problem.free_outputs, 1)
+    factors = {"": 1.0, " times g / (g - 1)": few, " times g / (g - 1) and (n - 1) / (n - p)": few * of_rows}
+    for kind, factor in factors.items():
+        yield f"{g} clusters{kind}", np.sqrt(factor) * errors
+
+
+def _each(problem: Problem, white: scoring.White, params: object) -> np.ndarray:
+    """The score of each row (n, q m) in white coordinates."""
+    scores = likelihood.row_scores(problem, params)  # type: ignore[arg-type]
+    return (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
+
+
+def _sandwich(problem: Problem, bread: scoring.Steer, meat: np.ndarray) -> np.ndarray:
+    """The standard errors (q, m) of scores whose squares are ``meat``, in units of the bread."""
+    root = bread.root.reshape(len(meat), -1)
+    return np.asarray(np.sqrt(np.einsum("ai,ab,bi->i", root, meat, root)).reshape(problem.free_outputs, -1).T)
 
 
 def convention(
@@ -126,7 +152,9 @@ def convention(
     """
     known = np.isfinite(given) & (given > 0)
     nearest, names = np.inf, []
+    usual = None
     for code, says, errors in conventions(context, hypothesis):
+        usual = errors if usual is None else usual
         away = float((np.maximum(np.abs(given - errors) - rounding, 0) / errors)[known].max(initial=0))
         nearest = min(nearest, away)
         if away <= AGREE:
@@ -135,4 +163,17 @@ def convention(
             names.append((code, says))
     if names:
         return names[0]
+    if usual is not None and (scaled := _scaled(given[known], usual[known], (rounding + 0 * given)[known])) is not None:
+        return "errors-scaled", scaled
     return "unexplained", f"they follow no convention that was tested: the nearest differs by {nearest:.2g}"
+
+
+def _scaled(given: np.ndarray, usual: np.ndarray, rounding: np.ndarray) -> str | None:
+    """The sentence about standard errors (c,) that are the usual ones times one number; None where they are not."""
+    times = float(np.median(given / usual)) if len(given) > 1 else np.nan
+    if not (np.abs(given - times * usual) <= rounding + AGREE * usual * times).all():
+        return None
+    count = times**-2
+    is_whole = round(count) > 1 and abs(count / round(count) - 1) <= 2 * (AGREE + float((rounding / given).min()))
+    as_of = f"if every row stood there {round(count)} times" if is_whole else f"of a dispersion {times**2:.6g} times as large"
+    return f"each is {times:.6g} times the usual one, as {as_of}"

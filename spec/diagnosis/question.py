@@ -19,6 +19,7 @@ class Question:
 
     ``columns`` name those of X; ``trials`` says that the weights of the rows have the trials as a factor, and which;
     ``subsets`` are other choices of the rows that a reader may have made without a word, by what was done, each a mask (n,).
+    ``clusters`` (n,) number the groups of rows that go together, such as those of one person, where the reader says so.
     """
 
     model: Model
@@ -28,6 +29,7 @@ class Question:
     quasi: bool = False
     trials: np.ndarray | None = None
     subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    clusters: np.ndarray | None = None
 
     @classmethod
     def of(cls, problem: Problem) -> Question:

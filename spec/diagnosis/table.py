@@ -105,7 +105,12 @@ def answer_of_table(
     cells = _cells(given, design)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
-    return replace(_matched(cells, design, name), settings=settings_of(given))
+    found = replace(_matched(cells, design, name), settings=settings_of(given))
+    if (kind := getattr(given, "cov_type", "nonrobust")) != "nonrobust":
+        found = replace(
+            found, notes=(*found.notes, f"The standard errors of {name} are what statsmodels has for cov_type={kind!r}.")
+        )
+    return found
 
 
 # -- numbers and their digits --------------------------------------------------------------------------------------------------

@@ -558,7 +558,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     # -- inference ----------------------------------------------------------------------------------------------------------
     *(
-        Cause(f"errors-{code}", "errors", plain, claim, mend, needs="errors")
+        Cause(f"errors-{code}", "errors", plain, claim, mend, needs="clusters" if code == "clustered" else "errors")
         for code, plain, claim, mend in (
             (
                 "observed",
@@ -607,6 +607,18 @@ CAUSES: tuple[Cause, ...] = (
                 "{it} has robust standard errors, where your model has those of the likelihood",
                 "same-inference",
                 "fitted.robust('HC0') for both",
+            ),
+            (
+                "clustered",
+                "{it} has standard errors of rows that go together in clusters, where your model has rows that are independent",
+                "same-inference",
+                "fitted.clustered(groups) for both",
+            ),
+            (
+                "scaled",
+                "{it} has the standard errors of your model times one number, as if each row counted more or less often",
+                "frequency-and-precision-weights",
+                "each row once; one dispersion for both",
             ),
         )
     ),

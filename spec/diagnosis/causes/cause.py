@@ -20,6 +20,7 @@ NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is the
         lambda context: bool(context.question.subsets),
         "no missing values are known in columns that the model leaves out",
     ),
+    "clusters": (lambda context: context.question.clusters is not None, "no clusters of rows were given"),
     "memory": (lambda context: context.in_memory, "the rows are more than are kept in memory"),
     "record": (
         lambda context: context.answer.record is not None and context.answer.record.steps > 0,

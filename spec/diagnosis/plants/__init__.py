@@ -93,6 +93,8 @@ MISTAKES: dict[str, Mistake] = {
     "errors-ml": Mistake(fit=errors.with_errors(errors.of_likelihood), far=-1.0),
     "errors-no-dispersion": Mistake(fit=errors.with_errors(errors.no_dispersion), far=-1.0),
     "errors-robust": Mistake(fit=errors.with_errors(errors.hc0), far=-1.0),
+    "errors-clustered": Mistake(errors.in_clusters, fit=errors.with_errors(errors.clustered), far=-1.0),
+    "errors-scaled": Mistake(fit=errors.with_errors(errors.of_doubled_rows), far=-1.0),
 }
 FURTHER: dict[str, tuple[Mistake, ...]] = {  # other mistakes of the same code, one of which is made by chance
     "squared-error": (Mistake(fit=networks.squared_shares),),

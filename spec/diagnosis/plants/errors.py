@@ -9,6 +9,7 @@ from scipy import optimize, special
 
 from spec import likelihood
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.plants.mistake import Other
 from spec.diagnosis.plants.optima import optimum
 from spec.families import Gamma, Gaussian, InverseGaussian
 from spec.model import Params
@@ -102,13 +103,37 @@ def _robust(factor: Callable[[Problem], float]) -> Errors:
     """The sandwich of White (1980): the squares of the rows' scores between two inverse informations."""
 
     def errors(problem: Problem, params: Params) -> np.ndarray:
-        bread = np.linalg.inv(likelihood.expected_information(problem, params))
-        rows = likelihood.row_scores(problem, params)
-        each = (rows[:, :, None] * problem.design[:, None, :]).reshape(problem.n, -1)
-        spread = np.diag(bread @ (each.T @ each) @ bread)
-        return np.sqrt(factor(problem) * spread).reshape(problem.free_outputs, -1).T
+        return np.sqrt(factor(problem)) * _of_scores(problem, params, np.arange(problem.n))
 
     return errors
+
+
+def _of_scores(problem: Problem, params: Params, clusters: np.ndarray) -> np.ndarray:
+    """The sandwich of the scores, summed over each of the ``clusters`` (n,), which are numbered."""
+    bread = np.linalg.inv(likelihood.expected_information(problem, params))
+    rows = likelihood.row_scores(problem, params)
+    each = (rows[:, :, None] * problem.design[:, None, :]).reshape(problem.n, -1)
+    each = np.add.reduceat(each, np.flatnonzero(np.diff(clusters, prepend=-1)))
+    return np.sqrt(np.diag(bread @ (each.T @ each) @ bread)).reshape(problem.free_outputs, -1).T
+
+
+OF_ONE = 4  # rows that go together
+
+
+def in_clusters(problem: Problem, rng: np.random.Generator) -> Other:
+    """The problem itself, of whose rows the reader says which go together."""
+    return Other(problem, clusters=np.arange(problem.n) // OF_ONE)
+
+
+def clustered(problem: Problem, params: Params) -> np.ndarray:
+    """As Liang and Zeger (1986) have it, times g / (g - 1)."""
+    clusters = np.arange(problem.n) // OF_ONE
+    return np.sqrt((clusters[-1] + 1) / clusters[-1]) * _of_scores(problem, params, clusters)
+
+
+def of_doubled_rows(problem: Problem, params: Params) -> np.ndarray | None:
+    """As of rows that were all entered twice, of a family without a dispersion."""
+    return None if problem.has_dispersion else _usual(problem, params) / np.sqrt(2)
 
 
 by_n, by_frequency = _by(_divided_by_n), _by(_by_frequency)

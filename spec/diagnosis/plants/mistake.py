@@ -41,12 +41,13 @@ class Other:
     """
     The problem that a program had in place of another, and how its parameters are laid out as those of the other.
 
-    ``subsets`` are choices of the rows that are known to the reader: see `Question.subsets`.
+    ``subsets`` are choices of the rows that are known to the reader, and ``clusters`` rows that go together: see `Question`.
     """
 
     problem: Problem
     back: Back = lambda params: params
     subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    clusters: np.ndarray | None = None
 
 
 State = Callable[[Problem, np.random.Generator], Optional[Problem]]
@@ -104,7 +105,7 @@ class Mistake:
         answer = replace(answer, params=other.back(answer.params))
         if best is not None and distance(stated, best, answer.params) <= self.far:
             return None
-        question = replace(Question.of(stated), subsets=other.subsets)
+        question = replace(Question.of(stated), subsets=other.subsets, clusters=other.clusters)
         return Planted(question, answer, stated, other.problem, other.back)
 
 
@@ -124,7 +125,8 @@ def both(first: Mistake, second: Mistake) -> Mistake:
         if one is None or two is None:
             return None
         there, on = one.back, two.back
-        return Other(two.problem, lambda params: there(on(params)), {**one.subsets, **two.subsets})
+        clusters = one.clusters if two.clusters is None else two.clusters
+        return Other(two.problem, lambda params: there(on(params)), {**one.subsets, **two.subsets}, clusters)
 
     return Mistake(change, state, fits[0] if fits else optimum, first.exists and second.exists, max(first.far, second.far))
 
