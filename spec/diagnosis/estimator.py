@@ -20,8 +20,24 @@ FAMILY = {
     **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), "gaussian"),
 }
 POWERS = {1: "poisson", 2: "gamma", 3: "inverse-gaussian"}
-SUMS = ("LogisticRegression", "Ridge")  # whose penalty stands beside a sum over the rows
+OUTPUTS = {
+    "logistic": "binomial",
+    "softmax": "multinomial",
+    "identity": "gaussian",
+    "exp": "poisson",
+}  # of a network of scikit-learn
+SUMS = ("LogisticRegression", "Ridge", "MLPClassifier", "MLPRegressor")  # whose penalty stands beside a sum over the rows
 MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
+OTHER_LOSSES = {
+    **dict.fromkeys(("LinearSVC", "SVC", "NuSVC"), "the hinge of a margin, or its square"),
+    **dict.fromkeys(("LinearSVR", "SVR", "NuSVR"), "the error beyond epsilon"),
+    **dict.fromkeys(("Perceptron", "PassiveAggressiveClassifier", "PassiveAggressiveRegressor"), "the errors that it meets"),
+    **dict.fromkeys(("RidgeClassifier", "RidgeClassifierCV"), "the squared error of labels -1 and 1, with a penalty"),
+    "HuberRegressor": "Huber's loss, which is linear for large residuals",
+    "QuantileRegressor": "the absolute error, weighted for a quantile",
+    **dict.fromkeys(("TheilSenRegressor", "RANSACRegressor"), "no sum over all rows, but what most rows agree on"),
+    "LinearDiscriminantAnalysis": "the likelihood of the columns given the class, and not of the class given the columns",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +76,8 @@ class Settings:
 def family_of(estimator: Any) -> str | None:
     """The name of the family that an estimator of scikit-learn is of; None of anything else."""
     name = type(estimator).__name__
+    if name.startswith("MLP"):
+        return OUTPUTS.get(getattr(estimator, "out_activation_", ""))
     if not is_of_sklearn(estimator):
         return None
     if name.startswith("LogisticRegression"):
@@ -71,9 +89,19 @@ def family_of(estimator: Any) -> str | None:
     return FAMILY.get(name)
 
 
+def other_loss(estimator: Any) -> str:
+    """What an estimator of scikit-learn minimises in place of a likelihood, in a sentence; empty where it has one."""
+    name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
+    if not type(estimator).__module__.startswith("sklearn."):
+        return ""
+    if name in BY_ROWS and loss not in ("log_loss", "squared_error"):
+        return f"{name} minimises the loss {loss!r}, which is no likelihood of the model"
+    return f"{name} minimises {OTHER_LOSSES[name]}" if name in OTHER_LOSSES else ""
+
+
 def settings_of(given: Any) -> Settings | None:
     """What an estimator of scikit-learn or a result of statsmodels was told; None of anything else."""
-    if is_of_sklearn(given):
+    if is_of_sklearn(given) or type(given).__name__ in SUMS:
         return _of_sklearn(given, given.get_params())
     told = getattr(given, "mle_settings", None)
     if not isinstance(told, dict) or "maxiter" not in told:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.estimator import settings_of
+from spec.diagnosis.estimator import other_loss, settings_of
 from spec.diagnosis.pipeline import bare
 from spec.model import Params
 
@@ -101,7 +101,10 @@ def answer_of_table(
     given = bare(given)
     arrays = _arrays(given)
     if arrays is not None:
-        return replace(_of_arrays(*arrays, design, name), settings=settings_of(given))
+        found = _of_arrays(*arrays, design, name)
+        if says := other_loss(given):
+            return replace(found, program={**found.program, "loss": says}, has_unknown_loss=True)
+        return replace(found, settings=settings_of(given))
     cells = _cells(given, design)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
@@ -721,6 +724,11 @@ def _arrays(given: Any) -> tuple[Any, Any] | None:
                 given = dict(kept)
         except (OSError, ValueError) as error:
             raise ValueError(f"{given} is no file of arrays: save coef_ and intercept_ by numpy.savez.") from error
+    if len(layers := getattr(given, "coefs_", ())) > 1:
+        hidden = f"{len(layers) - 1} hidden layer{'s' * (len(layers) > 2)}"
+        raise ValueError(f"this {type(given).__name__} has {hidden}: a model has none, hidden_layer_sizes=().")
+    if layers:
+        return layers[0].T, given.intercepts_[0]
     if hasattr(given, "coef_"):
         return given.coef_, getattr(given, "intercept_", 0.0)
     if isinstance(given, Mapping):

@@ -232,3 +232,38 @@ def test_an_estimator_that_was_not_fitted_is_refused():
 
     with pytest.raises(ValueError, match="this LogisticRegression has no coefficients: fit it first"):
         diagnose(fitted, *asked("binomial"))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "loss", "says"),
+    [
+        ("LinearSVC", "svm", "squared_hinge", "LinearSVC minimises the hinge of a margin"),
+        ("SGDClassifier", "linear_model", "hinge", "SGDClassifier minimises the loss 'hinge'"),
+        ("HuberRegressor", "linear_model", "", "HuberRegressor minimises Huber's loss"),
+    ],
+)
+def test_an_estimator_of_another_loss_is_named_as_such(name, module, loss, says):
+    """And not as the nearest of the causes that have a number to choose."""
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(200, 2)), rng.integers(0, 2, 200).astype(float)
+    made = estimator(name, np.array([[0.3], [0.4], [-0.9]]), loss=loss)
+    made.loss, type(made).__module__ = loss, f"sklearn.{module}._stand_in"
+    found = diagnose(made, X, y, family="binomial")
+
+    assert found.codes == ("loss",)
+    assert says in found.found[0].says
+
+
+def test_a_network_of_scikit_learn_without_a_hidden_layer_is_a_model():
+    """Its penalty is alpha beside the sum; one with a hidden layer has no coefficients of a model."""
+    X, y = asked("binomial")
+    matrix, _ = stopped("binomial", X, y, 0.01, np.ones(N))
+    made = estimator("MLPClassifier", matrix, alpha=0.01)
+    made.coefs_, made.intercepts_, made.out_activation_ = [matrix[1:]], [matrix[0]], "logistic"
+    type(made).__module__ = "sklearn.neural_network._stand_in"
+    del made.coef_, made.intercept_
+
+    assert diagnose(made, X, y).codes == ("ridge", "solver-tolerance")
+    made.coefs_ = [matrix[1:], matrix[1:]]
+    with pytest.raises(ValueError, match="this MLPClassifier has 1 hidden layer: a model has none"):
+        diagnose(made, X, y)
