@@ -1372,13 +1372,15 @@ def test_the_standard_errors_of_classes():
         assert asked(small("classes"), matrix, standard_errors=result.bse).codes == codes
 
 
-def test_n_in_place_of_n_less_p_is_named_and_an_odd_factor_is_not():
-    """The root of n over n - p, and a factor that no program has."""
+def test_n_in_place_of_n_less_p_is_named_and_odd_factors_are_not():
+    """The root of n over n - p; one factor that no program has is told as a number, and a factor for each is unexplained."""
     params, errors = fitted("gamma", "the usual ones")
     by_n = asked(small("gamma"), params[:, None], standard_errors=errors[:, None] * np.sqrt((N - 4) / N))
-    odd = asked(small("gamma"), params[:, None], standard_errors=errors[:, None] * 1.17)
+    one = asked(small("gamma"), params[:, None], standard_errors=errors[:, None] * 1.17)
+    odd = asked(small("gamma"), params[:, None], standard_errors=errors[:, None] * np.linspace(1.17, 1.18, 4)[:, None])
 
     assert by_n.codes == ("errors-n",)
+    assert said(one) == [("errors-scaled", "each is 1.17 times the usual one, as of a dispersion 1.3689 times as large")]
     assert odd.codes == ("errors-unexplained",)
 
 
