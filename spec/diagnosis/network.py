@@ -69,6 +69,8 @@ def is_network_name(name: object) -> bool:
     """Whether something is the name of a network: a file of Keras, or ``package.module:model``."""
     if not isinstance(name, (str, os.PathLike)):
         return False
+    if "\n" in os.fspath(name):  # a text that was printed
+        return False
     path = Path(os.fspath(name))
     return path.suffix.lower() in SUFFIXES or (":" in os.fspath(name) and not path.suffix.endswith((".csv", ".txt", ".tsv")))
 

@@ -7,13 +7,11 @@ and the parts of an interaction in whichever order. What is matched to nothing, 
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from io import StringIO
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +19,30 @@ import numpy as np
 
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import other_loss, settings_of
+from spec.diagnosis.grid import (
+    ERRORS,
+    ESTIMATES,
+    EXPONENTIATED,
+    LEVELS,
+    OUTPUTS,
+    PERHAPS,
+    TERMS,
+    content_of,
+    decimal,
+    grid_of_frame,
+    grid_of_mapping,
+    grid_of_text,
+    heading,
+    is_grid,
+    is_missing,
+    is_number,
+    label_of,
+    text_of,
+)
 from spec.diagnosis.pipeline import bare
 from spec.model import Params
 
-ESTIMATES = (
-    "estimate",
-    "estimates",
-    "coef",
-    "coefs",
-    "coefficient",
-    "coefficients",
-    "b",
-    "beta",
-    "value",
-    "est",
-    "params",
-    "x",
-    "s0",
-)
-ERRORS = ("stderror", "stderr", "se", "standarderror", "standarderrors", "bse", "robustse", "stdev")
-TERMS = (
-    "term",
-    "name",
-    "names",
-    "variable",
-    "parameter",
-    "param",
-    "effect",
-    "feature",
-    "predictor",
-    "rownames",
-    "index",
-    "unnamed0",
-)
-OUTPUTS = ("class", "response", "ylevel", "equation", "eq", "outcome", "category", "component")
-LEVELS = re.compile(r"(level|classval)\d+")
-INTERCEPTS = ("intercept", "const", "cons", "constant", "bias")
+INTERCEPTS = ("intercept", "const", "cons", "constant", "bias", "konstante", "achsenabschnitt", "constante", "costante")
 SCALES = (
     "scale",
     "dispersion",
@@ -71,12 +57,15 @@ SCALES = (
     "phi",
     "lnsigma",
 )
-STATISTICS = ("n", "nobs", "observations", "numobs", "r2", "pseudor2", "adjr2", "aic", "bic", "ll", "loglik", "chi2", "deviance")
-MISSING = ("", ".", "na", "nan", "none", "null", "-", "aliased", "omitted")
+STATISTICS = (
+    *("n", "nobs", "observations", "numobs", "r2", "pseudor2", "adjr2", "adjustedr2", "aic", "bic", "ll", "chi2", "deviance"),
+    *("loglik", "loglikelihood", "akaikeinfcrit", "bayesianinfcrit", "residualstderror", "fstatistic", "numberofobservations"),
+)
 FACTOR = re.compile(r"^(?:C\(\s*(?P<coded>.+?)\s*(?:,.*)?\)|(?P<plain>[^\[\]]+))\[(?:(?P<kind>[A-Z])\.)?(?P<level>.+)\]$")
 _SUM = re.compile(r"\[S\.")  # how patsy and formulaic name a level that is compared with the mean of all
 _CONTRAST = re.compile(r"\[([DHP])\.")
 _CODINGS = {"D": "Diff", "H": "Helmert", "P": "polynomial"}
+ANY = (*ESTIMATES, *PERHAPS, *EXPONENTIATED)
 DOUBLE = 2.0**-53  # half an ulp, relative
 Part = tuple[str, str]  # (variable, level), squashed; of a number the level is empty
 Term = frozenset[Part]  # none: the intercept
@@ -98,14 +87,15 @@ def answer_of_table(
     of the table and those of the design do not match one to one.
     """
     design = _Design(tuple(columns), intercept, tuple(outputs))
-    given = bare(given)
-    arrays = _arrays(given)
+    source = str(given) if isinstance(given, os.PathLike) or (isinstance(given, str) and "\n" not in given) else "the text"
+    given = _content(bare(given))
+    arrays = None if is_grid(given) else _arrays(given)
     if arrays is not None:
         found = _of_arrays(*arrays, design, name)
         if says := other_loss(given):
             return replace(found, program={**found.program, "loss": says}, has_unknown_loss=True)
         return replace(found, settings=settings_of(given))
-    cells = _cells(given, design)
+    cells = _cells(given, design, source)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
     found = replace(_matched(cells, design, name), settings=settings_of(given))
@@ -119,20 +109,6 @@ def answer_of_table(
 # -- numbers and their digits --------------------------------------------------------------------------------------------------
 
 
-def _decimal(text: str) -> Decimal | None:
-    """The number of a cell; None if it is none. Stars and quotes that a program puts around it are taken off."""
-    cleaned = text.strip().strip('="').strip().rstrip("*").strip().replace("−", "-").replace("D", "e")
-    try:
-        found = Decimal(cleaned)
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None
-
-
-def _is_missing(text: str) -> bool:
-    return text.strip().strip('="').strip("()").lower() in MISSING
-
-
 def half_units(texts: Sequence[str]) -> np.ndarray:
     """
     Half a unit of the last digit that each number was printed with, but at least half an ulp.
@@ -143,7 +119,7 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     >>> half_units(["1.2346", "0.5", "12"]).tolist()
     [5e-05, 5e-05, 0.0005]
     """
-    numbers = [_decimal(text) or Decimal(0) for text in texts]
+    numbers = [decimal(text) or Decimal(0) for text in texts]
     last = [int(number.as_tuple().exponent) for number in numbers]
     digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
     finest, most = min(last, default=0), max(digits, default=0)
@@ -152,10 +128,6 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
         dropped = max(finest, number.adjusted() - most + 1) if number else finest
         half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
     return np.array(half)
-
-
-def _is_number(text: str) -> bool:
-    return _decimal(text) is not None or _is_missing(text)
 
 
 # -- names ---------------------------------------------------------------------------------------------------------------------
@@ -182,6 +154,7 @@ def _bare(part: str) -> str:
     """A part of a name without what a program wraps a factor in: factor(region)north, C(region)[T.north], 2.region, c.age."""
     part = re.sub(r"^(?:as\.)?factor\((.+?)\)", r"\1", part.strip().strip("`"))
     part = re.sub(r"^C\((.+?)(?:,.*)?\)(?=\[|\w|$)", r"\1", part)
+    part = re.sub(r"^\[?([^=\[\]]+)=([^=\[\]]+)\]?$", r"\1 \2", part)  # region=north
     part = re.sub(r"\[(?:[A-Z]\.)?(.*)\]$", r" \1", part)
     part = re.sub(r"^(\d+)(?:bn|b|o)?\.(?=[A-Za-z])", r"\1.", part)
     part = re.sub(r"\b(?:np|numpy)\.(?=\w+\()", "", part)
@@ -289,37 +262,32 @@ class _Cell:
     output: str = ""
 
 
-def _cells(given: Any, design: _Design) -> list[_Cell]:
-    if isinstance(given, (str, os.PathLike)):
-        return _of_grid(_grid_of_file(Path(given)), design, str(given))
+def _content(given: Any) -> Any:
+    """What stands in a file or in a text that was printed; anything else as it is."""
+    if hasattr(given, "as_text"):  # a summary of statsmodels
+        return grid_of_text(given.as_text())
+    if isinstance(given, str) and "\n" in given:
+        return grid_of_text(given)
+    is_file = isinstance(given, (str, os.PathLike)) and Path(given).suffix.lower() != ".npz"
+    return content_of(Path(given)) if is_file else given
+
+
+def _cells(given: Any, design: _Design, where: str) -> list[_Cell]:
+    if isinstance(given, list):  # rows of cells
+        return _of_grid(given, design, where)
     if hasattr(given, "params") and hasattr(given, "bse"):  # the results of statsmodels
         return _of_results(given, design)
     if isinstance(given, Mapping):
-        if any(isinstance(value, Mapping) for value in given.values()):  # by class, or by column of a table
-            names = list(dict.fromkeys(name for value in given.values() for name in value))
-            rows = [[str(name), *(_text(value.get(name)) for value in given.values())] for name in names]
-            return _of_grid([["", *map(str, given)], *rows], design, "the mapping")
-        if given and all(np.ndim(value) == 1 and not isinstance(value, str) for value in given.values()):
-            header, parts = [str(key) for key in given], [list(value) for value in given.values()]
-            return _of_grid([header, *([_text(one) for one in row] for row in zip(*parts))], design, "the mapping")
-        return [_Cell(str(name), _text(value)) for name, value in given.items()]
+        if (grid := grid_of_mapping(given)) is not None:
+            return _of_grid(grid, design, "the mapping")
+        return [_Cell(str(name), text_of(value)) for name, value in given.items()]
     if hasattr(given, "to_frame") and hasattr(given, "index"):  # a series of pandas
-        return [_Cell(_label(name), _text(value)) for name, value in given.items()]
+        return [_Cell(label_of(name), text_of(value)) for name, value in given.items()]
     if hasattr(given, "columns") and hasattr(given, "index"):
-        return _of_grid(_grid_of_frame(given), design, "the frame")
+        return _of_grid(grid_of_frame(given), design, "the frame")
     if hasattr(given, "columns") and hasattr(given, "rows"):  # of Polars
-        return _of_grid([list(given.columns), *([_text(one) for one in row] for row in given.rows())], design, "the frame")
+        return _of_grid([list(given.columns), *([text_of(one) for one in row] for row in given.rows())], design, "the frame")
     raise ValueError(f"a {type(given).__name__} is no table of coefficients: give a CSV file, a frame, or names and numbers.")
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else repr(value.item() if hasattr(value, "item") else value)
-
-
-def _label(name: Any) -> str:
-    return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 def _of_results(results: Any, design: _Design) -> list[_Cell]:
@@ -334,39 +302,6 @@ def _of_results(results: Any, design: _Design) -> list[_Cell]:
     ]
 
 
-def _grid_of_frame(frame: Any) -> list[list[str]]:
-    """A frame of pandas as text; its index is a column if it holds names."""
-    named = not all(isinstance(one, (int, np.integer)) for one in frame.index)
-    rows = [[_text(one) for one in row] for row in frame.itertuples(index=False, name=None)]
-    if named:
-        rows = [[_label(label), *row] for label, row in zip(frame.index, rows)]
-    return [["", *map(_label, frame.columns)] if named else list(map(_label, frame.columns)), *rows]
-
-
-def _grid_of_file(path: Path) -> list[list[str]]:
-    if not path.exists():
-        raise ValueError(f"there is no file {path}.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{path} is no text: give the coefficients as a CSV file.") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{path} is empty.")
-    delimiter = max("\t;,", key=lambda sign: sum(line.count(sign) > 0 for line in lines) * (2 if sign != "," else 1))
-    rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO("\n".join(lines)), delimiter=delimiter)]
-    if delimiter != ",":  # then the comma may be the decimal point
-        rows = [[re.sub(r"^(-?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", cell) for cell in row] for row in rows]
-    width = max(map(len, rows))
-    if len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:]):  # R's write.table leaves the corner out
-        rows[0] = ["", *rows[0]]
-    return [[re.sub(r'^="?(.*?)"?$', r"\1", cell) for cell in row] + [""] * (width - len(row)) for row in rows]
-
-
-def _heading(cell: str) -> str:
-    return re.sub(r"[^a-z0-9/]", "", cell.lower())
-
-
 def _of_grid(grid: list[list[str]], design: _Design, where: str) -> list[_Cell]:
     """The cells of a table, whichever of its rows and columns are the terms."""
     header, *rows = grid
@@ -374,12 +309,12 @@ def _of_grid(grid: list[list[str]], design: _Design, where: str) -> list[_Cell]:
         return [cell for row in rows for cell in _of_wide(header, row, design)]
     if design.k > 1 and _are_classes(header[1:], design):
         return list(_of_outputs(header, rows, where))
-    start = next((i for i, row in enumerate(grid) if len(row) > 1 and any(_heading(c) in ESTIMATES[:8] for c in row)), None)
+    start = next((i for i, row in enumerate(grid) if len(row) > 1 and any(heading(cell) in ESTIMATES for cell in row)), None)
     if start is not None:
         return _of_headed(grid[start:], design, where)
-    if len(header) > 1 and _decimal(header[1]) is not None and design.term(header[0]) is not None:  # there are no headings
+    if len(header) > 1 and decimal(header[1]) is not None and design.term(header[0]) is not None:  # there are no headings
         return [_Cell(row[0], row[1], row[2] if len(row) > 2 else "") for row in grid if len(row) > 1]
-    if any(_heading(cell) in ESTIMATES for cell in header[1:]):
+    if any(heading(cell) in ANY for cell in header[1:]):
         return _of_headed(grid, design, where)
     return list(_of_outputs(header, rows, where))
 
@@ -399,9 +334,9 @@ def _is_transposed(header: Sequence[str], design: _Design) -> bool:
 
 def _of_wide(header: Sequence[str], row: Sequence[str], design: _Design) -> Iterator[_Cell]:
     label = ""
-    for heading, cell in zip(header, row):
-        term, output = _without_output(heading, design)
-        if not heading or (not design.knows(term) and _heading(heading) in (*TERMS, *OUTPUTS)):
+    for title, cell in zip(header, row):
+        term, output = _without_output(title, design)
+        if not title or (not design.knows(term) and heading(title) in (*TERMS, *OUTPUTS)):
             label = cell
         else:
             yield _Cell(term, cell, "", output or label)
@@ -414,18 +349,18 @@ def _of_headed(grid: Sequence[Sequence[str]], design: _Design, where: str) -> li
     at: dict[str, Any] = {}
     block = ""
     for row in grid:
-        headings = [_heading(cell) for cell in row]
-        if any(one in ESTIMATES for one in headings) and not any(_decimal(cell) is not None for cell in row):
+        headings = [heading(cell) for cell in row]
+        if any(one in ANY for one in headings) and not any(decimal(cell) is not None for cell in row):
             header, at = row, _places(headings, where)
             equals = re.match(r"^[\w ]+=\s*(.+)$", row[0])
             block = equals[1].strip() if equals else ""
             continue
-        if len(row) != len(header):
-            if found:
+        if len(row) != len(header) or not any(row[1:]):  # a note
+            if found and len(row) != len(header):
                 break
             continue
         levels = [row[i] for i in at["levels"]]
-        name = design.with_levels(row[at["term"]], levels) if levels else row[at["term"]]
+        name = design.with_levels(row[at["term"]], levels) if any(levels) else row[at["term"]]
         output = row[at["output"]] if at["output"] is not None else block
         error = row[at["error"]] if at["error"] is not None else ""
         found.append(_Cell(name, row[at["estimate"]], error, output))
@@ -435,7 +370,7 @@ def _of_headed(grid: Sequence[Sequence[str]], design: _Design, where: str) -> li
 def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
     """The numbers of the columns that hold the terms, the estimates, the errors, the outputs and the levels."""
     first = {kind: next((i for i, one in enumerate(headings) if one in words), None) for kind, words in KINDS.items()}
-    estimate = next(i for word in ESTIMATES for i, one in enumerate(headings) if one == word)
+    estimate = next(i for word in ANY for i, one in enumerate(headings) if one == word)
     if len(path := [one for one in headings if re.fullmatch(r"s\d+", one)]) > 1:
         raise ValueError(
             f"{where} has a column for each of {len(path)} penalties ({path[0]} to {path[-1]}): keep the one that is meant."
@@ -445,7 +380,12 @@ def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
         if not others:
             raise ValueError(f"{where} has estimates, but no column with the names of the terms.")
         first["term"] = others[0]
-    return {**first, "estimate": estimate, "levels": [i for i, one in enumerate(headings) if LEVELS.fullmatch(one)]}
+    if headings[estimate] in EXPONENTIATED:  # whose errors are not those of the coefficients
+        first["error"] = None
+    term = first["term"] or 0
+    after = [term + 1] if headings[term + 1 : term + 2] == [""] else []  # SAS has no heading for the levels
+    levels = [i for i, one in enumerate(headings) if LEVELS.fullmatch(one)] or after
+    return {**first, "estimate": estimate, "levels": levels}
 
 
 KINDS = {"term": TERMS, "error": ERRORS, "output": OUTPUTS}
@@ -453,7 +393,7 @@ KINDS = {"term": TERMS, "error": ERRORS, "output": OUTPUTS}
 
 def _of_outputs(header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> Iterator[_Cell]:
     """Yield the cells of a table with a column of names and a column of numbers for each output."""
-    numeric = [j for j in range(len(header)) if all(_is_number(row[j]) for row in rows if len(row) > j)]
+    numeric = [j for j in range(len(header)) if all(is_number(row[j]) for row in rows if len(row) > j)]
     terms = [j for j in range(len(header)) if j not in numeric]
     if not numeric or not terms:
         raise ValueError(f"{where} has no column of names with a column of numbers: its headings are {', '.join(header)}.")
@@ -492,17 +432,17 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
                 f"{cell.term} in {name} is a {_CODINGS[other[1]]} contrast, and only treatment ([T.]) and sum coding ([S.]) are "
                 "converted: give the numbers without names, in the order of the design, or fit with treatment coding."
             )
-    absent = [cell.term for cell in kept if _decimal(cell.value) is None and not _is_missing(cell.value)]
+    absent = [cell.term for cell in kept if decimal(cell.value) is None and not is_missing(cell.value)]
     if absent:
         raise ValueError(f"the coefficient of {absent[0]} in {name} is no number.")
-    left_out = [cell for cell in kept if _is_missing(cell.value)]
+    left_out = [cell for cell in kept if is_missing(cell.value)]
     for cell in left_out:
         term = design.term(cell.term)
         if term in design.terms:
             notes.append(
                 f"{_first_big(name)} has no number for {cell.term}: it left the column out, which is a coefficient of 0."
             )
-    kept = [cell if not _is_missing(cell.value) else _Cell(cell.term, "0", "", cell.output) for cell in kept]
+    kept = [cell if not is_missing(cell.value) else _Cell(cell.term, "0", "", cell.output) for cell in kept]
     kept = [cell for cell in kept if not _is_reference_level(cell, design)]
     scales = [cell.term for cell in kept if design.term(cell.term) is None and _squash(cell.term) in SCALES]
     if scales:
@@ -531,7 +471,7 @@ def _with_output(cell: _Cell, design: _Design) -> _Cell:
 
 def _is_reference_level(cell: _Cell, design: _Design) -> bool:
     """Whether a row stands for the level that a program compares with: its estimate is 0, and it has no standard error."""
-    zero = _decimal(cell.value) == 0 and (_is_missing(cell.error) or _decimal(cell.error) == 0)
+    zero = decimal(cell.value) == 0 and (is_missing(cell.error) or decimal(cell.error) == 0)
     return zero and not design.knows(cell.term)
 
 
@@ -585,7 +525,7 @@ def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, n
             twice = f"{cell.term} twice" if other == cell.term else f"{other} and {cell.term}, which are one column"
             raise ValueError(f"{name} has {twice}. {_both_sides(cells, design)}")
         spelled[term, output] = cell.term
-        for store, number in ((values, float(_decimal(cell.value) or 0)), (halves, unit)):
+        for store, number in ((values, float(decimal(cell.value) or 0)), (halves, unit)):
             store.setdefault(term, np.zeros(design.k))[output] = number
         errors.setdefault(term, np.full((2, design.k), np.nan))[:, output] = _error(cell), of_error
     if unknown:
@@ -595,7 +535,7 @@ def _by_term(cells: Sequence[_Cell], numbered: Sequence[int], design: _Design, n
 
 
 def _error(cell: _Cell) -> float:
-    found = _decimal(_unwrapped(cell.error))
+    found = decimal(_unwrapped(cell.error))
     return np.nan if found is None else float(found)
 
 

@@ -1,0 +1,316 @@
+"""What a program printed for people is a table: the texts have the form of each program, the numbers are those of one model."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from statsmodels.genmod import families
+
+from spec.diagnosis import diagnose
+from spec.diagnosis.printed import grid
+
+COLUMNS = {"age": "age", "sexm": "C(sex)[T.m]", "grpb": "C(grp)[T.b]", "grpc": "C(grp)[T.c]", "1": "Intercept"}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(2)
+    n = 300
+    made = pd.DataFrame({"age": rng.normal(5, 1, n), "sex": rng.choice(["m", "f"], n), "grp": rng.choice(list("abc"), n)})
+    eta = -2 + 0.4 * made["age"] + 0.5 * (made["sex"] == "m") - 0.3 * (made["grp"] == "b")
+    return made.assign(y=(rng.random(n) < 1 / (1 + np.exp(-eta))).astype(int))
+
+
+@pytest.fixture(scope="module")
+def fitted(frame):
+    return smf.glm("y ~ age + C(sex) + C(grp)", frame, family=families.Binomial()).fit()
+
+
+def held(frame, printed):
+    return diagnose(printed, data=frame, formula="y ~ age + C(sex) + C(grp)", family="binomial")
+
+
+def filled(text, fitted):
+    """A text whose {sexm} and {sexm.se} are estimates and standard errors; those after : are formats."""
+
+    def number(found):
+        term, error, form = found[1], found[2], found[3]
+        return format((fitted.bse if error else fitted.params)[COLUMNS[term]], form or ".6f")
+
+    return re.sub(r"\{(age|sexm|grpb|grpc|1)(\.se)?(?::([^}]+))?\}", number, text)
+
+
+PRINTED = {
+    "R": """
+Call:
+glm(formula = y ~ age + sex + grp, family = binomial, data = df)
+
+Coefficients:
+            Estimate Std. Error z value Pr(>|z|)
+(Intercept) {1}    {1.se}  -2.586  0.00972 **
+age          {age}    {age.se}   2.562  0.01040 *
+sexm         {sexm}    {sexm.se}   3.306  < 2e-16 ***
+grpb         {grpb}    {grpb.se}  -1.245  0.21312
+grpc         {grpc}    {grpc.se}   0.058  0.95388
+---
+Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
+
+(Dispersion parameter for binomial family taken to be 1)
+
+    Null deviance: 415.03  on 299  degrees of freedom
+Residual deviance: 396.94  on 295  degrees of freedom
+""",
+    "R, the vector": """
+(Intercept)          age         sexm
+  {1}     {age}     {sexm}
+       grpb         grpc
+  {grpb}     {grpc}
+""",
+    "R, the model": """
+Call:  glm(formula = y ~ age + sex + grp, family = binomial, data = df)
+
+Coefficients:
+(Intercept)          age         sexm         grpb         grpc
+  {1}     {age}     {sexm}     {grpb}     {grpc}
+
+Degrees of Freedom: 299 Total (i.e. Null);  295 Residual
+""",
+    "Stata": """
+Logistic regression                                     Number of obs =    300
+
+------------------------------------------------------------------------------
+           y | Coefficient  Std. err.      z    P>|z|     [95% conf. interval]
+-------------+----------------------------------------------------------------
+         age |   {age}   {age.se}     2.56   0.010     .0073118    .0549346
+             |
+         sex |
+          m  |   {sexm}   {sexm.se}     3.31   0.001     .3237554    1.266504
+             |
+         grp |
+          b  |   {grpb}   {grpb.se}    -1.25   0.213    -.9439174    .2105113
+          c  |   {grpc}   {grpc.se}     0.06   0.954      -.55217    .5857502
+             |
+       _cons |   {1}   {1.se}    -2.59   0.010    -2.950466   -.4061163
+------------------------------------------------------------------------------
+""",
+    "SAS": """
+              Analysis Of Maximum Likelihood Parameter Estimates
+
+                                 Standard     Wald 95% Confidence       Wald
+Parameter      DF    Estimate       Error           Limits        Chi-Square    Pr > ChiSq
+
+Intercept       1     {1}      {1.se}     -2.9505    -0.4061          6.69        0.0097
+age             1     {age}      {age.se}      0.0073     0.0549          6.56        0.0104
+sex       m     1     {sexm}      {sexm.se}      0.3238     1.2665         10.93        0.0009
+sex       f     0     0.0000      0.0000      0.0000     0.0000           .           .
+grp       b     1     {grpb}      {grpb.se}      0.3238     1.2665         10.93        0.0009
+grp       c     1     {grpc}      {grpc.se}      0.3238     1.2665         10.93        0.0009
+grp       a     0     0.0000      0.0000      0.0000     0.0000           .           .
+Scale           0     1.0000      0.0000      1.0000     1.0000
+""",
+    "Julia": """
+───────────────────────────────────────────────────────────────────────
+                 Coef.  Std. Error      z  Pr(>|z|)   Lower 95%   Upper 95%
+───────────────────────────────────────────────────────────────────────
+(Intercept)  {1}   {1.se}   -2.59    0.0097  -2.95047    -0.406116
+age          {age}   {age.se}    2.56    0.0104   0.00731    0.0549
+sex: m       {sexm}   {sexm.se}    3.31    0.0009   0.323755    1.2665
+grp: b       {grpb}   {grpb.se}    3.31    0.0009   0.323755    1.2665
+grp: c       {grpc}   {grpc.se}    3.31    0.0009   0.323755    1.2665
+───────────────────────────────────────────────────────────────────────
+""",
+    "Markdown": """
+| term        | estimate | std.error |
+|:------------|---------:|----------:|
+| (Intercept) | {1} | {1.se} |
+| age         | {age} | {age.se} |
+| `sexm`      | {sexm} | {sexm.se} |
+| grpb        | {grpb} | {grpb.se} |
+| grpc        | {grpc} | {grpc.se} |
+""",
+    "LaTeX": r"""
+\begin{tabular}{lrr}
+ & Estimate & Std. Error \\ \hline
+(Intercept) & {1} & {1.se} \\
+age & {age} & {age.se} \\
+sexm & {sexm} & {sexm.se} \\
+grpb & {grpb} & {grpb.se} \\
+grpc & {grpc} & {grpc.se} \\
+\hline
+\end{tabular}
+""",
+    "for a paper": """
+===============================================
+                        Dependent variable:
+                    ---------------------------
+                                 y
+-----------------------------------------------
+age                       {age}**
+                         ({age.se})
+
+sexm                      {sexm}***
+                         ({sexm.se})
+
+grpb                      {grpb}
+grpc                      {grpc}
+Constant                  {1}***
+                         ({1.se})
+-----------------------------------------------
+Observations                    300
+Log Likelihood               -198.472
+Akaike Inf. Crit.             406.944
+===============================================
+Note:               *p<0.1; **p<0.05; ***p<0.01
+""",
+    "esttab": """
+----------------------------
+                      (1)
+                        y
+----------------------------
+age              {age}*
+                   (2.56)
+sexm             {sexm}***
+                   (3.31)
+grpb             {grpb}
+                   (0.31)
+grpc             {grpc}
+_cons            {1}**
+                  (-2.59)
+----------------------------
+N                     300
+----------------------------
+t statistics in parentheses
+""",
+}
+WITHOUT_ERRORS = ("R, the vector", "R, the model", "for a paper", "esttab")
+
+
+@pytest.mark.parametrize("program", PRINTED)
+def test_what_a_program_printed_is_read(program, frame, fitted, tmp_path):
+    """As a text, and as a file that holds it: the coefficients are the optimum in all digits that were printed."""
+    text = filled(PRINTED[program], fitted)
+    (tmp_path / "printed.txt").write_text(text, encoding="utf-8")
+
+    for printed in (text, tmp_path / "printed.txt"):
+        found = held(frame, printed)
+        assert (found.verdict, found.codes) == ("none", ())
+        assert found.stated.distance < 1e-4
+        assert (found.answer.standard_errors is None) == (program in WITHOUT_ERRORS)
+
+
+def test_a_summary_of_statsmodels_is_read(frame, fitted):
+    """The object, its text and its comma-separated form; of classes, one block each."""
+    for printed in (fitted.summary(), str(fitted.summary()), fitted.summary().as_text()):
+        found = held(frame, printed)
+        assert (found.verdict, found.codes) == ("none", ())
+        assert found.answer.standard_errors is not None
+    frame = frame.assign(k=(7 * frame["age"]).astype(int) % 3)
+    classes = smf.mnlogit("k ~ age", frame).fit(disp=0)
+    found = diagnose(str(classes.summary()), data=frame, formula="C(k) ~ age", family="multinomial")
+
+    assert (found.verdict, found.codes) == ("none", ())
+
+
+GERMAN = """Größe;Schätzwert;Standardfehler;p-Wert
+Konstante;{1};{1.se};0,01
+age;{age};{age.se};0,01
+sex=m;{sexm};{sexm.se};0,01
+grp=b;{grpb};{grpb.se};0,01
+grp=c;{grpc};{grpc.se};0,01
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_table_of_another_language_and_another_code_is_read(encoding, frame, fitted, tmp_path):
+    """With commas for points, and the codes that spreadsheets write."""
+    text = re.sub(r"(?<=\d)\.(?=\d)", ",", filled(GERMAN, fitted))
+    (tmp_path / "german.csv").write_text(text, encoding=encoding)
+
+    assert held(frame, tmp_path / "german.csv").verdict == "none"
+
+
+SPSS = """Parameter,B,Std. Error,Lower,Upper,Wald Chi-Square,df,Sig.
+(Intercept),{1},{1.se},,,,1,.01
+[sex=m],{sexm},{sexm.se},,,,1,.01
+[sex=f],0a,,,,,,
+[grp=b],{grpb},{grpb.se},,,,1,.01
+[grp=c],{grpc},{grpc.se},,,,1,.01
+[grp=a],0a,,,,,,
+age,{age},{age.se},,,,1,.01
+(Scale),1b,,,,,,
+Dependent Variable: y
+a. Set to zero because this parameter is redundant.
+b. Fixed at the displayed value.
+"""
+SAS = """Parameter,,DF,Estimate,Standard Error,Chi-Square,Pr>ChiSq
+Intercept,,1,{1},{1.se},1,.1
+age,,1,{age},{age.se},1,.1
+sex,m,1,{sexm},{sexm.se},1,.1
+sex,f,0,0.0000,0.0000,.,.
+grp,b,1,{grpb},{grpb.se},1,.1
+grp,c,1,{grpc},{grpc.se},1,.1
+grp,a,0,0.0000,0.0000,.,.
+Scale,,0,1.0000,0.0000,,
+"""
+ESTTAB = """"","(1)",""
+"","y",""
+"age","{age}***","({age.se})"
+"sexm","{sexm}*","({sexm.se})"
+"grpb","{grpb}","({grpb.se})"
+"grpc","{grpc}","({grpc.se})"
+"_cons","{1}**","({1.se})"
+"N","300",""
+"""
+
+
+@pytest.mark.parametrize("text", [SPSS, SAS, ESTTAB], ids=["SPSS", "SAS", "esttab"])
+def test_the_files_of_programs_are_read(text, frame, fitted, tmp_path):
+    """With their levels, their footnotes and what they print beside."""
+    (tmp_path / "table.csv").write_text(filled(text, fitted), encoding="utf-8")
+
+    assert held(frame, tmp_path / "table.csv").verdict == "none"
+
+
+def test_odds_ratios_are_said_to_be_exponentiated(frame, fitted, tmp_path):
+    """Under the headings that programs give them; their standard errors are not those of coefficients."""
+    rows = "\n".join(f"{term},{np.exp(fitted.params[name]):.8f},0.3,1,2" for term, name in COLUMNS.items() if term != "1")
+    constant = f"(Intercept),{np.exp(fitted.params['Intercept']):.8f},0.3,1,2"
+    (tmp_path / "odds.csv").write_text(f"term,Odds Ratio,Std. Err.,lower,upper\n{constant}\n{rows}\n")
+
+    found = held(frame, tmp_path / "odds.csv")
+    assert found.codes == ("exponentiated",)
+    assert found.answer.standard_errors is None
+
+
+def test_json_is_read(frame, fitted, tmp_path):
+    """Names and numbers, rows of a table, or scikit-learn's arrays."""
+    order = ["age", "sexm", "grpb", "grpc"]
+    named = {"(Intercept)": fitted.params["Intercept"], **{term: fitted.params[COLUMNS[term]] for term in order}}
+    forms = (
+        {name: float(value) for name, value in named.items()},
+        [{"term": name, "estimate": float(value)} for name, value in named.items()],
+        {"coef": [float(named[term]) for term in order], "intercept": float(named["(Intercept)"])},
+    )
+    for form in forms:
+        (tmp_path / "fit.json").write_text(json.dumps(form))
+        assert held(frame, tmp_path / "fit.json").verdict == "none"
+    (tmp_path / "fit.json").write_text("{")
+    with pytest.raises(ValueError, match=r"fit.json is no JSON"):
+        held(frame, tmp_path / "fit.json")
+
+
+def test_models_side_by_side_are_refused(frame):
+    """One of them is meant."""
+    with pytest.raises(ValueError, match="has 2 models side by side: keep the one that is meant"):
+        held(frame, "\n         (1)   (2)\n           y     y\nage       0.3*  0.4\nsexm      0.8   0.9\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["term,estimate\nage,1\n", "", "a sentence\nof two lines", "Coefficients:\n", "x  y  z\n1  2\n", "b\n1\n2\n"]
+)
+def test_what_was_printed_by_none_is_left_to_the_other_forms(text):
+    """A file with commas, or no table at all."""
+    assert grid(text) is None
