@@ -295,7 +295,7 @@ def _answer(brought: Any, case: _Case, name: str) -> Answer:
     elif isinstance(brought, Params):
         answer = Answer(brought, name, np.abs(brought.matrix) * 2.0**-53)
     else:
-        answer = answer_of_table(brought, question.columns, question.intercept, case.outputs, name)
+        answer = answer_of_table(brought, question.columns, question.intercept, case.outputs, name, str(question.model))
     return _folded(answer, case) if case.constant else answer
 
 

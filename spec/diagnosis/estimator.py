@@ -89,9 +89,20 @@ def family_of(estimator: Any) -> str | None:
     return FAMILY.get(name)
 
 
-def other_loss(estimator: Any) -> str:
-    """What an estimator of scikit-learn minimises in place of a likelihood, in a sentence; empty where it has one."""
+OTHER_MODELS = {  # of statsmodels
+    "RLM": "Huber's or another robust loss",
+    "QuantReg": "the absolute error, weighted for a quantile",
+    **dict.fromkeys(("NegativeBinomial", "NegativeBinomialP"), "the negative binomial loss, with a parameter that it estimates"),
+    **dict.fromkeys(("GeneralizedPoisson",), "the loss of a generalised Poisson distribution"),
+}
+
+
+def other_loss(estimator: Any, family: str) -> str:
+    """What an estimator minimises in place of the likelihood of a ``family``, in a sentence; empty where that is not known."""
     name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
+    own = type(getattr(estimator, "model", None)).__name__
+    if own in OTHER_MODELS and type(estimator).__module__.startswith("statsmodels."):
+        return "" if "Binomial" in own and family.startswith("negative-binomial") else f"{own} minimises {OTHER_MODELS[own]}"
     if not type(estimator).__module__.startswith("sklearn."):
         return ""
     if name in BY_ROWS and loss not in ("log_loss", "squared_error"):
@@ -157,6 +168,9 @@ def _number(value: Any) -> Any:
 
 def _of_statsmodels(told: dict[str, Any], converged: bool) -> Settings:
     who, slope = f"statsmodels' optimizer {told['optimizer']}", told.get("gtol")
+    absolute = np.unique(told.get("alpha", 0.0))
+    if len(absolute) == 1 and absolute[0] > 0:  # of fit_regularized, on all coefficients
+        return Settings(_stops(who, False, "its default"), absolute=float(absolute[0]), of_bias=True)
     if not converged:
         return Settings(f"{who} ended after maxiter={told['maxiter']} iterations, before its own tolerance", was_cut_off=True)
     return Settings(_stops(who, slope is not None, f"gtol={slope:g}" if slope else "its default"), slope=slope)

@@ -204,7 +204,8 @@ def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[st
             return _ended(search, own, keeps, settings, stated, made)
     scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
     changed = tried(search.changed(search.root) if is_fact else scaled)
-    held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= one.allowed)]
+    most = min(SMALL, NEARLY * stated.distance) if settings.slope is None or settings.was_cut_off else 0.0
+    held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= max(one.allowed, most))]
     likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
     if not likely:
         return None
@@ -469,7 +470,7 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
         mended = _by_a_step(context, first)
     found = [tuple(one.hypothesis.found) for one in likely]
     is_likelihood = first.hypothesis.objective.is_likelihood and not has_free_scale(context, first.hypothesis.found)
-    told = _errors(context, near[0], made["answer"]) if near is not None and is_likelihood else ()
+    told = _errors_beside(search, first, near[0]) if near is not None and is_likelihood else ()
     return Diagnosis(
         **made,
         verdict=FOUND if len(found) == 1 else EITHER,
@@ -480,6 +481,24 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
         mended=mended,
         ruled_out=_ruled_out(search, first.codes),
     )
+
+
+def _errors_beside(search: Search, one: Explained, optimum: Hypothesis) -> tuple[Finding, ...]:
+    """The finding about standard errors beside a cause of the coefficients, which may have left them as they are."""
+    context, answer = search.context, search.context.answer
+    if answer.standard_errors is None:
+        return ()
+    given = np.asarray(answer.standard_errors, dtype=float)
+    tried = [(optimum, given)]
+    if "response-units" in one.codes and context.best is not None:  # under a log link it may be the exposure's
+        tried.append((at(search.root, context.best), given))
+    if "exponentiated" in one.codes:  # by the delta method: those of a ratio are the ratio times those of its logarithm
+        tried.append((optimum, given / np.abs(search.root.free)))
+    if "another-intercept" in one.codes:  # that of another intercept is not known
+        tried.append((optimum, np.vstack([np.full_like(given[:1], np.nan), given[1:]])))
+    told = [_errors(context, where, replace(answer, standard_errors=errors)) for where, errors in tried]
+    known = (found for found in told if not any(each.code == "errors-unexplained" for each in found))
+    return next((found for found in told if not found), next(known, told[0]))
 
 
 def _by_a_step(context: Context, one: Explained) -> Compared | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -72,7 +72,7 @@ Term = frozenset[Part]  # none: the intercept
 
 
 def answer_of_table(
-    given: Any, columns: Sequence[str], intercept: bool, outputs: Sequence[str], name: str = "the reference"
+    given: Any, columns: Sequence[str], intercept: bool, outputs: Sequence[str], name: str = "the reference", family: str = ""
 ) -> Answer:
     """
     The coefficients of a table as an answer about a design with these columns.
@@ -92,18 +92,22 @@ def answer_of_table(
     arrays = None if is_grid(given) else _arrays(given)
     if arrays is not None:
         found = _of_arrays(*arrays, design, name)
-        if says := other_loss(given):
-            return replace(found, program={**found.program, "loss": says}, has_unknown_loss=True)
-        return replace(found, settings=settings_of(given))
+        return _told(found, given, family)
     cells = _cells(given, design, source)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
-    found = replace(_matched(cells, design, name), settings=settings_of(given))
-    if (kind := getattr(given, "cov_type", "nonrobust")) != "nonrobust":
-        found = replace(
-            found, notes=(*found.notes, f"The standard errors of {name} are what statsmodels has for cov_type={kind!r}.")
-        )
-    return found
+    found = _told(_matched(cells, design, name), given, family)
+    if (kind := getattr(given, "cov_type", "nonrobust")) in ("nonrobust", "H1"):
+        return found
+    note = f"The standard errors of {name} are what statsmodels has for cov_type={kind!r}."
+    return replace(found, notes=(*found.notes, note))
+
+
+def _told(found: Answer, given: Any, family: str) -> Answer:
+    """An answer with what its estimator tells of itself."""
+    if says := other_loss(given, family):
+        return replace(found, program={**found.program, "loss": says}, has_unknown_loss=True)
+    return replace(found, settings=settings_of(given))
 
 
 # -- numbers and their digits --------------------------------------------------------------------------------------------------
@@ -424,7 +428,7 @@ def _without_output(name: str, design: _Design) -> tuple[str, str]:
 def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
     """The answer that the cells make, one for each column and output of the design."""
     notes: list[str] = []
-    kept = [_with_output(cell, design) for cell in cells]
+    kept = [_with_output(cell, design) for cell in _counted_from_one(cells, design)]
     kept = [cell for cell in kept if design.term(cell.term) is not None or _squash(cell.term) not in STATISTICS]
     for cell in () if any(map(_CONTRAST.search, design.columns)) else kept:
         if other := _CONTRAST.search(cell.term):
@@ -443,7 +447,8 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
                 f"{_first_big(name)} has no number for {cell.term}: it left the column out, which is a coefficient of 0."
             )
     kept = [cell if not is_missing(cell.value) else _Cell(cell.term, "0", "", cell.output) for cell in kept]
-    kept = [cell for cell in kept if not _is_reference_level(cell, design)]
+    has = {design.term(cell.term) for cell in kept}
+    kept = [cell for cell in kept if not _is_reference_level(cell, design, has)]
     scales = [cell.term for cell in kept if design.term(cell.term) is None and _squash(cell.term) in SCALES]
     if scales:
         notes.append(f"{', '.join(dict.fromkeys(scales))} in {name} is a parameter of the family, and no coefficient.")
@@ -458,6 +463,31 @@ def _matched(cells: Sequence[_Cell], design: _Design, name: str) -> Answer:
     return _laid_out(values, halves, errors, base, design, name, program, notes)
 
 
+_BASIS = re.compile(r"^(?!C\()(?P<function>[\w.]+\(.*\))\[(?P<number>\d+)\]$")
+
+
+def _counted_from_one(cells: Sequence[_Cell], design: _Design) -> list[_Cell]:
+    """The cells with the columns of a function, such as a spline, counted from 1, as the design has them; patsy counts from 0."""
+
+    def numbers(names: Iterable[str]) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for name in names:
+            if one := _BASIS.match(name):
+                found.setdefault(_squash(one["function"]), set()).add(int(one["number"]))
+        return found
+
+    own, theirs = numbers(design.columns), numbers(cell.term for cell in cells)
+    moved = {function for function, has in theirs.items() if {one + 1 for one in has} == own.get(function)}
+
+    def renamed(cell: _Cell) -> _Cell:
+        one = _BASIS.match(cell.term)
+        if one is None or _squash(one["function"]) not in moved:
+            return cell
+        return replace(cell, term=f"{one['function']}[{int(one['number']) + 1}]")
+
+    return [renamed(cell) for cell in cells]
+
+
 def _first_big(name: str) -> str:
     return name[:1].upper() + name[1:]
 
@@ -469,10 +499,19 @@ def _with_output(cell: _Cell, design: _Design) -> _Cell:
     return _Cell(term, cell.value, cell.error, output)
 
 
-def _is_reference_level(cell: _Cell, design: _Design) -> bool:
-    """Whether a row stands for the level that a program compares with: its estimate is 0, and it has no standard error."""
-    zero = decimal(cell.value) == 0 and (is_missing(cell.error) or decimal(cell.error) == 0)
-    return zero and not design.knows(cell.term)
+def _is_reference_level(cell: _Cell, design: _Design, has: set[Term | None]) -> bool:
+    """
+    Whether a row stands for the level that a program compares with: its estimate is 0, and it has no standard error.
+
+    Of a level that the design has, only if the table ``has`` the one that the design compares with.
+    """
+    if decimal(cell.value) != 0 or not (is_missing(cell.error) or decimal(cell.error) == 0):
+        return False
+    if not design.knows(cell.term):
+        return True
+    variables = {variable for variable, level in design.term(cell.term) or () if level}
+    others = {term for term in has if term and term not in design.terms and variables & {variable for variable, _ in term}}
+    return cell.error != "" and bool(others)
 
 
 def _numbered(labels: Sequence[str], design: _Design, name: str) -> tuple[list[int], int | None]:
@@ -676,6 +715,8 @@ def _arrays(given: Any) -> tuple[Any, Any] | None:
             if coef in given and np.ndim(given[coef]) > 0:
                 return given[coef], given.get(intercept, 0.0)
         return None
+    if isinstance(given, (list, tuple)) and [np.ndim(part) for part in given] == [2, 1] and given[0].shape[1:] == given[1].shape:
+        return given[0].T, given[1]  # the weights of a Dense layer
     if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) > 0:
         return given
     if isinstance(given, (list, tuple, np.ndarray)):

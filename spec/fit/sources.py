@@ -63,7 +63,13 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
     """
     if isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y) == 1 and _shape(X[0]):
         X, y = X[0], y[0]  # as Keras takes them: a list of one array for each input and output
+    y, weights = _of_the_output(y), _of_the_output(weights)
     return _rows(X, {"y": y, "weights": weights, "offset": offset}, inputs, labelled=True)
+
+
+def _of_the_output(given: Any) -> Any:
+    """What is given by the name of a model's one output, as Keras takes it; anything else as it is."""
+    return next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else given
 
 
 def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = (), columns: Sequence[str] = ()) -> Rows:

@@ -55,6 +55,7 @@ SAME: dict[frozenset[str], str] = {
     frozenset(
         {"no-intercept", "response-units"}
     ): "of columns that are centred, least squares without an intercept has the slopes of a response that is shifted",
+    frozenset({"another-intercept", "labels-recoded"}): "two labels that are moved by one number move the intercept alone",
     frozenset({"errors-n", "errors-ml"}): "the dispersion of maximum likelihood of least squares is the sum of squares by n",
 }
 NOTHING = {  # what may be answered by "none"

@@ -585,11 +585,11 @@ def exposure_in_months():
     return Planted(small("counts", offset=data.offset), b, "0.0833333 y, or the exposure in other units")
 
 
-@plant("centred far away")
+@plant("another-intercept far away")
 def centred_far_away():
     """Where the intercept that was brought puts all means at their ends."""
     X, y = drawn().X + 200, drawn().y["logistic"]
-    return Planted(small("logistic", X=X), minimum("logistic", X - 200, y), "only the intercept is another")
+    return Planted(small("logistic", X=X), minimum("logistic", X - 200, y), "beside its slopes the best")
 
 
 @plant("column-left-out")
@@ -623,9 +623,9 @@ def one_centred():
     return Planted(small("counts"), one_moved("counts", np.mean, lambda x: 1.0), "the column x2 is centred at the mean")
 
 
-@plant("centred elsewhere")
+@plant("another-intercept elsewhere")
 def one_centred_elsewhere():
-    return Planted(small("logistic"), one_moved("logistic", lambda x: 0.3, lambda x: 1.0), "only the intercept is another")
+    return Planted(small("logistic"), one_moved("logistic", lambda x: 0.3, lambda x: 1.0), "beside its slopes the best")
 
 
 @plant("standardised of one column")

@@ -64,6 +64,7 @@ OTHERS = (
     "float32-inputs",
     "column-left-out",
     "exponentiated",
+    "another-intercept",
 )  # of other columns, or of one optimum
 
 

@@ -307,6 +307,22 @@ class Poisson(keras.losses.Loss):
         return ops.mean(ops.exp(2 * y_pred) - y_true * y_pred, axis=-1)
 
 
+class PenalisedLoss(keras.losses.Loss):
+    """A cross-entropy with a penalty on the weights of a layer, which it keeps."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, y_true, y_pred):
+        return keras.losses.binary_crossentropy(y_true, y_pred) + 0.1 * ops.sum(self.layer.kernel**2)
+
+
+def penalised_by_hand(make=lambda layer: lambda y, mu: PenalisedLoss(layer).call(y, mu)):
+    last = dense("sigmoid")
+    return layers(last, loss=make(last))
+
+
 REFUSED = {
     "no loss": (lambda: keras.Sequential([keras.Input((3,)), L.Dense(1)]), REAL, "has no loss: compile it first"),
     "1 - sigmoid": (
@@ -318,7 +334,7 @@ REFUSED = {
     "relu": (
         lambda: graph(lambda x: ops.relu(dense()(x)), "mse"),
         REAL,
-        "inverse of no link, which breaks the first rung.*nearest, the identity",
+        "inverse of no link that is known, which breaks the first rung.*nearest, the identity",
     ),
     "softplus": (lambda: layers(dense("softplus"), loss="poisson"), COUNTS, "inverse of no link"),
     "three times a sigmoid": (lambda: graph(lambda x: 3 * dense("sigmoid")(x), "mse"), REAL, "inverse of no link"),
@@ -416,8 +432,36 @@ REFUSED = {
         REAL,
         "cannot be made anew in float64.*one of its constants in float32",
     ),
+    "a penalty in the loss": (penalised_by_hand, BINARY, "reads the model's own weights.*kernel_regularizer"),
+    "a penalty in a loss of its own class": (lambda: penalised_by_hand(PenalisedLoss), BINARY, "reads the model's own weights"),
+    "a loss over the mean of the outputs": (
+        lambda: layers(dense("sigmoid"), loss=lambda y, mu: keras.losses.binary_crossentropy(y, mu) / ops.mean(y)),
+        BINARY,
+        "no log-likelihood of its outputs",
+    ),
+    "a penalty beside a number for each row": (
+        lambda: layers(dense(kernel_regularizer="l2"), loss=keras.losses.MeanSquaredError(reduction="none")),
+        REAL,
+        "not the plain mean of the rows' losses",
+    ),
+    "text": (
+        lambda: _compiled(
+            keras.Sequential([keras.Input((1,), dtype="string"), L.StringLookup(vocabulary=["a"]), L.Dense(1)]), "mse"
+        ),
+        REAL,
+        "takes text at its input.*apply the layer that looks the text up",
+    ),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }
+
+
+def test_a_response_by_the_name_of_its_output_is_taken():
+    """As Keras takes it, with weights too."""
+    one, other = (layers(dense("exponential"), loss="poisson") for _ in range(2))
+
+    found = fit(one, X, {"out": COUNTS}, sample_weight={"out": EXPOSURE})
+
+    assert np.array_equal(found.params.matrix, fit(other, X, COUNTS, sample_weight=EXPOSURE).params.matrix)
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)

@@ -375,7 +375,15 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} on centred columns, so that its bias belongs to the average row",
         "units-move-weights-not-means",
         "bias - weights @ mean",
-        changes=units.centred,
+        changes=units.scaled("centred"),
+    ),
+    Cause(
+        "another-intercept",
+        "units",
+        "{it} has the slopes of your model and another intercept",
+        "units-move-weights-not-means",
+        "give the intercept too; the columns less the same numbers; all rows, not a part chosen by the response",
+        changes=units.another_intercept,
     ),
     Cause(
         "min-max",

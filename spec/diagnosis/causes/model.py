@@ -222,6 +222,8 @@ def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
     own = hypothesis.objective.model
     if own.has_classes or context.k > 1 or isinstance(own.family, Binomial) or len(context.facts.y_values) == 2:
         return
+    if own.link == Log() and hypothesis.intercept and not hypothesis.matrix[0].any():
+        return  # no intercept was given
     beside = ""
     if own.link == Log():
         of_exposure = "the exposure in other units, or " if context.facts.has_offset else ""

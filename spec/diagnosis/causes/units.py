@@ -133,13 +133,16 @@ def scaled(code: str) -> Callable[[Context, Hypothesis], Iterator[Change]]:
     return changes
 
 
-def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """Columns less their means or medians, or one less some other number, which moves nothing but the intercept."""
-    yield from scaled("centred")(context, hypothesis)
-    if not hypothesis.intercept or hypothesis.codes or hypothesis.objective.model.link == Log():
+def another_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """All slopes of the optimum beside another intercept; under a log link that is another unit of y, unless none was given."""
+    was_given = bool(hypothesis.matrix[0].any())
+    if not hypothesis.intercept or hypothesis.codes or (was_given and hypothesis.objective.model.link == Log()):
         return
     if (other := _with_its_intercept(context, hypothesis)) is not None:
-        says = "only the intercept is another, as where a column is centred at some other number than its mean"
+        best, own = other.matrix[0, 0], hypothesis.matrix[0, 0]
+        says = f"beside its slopes the best intercept is {best:.6g}, and it has {own:.6g}, as of a column less some number"
+        if not was_given:
+            says = f"it has no intercept, or one of 0, and beside its slopes the best one is {best:.6g}"
         yield Change(other, says, {"column": ""})
 
 

@@ -62,6 +62,7 @@ MISTAKES: dict[str, Mistake] = {
     "duplicates-dropped": Mistake(changes.duplicates_dropped, stated.with_equal_rows),
     "standardised": Mistake(changes.standardised),
     "centred": Mistake(changes.centred),
+    "another-intercept": Mistake(changes.another_intercept),
     "min-max": Mistake(changes.min_max),
     "middle-half": Mistake(changes.middle_half),
     "units": Mistake(changes.units),

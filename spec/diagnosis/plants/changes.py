@@ -331,6 +331,18 @@ def standardised(problem: Problem, rng: np.random.Generator) -> Other | None:
     return _rescaled(problem, problem.X.mean(axis=0), problem.X.std(axis=0, ddof=int(rng.uniform() < 0.5)))
 
 
+def another_intercept(problem: Problem, rng: np.random.Generator) -> Other | None:
+    """The right slopes beside an intercept that is 0, or is that of a column less some number."""
+    if not problem.intercept or problem.model.has_classes or problem.model.link == Log():
+        return None
+    is_left_out, moved = rng.random() < 0.5, rng.uniform(0.5, 2)
+
+    def back(params: Params) -> Params:
+        return Params(0 * params.intercept if is_left_out else params.intercept + moved, params.coef)
+
+    return Other(problem, back)
+
+
 def centred(problem: Problem, rng: np.random.Generator) -> Other | None:
     return _rescaled(problem, problem.X.mean(axis=0), np.ones(problem.p))
 

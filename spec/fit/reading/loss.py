@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import strict_zip
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
@@ -60,6 +61,24 @@ class OwnLoss:
             self.by_row = False
         return np.array([BACKEND.numpy(self._of_rows(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(len(y))], dtype=float)
 
+    def refuse_own_weights(self, model: keras.Model, y: np.ndarray, outputs: np.ndarray) -> None:
+        """
+        Raise `NotRead` where the loss of the same y and outputs is another at other weights of the model.
+
+        Such as by a penalty inside of it, which a twin of the model does not see.
+        """
+        dtype = str(getattr(model.outputs[0].dtype, "name", model.outputs[0].dtype))
+        data = [BACKEND.tensor(y, dtype), BACKEND.tensor(outputs, dtype)]
+        try:
+            reads = _reads(self._of_rows, data, list(model.trainable_variables))
+        except Exception:  # whatever the user's own loss raises: the rungs that follow say so
+            return
+        if reads:
+            raise NotRead(
+                f"the loss {self.name} reads the model's own weights, not y and the outputs alone: if that is a penalty, give it "
+                "to the layer, such as kernel_regularizer=keras.regularizers.L2(0.01)."
+            )
+
     def is_compiled_as_a_mean(self, model: keras.Model, y: np.ndarray, outputs: list[Tensor]) -> bool:
         """
         Whether the compiled loss is the mean of the rows' losses, and of their products with weights.
@@ -77,8 +96,8 @@ class OwnLoss:
 
         def compiled(weight: float) -> float:
             weights = BACKEND.tensor(np.full(len(y_true), weight), "float32")
-            one, other = (float(BACKEND.numpy(of_batch(y_true, one, weights))) for one in made)
-            return other - one
+            one, other = (np.ravel(BACKEND.numpy(of_batch(y_true, one, weights))) for one in made)
+            return float(other[0] - one[0]) if one.size == 1 else np.nan  # a number for each row is no mean
 
         own = float((of_rows[second] - of_rows[first])[used].mean())
         return all(abs(compiled(weight) - weight * own) <= 1e-3 * abs(own) for weight in (1.0, 2.0))
@@ -91,6 +110,22 @@ class OwnLoss:
         if len(found.shape) > 1:
             found = BACKEND.row_sums(found) / float(found.shape[-1])
         return BACKEND.row_sums(found * weights)
+
+
+def _reads(loss: Any, data: list[Tensor], variables: list[Any]) -> bool:
+    """Whether a function of data depends on variables too; these are not changed."""
+    if not hasattr(keras, "StatelessScope"):  # Keras 2, on TensorFlow
+        tensorflow: Any = BACKEND
+        with tensorflow.tf.GradientTape() as tape:
+            found = loss(*data)
+        return any(one is not None for one in tape.gradient(found, variables))
+
+    def moved(by: float) -> np.ndarray:
+        values = [BACKEND.tensor(BACKEND.numpy(one) + by, one.dtype) for one in variables]
+        with keras.StatelessScope(state_mapping=list(strict_zip(variables, values))):
+            return np.asarray(BACKEND.numpy(loss(*data)))
+
+    return not np.array_equal(moved(0.0), moved(1.0), equal_nan=True)
 
 
 def _compiled_loss(model: keras.Model) -> Any:

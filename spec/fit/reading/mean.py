@@ -51,7 +51,7 @@ def _no_link(asked: list[Asked], links: list[Link]) -> str:
     given, nearest = (numbers(each[row]) for each in (outputs, means[link]))
     less = f", which is {apart[link][row]:.2g} off" if given == nearest else ""
     return (
-        "its mean is the inverse of no link, which breaks the first rung: where its linear predictor is "
+        "its mean is the inverse of no link that is known, which breaks the first rung: where its linear predictor is "
         f"{numbers(z[row])}, it gives {given}, and the nearest, the {link} link, {nearest}{less}. "
         "Activations that are one: linear, sigmoid, exponential, softmax, or "
         "spec.engines.keras.network.InverseLink(link) of a link in spec.links."

@@ -125,6 +125,8 @@ def _by_response(found: Compared) -> str:
     least = min((scale for scale in scales if scale > 1e-9), default=1.0)
     shown = dict(sorted((name, round(scale / least, 6)) for name, scale in zip(names, scales)))
     heavy = [name for name, scale in shown.items() if abs(scale - 1) > 1e-6]
+    if not heavy:
+        return ""
     said = ", ".join(f"{shown[name]:g} times as large where y is {name}" for name in heavy)
     table = ", ".join(f"{name}: {scale:g}" for name, scale in shown.items())
     if any(scale == 0 for scale in shown.values()):

@@ -229,6 +229,8 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
         )
     if twin.added_losses():
         raise NotRead("a layer adds a loss of its own (add_loss), which is no part of a likelihood: leave it out.")
+    if not _is_known(loss.loss):
+        loss.refuse_own_weights(model, rows.y, twin(rows.X).outputs)
     candidate = license_model(twin, loss, rows, _proposed(model, loss))
     penalty = _penalty(model, twin, loss, rows, candidate)
     twin.set(np.zeros(dense.kernel.shape), np.zeros(dense.units))
@@ -279,6 +281,12 @@ def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input,
             f"the model has {len(model.outputs)} outputs: fit takes a model of one. Fit each by itself, as "
             "keras.Model(inputs, output)."
         )
+    texts = [one.name for one in getattr(model, "inputs", None) or () if "string" in str(one.dtype)]
+    if texts:
+        raise NotRead(
+            f"the model takes text at its input {texts[0]}, and fit takes numbers: apply the layer that looks the text up to the "
+            "data first, and fit a model of what it gives."
+        )
     if not model.built or not model.inputs:
         model.build((None, *(_shape(X) or (given().sample(1).X.shape[1],))))
     return inputs_of(model)
@@ -314,7 +322,8 @@ def trainable_layer(model: keras.Model) -> keras.layers.Dense:
         raise NotRead(f"nothing in this model is trained: {what}.")
     if len(trained) > 1 or type(trained[0]) is not keras.layers.Dense:
         raise NotRead(
-            f"a generalized linear model has one layer with weights that are trained, a Dense; this model has: {names}."
+            f"fit takes a model with one layer with weights that are trained, a Dense; this model has: {names}. Where several "
+            "layers make one sum, join their inputs (Concatenate) before one Dense."
         )
     (dense,) = trained
     for what, done in {"quantised": "quantization_mode", "given LoRA": "lora_enabled"}.items():

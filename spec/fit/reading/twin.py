@@ -177,7 +177,7 @@ class Twin:
         finally:
             del self._seen.features, self._seen.before
         if len(features) != 1:
-            raise NotRead(f"the layer {self.dense.name} is used {len(features)} times: a generalized linear model uses it once.")
+            raise NotRead(f"the layer {self.dense.name} is used {len(features)} times: fit takes a model that uses it once.")
         seen = BACKEND.numpy(features[0])
         if seen.ndim != 2:
             raise NotRead(

@@ -1,0 +1,136 @@
+"""Results of statsmodels, and tables that leave a part out: each is the optimum of a model that is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from statsmodels.genmod import families
+
+from spec.diagnosis import diagnose
+
+N = 400
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(3)
+    made = pd.DataFrame({"age": rng.uniform(2, 8, N), "x": rng.normal(1, 1, N), "g": rng.choice(list("abc"), N)})
+    made = made.assign(e=rng.uniform(0.2, 2, N))
+    eta = -1 + 0.3 * (made["age"] - 5) + 0.3 * made["x"] + 0.8 * (made["g"] == "b")
+    made["y"] = (rng.random(N) < 1 / (1 + np.exp(-eta))).astype(int)
+    return made.assign(n=rng.poisson(made["e"] * np.exp(0.5 * eta) * rng.gamma(2, 0.5, N)))
+
+
+def fitted(frame, formula, family, **how):
+    return smf.glm(formula, frame, family=family, **how).fit(tol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def logit(frame):
+    return fitted(frame, "y ~ age + x", families.Binomial())
+
+
+def held(frame, answer, formula="y ~ age + x", family="binomial", **beside):
+    return diagnose(answer, data=frame, formula=formula, family=family, **beside)
+
+
+def test_a_table_without_its_intercept_has_the_right_slopes(frame, logit):
+    """Under a log link too, where another unit of y would move it as well."""
+    found = held(frame, logit.params.drop("Intercept"))
+    counts = fitted(frame, "n ~ age", families.Poisson()).params
+
+    assert found.codes == ("another-intercept",)
+    assert f"the best one is {logit.params['Intercept']:.6g}" in found.found[0].says
+    assert held(frame, {"age": counts["age"]}, "n ~ age", "poisson").codes == ("another-intercept",)
+
+
+def test_an_intercept_that_was_moved_is_not_called_centred(frame, logit):
+    """It is that of no column less its mean; the standard errors of the slopes are those of the model."""
+    moved = pd.DataFrame({"coef": logit.params.add([1.7, 0, 0]), "se": logit.bse.add([0.2, 0, 0])})
+    elsewhere = fitted(frame, "y ~ I(age - 4) + x", families.Binomial())
+    printed = pd.DataFrame({"coef": elsewhere.params.values, "se": elsewhere.bse.values}, index=logit.params.index)
+
+    assert held(frame, moved).codes == ("another-intercept",)
+    assert held(frame, printed).codes == ("another-intercept",)
+
+
+@pytest.mark.parametrize("times", [12, 1e-3])
+def test_an_exposure_in_other_units_leaves_the_standard_errors(frame, times):
+    """Only the intercept is another; no row counts more often."""
+    other = fitted(frame, "n ~ age", families.Poisson(), exposure=times * frame["e"])
+    found = held(frame, other, "n ~ age", "poisson", offset="log(e)")
+
+    assert found.codes == ("response-units",)
+    assert "the exposure in other units" in found.found[0].says
+
+
+def test_odds_ratios_have_standard_errors_by_the_delta_method(frame, logit):
+    """As Stata prints them: the ratio times that of the coefficient; or those of the coefficients."""
+    for errors in (np.exp(logit.params) * logit.bse, logit.bse):
+        assert held(frame, pd.DataFrame({"coef": np.exp(logit.params), "se": errors})).codes == ("exponentiated",)
+    wrong = held(frame, pd.DataFrame({"coef": np.exp(logit.params), "se": logit.bse * [1.0, 1.5, 2.0]}))
+
+    assert wrong.codes == ("exponentiated", "errors-unexplained")
+    assert "it has standard errors of no convention that was tested" in " ".join(str(wrong).split())
+
+
+def test_columns_of_a_spline_are_counted_from_0_or_from_1(frame):
+    """By patsy and by formulaic; a result of statsmodels is the optimum that it is."""
+    result = fitted(frame, "y ~ bs(age, df=4)", families.Binomial())
+
+    assert "bs(age, df=4)[0]" in result.params
+    assert held(frame, result, "y ~ bs(age, df=4)").verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("fit", "formula", "family", "says"),
+    [
+        (
+            lambda f, d: smf.negativebinomial(f, d).fit(disp=0, method="newton"),
+            "n ~ age",
+            "poisson",
+            "the loss is that of the negative-binomial(",
+        ),
+        (lambda f, d: smf.rlm(f, d).fit(), "x ~ age", "gaussian", "RLM minimises Huber's or another robust loss"),
+        (lambda f, d: smf.quantreg(f, d).fit(), "x ~ age", "gaussian", "QuantReg minimises the absolute error"),
+    ],
+    ids=["negative binomial", "robust", "quantile"],
+)
+def test_a_result_of_another_model_is_named_by_its_own_loss(frame, fit, formula, family, says):
+    """With the parameter that was estimated, where it is known; and its solver is not blamed."""
+    found = held(frame, fit(formula, frame), formula, family)
+
+    assert found.codes[0] == "loss"
+    assert "solver-tolerance" not in found.codes
+    assert says in found.found[0].says
+
+
+def test_a_penalty_of_statsmodels_is_read(frame):
+    """That of `fit_regularized` is on all coefficients."""
+    result = smf.logit("y ~ age + x", frame).fit_regularized(alpha=1.0, disp=0)
+
+    assert held(frame, result).codes[0] == "lasso"
+
+
+def test_a_row_of_zeros_is_the_level_that_sas_compares_with(frame):
+    """Its own baseline is the last level, which the design has as a column."""
+    b = fitted(frame, "y ~ age + C(g, Treatment('c'))", families.Binomial())
+    value, error = b.params.values, b.bse.values
+    table = {
+        "Parameter": ["Intercept", "age", "g", "g", "g"],
+        "Level1": ["", "", "a", "b", "c"],
+        "Estimate": [value[0], value[3], value[1], value[2], 0.0],
+        "StdErr": [error[0], error[3], error[1], error[2], 0.0],
+    }
+    found = held(frame, pd.DataFrame(table), "y ~ age + g")
+
+    assert found.found[0].code == "baseline"
+    assert found.stated.distance < 1e-6
+
+
+def test_weights_of_keras_are_taken_as_they_are(frame, logit):
+    """`get_weights` gives a kernel (p, 1) and a bias (1,)."""
+    kernel, bias = logit.params[["age", "x"]].to_numpy()[:, None], logit.params[["Intercept"]].to_numpy()
+
+    for given in ([kernel, bias], (kernel, bias)):
+        assert diagnose(given, frame[["age", "x"]], frame["y"], family="binomial").verdict == "none"
