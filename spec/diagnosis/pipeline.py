@@ -21,7 +21,9 @@ def bare(given: Any) -> Any:
     while not hasattr(given, "coef_") and isinstance(getattr(given, "steps", None), list):
         given = _inside(given.steps[-1][1])
     if is_of_sklearn(given) and not hasattr(given, "coef_"):
-        raise ValueError(f"this {type(given).__name__} has no coefficients: fit it first.")
+        is_fitted = any(name.endswith("_") and not name.startswith("_") for name in vars(given))
+        what = "give the estimator inside of it that has, such as its estimator_" if is_fitted else "fit it first"
+        raise ValueError(f"this {type(given).__name__} has no coefficients: {what}.")
     return given
 
 

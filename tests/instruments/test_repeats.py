@@ -8,7 +8,7 @@ import pytest
 
 from spec.diagnosis import diagnose
 from spec.diagnosis.estimator import family_of, settings_of
-from spec.diagnosis.pipeline import transformed
+from spec.diagnosis.pipeline import bare, transformed
 from spec.engines.keras.versions import keras
 from tests.instruments.test_estimator import estimator, stopped
 
@@ -191,3 +191,13 @@ def test_the_family_is_the_estimators_own(name, told, family):
     vars(made).update(told)
 
     assert family_of(made) == family
+
+
+def test_an_estimator_without_coefficients_is_told_what_to_give():
+    """One that was not fitted, and one that keeps them in another inside of it."""
+    kind = type("RANSACRegressor", (SimpleNamespace,), {"__module__": "sklearn.linear_model._stand_in"})
+
+    with pytest.raises(ValueError, match="has no coefficients: fit it first"):
+        bare(kind())
+    with pytest.raises(ValueError, match="give the estimator inside of it that has, such as its estimator_"):
+        bare(kind(estimator_=None))

@@ -106,7 +106,7 @@ def test_a_result_of_another_model_is_named_by_its_own_loss(frame, fit, formula,
 
 
 def test_a_penalty_of_statsmodels_is_read(frame):
-    """That of `fit_regularized` is on all coefficients."""
+    """`fit_regularized` puts it on all coefficients."""
     result = smf.logit("y ~ age + x", frame).fit_regularized(alpha=1.0, disp=0)
 
     assert held(frame, result).codes[0] == "lasso"
