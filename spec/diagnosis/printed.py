@@ -50,37 +50,30 @@ def _of_cells(lines: Sequence[str]) -> list[list[str]] | None:
 def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows below a line of headings, up to what is no row."""
     before, after = line[: heading.start()].replace("|", " "), line[heading.end() :]
-    skipped = len(re.findall(r"\bDF\b", before, re.IGNORECASE))
-    has_error, of_sas = bool(_ERROR.match(after)), bool(skipped)
+    skipped = len(re.findall(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
+    has_error = bool(_ERROR.match(after))
     yield [before.strip() if "=" in before else HEADINGS[0], *HEADINGS[1:]]
-    variable = ""
-    rows = 0
+    factor, rows = "", 0
     for row in lines:
-        if _RULE.fullmatch(row) and "|" not in row:
-            if rows:
-                return
-            continue
         name, numbers = _numbers(row)
-        if "|" in row:  # of Stata, which has a line for a factor and a line for each of its levels
-            left = row.partition("|")[0].strip()
+        level = ""
+        if "|" in row:  # of Stata, which has a line for an equation or a factor, and one for each of its levels
+            left = row.partition("|")[0]
             if not numbers:
-                variable = left
-                if left and not row[0].isspace() and "(" not in row:
-                    yield [f"equation={left}", *HEADINGS[1:]]
+                factor = left.strip()
+                if factor and not row[0].isspace() and "(" not in row:
+                    yield [f"equation={factor}", *HEADINGS[1:]]
                 continue
-            is_level = bool(variable) and row.partition("|")[0].endswith("  ")
-            name, level = (variable, left) if is_level else (left, "")
-            variable = variable if is_level else ""
-        else:
-            first, _, rest = name.partition(" ")
-            name, level = (first, rest.strip()) if of_sas else (name, "")
-        if not numbers or not name or _ENDS.match(row) or _ESTIMATE.fullmatch(name):
-            if rows:
-                return
-            continue
-        rows += 1
-        numbers = numbers[skipped:]
-        yield [name, level, numbers[0] if numbers else "", numbers[1] if has_error and len(numbers) > 1 else ""]
+            is_level = bool(factor) and left.endswith("  ")
+            name, level, factor = (factor, left.strip(), factor) if is_level else (left.strip(), "", "")
+        elif skipped:
+            name, _, level = name.partition(" ")
+        if numbers and name and not _ENDS.match(row):
+            rows += 1
+            value, error, *_ = [*numbers[skipped:], "", ""]
+            yield [name, level.strip(), value, error if has_error else ""]
+        elif rows:
+            return
 
 
 def _numbers(line: str) -> tuple[str, list[str]]:

@@ -77,10 +77,12 @@ def answer_of_table(
     """
     The coefficients of a table as an answer about a design with these columns.
 
-    ``given`` is a CSV file, a data frame or a series, a mapping of names to numbers, the results of statsmodels, an estimator
-    of scikit-learn or a pipeline that ends in one, arrays ``coef_`` and ``intercept_`` (of a mapping or an ``.npz`` file),
-    `Params`, or an array with the intercept first. ``outputs`` names the classes of a multinomial model in their order;
-    otherwise it has one entry. A class that the table leaves out has zeros: the answer keeps the table's gauge.
+    ``given`` is a file (CSV, JSON, or a text that a program printed), such a text itself, a data frame or a series, a mapping of
+    names to numbers, the results of statsmodels or their summary, an estimator of scikit-learn or a pipeline that ends in one,
+    arrays ``coef_`` and ``intercept_`` (of a mapping or an ``.npz`` file), the weights of a Dense layer, `Params`, or an array
+    with the intercept first. ``family`` is the model's, which a result of another loss is told apart from. ``outputs`` names the
+    classes of a multinomial model in their order; otherwise it has one entry. A class that the table leaves out has zeros: the
+    answer keeps the table's gauge.
 
     Each coefficient is known to half a unit of its last printed digit; zeros at the end that a program drops are counted as
     printed. A table whose factor has another baseline is converted, and ``program`` says so. Raises ValueError where the names
