@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-_ESTIMATE = re.compile(r"(?<![\w.])(estimates?|coef(?:s|\.|ficients?)?|b|beta|value(?=\s+std)|s\d+)(?![\w(])\.?", re.IGNORECASE)
+_RATIO = r"(?-i:OR|IRR)|odds\s+ratios?"
+_ESTIMATE = re.compile(
+    rf"(?<![\w.])(estimates?|coef(?:s|\.|ficients?)?|b|beta|value(?=\s+std)|s\d+|{_RATIO})(?![\w(])\.?", re.IGNORECASE
+)
+_BAR = re.compile(r"([^|(>]*)\|(?=\s|$)")  # of Stata, between names and numbers
 _ERROR = re.compile(r"\s*(?:robust\s+)?(?:(?:std\.?|standard)\s*err(?:or)?|error|s\.e\.|se\b)\.?", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[a-z]?\**", re.IGNORECASE)
 _BESIDE = re.compile(r"<?\s*[-+−]?[\d.]+(?:e[-+]?\d+)?|<|\.|NA|NaN|\(omitted\)|\(empty\)|\*+|-", re.IGNORECASE)
@@ -52,13 +56,14 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
     before, after = line[: heading.start()].replace("|", " "), line[heading.end() :]
     skipped = len(re.findall(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
     has_error = bool(_ERROR.match(after))
-    yield [before.strip() if "=" in before else HEADINGS[0], *HEADINGS[1:]]
+    estimate = "or" if re.fullmatch(_RATIO, heading[1], re.IGNORECASE) else HEADINGS[2]
+    yield [before.strip() if "=" in before else HEADINGS[0], HEADINGS[1], estimate, HEADINGS[3]]
     factor, rows = "", 0
     for row in lines:
         name, numbers = _numbers(row)
         level = ""
-        if "|" in row:  # of Stata, which has a line for an equation or a factor, and one for each of its levels
-            left = row.partition("|")[0]
+        if bar := _BAR.match(row):  # a line for an equation or a factor, and one for each of its levels
+            left = bar[1]
             if not numbers:
                 factor = left.strip()
                 if factor and not row[0].isspace() and "(" not in row:

@@ -63,6 +63,20 @@ Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
     Null deviance: 415.03  on 299  degrees of freedom
 Residual deviance: 396.94  on 295  degrees of freedom
 """,
+    "R, in two blocks": """
+                 Estimate       Std. Error           z value
+(Intercept) {1:.14f} {1.se:.14f} -2.95253850000000
+age          {age:.14f} {age.se:.14f}  3.01958710000000
+sexm         {sexm:.14f} {sexm.se:.14f}  0.34241210000000
+grpb         {grpb:.14f} {grpb.se:.14f}  0.53696610000000
+grpc         {grpc:.14f} {grpc.se:.14f}  0.47381650000000
+                   Pr(>|z|)
+(Intercept) 0.0031517270000
+age         0.0025311950000
+sexm        0.7320407800000
+grpb        0.5912910580000
+grpc        0.6356307830000
+""",
     "R, the vector": """
 (Intercept)          age         sexm
   {1}     {age}     {sexm}
@@ -280,9 +294,12 @@ def test_odds_ratios_are_said_to_be_exponentiated(frame, fitted, tmp_path):
     constant = f"(Intercept),{np.exp(fitted.params['Intercept']):.8f},0.3,1,2"
     (tmp_path / "odds.csv").write_text(f"term,Odds Ratio,Std. Err.,lower,upper\n{constant}\n{rows}\n")
 
-    found = held(frame, tmp_path / "odds.csv")
-    assert found.codes == ("exponentiated",)
-    assert found.answer.standard_errors is None
+    printed = "\n".join(f"{term} {np.exp(fitted.params[name]):.8f} 0.5 2.1" for term, name in COLUMNS.items() if term != "1")
+    (tmp_path / "odds.txt").write_text(f"                OR  2.5 % 97.5 %\n{constant.replace(',', ' ')}\n{printed}\n")
+    for name in ("odds.csv", "odds.txt"):
+        found = held(frame, tmp_path / name)
+        assert found.codes == ("exponentiated",)
+        assert found.answer.standard_errors is None
 
 
 def test_json_is_read(frame, fitted, tmp_path):
