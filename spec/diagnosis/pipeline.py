@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-
-from spec.fit.frames import pandas_module
 
 DENSE = 2**27  # numbers of sparse columns that are made dense, to have names
 
@@ -21,8 +20,7 @@ def bare(given: Any) -> Any:
     while not hasattr(given, "coef_") and isinstance(getattr(given, "steps", None), list):
         given = _inside(given.steps[-1][1])
     if is_of_sklearn(given) and not hasattr(given, "coef_"):
-        is_fitted = any(name.endswith("_") and not name.startswith("_") for name in vars(given))
-        what = "give the estimator inside of it that has, such as its estimator_" if is_fitted else "fit it first"
+        what = "give its estimator_, which has" if hasattr(given, "estimator_") else "fit it first"
         raise ValueError(f"this {type(given).__name__} has no coefficients: {what}.")
     return given
 
@@ -53,7 +51,7 @@ def transformed(given: Any, X: Any) -> tuple[Any, tuple[str, ...]]:
     if hasattr(made, "toarray") and np.prod(made.shape) <= DENSE:
         made = made.toarray()
     if isinstance(made, np.ndarray) and hasattr(before, "get_feature_names_out"):
-        made = pandas_module().DataFrame(made, columns=before.get_feature_names_out())
+        made = import_module("pandas").DataFrame(made, columns=before.get_feature_names_out())
     names = [str(name) for name in getattr(made, "columns", ())]
     shown = f": {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}" if names else ""
     return made, (f"The columns are the {width} that the pipeline's own steps make of X{shown}.",)

@@ -717,13 +717,20 @@ def _arrays(given: Any) -> tuple[Any, Any] | None:
             if coef in given and np.ndim(given[coef]) > 0:
                 return given[coef], given.get(intercept, 0.0)
         return None
-    if isinstance(given, (list, tuple)) and [np.ndim(part) for part in given] == [2, 1] and given[0].shape[1:] == given[1].shape:
-        return given[0].T, given[1]  # the weights of a Dense layer
+    if isinstance(given, (list, tuple)) and _are_of_keras(given):
+        return given[0].T, given[1]
     if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) > 0:
         return given
     if isinstance(given, (list, tuple, np.ndarray)):
         return given, None
     return None
+
+
+def _are_of_keras(given: Sequence[Any]) -> bool:
+    """Whether arrays are a Dense layer's, (p, k) and (k,); a tuple that may be scikit-learn's, (k, p) and (k,), is its."""
+    if [part.ndim for part in given if isinstance(part, np.ndarray)] != [2, 1] or given[0].shape[1] != len(given[1]):
+        return False
+    return isinstance(given, list) or len(given[0]) != len(given[1])
 
 
 def _of_arrays(coef: Any, intercept: Any, design: _Design, name: str) -> Answer:

@@ -199,5 +199,5 @@ def test_an_estimator_without_coefficients_is_told_what_to_give():
 
     with pytest.raises(ValueError, match="has no coefficients: fit it first"):
         bare(kind())
-    with pytest.raises(ValueError, match="give the estimator inside of it that has, such as its estimator_"):
+    with pytest.raises(ValueError, match="has no coefficients: give its estimator_, which has"):
         bare(kind(estimator_=None))

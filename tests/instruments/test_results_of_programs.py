@@ -134,3 +134,17 @@ def test_weights_of_keras_are_taken_as_they_are(frame, logit):
 
     for given in ([kernel, bias], (kernel, bias)):
         assert diagnose(given, frame[["age", "x"]], frame["y"], family="binomial").verdict == "none"
+
+
+def test_square_arrays_are_of_keras_in_a_list_and_of_scikit_learn_in_a_tuple():
+    """Of as many columns as classes either reading fits: `get_weights` gives a list."""
+    rng = np.random.default_rng(6)
+    x, kernel = rng.normal(size=(N, 3)), rng.normal(size=(3, 3))
+    y = (x @ kernel + rng.gumbel(size=(N, 3))).argmax(axis=1)
+    params = smf.mnlogit("y ~ a + b + c", pd.DataFrame(x, columns=list("abc")).assign(y=y)).fit(
+        disp=0, method="newton", tol=1e-12
+    )
+    coef = np.hstack([np.zeros((4, 1)), params.params.to_numpy()])
+
+    for given in ([coef[1:], coef[0]], (coef[1:].T, coef[0])):
+        assert diagnose(given, x, y, family="multinomial").verdict == "none"
