@@ -137,7 +137,7 @@ def test_weights_of_keras_are_taken_as_they_are(frame, logit):
 
 
 def test_square_arrays_are_of_keras_in_a_list_and_of_scikit_learn_in_a_tuple():
-    """Of as many columns as classes either reading fits: `get_weights` gives a list."""
+    """Either reading fits where there are as many columns as classes; `get_weights` gives a list."""
     rng = np.random.default_rng(6)
     x, kernel = rng.normal(size=(N, 3)), rng.normal(size=(3, 3))
     y = (x @ kernel + rng.gumbel(size=(N, 3))).argmax(axis=1)
