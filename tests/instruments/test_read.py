@@ -464,6 +464,15 @@ def test_a_response_by_the_name_of_its_output_is_taken():
     assert np.array_equal(found.params.matrix, fit(other, X, COUNTS, sample_weight=EXPOSURE).params.matrix)
 
 
+def test_a_penalty_in_the_loss_is_seen_of_weights_that_are_none():
+    """Those that a training left may be NaN."""
+    model = penalised_by_hand()
+    model.set_weights([np.full_like(one, np.nan) for one in model.get_weights()])
+
+    with pytest.raises(NotRead, match="reads the model's own weights"):
+        fit(model, X, BINARY)
+
+
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_what_is_none_is_refused_with_the_rung(case):
     """And the model keeps the weights that it had."""

@@ -68,6 +68,7 @@ class OwnLoss:
         Such as by a penalty inside of it, which a twin of the model does not see.
         """
         dtype = str(getattr(model.outputs[0].dtype, "name", model.outputs[0].dtype))
+        outputs = np.nan_to_num(outputs, nan=0.5)  # of weights that are NaN: a mean of every family
         data = [BACKEND.tensor(y, dtype), BACKEND.tensor(outputs, dtype)]
         try:
             reads = _reads(self._of_rows, data, list(model.trainable_variables))
@@ -120,12 +121,12 @@ def _reads(loss: Any, data: list[Tensor], variables: list[Any]) -> bool:
             found = loss(*data)
         return any(one is not None for one in tape.gradient(found, variables))
 
-    def moved(by: float) -> np.ndarray:
-        values = [BACKEND.tensor(BACKEND.numpy(one) + by, one.dtype) for one in variables]
+    def at(weight: float) -> np.ndarray:
+        values = [BACKEND.tensor(np.full(one.shape, weight), one.dtype) for one in variables]  # their own may be NaN
         with keras.StatelessScope(state_mapping=list(strict_zip(variables, values))):
             return np.asarray(BACKEND.numpy(loss(*data)))
 
-    return not np.array_equal(moved(0.0), moved(1.0), equal_nan=True)
+    return not np.array_equal(at(0.5), at(1.5), equal_nan=True)
 
 
 def _compiled_loss(model: keras.Model) -> Any:
