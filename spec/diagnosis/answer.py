@@ -38,7 +38,8 @@ class Answer:
     ``error_rounding`` (q, m) is half a unit of the last digit of each. ``name`` is the answer's in sentences.
 
     ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
-    ``settings`` are those of an estimator that was brought.
+    ``settings`` are those of an estimator that was brought. ``readings`` are what the same table says if it codes its factors
+    otherwise, where its names do not tell.
     ``has_unknown_loss`` says that its compiled loss is that of no family, so that no other optimum is what it was led to.
     """
 
@@ -52,3 +53,4 @@ class Answer:
     notes: tuple[str, ...] = ()
     has_unknown_loss: bool = False
     settings: Settings | None = None
+    readings: tuple[Answer, ...] = ()

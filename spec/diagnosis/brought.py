@@ -18,7 +18,7 @@ from spec.diagnosis.network import answer_of_model, is_network_name, load_networ
 from spec.diagnosis.pipeline import bare, coded, transformed
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import Diagnosis
-from spec.diagnosis.table import answer_of_table
+from spec.diagnosis.tables import answer_of_table
 from spec.engines.keras.versions import keras
 from spec.families import Family
 from spec.fit.checks import find_wrong
@@ -56,7 +56,7 @@ def diagnose(
     Why a network, or coefficients of another program, are not the optimum of the model that is meant; or that they are.
 
     ``model`` is a Keras model, its file, ``package.module:model``, or coefficients in any form that
-    `spec.diagnosis.table.answer_of_table` takes. The data are ``X`` and ``y``, as `spec.fit.fit` takes them; or ``data``, a
+    `spec.diagnosis.tables.answer_of_table` takes. The data are ``X`` and ``y``, as `spec.fit.fit` takes them; or ``data``, a
     frame or a file, with a ``formula``, or with the name of the response for ``y`` and all other columns. ``weights``,
     ``offset`` and ``trials`` are arrays, or names and expressions such as "log(exposure)" beside ``data``.
 

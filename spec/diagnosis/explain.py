@@ -34,6 +34,7 @@ from spec.fit.workers import one_blas_thread
 
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
+CLOSE = 0.1  # standard errors: an answer whose rounding is more may be read in several ways
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
@@ -81,6 +82,8 @@ def _explained(context: Context) -> Diagnosis:
         return local
     if stated.distance <= search.exact:
         return _agreed(context, root, stated, made, search.exact)
+    if (other := _read_otherwise(search)) is not None:
+        return _explained(Context(context.question, other, context.on_rows))
     if answer.settings is not None and (told := _as_told(search, answer.settings, stated, made)) is not None:
         return told
     return _searched(search, stated, made)
@@ -88,7 +91,7 @@ def _explained(context: Context) -> Diagnosis:
 
 def _begun(context: Context) -> tuple[Search, Compared | None, str]:
     """Return (search, stated, why): the answer as it is, held to the stated optimum; None and why where there is none."""
-    root = _root(context)
+    root = _root(context, context.answer)
     best, why = stated_optimum(context, root)
     context.best = best
     search = Search(context, root)
@@ -111,6 +114,25 @@ def _begun(context: Context) -> tuple[Search, Compared | None, str]:
     return search, stated, why
 
 
+def _read_otherwise(search: Search) -> Answer | None:
+    """The reading of a table by which its numbers are the optimum; None where no reading is, or none is needed."""
+    context = search.context
+    if not context.answer.readings or context.best is None:
+        return None
+    optimum = at(search.root, context.best)
+    (totals,) = context.totals([optimum], exact=True)
+    metric = None if totals is None else Metric.of(context, optimum, totals)
+    if metric is None:
+        return None
+    for answer in context.answer.readings:
+        root = _root(context, answer)
+        allowed = EXACT + 3 * rounded_away(context, root, metric)
+        away = np.linalg.solve(context.basis(root.intercept), root.free - context.best)
+        if allowed <= CLOSE and metric.length(away) <= allowed:
+            return replace(answer, readings=())
+    return None
+
+
 def _untested(context: Context) -> dict[str, str]:
     """The causes that cannot be tested without what was not given, with the reason."""
     return {one.code: NEEDS[one.needs][1] for one in CAUSES if one.needs and not NEEDS[one.needs][0](context)}
@@ -124,10 +146,10 @@ def _by_its_bias(context: Context, root: Hypothesis, optimum: Hypothesis) -> flo
     return np.inf if metric is None else metric.length(np.linalg.solve(context.basis(True), here.free - there.free))
 
 
-def _root(context: Context) -> Hypothesis:
+def _root(context: Context, answer: Answer) -> Hypothesis:
     """The question as it was stated, and the answer as it was brought."""
-    question, matrix, extra = context.question, context.answer.params.matrix, None
-    rounding = np.broadcast_to(np.asarray(context.answer.rounding, dtype=float), matrix.shape)
+    question, matrix, extra = context.question, answer.params.matrix, None
+    rounding = np.broadcast_to(np.asarray(answer.rounding, dtype=float), matrix.shape)
     p = len(question.columns)
     if len(matrix) == p + 2:
         matrix, extra, rounding = matrix[:-1], matrix[1:], rounding[:-1]
@@ -137,7 +159,7 @@ def _root(context: Context) -> Hypothesis:
         matrix, rounding = (np.hstack([np.zeros_like(one), one]) for one in (matrix, rounding))
     if matrix.shape != (p + 1, context.k):
         raise ValueError(
-            f"{context.answer.name} has coefficients {matrix.shape} with the intercept, but the model has {(p + 1, context.k)}: "
+            f"{answer.name} has coefficients {matrix.shape} with the intercept, but the model has {(p + 1, context.k)}: "
             f"an intercept and {p} columns ({', '.join(question.columns[:8])}), of {context.k} outputs."
         )
     return Hypothesis(

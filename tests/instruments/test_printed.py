@@ -10,7 +10,7 @@ import statsmodels.formula.api as smf
 from statsmodels.genmod import families
 
 from spec.diagnosis import diagnose
-from spec.diagnosis.printed import grid
+from spec.diagnosis.tables.printed import grid
 
 COLUMNS = {"age": "age", "sexm": "C(sex)[T.m]", "grpb": "C(grp)[T.b]", "grpc": "C(grp)[T.c]", "1": "Intercept"}
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
+from spec.diagnosis.contrasts import CONTRASTS
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
@@ -423,21 +424,18 @@ def baseline(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 
 def coding(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """The levels of a factor are compared with their mean, or each with the one before it."""
+    """The levels of a factor are compared with their mean, each with those before it, or by polynomials."""
     if not hypothesis.intercept:
         return
     for group in factors(context):
         named = ", ".join(context.question.columns[j] for j in group)
-        for says, levels in CODINGS:
-            yield Change(_recoded(hypothesis, group, levels), f"the levels of {named} are compared with {says}")
+        for kind, (says, matrix) in CONTRASTS.items():
+            if kind != "T":
+                levels = partial(np.matmul, matrix(1 + len(group)))
+                yield Change(_recoded(hypothesis, group, levels), f"the levels of {named} are compared with {says}")
 
 
 Levels = Callable[[np.ndarray], np.ndarray]  # coefficients of all levels, the baseline first, up to a number common to all
-CODINGS: tuple[tuple[str, Levels], ...] = (
-    ("their mean, and the last has no column", lambda own: np.vstack([own, -own.sum(axis=0, keepdims=True)])),
-    ("their mean, and the first has no column", lambda own: np.vstack([-own.sum(axis=0, keepdims=True), own])),
-    ("the level before", lambda own: np.vstack([np.zeros_like(own[:1]), np.cumsum(own, axis=0)])),
-)
 
 
 def _recoded(hypothesis: Hypothesis, group: list[int], levels: Levels) -> Hypothesis:

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.diagnosis import printed
+from spec.diagnosis.tables import printed
 
 ESTIMATES = (
     *("estimate", "estimates", "coef", "coefs", "coefficient", "coefficients", "b", "beta"),
@@ -33,6 +33,7 @@ TERMS = (
 )
 OUTPUTS = ("class", "response", "ylevel", "equation", "eq", "outcome", "category", "component")
 LEVELS = re.compile(r"(level|classval)\d+")
+DOUBLE = 2.0**-53  # half an ulp, relative
 MISSING = ("", ".", "na", "nan", "none", "null", "-", "aliased", "omitted")
 
 
@@ -59,6 +60,27 @@ def decimal(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return found if found.is_finite() else None
+
+
+def half_units(texts: Sequence[str]) -> np.ndarray:
+    """
+    Half a unit of the last digit that each number was printed with, but at least half an ulp.
+
+    A program that drops zeros at the end writes fewer digits: they count as far as the other numbers have digits after the
+    point, and digits in all.
+
+    >>> half_units(["1.2346", "0.5", "12"]).tolist()
+    [5e-05, 5e-05, 0.0005]
+    """
+    numbers = [decimal(text) or Decimal(0) for text in texts]
+    last = [int(number.as_tuple().exponent) for number in numbers]
+    digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
+    finest, most = min(last, default=0), max(digits, default=0)
+    half = []
+    for number, own in zip(numbers, last):
+        dropped = max(finest, number.adjusted() - most + 1) if number else finest
+        half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
+    return np.array(half)
 
 
 def is_missing(text: str) -> bool:

@@ -1,0 +1,163 @@
+"""The cells of a table matched to the columns of a design, one to one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spec.diagnosis.answer import Answer
+from spec.diagnosis.tables.cells import Cell
+from spec.diagnosis.tables.codings import Estimate, Table, both_sides, kinds_of, readings
+from spec.diagnosis.tables.grid import decimal, half_units, is_missing
+from spec.diagnosis.tables.names import SCALES, STATISTICS, Design, Term, class_of, first_big, squash, without_output
+from spec.model import Params
+
+_BASIS = re.compile(r"^(?!C\()(?P<function>[\w.]+\(.*\))\[(?P<number>\d+)\]$")
+
+
+def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
+    """The answer that the cells make, one for each column and output of the design."""
+    notes: list[str] = []
+    kept = [_with_output(cell, design) for cell in _counted_from_one(cells, design)]
+    kept = [cell for cell in kept if design.term(cell.term) is not None or squash(cell.term) not in STATISTICS]
+    absent = [cell.term for cell in kept if decimal(cell.value) is None and not is_missing(cell.value)]
+    if absent:
+        raise ValueError(f"the coefficient of {absent[0]} in {name} is no number.")
+    left_out = [cell for cell in kept if is_missing(cell.value)]
+    for cell in left_out:
+        term = design.term(cell.term)
+        if term in design.terms:
+            notes.append(f"{first_big(name)} has no number for {cell.term}: it left the column out, which is a coefficient of 0.")
+    kept = [cell if not is_missing(cell.value) else Cell(cell.term, "0", "", cell.output) for cell in kept]
+    has = {design.term(cell.term) for cell in kept}
+    kept = [cell for cell in kept if not _is_reference_level(cell, design, has)]
+    scales = [cell.term for cell in kept if design.term(cell.term) is None and squash(cell.term) in SCALES]
+    if scales:
+        notes.append(f"{', '.join(dict.fromkeys(scales))} in {name} is a parameter of the family, and no coefficient.")
+    kept = [cell for cell in kept if cell.term not in scales]
+    numbered, base = _numbered([cell.output for cell in kept], design, name)
+    table = _by_term(kept, numbered, design, name)
+    kinds = kinds_of([cell.term for cell in kept], design)
+    found, *others = [_laid_out(each, base, design, name, says, notes) for each, says in readings(table, kinds, design, name)]
+    return replace(found, readings=tuple(others))
+
+
+def _counted_from_one(cells: Sequence[Cell], design: Design) -> list[Cell]:
+    """The cells with the columns of a function, such as a spline, counted from 1, as the design has them; patsy counts from 0."""
+
+    def numbers(names: Iterable[str]) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for name in names:
+            if one := _BASIS.match(name):
+                found.setdefault(squash(one["function"]), set()).add(int(one["number"]))
+        return found
+
+    own, theirs = numbers(design.columns), numbers(cell.term for cell in cells)
+    moved = {function for function, has in theirs.items() if {one + 1 for one in has} == own.get(function)}
+
+    def renamed(cell: Cell) -> Cell:
+        one = _BASIS.match(cell.term)
+        if one is None or squash(one["function"]) not in moved:
+            return cell
+        return replace(cell, term=f"{one['function']}[{int(one['number']) + 1}]")
+
+    return [renamed(cell) for cell in cells]
+
+
+def _with_output(cell: Cell, design: Design) -> Cell:
+    if cell.output:
+        return cell
+    term, output = without_output(cell.term, design)
+    return Cell(term, cell.value, cell.error, output)
+
+
+def _is_reference_level(cell: Cell, design: Design, has: set[Term | None]) -> bool:
+    """
+    Whether a row stands for the level that a program compares with: its estimate is 0, and it has no standard error.
+
+    Of a level that the design has, only if the table ``has`` the one that the design compares with.
+    """
+    if decimal(cell.value) != 0 or not (is_missing(cell.error) or decimal(cell.error) == 0):
+        return False
+    if not design.knows(cell.term):
+        return True
+    variables = {variable for variable, level in design.term(cell.term) or () if level}
+    others = {term for term in has if term and term not in design.terms and variables & {variable for variable, _ in term}}
+    return cell.error != "" and bool(others)
+
+
+def _numbered(labels: Sequence[str], design: Design, name: str) -> tuple[list[int], int | None]:
+    """Return (numbers, base): the output of each cell, and the class that has none, which the others are compared with."""
+    k, distinct = design.k, list(dict.fromkeys(labels))
+    if k == 1:
+        if len(distinct) > 1:
+            raise ValueError(f"{name} has coefficients for {', '.join(distinct)}, but the model has one output.")
+        return [0] * len(labels), None
+    if len(distinct) not in (k - 1, k):
+        shown = ", ".join(distinct)
+        raise ValueError(
+            f"{name} has coefficients of {len(distinct)} outputs ({shown}), but the classes are {', '.join(design.outputs)}."
+        )
+    by_name = {label: class_of(label, design.outputs) for label in distinct}
+    counted = [str(j) for j in range(len(distinct))]
+    if None in by_name.values() or len(set(by_name.values())) < len(distinct) or (len(distinct) < k and distinct == counted):
+        by_name = {label: j + k - len(distinct) for j, label in enumerate(distinct)}  # class 0 is left out, and they are in order
+    left = set(range(k)) - set(by_name.values())  # type: ignore[arg-type]
+    return [by_name[label] for label in labels], (left.pop() if left else None)  # type: ignore[misc]
+
+
+def _by_term(cells: Sequence[Cell], numbered: Sequence[int], design: Design, name: str) -> Table:
+    """The estimates by term. Raises ValueError for a name that matches nothing, or is there twice."""
+    half, half_of_error = half_units([cell.value for cell in cells]), half_units([_unwrapped(cell.error) for cell in cells])
+    names = [cell.term for cell in cells]
+    found: Table = {}
+    spelled: dict[tuple[Term, int], str] = {}
+    unknown = []
+    for cell, output, unit, of_error in zip(cells, numbered, half, half_of_error):
+        term = design.term(cell.term)
+        if term is None:
+            unknown.append(cell.term)
+            continue
+        if (term, output) in spelled:
+            other = spelled[term, output]
+            twice = f"{cell.term} twice" if other == cell.term else f"{other} and {cell.term}, which are one column"
+            raise ValueError(f"{name} has {twice}. {both_sides(names, design)}")
+        spelled[term, output] = cell.term
+        one = found.setdefault(term, Estimate.none(design.k))
+        one.value[output], one.half[output] = float(decimal(cell.value) or 0), unit
+        one.error[:, output] = _error(cell), of_error
+    if unknown:
+        listed = ", ".join(dict.fromkeys(unknown))
+        raise ValueError(f"{name} has {listed}, which matches no column of the design. {both_sides(names, design)}")
+    return found
+
+
+def _error(cell: Cell) -> float:
+    found = decimal(_unwrapped(cell.error))
+    return np.nan if found is None else float(found)
+
+
+def _unwrapped(text: str) -> str:
+    return text.strip().strip("()")
+
+
+def _laid_out(table: Table, base: int | None, design: Design, name: str, program: dict[str, str], notes: Sequence[str]) -> Answer:
+    """The answer, its terms in the order of the design's columns."""
+    missing = [design.columns[j] for term, j in design.terms.items() if term not in table]
+    if missing:
+        raise ValueError(f"{name} has no coefficient of {', '.join(missing)}. {both_sides(table, design)}")
+    if frozenset() not in table and design.intercept:
+        notes = [*notes, f"{first_big(name)} has no intercept: it is taken as 0."]
+    if frozenset() in table and not design.intercept:
+        program = {**program, "extra-intercept": f"{first_big(name)} has an intercept, and the model has none."}
+    order: list[Term] = [frozenset(), *sorted(design.terms, key=design.terms.__getitem__)]
+    rows = [table.get(term) or Estimate.none(design.k) for term in order]
+    matrix, rounding = np.array([row.value for row in rows]), np.array([row.half for row in rows])
+    own, half = np.stack([row.error for row in rows[0 if design.intercept else 1 :]], axis=1)
+    if design.k > 1:  # of the contrasts with class 0, if that is what the table compares with
+        own, half = (one[:, 1:] if base == 0 else np.full_like(one[:, 1:], np.nan) for one in (own, half))
+    known = own if np.isfinite(own).any() else None
+    return Answer(Params.from_matrix(matrix), name, rounding, known, half, None, program, tuple(notes))
