@@ -25,6 +25,19 @@ SHOWN = 5  # columns that a message names
 NONE_INSIDE = "no parameters give each row a mean inside its domain. Another link keeps means inside."
 
 
+class Reason(str):
+    """A sentence that says why there is no optimum, and its ``code``: "collinear", "separated" or "class-without-rows"."""
+
+    code = ""
+
+    @classmethod
+    def of(cls, code: str, says: str) -> Reason:
+        """The reason of a code."""
+        found = cls(says)
+        found.code = code
+        return found
+
+
 def why_not(problem: Problem, edge: Sequence[int], steps: str, distance: float) -> str:
     """
     The one reason why a fit of a problem ended without an optimum, in the order in which they rule each other out.
@@ -66,16 +79,18 @@ def rank_deficiency(problem: Problem) -> str | None:
     names = _names(problem)
     largest = np.abs(design).max(axis=0, initial=0.0)  # by which a column of tiny numbers has a length
     if not largest.all():
-        return f"column {names[int(np.argmin(largest))]} is all zeros. Drop it."
+        return Reason.of("collinear", f"column {names[int(np.argmin(largest))]} is all zeros. Drop it.")
     lengths = largest * np.linalg.norm(design / largest, axis=0)
     if len(design) < problem.q:
-        return f"{len(design)} row{'s' * (len(design) != 1)} cannot determine {problem.q} coefficients. Add rows or drop columns."
+        rows = f"{len(design)} row{'s' * (len(design) != 1)}"
+        return Reason.of("collinear", f"{rows} cannot determine {problem.q} coefficients. Add rows or drop columns.")
     _, singular, axes = np.linalg.svd(design / lengths, full_matrices=False)
     if singular[-1] > len(design) * np.finfo(float).eps * singular[0]:
         return None
     involved = [name for name, share in strict_zip(names, np.abs(axes[-1])) if share > 1e-6]
     condition = singular[0] / max(singular[-1], np.finfo(float).tiny)
-    return f"the columns {', '.join(involved)} are linearly dependent (condition number {condition:.1g}). Drop one of them."
+    says = f"the columns {', '.join(involved)} are linearly dependent (condition number {condition:.1g}). Drop one of them."
+    return Reason.of("collinear", says)
 
 
 def _names(problem: Problem) -> list[str]:
@@ -113,6 +128,11 @@ class Separation:
         )
         return " ".join(filter(None, sentences))
 
+    @property
+    def code(self) -> str:
+        """The code of the reason: a class of which there are no rows, or rows that are separated."""
+        return "class-without-rows" if self.problem.model.has_classes and self.never() else "separated"
+
     def moves(self) -> str:
         """The coefficients that move and which way, the first few of them."""
         size = np.abs(self.direction) * np.abs(self.problem.design).max(axis=0)[:, None]
@@ -136,11 +156,13 @@ class Separation:
 
 def separated_by(found: Separation, rows: int) -> str:
     """The sentence of a separation of a part of the rows that all of them bear out, ``rows`` of them gaining."""
-    return (
+    sentences = (
         f"the data are separated: along one direction of the parameters ({found.moves()}) {rows} rows gain likelihood for ever "
-        f"and none loses, so no finite optimum exists. {found.never()}".rstrip()
-        + " Add data, or fit with a penalty."
+        "and none loses, so no finite optimum exists.",
+        found.never(),
+        "Add data, or fit with a penalty.",
     )
+    return Reason.of(found.code, " ".join(filter(None, sentences)))
 
 
 def gains(problem: Problem, direction: np.ndarray) -> np.ndarray:
@@ -161,7 +183,7 @@ def gains(problem: Problem, direction: np.ndarray) -> np.ndarray:
 def separation(problem: Problem) -> str | None:
     """A sentence that says by which rows and columns the data are `separating`; None where they are not."""
     found = separating(problem)
-    return None if found is None else str(found)
+    return None if found is None else Reason.of(found.code, str(found))
 
 
 def separating(problem: Problem) -> Separation | None:

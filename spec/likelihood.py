@@ -85,10 +85,7 @@ def dispersion(problem: Problem, mu: np.ndarray) -> float:
     """
     if not problem.has_dispersion:
         return 1.0
-    residual, spread = problem.y - mu, mu if problem.model.has_classes else problem.model.family.variance(mu)
-    squares = np.where(residual == 0, 0.0, residual**2 / spread)  # 0 / 0 where a mean underflows
-    pearson = (problem.row_weights * squares).sum()
-    return float(pearson / max(problem.freedom, 1))
+    return float(problem.model.pearson(problem.y, mu, problem.row_weights).sum() / max(problem.freedom, 1))
 
 
 def in_domain(problem: Problem, params: Params) -> bool:

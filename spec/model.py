@@ -119,6 +119,19 @@ class Model:
         return weight * self._sum(y, eta, xp, lambda curve: curve.slope)
 
     @quietly
+    def pearson(self, y: Number, mu: Number, weight: Number = 1, xp: Elementary = FLOAT64) -> Number:
+        """
+        The part of each entry of y (..., k) in Pearson's X^2, weight (y - mu)^2 / V; 0 where y is mu, also where V is 0.
+
+        Of classes V is mu: summed over two of them it is that of the binomial.
+        """
+
+        def precision(mean: Number, xp: Elementary) -> Number:
+            return 1 / (mean if self.has_classes else self.family.variance(mean, xp))
+
+        return xp.times(weight * (y - mu) ** 2, precision, mu, 0.5)  # where a mean underflows it is 0 / 0
+
+    @quietly
     def sizes(self, y: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, ...]:
         """
         What the kernel, the score and the curvature of a row are summed from, taken without sign, each shaped like eta.

@@ -13,7 +13,7 @@ import numpy as np
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import family_of
 from spec.diagnosis.explain import explain, with_reference
-from spec.diagnosis.given import given_question
+from spec.diagnosis.given import are_counts, given_question
 from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
 from spec.diagnosis.pipeline import bare, coded, transformed
 from spec.diagnosis.question import Question
@@ -75,7 +75,7 @@ def diagnose(
         raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
     weights = sample_weight if weights is None else weights
     model = load_network(model) if is_network_name(model) else model
-    own, made = transformed(model, X)
+    brought_X, (own, made) = X, transformed(model, X)
     if own is not X:
         y, weights, offset, trials = (X[name] if isinstance(name, str) else name for name in (y, weights, offset, trials))
     y, labels = coded(model, y)
@@ -88,15 +88,12 @@ def diagnose(
         case = _case_of_data(stated, data, formula, y, beside)
     else:
         case = _case_of_arrays(stated, model, X, y, beside, intercept)
-    question = case.question
-    if quasi or (quasi is None and mostly_no_counts(question.model, question.rows)):
-        question = replace(question, quasi=True)
-    find_wrong(question.model, question.rows, question.quasi)
     clusters = getattr(model, "cov_kwds", {}).get("groups") if clusters is None else clusters
+    case = _checked(case, quasi)
     if clusters is not None:
-        question = replace(question, clusters=_clusters(clusters, X if data is None else data, question.rows))
-    case = replace(case, question=question)
-    answer = _answer(model, case, "your network" if isinstance(model, keras.Model) else "your coefficients")
+        of_rows = _clusters(clusters, brought_X if data is None else data, case.question.rows)
+        case = replace(case, question=replace(case.question, clusters=of_rows))
+    question, answer = case.question, _answer(model, case)
     answer = replace(answer, notes=(*made, *notes, *answer.notes))
     with _heard(progress, question.rows.total) as on_rows:
         found = explain(question, answer, progress=on_rows)
@@ -110,11 +107,19 @@ def asked(
     data: Any, brought: Any, family: Any, link: Any = None, formula: Any = None, response: Any = None, **beside: Any
 ) -> tuple[Question, Answer]:
     """Return (question, answer) of a file or a frame and what is brought to it; the keywords are those of `diagnose`."""
-    case = _case_of_data(
-        _model(family, link), data, formula, response, {"weights": None, "offset": None, "trials": None, **beside}
-    )
+    beside = {"weights": None, "offset": None, "trials": None, **beside}
+    case = _checked(_case_of_data(_model(family, link), data, formula, response, beside))
     brought = load_network(brought) if is_network_name(brought) else brought
-    return case.question, _answer(brought, case, "your network" if isinstance(brought, keras.Model) else "your coefficients")
+    return case.question, _answer(brought, case)
+
+
+def _checked(case: _Case, quasi: bool | None = None) -> _Case:
+    """The case with its quasi-likelihood decided; raises ValueError for responses that the model cannot have."""
+    question = case.question
+    if quasi or (quasi is None and mostly_no_counts(question.model, question.rows)):
+        question = replace(question, quasi=True)
+    find_wrong(question.model, question.rows, question.quasi)
+    return replace(case, question=question)
 
 
 @contextmanager
@@ -144,10 +149,9 @@ def _heard(progress: bool | Callable[[int], None], total: int | None) -> Iterato
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A question; ``outputs`` name its classes, or its response; ``constant`` are the columns that have one value, with it."""
+    """A question; ``constant`` are its columns that have one value, with it."""
 
     question: Question
-    outputs: tuple[str, ...]
     constant: tuple[tuple[int, float], ...] = ()
 
 
@@ -176,21 +180,7 @@ def _case_of_data(stated: Model, data: Any, formula: str | None, y: Any, beside:
         raise ValueError("data need a formula such as 'y ~ x + C(group)', or the name of the response for y.")
     if formula is not None and y is not None:
         raise ValueError("give a formula or a response, and not both: the formula begins with its response.")
-    question = given_question(data, family=stated.family, link=stated.link, formula=formula, response=y, **beside)
-    response = y if formula is None else formula.partition("~")[0].strip()
-    response = response.removeprefix("C(").rstrip(")") if stated.has_classes else response
-    return _Case(question, _levels(data, response) if stated.has_classes else (response,))
-
-
-def _levels(data: Any, response: str) -> tuple[str, ...]:
-    """The classes of a response, in the order of `spec.fit.formula.designed`."""
-    name, ordered, seen = response.strip("`"), [], set()
-    for frame in frames(table_of(data), [name]):
-        column = frame[name]
-        ordered += list(getattr(column.dtype, "categories", ()))
-        seen |= set(column.unique().tolist())
-    levels = [level for level in dict.fromkeys(ordered) if level in seen] or sorted(seen)
-    return tuple(map(str, levels))
+    return _Case(given_question(data, family=stated.family, link=stated.link, formula=formula, response=y, **beside))
 
 
 def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str, Any], intercept: bool | None) -> _Case:
@@ -218,13 +208,15 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     constant = _constant(rows)
     columns = rows.columns or _numbered(rows.sample(1).X.shape[1], [j for j, _ in constant[:1]])
     intercept = not constant if intercept is None else intercept
-    question = Question(stated, replace(rows, columns=columns), intercept, columns, trials=trials)
-    return _Case(question, outputs, () if intercept else constant)
+    question = Question(stated, replace(rows, columns=columns), intercept, columns, outputs, trials=trials)
+    return _Case(question, () if intercept else constant)
 
 
 def _clusters(given: Any, data: Any, rows: Rows) -> np.ndarray:
     """Clusters (n,), or the name of a column of data, as numbers 0, 1, ...; they are as many as rows, which are in memory."""
     if isinstance(given, str):
+        if isinstance(data, np.ndarray):
+            raise ValueError(f"clusters={given!r} is the name of a column, but X has no names: give the labels themselves, (n,).")
         if given not in (names := table_of(data).columns):
             raise ValueError(f"there is no column {given} for clusters: the columns are {', '.join(map(str, names))}.")
         given = np.concatenate([np.asarray(frame[given]) for frame in frames(table_of(data), [given])])
@@ -236,11 +228,10 @@ def _clusters(given: Any, data: Any, rows: Rows) -> np.ndarray:
 
 def _of_trials(rows: Rows, trials: np.ndarray) -> Rows:
     """The rows with the trials as a factor of the weights, and shares for responses that are counts of successes."""
-    if rows.total is not None and rows.total != len(trials):
-        raise ValueError(f"trials has {len(trials)} rows, but y has {rows.total}.")
-    if not (np.isfinite(trials) & (trials > 0) & (trials % 1 == 0)).all():
-        raise ValueError("trials are whole numbers of at least 1.")
-    counts = any((batch.y > 1).any() for batch in rows.read(2**14))
+    y = np.concatenate([batch.y[:, 0] for batch in rows.read(2**14)])
+    if len(y) != len(trials):
+        raise ValueError(f"trials has {len(trials)} rows, but y has {len(y)}.")
+    counts = are_counts(y, trials, "y", "trials")
 
     def taken(batch: Batch, first: int) -> Batch:
         own = trials[first : first + len(batch)]
@@ -279,9 +270,10 @@ def _constant(rows: Rows) -> tuple[tuple[int, float], ...]:
 # -- the answer ----------------------------------------------------------------------------------------------------------------
 
 
-def _answer(brought: Any, case: _Case, name: str) -> Answer:
-    """What a reader brings, as an answer to the question."""
+def _answer(brought: Any, case: _Case, name: str = "") -> Answer:
+    """What a reader brings, as an answer to the question; ``name`` is what sentences call it."""
     question = case.question
+    name = name or ("your network" if isinstance(brought, keras.Model) else "your coefficients")
     if isinstance(brought, keras.Model):
         has_own = question.intercept or not case.constant
         answer = answer_of_model(
@@ -295,7 +287,7 @@ def _answer(brought: Any, case: _Case, name: str) -> Answer:
     elif isinstance(brought, Params):
         answer = Answer(brought, name, np.abs(brought.matrix) * 2.0**-53)
     else:
-        answer = answer_of_table(brought, question.columns, question.intercept, case.outputs, name, str(question.model))
+        answer = answer_of_table(brought, question.columns, question.intercept, question.outputs, name, str(question.model))
     return _folded(answer, case) if case.constant else answer
 
 

@@ -32,7 +32,7 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     pearson = likelihood.dispersion(problem, mu) if estimates else 1.0
     n, rest = problem.n, max(problem.n - problem.q * problem.free_outputs, 1)
     yield "", "", np.sqrt(pearson) * unit
-    observed = _observed(problem, white, params)
+    observed = white.newton_at(problem, problem.eta(params))
     if observed is not None:
         errors = np.sqrt(pearson) * observed.standard_errors(1.0)
         yield "errors-observed", "they are of the observed information, not of the expected", errors
@@ -46,7 +46,9 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
         if (likely := _most_likely(problem, deviance)) is not None:
             yield "errors-ml", "the dispersion is that of the highest likelihood", np.sqrt(likely) * unit
         yield "errors-no-dispersion", "the dispersion is taken as 1", unit
-    elif rest and (own := _overdispersion(problem, mu)) > 0:
+    elif (
+        own := 0.0 if problem.model.has_classes else float(problem.model.pearson(problem.y, mu, problem.row_weights).sum())
+    ) > 0:
         yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
         says = "a dispersion, the deviance over n - p, is estimated, where the family has 1"
         yield "errors-dispersion", says, np.sqrt(deviance / rest) * unit
@@ -79,25 +81,7 @@ def _most_likely(problem: Problem, deviance: float) -> float | None:
     return 1 / float(optimize.brentq(lambda a: np.log(a) - special.digamma(a) - mean / 2, low, high, xtol=1e-14, rtol=1e-14))
 
 
-def _overdispersion(problem: Problem, mu: np.ndarray) -> float:
-    if problem.model.has_classes:
-        return 0.0
-    return float((problem.row_weights * (problem.y - mu) ** 2 / problem.model.family.variance(mu)).sum())
-
-
-def _observed(problem: Problem, white: scoring.White, params: Params) -> scoring.Steer | None:
-    """The observed information; None where it is the expected one, or no maximum's."""
-    if problem.model.is_canonical or problem.model.has_classes:
-        return None
-    bends = problem.model.row_bend(problem.y, problem.eta(params), problem.row_weights)
-    try:
-        information = likelihood.gram(white.design, -bends[:, :, None])
-        return scoring.Steer.by(information, white.basis)
-    except np.linalg.LinAlgError:
-        return None
-
-
-def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params: object) -> Iterator[tuple[str, np.ndarray]]:
+def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params: Params) -> Iterator[tuple[str, np.ndarray]]:
     """The sandwich of the rows' scores: HC0, HC1, HC0 of weights that count rows, and HC2 and HC3 of one output."""
     half = linalg.solve_triangular(bread.lower, _each(problem, white, params).T, lower=True)
     size = problem.q * problem.free_outputs
@@ -106,7 +90,7 @@ def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params
     if (problem.row_weights != 1).any():
         factors["HC0 of repeated rows"] = 1 / np.where(problem.row_weights > 0, problem.row_weights, 1)[:, 0]
     if problem.free_outputs == 1:
-        weights = likelihood.expected_weights(problem, params)[:, 0, 0]  # type: ignore[arg-type]
+        weights = likelihood.expected_weights(problem, params)[:, 0, 0]
         leverage = weights * (linalg.solve_triangular(bread.lower, white.design.T, lower=True) ** 2).sum(axis=0)
         rest = np.maximum(1 - leverage, 1e-12)
         factors |= {"HC2": 1 / rest, "HC3": 1 / rest**2}
@@ -115,7 +99,7 @@ def _robust(problem: Problem, bread: scoring.Steer, white: scoring.White, params
 
 
 def _clustered(
-    problem: Problem, bread: scoring.Steer, white: scoring.White, params: object, clusters: np.ndarray
+    problem: Problem, bread: scoring.Steer, white: scoring.White, params: Params, clusters: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The sandwich of the scores of clusters, each the sum over its rows: as it is, and with the factors that programs have."""
     each = _each(problem, white, params)
@@ -130,9 +114,9 @@ def _clustered(
         yield f"{g} clusters{kind}", np.sqrt(factor) * errors
 
 
-def _each(problem: Problem, white: scoring.White, params: object) -> np.ndarray:
+def _each(problem: Problem, white: scoring.White, params: Params) -> np.ndarray:
     """The score of each row (n, q m) in white coordinates."""
-    scores = likelihood.row_scores(problem, params)  # type: ignore[arg-type]
+    scores = likelihood.row_scores(problem, params)
     return (scores[:, :, None] * white.design[:, None, :]).reshape(problem.n, -1)
 
 

@@ -304,10 +304,9 @@ def _without_optimum(search: Search, why: str, made: dict[str, Any]) -> Diagnosi
 
     Where columns repeat each other, the predictions have an optimum: those of an answer are held to it.
     """
-    repeats = any(word in why for word in ("dependent", "zeros", "cannot determine"))
-    code = "collinear" if repeats else "class-without-rows" if "never occurs" in why else "separated"
-    found: tuple[Finding, ...] = (named(code).finding(why),)
-    fewer = without_repeats(search.context) if repeats else None
+    code = getattr(why, "code", "")
+    found = (named(code).finding(why),) if code else ()
+    fewer = without_repeats(search.context) if code == "collinear" else None
     if fewer is None:
         found = (*found, *(one for other in _penalised(search) for one in other.hypothesis.found))
         return Diagnosis(**made, verdict=NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ import numpy as np
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
 from spec.fit.formula import _model, _needs, designed
-from spec.fit.frames import Frame, SeparatorError, check_kind, csv_frame, frames, pandas_module, table_of
+from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
+from spec.fit.parquet import data_set
 from spec.fit.rows import Rows, joined
 from spec.fit.sources import form_of
 from spec.links import Link
@@ -101,17 +101,23 @@ def given_question(data: Any, **asked: Any) -> Question:
     """
     opened = _opened(data, IN_MEMORY)
     made = _made(opened, Asked(**asked))
-    return Question(made.model, made.rows, made.intercept, made.rows.columns, trials=made.trials, subsets=_subsets(opened))
+    columns, subsets = made.rows.columns, _subsets(opened)
+    return Question(made.model, made.rows, made.intercept, columns, made.outputs, trials=made.trials, subsets=subsets)
 
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """The model and the rows, whose weights have the trials as a factor; ``formula`` as it was applied; the trials (n,)."""
+    """
+    The model and the rows, whose weights have the trials as a factor; ``formula`` as it was applied; the trials (n,).
+
+    ``outputs`` names the response, or its classes.
+    """
 
     model: Model
     rows: Rows
     intercept: bool
     response: str
+    outputs: tuple[str, ...]
     formula: str
     trials: np.ndarray | None
     notes: tuple[str, ...]
@@ -126,11 +132,12 @@ def _made(data: Any, asked: Asked) -> _Made:
     trials = None
     if asked.trials is not None:
         y, trials = _beside(response, data, model, asked.trials)
-        if _are_counts(y, trials, response, asked.trials):
+        if are_counts(y, trials, response, asked.trials):
             formula = f"I({response} / ({_expression(asked.trials, columns)})) ~ {terms}"
     made = designed(formula, data, model.family, model.link, asked.row_weights(columns), asked.offset)
     intercept = bool(made.model.layers[-1].use_bias)
-    return _Made(model, made.rows, intercept, response, formula, trials, made.notes)
+    outputs = made.outputs if model.has_classes else (response,)
+    return _Made(model, made.rows, intercept, response, outputs, formula, trials, made.notes)
 
 
 def _beside(response: str, data: Any, model: Model, expression: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -140,11 +147,11 @@ def _beside(response: str, data: Any, model: Model, expression: str | None) -> t
     return np.concatenate(y), np.concatenate(values)
 
 
-def _are_counts(y: np.ndarray, trials: np.ndarray, response: str, expression: str) -> bool:
+def are_counts(y: np.ndarray, trials: np.ndarray, response: str, expression: str) -> bool:
     """
-    Whether the response counts the successes of the trials; else it is their share.
+    Whether the response (n,) counts the successes of the trials (n,); else it is their share.
 
-    Raises ValueError where it is neither, and where it may be either.
+    ``response`` and ``expression`` name both in errors. Raises ValueError where it is neither, and where it may be either.
     """
     if (bad := np.flatnonzero(~(trials > 0) | (trials % 1 != 0))).size:
         raise ValueError(
@@ -153,8 +160,8 @@ def _are_counts(y: np.ndarray, trials: np.ndarray, response: str, expression: st
     if not (y > 1).any():
         if np.isin(y, (0, 1)).all() and (trials > 1).any():
             raise ValueError(
-                f"{response} is 0 or 1 in every row, of up to {trials.max():g} trials: a share, or a count of successes? Write "
-                f"'I({response} / {expression}) ~ ...' if it is a count, and 'I({response} * {expression}) ~ ...' if a share."
+                f"{response} is 0 or 1 in every row, of up to {trials.max():g} trials: a share, or a count of successes? Divide "
+                f"it by {expression} if it is a count, as in I({response} / {expression}), and multiply it if it is a share."
             )
         return False
     if (bad := np.flatnonzero((y % 1 != 0) | (y > trials) | (y < 0))).size:
@@ -179,11 +186,11 @@ def _opened(data: Any, most: int) -> Any:
     try:
         if form == "csv":
             return csv_frame(path)
-        dataset = import_module("pyarrow.dataset").dataset(path, format=form)
+        dataset = data_set(os.fspath(path), form)
         return dataset.to_table() if dataset.count_rows() <= most else dataset
     except ImportError as error:
         raise ValueError(f"{path} needs the package pyarrow: pip install pyarrow.") from error
-    except SeparatorError:
+    except TableError:
         raise
     except (ValueError, OSError) as error:  # of pandas and of pyarrow, whose errors are such
         raise ValueError(f"{path} is no {form} file: {str(error).splitlines()[0].rstrip('.')}.") from error

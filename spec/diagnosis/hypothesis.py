@@ -57,6 +57,10 @@ class Hypothesis:
         """The same, with a further step for the rows."""
         return replace(self, steps=(*self.steps, step))
 
+    def before(self, step: Step) -> Hypothesis:
+        """The same, with a step for the rows as the question has them."""
+        return replace(self, steps=(step, *self.steps))
+
     def of_batch(self, function: Callable[[Batch], Batch]) -> Hypothesis:
         """The same, with a step that does not ask for the numbers of the rows."""
         return self.after(lambda batch, numbers: function(batch))
@@ -100,8 +104,9 @@ class Totals:
     Sums over the rows of a hypothesis, in white coordinates.
 
     ``score`` (q, m); ``squares`` (q, m) of the rows' own scores; ``information`` (q m, q m); ``pearson`` X^2 and ``rows`` the
-    number of rows with weight. ``more`` are further scores (q, m), by their names in `FURTHER`. ``prefixes`` are the sums of the
-    rows before each of the ``places``, (places, q m) output after output: of the score (by the name "") and of the further ones.
+    number of rows with weight. ``more`` are further scores (q, m), by their names (`further_scores`). ``prefixes`` are the sums
+    of the rows before each of the ``places``, (places, q m) output after output: of the score (by the name "") and of the further
+    ones.
     """
 
     score: np.ndarray
@@ -343,11 +348,11 @@ class _Sum:
             self._note("", white, scored.scores, thin)
             self.places.append(numbers[thin] + 1)
         for name in self.asked:
-            if name in FURTHER:
-                further = FURTHER[name](objective, scored)
-                self.more[name] = self.more.get(name, 0.0) + white.T @ further
+            if (further := further_scores(name)) is not None:
+                scores = further(objective, scored)
+                self.more[name] = self.more.get(name, 0.0) + white.T @ scores
                 if noted and "all prefixes" in self.asked:
-                    self._note(name, white, further, thin)
+                    self._note(name, white, scores, thin)
 
     def _note(self, name: str, white: np.ndarray, scores: np.ndarray, thin: np.ndarray) -> None:
         """Note the sum of the rows up to each row, or up to the last of many."""
@@ -399,7 +404,7 @@ def _pearson(objective: Objective, scored: Scored) -> float:
     if model.has_classes:
         return 0.0
     mu = model.link.inverse(scored.eta)
-    return float(np.where(y == mu, 0.0, scored.weight * (y - mu) ** 2 / model.family.variance(mu)).sum())
+    return float(model.pearson(y, mu, scored.weight).sum())
 
 
 def _as_if(y: Callable[[Batch], np.ndarray]) -> Callable[[Objective, Scored], np.ndarray]:
@@ -426,8 +431,13 @@ FURTHER: dict[str, Callable[[Objective, Scored], np.ndarray]] = {
     "even": _as_if(lambda rows: np.full_like(rows.y, 1 / max(rows.y.shape[1], 2))),
     "zero": _as_if(lambda rows: np.zeros_like(rows.y)),
     "one more": _as_if(lambda rows: rows.y + 1),
-    **{f"class {number}": _of_class(number) for number in range(64)},
 }
+
+
+def further_scores(name: str) -> Callable[[Objective, Scored], np.ndarray] | None:
+    """What makes a further sum of the rows' scores, by its name; None for a name that is none."""
+    number = name.partition("class ")[2]
+    return _of_class(int(number)) if number else FURTHER.get(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -437,8 +447,8 @@ class Facts:
 
     ``binary`` says which hold 0 and 1 only, ``apart`` (p, p) which pairs are never other than 0 in one row. ``y_mean`` (k,) is
     weighted, ``y_size`` the root of the mean square of y; ``y_values`` are the values of y, if they are few; ``classes`` (k,)
-    the sums of y. Then whether there are an offset and one that is positive throughout, weights other than 1, and columns that
-    float32 does not hold.
+    the sums of y. Then whether there are an offset and one that is positive throughout, weights other than 1, weights of 0, and
+    columns that float32 does not hold.
     """
 
     n: int
@@ -455,6 +465,7 @@ class Facts:
     has_offset: bool
     has_positive_offset: bool
     has_weights: bool
+    has_zero_weights: bool
     has_fine_columns: bool
 
     @classmethod
@@ -470,7 +481,7 @@ class Facts:
         binary: Any = True
         values: set[float] = set()
         shift: Any = None
-        has_offset, positive, has_weights, fine = False, True, False, False
+        has_offset, positive, has_weights, has_zeros, fine = False, True, False, False, False
         for batch in batches:
             X, y = batch.X, batch.y
             shift = X.mean(axis=0) if shift is None else shift
@@ -486,6 +497,7 @@ class Facts:
             has_offset = batch.offset is not None
             positive = positive and batch.offset is not None and bool((batch.offset > 0).all())
             has_weights = has_weights or bool((batch.weights != 1).any())
+            has_zeros = has_zeros or bool((batch.weights == 0).any())
             fine = fine or bool((X.astype(np.float32) != X).any())
         away = total / n
         deviation = np.sqrt(np.maximum(squares / n - away**2, 0))
@@ -505,5 +517,6 @@ class Facts:
             has_offset,
             positive,
             has_weights,
+            has_zeros,
             fine,
         )

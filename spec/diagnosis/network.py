@@ -479,7 +479,7 @@ def _weights(opened: _Opened, columns: tuple[str, ...]) -> tuple[Params, np.ndar
     bias, its = (_numbers(dense.bias), _half_ulp(dense.bias)) if dense.use_bias else (np.zeros(k), np.zeros(k))
     p = opened.shown.X.shape[1] - beside
     program: dict[str, str] = {}
-    if not np.isfinite(kernel).all():
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise ValueError(
             f"weights of the layer {dense.name} are NaN or infinite: the training diverged. Take a smaller learning rate, or "
             "standardise the columns."

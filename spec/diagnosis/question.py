@@ -17,7 +17,8 @@ class Question:
     """
     A stated model and its rows, which may be larger than memory.
 
-    ``columns`` name those of X; ``trials`` says that the weights of the rows have the trials as a factor, and which;
+    ``columns`` name those of X, ``outputs`` the response or its classes; ``trials`` says that the weights of the rows have the
+    trials as a factor, and which;
     ``subsets`` are other choices of the rows that a reader may have made without a word, by what was done, each a mask (n,).
     ``clusters`` (n,) number the groups of rows that go together, such as those of one person, where the reader says so.
     """
@@ -26,6 +27,7 @@ class Question:
     rows: Rows
     intercept: bool
     columns: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
     quasi: bool = False
     trials: np.ndarray | None = None
     subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -35,4 +37,4 @@ class Question:
     def of(cls, problem: Problem) -> Question:
         """The question that a problem asks."""
         rows = of_arrays(problem.X, problem.y, problem.row_weights[:, 0], problem.offset)
-        return cls(problem.model, rows, problem.intercept, problem.data.columns, problem.quasi, problem.data.trials)
+        return cls(problem.model, rows, problem.intercept, problem.data.columns, (), problem.quasi, problem.data.trials)

@@ -21,6 +21,7 @@ from spec.diagnosis.causes.rows import counted
 from spec.diagnosis.causes.way import rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
+from spec.families import Binomial
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 TRIED = {0: 1, 1: 1e2, 2: 5e3, 3: 2.5e5}  # about how many explanations of so many causes there are
@@ -89,7 +90,7 @@ class Search:
     def further(self) -> list[str]:
         """The further sums that readings ask for."""
         model = self.root.objective.model
-        classes = range(max(self.context.k, 2)) if model.has_classes or "binomial" in str(model.family) else range(0)
+        classes = range(max(self.context.k, 2)) if model.has_classes or isinstance(model.family, Binomial) else range(0)
         return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
 
     def _judged(

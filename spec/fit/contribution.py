@@ -159,7 +159,7 @@ def _made(shape: Shape) -> _Compiled:
         X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         eta = sum([*bias, *offset], X @ kernel)
         mu = model.link.inverse(eta, BACKEND)
-        pearson = BACKEND.row_sums(weights[:, 0] * ((y - mu) ** 2 / model.family.variance(mu, BACKEND))[:, 0])
+        pearson = BACKEND.row_sums(model.pearson(y, mu, weights, BACKEND)[:, 0])
         outside = none
         if isinstance(domain, Interval) and domain != REAL:
             wrong = ((eta <= domain.low) | (eta >= domain.high)) & (weights > 0)

@@ -51,8 +51,7 @@ class Formulas:
         """What is told of eta (r, f), with the responses y (r, f) or (r, 1)."""
         model, mu = self.model, self.model.link.inverse(eta)
         observed = None if model.is_canonical else -model.row_bend(y, eta)
-        pearson = (y - mu) ** 2 / model.family.variance(mu)
-        return Told(model.row_score(y, eta), model.working_weight(eta), observed, pearson)
+        return Told(model.row_score(y, eta), model.working_weight(eta), observed, model.pearson(y, mu))
 
 
 class Elements(Formulas):
@@ -85,8 +84,7 @@ class Elements(Formulas):
         if not model.is_canonical:
             found.append(-model.row_bend(y, eta, 1.0, BACKEND))
         if self.dispersion:
-            mu = model.link.inverse(eta, BACKEND)
-            found.append((y - mu) ** 2 / model.family.variance(mu, BACKEND))
+            found.append(model.pearson(y, model.link.inverse(eta, BACKEND), 1.0, BACKEND))
         return found
 
     def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:

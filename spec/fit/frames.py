@@ -51,20 +51,20 @@ class Table:
             raise ValueError("the data have no rows.")
 
 
-class SeparatorError(ValueError):
-    """A CSV file whose values are not separated by commas."""
+class TableError(ValueError):
+    """A CSV file whose values are not separated by commas, or whose columns share a name."""
 
 
 def csv_frame(path: Path) -> Frame:
-    """A CSV file as a frame of pandas. Raises ValueError where it has another separator than the comma."""
+    """A CSV file as a frame of pandas. Raises TableError where it has another separator than the comma, or a name twice."""
     pandas = pandas_module()
     names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
     if len(twice := names[names.duplicated() & names.notna()]):  # pandas would rename the second
-        raise ValueError(f"two columns are called {twice.iloc[0]}: give each a name of its own.")
+        raise TableError(f"two columns are called {twice.iloc[0]}: give each a name of its own.")
     frame = pandas.read_csv(path)
     head = str(frame.columns[0])
     if len(frame.columns) == 1 and (signs := [sign for sign in ";\t|" if sign in head]):
-        raise SeparatorError(
+        raise TableError(
             f"{path} has one column, {head!r}: is its separator {signs[0]!r}? Read it by pandas.read_csv(..., sep={signs[0]!r}), "
             "and give the frame."
         )

@@ -143,7 +143,7 @@ def _sums_of(model: Model, params: Params, both: bool, piece: Batch) -> Sums:
         value=float((weights * model.kernel(y, eta)).sum()),
         score=model.row_score(y, eta, weights).sum(axis=0)[None],
         information=model.row_information(eta, weights).sum(axis=0),
-        pearson=float((weights * (y - mu) ** 2 / model.family.variance(mu)).sum()),
+        pearson=float(model.pearson(y, mu, weights).sum()),
         observed=-model.row_bend(y, eta, weights).sum(axis=0)[:, None] if both else None,
         outside=int((~model.eta_domain.contains(eta)).sum()),
     )

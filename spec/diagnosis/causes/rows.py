@@ -81,50 +81,53 @@ def _offset(batch: Batch) -> np.ndarray:
 
 
 def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
-    return hypothesis.of_batch(lambda batch: replace(batch, weights=np.where(batch.weights > 0, weigh(batch.weights), 0.0)))
+    """The hypothesis with other weights than those of the question, before anything else is done with the rows."""
+    return hypothesis.before(lambda batch, numbers: replace(batch, weights=weigh(batch.weights)))
+
+
+def _with_prior(context: Context, hypothesis: Hypothesis, weigh: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hypothesis:
+    """The hypothesis with weights that are made of the trials and of the weights beside them, (n,) both."""
+    weights = weigh(np.asarray(context.question.trials), _prior(context))
+    return hypothesis.before(lambda batch, numbers: replace(batch, weights=weights[numbers]))
+
+
+def _prior(context: Context) -> np.ndarray:
+    """The weights (n,) that stand beside the trials."""
+    trials = np.asarray(context.question.trials)
+    return np.asarray(context.whole.weights / np.where(trials > 0, trials, 1))
 
 
 def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Every row counts the same, or as its trials."""
-    if not context.facts.has_weights:
-        return
-    trials = context.question.trials
-    if trials is None:
+    if context.question.trials is None and context.facts.has_weights:
         yield Change(_weighed(hypothesis, np.ones_like), "the weights are left out")
-    elif context.in_memory:
-        prior = context.whole.weights / np.where(trials > 0, trials, 1)
-        if (prior != 1).any():
-            yield Change(with_weights(hypothesis, trials), "the weights are left out, but for the trials")
+        if context.facts.has_zero_weights:
+            only = _weighed(hypothesis, lambda weights: (weights > 0).astype(float))
+            yield Change(only, "the weights are left out, and so are the rows whose weight is 0")
+    elif context.facts.has_weights and context.in_memory and (_prior(context) != 1).any():
+        counted = _with_prior(context, hypothesis, lambda trials, prior: trials)
+        yield Change(counted, "the weights are left out, but for the trials")
 
 
 def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A share of many trials counts as one."""
     trials = context.question.trials
     if trials is not None and (trials != 1).any() and context.in_memory:
-        prior = context.whole.weights / np.where(trials > 0, trials, 1)
-        yield Change(with_weights(hypothesis, prior), "the trials are left out: every share counts the same")
+        alike = _with_prior(context, hypothesis, lambda trials, prior: prior)
+        yield Change(alike, "the trials are left out: every share counts the same")
 
 
 def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Weights used twice, as variances, or as standard deviations."""
     trials = context.question.trials
-    if trials is not None and context.in_memory and (trials != 1).any():
-        prior = context.whole.weights / np.where(trials > 0, trials, 1)
-        if (prior != 1).any():
-            yield Change(with_weights(hypothesis, trials * prior**2), "the weights are squared, but for the trials")
+    if trials is not None and context.in_memory and (trials != 1).any() and (_prior(context) != 1).any():
+        twice = _with_prior(context, hypothesis, lambda trials, prior: trials * prior**2)
+        yield Change(twice, "the weights are squared, but for the trials")
     if context.facts.has_weights:
         yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
         yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})
-        yield Change(_weighed(hypothesis, lambda w: 1 / np.maximum(w, 1e-300)), "the inverses of the weights are used")
-
-
-def with_weights(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
-    """The hypothesis with other weights of the rows, (n,)."""
-
-    def step(batch: Batch, numbers: np.ndarray) -> Batch:
-        return replace(batch, weights=weights[numbers])
-
-    return hypothesis.after(step)
+        inverse = _weighed(hypothesis, lambda w: np.where(w > 0, 1 / np.where(w > 0, w, 1), 0))
+        yield Change(inverse, "the inverses of the weights are used")
 
 
 def weighing_classes(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
