@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--family", metavar="NAME", help="gaussian, binomial, poisson, ... (default: that of the network's activation)"
     )
-    made.add_argument("--link", metavar="NAME", help="the link, if it is not the family's canonical one")
+    made.add_argument(
+        "--link", metavar="NAME", help="the link (default: the canonical one; log for gamma, negative binomial and Tweedie)"
+    )
     made.add_argument("--offset", metavar="E", help="a column or an expression such as 'log(exposure)', added to the predictor")
     made.add_argument("--weights", metavar="E", help="a column or an expression: how much each row counts")
     made.add_argument("--trials", metavar="E", help="a column: of how many trials a binomial response is the share or the count")
@@ -62,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _diagnosed(options: argparse.Namespace) -> int:
     from spec.diagnosis import diagnose, page, words
-    from spec.diagnosis.network import load_network
+    from spec.diagnosis.network_file import load_network
 
     if options.report is not None:
         page.check(options.report)  # before the work

@@ -14,7 +14,8 @@ from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import family_of
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import are_counts, given_question
-from spec.diagnosis.network import answer_of_model, is_network_name, load_network, meant_model
+from spec.diagnosis.network import answer_of_model, meant_model
+from spec.diagnosis.network_file import is_network_name, load_network
 from spec.diagnosis.pipeline import bare, coded, transformed
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import Diagnosis
@@ -166,7 +167,7 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
         return meant, (f"No family was given: {meant} is meant, by the estimator. Give family= if it is another.",)
     if not isinstance(model, keras.Model):
         raise ValueError(
-            "say which model is meant: family='binomial', 'poisson', 'gaussian', ..., and link= if it is not canonical."
+            "say which model is meant: family='binomial', 'poisson', 'gaussian', ..., and link= if it is another (gamma: log)."
         )
     meant = meant_model(model) if model.built and model.inputs else meant_model(model, source(X, y))
     if link is not None:

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from spec.diagnosis import errors
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.causes import CAUSES, named
-from spec.diagnosis.causes.cause import NEEDS
+from spec.diagnosis.causes import named
 from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.units import SCALINGS
-from spec.diagnosis.causes.way import CHANCE, Way, rounded_away
+from spec.diagnosis.causes.way import CHANCE, Way, digits_kept, keeps_digits, rounded_away, written
 from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
-from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum
+from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum, summed
 from spec.diagnosis.question import Question
 from spec.diagnosis.repeats import without_repeats
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
@@ -34,13 +34,13 @@ from spec.fit.workers import one_blas_thread
 
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
-CLOSE = 0.1  # standard errors: an answer whose rounding is more may be read in several ways
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
+VAGUE = 0.1  # standard errors: half a unit of the last digit of a coefficient that says too little of it
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ORDERS = 24  # orders of the columns that go on to the pairs
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
@@ -66,84 +66,59 @@ def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
 
 
 def _explained(context: Context) -> Diagnosis:
-    search, stated, why = _begun(context)
-    root, answer = search.root, context.answer
-    made: dict[str, Any] = {
-        "model": str(context.question.model),
-        "rows": context.facts.n,
-        "answer": answer,
-        "untested": _untested(context),
-    }
-    if not np.isfinite(root.matrix).all():
-        return Diagnosis(**made, verdict=FOUND if answer.program else UNEXPLAINED, found=_program(answer), stated=stated)
-    if stated is None:
-        return _without_optimum(search, why, made)
-    if (local := _at_another_optimum(search, stated, made)) is not None:
+    search, why = _begun(context)
+    answer = context.answer
+    if not np.isfinite(search.root.matrix).all():
+        return search.diagnosis(FOUND if answer.program else UNEXPLAINED, found=_program(answer))
+    if search.stated is None:
+        return _without_optimum(search, why)
+    if (local := _at_another_optimum(search)) is not None:
         return local
-    if stated.distance <= search.exact:
-        return _agreed(context, root, stated, made, search.exact)
+    if search.before <= search.exact and _is_written_so(search, search.root):
+        return _agreed(search, search.stated)
     if (other := _read_otherwise(search)) is not None:
         return _explained(Context(context.question, other, context.on_rows))
-    if answer.settings is not None and (told := _as_told(search, answer.settings, stated, made)) is not None:
+    if answer.settings is not None and (told := _as_told(search, answer.settings)) is not None:
         return told
-    return _searched(search, stated, made)
+    return _searched(search)
 
 
-def _begun(context: Context) -> tuple[Search, Compared | None, str]:
-    """Return (search, stated, why): the answer as it is, held to the stated optimum; None and why where there is none."""
+def _begun(context: Context) -> tuple[Search, str]:
+    """Return (search, why): the answer as it is, held to the stated optimum; and why there is no such optimum."""
     root = _root(context, context.answer)
     best, why = stated_optimum(context, root)
     context.best = best
     search = Search(context, root)
     if best is None:
-        return search, None, why
+        return search, why
     optimum = at(root, best)
-    (totals,) = context.totals([optimum], exact=True)
-    metric = None if totals is None else Metric.of(context, optimum, totals)
-    if totals is None or metric is None:
-        return search, None, why or "the information is singular at the optimum"
+    if (sums := summed(context, optimum)) is None:
+        return search, why or "the information is singular at the optimum"
+    totals, metric = sums
     context.dispersion = metric.dispersion
-    (of_part,) = context.totals([optimum])
-    if of_part is None or Metric.of(context, optimum, of_part) is None:
+    if summed(context, optimum, exact=False) is None:
         context.take_all()
     stated = compared(context, root, optimum, metric)
     if not root.intercept and root.objective.free(root.matrix[:1]).any():
         stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
-    search.before, search.precision = stated.distance, _precision(totals, metric)
+    search.stated, search.metric, search.precision = stated, metric, _precision(totals, metric)
     search.exact = EXACT + 3 * rounded_away(context, root, metric)
-    return search, stated, why
+    return search, why
 
 
 def _read_otherwise(search: Search) -> Answer | None:
     """The reading of a table by which its numbers are the optimum; None where no reading is, or none is needed."""
     context = search.context
-    if not context.answer.readings or context.best is None:
-        return None
-    optimum = at(search.root, context.best)
-    (totals,) = context.totals([optimum], exact=True)
-    metric = None if totals is None else Metric.of(context, optimum, totals)
-    if metric is None:
-        return None
-    for answer in context.answer.readings:
-        root = _root(context, answer)
-        allowed = EXACT + 3 * rounded_away(context, root, metric)
-        away = np.linalg.solve(context.basis(root.intercept), root.free - context.best)
-        if allowed <= CLOSE and metric.length(away) <= allowed:
-            return replace(answer, readings=())
-    return None
-
-
-def _untested(context: Context) -> dict[str, str]:
-    """The causes that cannot be tested without what was not given, with the reason."""
-    return {one.code: NEEDS[one.needs][1] for one in CAUSES if one.needs and not NEEDS[one.needs][0](context)}
+    readings = (one for one in context.answer.readings if _is_written_so(search, _root(context, one)))
+    found = next(readings, None)
+    return None if found is None else replace(found, readings=())
 
 
 def _by_its_bias(context: Context, root: Hypothesis, optimum: Hypothesis) -> float:
     """The distance of an answer that has a bias from the optimum of a question that has none."""
     there, here = (replace(one, intercept=True) for one in (optimum, root))
-    (totals,) = context.totals([there], exact=True)
-    metric = None if totals is None else Metric.of(context, there, totals)
-    return np.inf if metric is None else metric.length(np.linalg.solve(context.basis(True), here.free - there.free))
+    sums = summed(context, there)
+    return np.inf if sums is None else sums[1].length(np.linalg.solve(context.basis(True), here.free - there.free))
 
 
 def _root(context: Context, answer: Answer) -> Hypothesis:
@@ -171,22 +146,34 @@ def _program(answer: Answer) -> tuple[Finding, ...]:
     return tuple(named(code).finding(says) for code, says in answer.program.items())
 
 
-def _agreed(context: Context, root: Hypothesis, stated: Compared, made: dict[str, Any], exact: float) -> Diagnosis:
+def _is_written_so(search: Search, root: Hypothesis) -> bool:
+    """Whether the digits of an answer are those of the stated optimum."""
+    best, metric = search.context.best, search.metric
+    return best is not None and metric is not None and keeps_digits(search.context, root, best, metric)
+
+
+def _is_coarse(search: Search, stated: Compared) -> bool:
+    """Whether some coefficient was written with too few digits for its standard error."""
+    half = written(search.root)
+    return half is not None and bool((half.T.ravel() > VAGUE * stated.standard_errors).any())
+
+
+def _agreed(search: Search, stated: Compared) -> Diagnosis:
     """The diagnosis of an answer that is the optimum: its standard errors may follow another convention."""
-    if exact > COARSE and stated.distance > EXACT:
-        return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, coarse=exact)
-    told = _errors(context, at(root, context.best), made["answer"]) if context.best is not None else ()
-    found = _program(made["answer"])
-    sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in told))
-    return Diagnosis(**made, verdict=FOUND if told or found else NONE, found=found, errors=told, stated=stated, mended=sure)
+    context = search.context
+    if search.exact > COARSE and stated.distance > EXACT and _is_coarse(search, stated):
+        return search.diagnosis(UNEXPLAINED, coarse=search.exact)
+    about_errors = _errors(context, at(search.root, context.best), context.answer) if context.best is not None else ()
+    found = _program(context.answer)
+    sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in about_errors))
+    return search.diagnosis(FOUND if about_errors or found else NONE, found=found, errors=about_errors, mended=sure)
 
 
-def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+def _at_another_optimum(search: Search) -> Diagnosis | None:
     """The diagnosis of an answer at which the stated score vanishes, and which is not the best; None where it does not."""
     context, root = search.context, search.root
-    (totals,) = context.totals([root], exact=True) if stated.distance > 1e-3 + search.exact else [None]
-    metric = None if totals is None else Metric.of(context, root, totals)
-    if totals is None or metric is None or not metric.distance(totals.score) <= search.exact:  # where sums overflow it is NaN
+    sums = summed(context, root) if search.before > 1e-3 + search.exact else None
+    if sums is None or not sums[1].distance(sums[0].score) <= search.exact:  # where sums overflow it is NaN
         return None
     near = nearest_optimum(context, root)
     mended = None if near is None else compared(context, root, near[0], near[2])
@@ -194,8 +181,9 @@ def _at_another_optimum(search: Search, stated: Compared, made: dict[str, Any]) 
     if lost is None or lost > 0:
         lower = "" if lost is None else f", where the log-likelihood is lower by {lost:.6g}"
         found = named("local-optimum").finding(f"the score vanishes at its coefficients too{lower}")
-        return Diagnosis(**made, verdict=FOUND, found=(found,), stated=stated, mended=mended)
-    return Diagnosis(**made, verdict=NONE, stated=mended, mended=mended)  # it is the better of the two
+        return search.diagnosis(FOUND, found=(found,), mended=mended)
+    search.stated = mended  # it is the better of the two
+    return search.diagnosis(NONE, mended=mended)
 
 
 def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:
@@ -209,7 +197,7 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
     return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
 
 
-def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
     """The diagnosis by what an estimator was told, alone or beside one change; None where that is not enough."""
     context = search.context
     if not context.in_memory:
@@ -221,20 +209,20 @@ def _as_told(search: Search, settings: Settings, stated: Compared, made: dict[st
         return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
 
     for own, keeps in tried([search.root]):
-        told = is_fact and bool(own.codes) and own.left <= stated.distance / 2  # else what was done beside it outweighs it
-        if told or (keeps and (is_fact or own.chance <= CHANCE)):
-            return _ended(search, own, keeps, settings, stated, made)
+        outweighs = is_fact and bool(own.codes) and own.left <= search.before / 2  # what was done beside it
+        if outweighs or (keeps and (is_fact or own.chance <= CHANCE)):
+            return _ended(search, own, keeps, settings)
     scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
     changed = tried(search.changed(search.root) if is_fact else scaled)
-    most = min(SMALL, NEARLY * stated.distance) if settings.slope is None or settings.was_cut_off else 0.0
+    most = min(SMALL, NEARLY * search.before) if settings.slope is None or settings.was_cut_off else 0.0
     held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= max(one.allowed, most))]
     likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
     if not likely:
         return None
-    return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings, stated, made)
+    return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings)
 
 
-def _ended(search: Search, one: Explained, keeps: bool, settings: Settings, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> Diagnosis:
     """
     The diagnosis of an estimator at what an explanation leaves: its solver ended there.
 
@@ -246,26 +234,26 @@ def _ended(search: Search, one: Explained, keeps: bool, settings: Settings, stat
         code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
         found = (*found, named(code).finding(settings.ended))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
-    told = _told(search, [ended], stated, made, proven=is_there)
-    return told if is_there or may_end else replace(told, verdict=UNEXPLAINED)
+    diagnosis = _told(search, [ended], proven=is_there)
+    return diagnosis if is_there or may_end else replace(diagnosis, verdict=UNEXPLAINED)
 
 
-def _by_its_solver(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis | None:
+def _by_its_solver(search: Search) -> Diagnosis | None:
     """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
     answer, context = search.context.answer, search.context
     if (settings := answer.settings) is not None:
-        is_near = stated.distance <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before
+        is_near = search.before <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before
         if not (is_near or settings.was_cut_off or settings.steps_of_rows):
             return None
         found, _ = search.explained([as_told(context, search.root, settings)])
-        return _ended(search, found[0], False, settings, stated, made) if found else None
+        return _ended(search, found[0], False, settings) if found else None
     if answer.record is not None or answer.program:
         return None
-    guesses = (_as_told(search, one, stated, made) for one in defaults(context.question.model))
+    guesses = (_as_told(search, one) for one in defaults(context.question.model))
     return next((one for one in guesses if one is not None), None)
 
 
-def _searched(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnosis:
+def _searched(search: Search) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
     found = _alone(search)
     likely = _best_of(search, [one for one in found if len(one.codes) == 1])
@@ -274,31 +262,49 @@ def _searched(search: Search, stated: Compared, made: dict[str, Any]) -> Diagnos
         likely = _best_of(search, found)
         chosen = bool(likely) and likely[0].unknowns > 1  # as many numbers as a descent has, its steps and its rate
         if chosen and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
-            return _told(search, [path], stated, made, proven=False)
+            return _told(search, [path], proven=False)
     if likely and likely[0].unknowns and (path := _trained(search, [search.root], ["float32"])) is not None:
-        return _told(search, [path], stated, made, proven=False)  # of a step that rounds to nothing, no number is to be chosen
+        return _told(search, [path], proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
-        return _told(search, likely, stated, made, proven=True)
-    if (ended := _by_its_solver(search, stated, made)) is not None:
+        return _told(search, likely, proven=True)
+    if (ended := _by_its_solver(search)) is not None:
         return ended
-    program = _program(made["answer"])
-    measured = None if program else _measured(search, found)
     answer = search.context.answer
+    program = _program(answer)
+    if answer.record is None and not program and (why := _all_but_one(search)):
+        return search.diagnosis(UNEXPLAINED, why=why, ruled_out=_ruled_out(search))
+    measured = None if program else _measured(search, found)
     has_no_optimum = bool(NOISY & set(answer.program)) or answer.has_unknown_loss  # that is known, to be on the way to
     trained = None if has_no_optimum else _trained(search, _on_their_way(search, measured), tuple(VERDICTS))
     if trained is not None:
-        return _told(search, [trained], stated, made, proven=False)
-    if program and not CONVERTED.issuperset(made["answer"].program):
-        return Diagnosis(**made, verdict=FOUND, found=program, stated=stated, ruled_out=_ruled_out(search))
+        return _told(search, [trained], proven=False)
+    if program and not CONVERTED.issuperset(answer.program):
+        return search.diagnosis(FOUND, found=program, ruled_out=_ruled_out(search))
     if measured is not None:
-        return _told(search, [measured], stated, made, proven=False)
-    why = f"{stated.distance:.2g} standard errors"
-    if stated.distance <= SMALL and answer.record is None:
+        return _told(search, [measured], proven=False)
+    why = f"{search.before:.2g} standard errors"
+    if search.before <= SMALL and answer.record is None:
         why = f"{why}, which a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
-    return Diagnosis(**made, verdict=UNEXPLAINED, stated=stated, why=why, ruled_out=_ruled_out(search))
+    return search.diagnosis(UNEXPLAINED, why=why, ruled_out=_ruled_out(search))
 
 
-def _without_optimum(search: Search, why: str, made: dict[str, Any]) -> Diagnosis:
+def _all_but_one(search: Search) -> str:
+    """A sentence about the one coefficient that is not that of the stated optimum, where all others are; else nothing."""
+    root, context = search.root, search.context
+    if search.stated is None or search.metric is None or context.best is None:
+        return ""
+    differs = ~digits_kept(context, root, context.best, search.metric).T.ravel()
+    if differs.sum() != 1 or differs.size < 3:
+        return ""
+    place = int(np.argmax(differs))
+    own, best = search.stated.answer[place], search.stated.optimum[place]
+    return (
+        f"all coefficients but that of {search.stated.names[place]} are those of the optimum to their last digit, as if it were "
+        f"mistyped or missing: it is {own:.6g}, and at the optimum {best:.6g}"
+    )
+
+
+def _without_optimum(search: Search, why: str) -> Diagnosis:
     """
     The diagnosis where the stated model has no optimum; a penalty makes one.
 
@@ -309,10 +315,17 @@ def _without_optimum(search: Search, why: str, made: dict[str, Any]) -> Diagnosi
     fewer = without_repeats(search.context) if code == "collinear" else None
     if fewer is None:
         found = (*found, *(one for other in _penalised(search) for one in other.hypothesis.found))
-        return Diagnosis(**made, verdict=NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
-    inner = _with_repeats(search, Context(*fewer), made)
-    kept = {"answer": made["answer"], "untested": made["untested"], "verdict": NO_OPTIMUM, "why": inner.why or why}
-    return replace(inner, **kept, found=(*found, *inner.found))
+        return search.diagnosis(NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
+    inner = _with_repeats(search, Context(*fewer))
+    outer = search.diagnosis(NO_OPTIMUM)
+    return replace(
+        inner,
+        answer=outer.answer,
+        untested=outer.untested,
+        verdict=NO_OPTIMUM,
+        why=inner.why or why,
+        found=(*found, *inner.found),
+    )
 
 
 def _penalised(search: Search) -> list[Explained]:
@@ -321,16 +334,17 @@ def _penalised(search: Search) -> list[Explained]:
     return _best_of(search, alone)[:1]
 
 
-def _with_repeats(search: Search, fewer: Context, made: dict[str, Any]) -> Diagnosis:
+def _with_repeats(search: Search, fewer: Context) -> Diagnosis:
     """The diagnosis of predictions: by a penalty, which is on all columns, else in the ``fewer`` that are independent."""
-    _, stated, _ = _begun(fewer)
-    answer, told = search.context.answer, None
-    if stated is not None and answer.settings is not None:
-        told = _as_told(search, answer.settings, stated, made)
-    elif stated is not None and stated.distance > EXACT:
+    inner, _ = _begun(fewer)
+    search.stated = inner.stated
+    settings, told = search.context.answer.settings, None
+    if search.stated is not None and settings is not None:
+        told = _as_told(search, settings)
+    elif search.stated is not None and search.before > EXACT:
         if penalised := _penalised(search):
-            return _told(search, penalised, stated, made, proven=True)
-        told = _by_its_solver(search, stated, made)
+            return _told(search, penalised, proven=True)
+        told = _by_its_solver(search)
     return told or _explained(fewer)
 
 
@@ -365,8 +379,8 @@ def _pairs(search: Search) -> list[Explained]:
 
 
 def _of_a_column(hypothesis: Hypothesis) -> bool:
-    """Whether it supposes another unit of one column alone: there are as many of these as columns."""
-    return any("column" in one.values for one in hypothesis.found)
+    """Whether it supposes another unit of one column alone, or of some rows: there are many of these."""
+    return any({"column", "rows"} & set(one.values) for one in hypothesis.found)
 
 
 def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
@@ -378,36 +392,46 @@ def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
     sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
     program = set(search.context.answer.program)
     shown = [one for one in sure if program & set(one.codes)] or sure
-    if not shown:
-        return []
-    least = min((len(one.codes), one.unknowns) for one in shown)
-    unique: dict[tuple[str, ...], Explained] = {}
-    for one in sorted(shown, key=lambda one: one.chance):
-        if (len(one.codes), one.unknowns) == least and tuple(sorted(one.codes)) not in unique and _is_reached(search, one):
-            unique[tuple(sorted(one.codes))] = one
-    return list(unique.values())
+    ranked = sorted(shown, key=lambda one: (len(one.codes), one.unknowns, one.chance))
+    for _, alike in groupby(ranked[:MANY], key=lambda one: (len(one.codes), one.unknowns)):
+        unique: dict[tuple[str, ...], Explained] = {}
+        for one in alike:
+            if tuple(sorted(one.codes)) not in unique and _is_reached(search, one):
+                unique[tuple(sorted(one.codes))] = one
+        if unique:
+            return list(unique.values())
+    return []
 
 
 def _is_reached(search: Search, one: Explained) -> bool:
-    """Whether an explanation by a few rows has its optimum at the answer: few rows contradict little, and flat is not at rest."""
-    if one.residue is not None or not {"rows-first", "rows-last"} & set(one.codes):
+    """
+    Whether an explanation has its optimum at the answer, to each digit that was written.
+
+    Few rows contradict little, and what is flat is not at rest; and digits say more of each coefficient than of all together.
+    """
+    if one.residue is not None:
         return True
-    found = nearest_optimum(search.context, one.hypothesis)
+    context, few = search.context, bool({"rows-first", "rows-last"} & set(one.codes))
+    written = one.unknowns == len(one.vectors) and one.allowed > 10 * EXACT
+    if not few and not written:
+        return True
+    found = nearest_optimum(context, one.hypothesis)
     if found is None:
-        return False
+        return not few
     optimum, _, metric = found
-    step = np.linalg.solve(search.context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
-    return metric.length(step) <= max(10 * one.allowed, OF_TWO)
+    step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
+    if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
+        return False
+    return not written or keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors)
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:
     """Whether an explanation holds on all rows, where these have an optimum, and in units of the rows' own scores too."""
     if one.residue is not None:
         return True
-    (totals,) = search.context.totals([one.hypothesis], exact=True)
-    metric = None if totals is None else Metric.of(search.context, one.hypothesis, totals)
-    if totals is None or metric is None:
+    if (sums := summed(search.context, one.hypothesis)) is None:
         return False
+    totals, metric = sums
     score = penalised(search.context, one.hypothesis, totals.score)
     usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
@@ -441,7 +465,7 @@ def _is_near(search: Search, one: Explained) -> bool:
     if one.residue is not None:
         return True
     found = nearest_optimum(search.context, one.hypothesis)
-    return found is not None and found[2].dispersion in (1.0, min(found[2].dispersion, FAR_OFF * search.context.dispersion))
+    return found is not None and (found[2].dispersion == 1 or found[2].dispersion <= FAR_OFF * search.context.dispersion)
 
 
 def _on_their_way(search: Search, measured: Explained | None) -> list[Hypothesis]:
@@ -456,14 +480,13 @@ def _trained(search: Search, hypotheses: Sequence[Hypothesis], asked: Sequence[s
     """An explanation by the way to the optimum of one of these hypotheses, by the first cause of those asked that says so."""
     context = search.context
     for hypothesis in hypotheses:
-        (totals,) = context.totals([hypothesis], exact=True)
-        metric = None if totals is None else Metric.of(context, hypothesis, totals)
+        sums = summed(context, hypothesis)
         start = at(hypothesis, context.best) if not hypothesis.codes and context.best is not None else hypothesis
         near = nearest_optimum(context, start)
-        if totals is None or metric is None or near is None:
+        if sums is None or near is None:
             continue
         optimum, _, at_best = near
-        way = Way(context, hypothesis, totals, metric, optimum, at_best)
+        way = Way(context, hypothesis, *sums, optimum, at_best)
         for code in asked:
             if (says := VERDICTS[code](way)) is not None:
                 found = (*hypothesis.found, named(code).finding(says))
@@ -477,7 +500,7 @@ def _ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
     return dict(sorted(rest.items(), key=lambda pair: pair[1]))
 
 
-def _told(search: Search, likely: list[Explained], stated: Compared | None, made: dict[str, Any], proven: bool) -> Diagnosis:
+def _told(search: Search, likely: list[Explained], proven: bool) -> Diagnosis:
     """The diagnosis by one explanation, or by several that the data cannot tell apart."""
     context, first = search.context, likely[0]
     near = nearest_optimum(context, first.hypothesis) if first.residue is None else None
@@ -491,14 +514,11 @@ def _told(search: Search, likely: list[Explained], stated: Compared | None, made
         mended = _by_a_step(context, first)
     found = [tuple(one.hypothesis.found) for one in likely]
     is_likelihood = first.hypothesis.objective.is_likelihood and not has_free_scale(context, first.hypothesis.found)
-    told = _errors_beside(search, first, near[0]) if near is not None and is_likelihood else ()
-    return Diagnosis(
-        **made,
-        verdict=FOUND if len(found) == 1 else EITHER,
+    return search.diagnosis(
+        FOUND if len(found) == 1 else EITHER,
         found=found[0],
         others=tuple(found[1:]),
-        errors=told,
-        stated=stated,
+        errors=_errors_beside(search, first, near[0]) if near is not None and is_likelihood else (),
         mended=mended,
         ruled_out=_ruled_out(search, first.codes),
     )
@@ -524,9 +544,9 @@ def _errors_beside(search: Search, one: Explained, optimum: Hypothesis) -> tuple
 
 def _by_a_step(context: Context, one: Explained) -> Compared | None:
     """An answer beside the optimum that one step leads to, of a condition that is no sum: it is not proven."""
-    (totals,) = context.totals([one.hypothesis], exact=True)
-    metric = None if totals is None else Metric.of(context, one.hypothesis, totals)
-    if metric is None or one.residue is None:
+    sums = summed(context, one.hypothesis)
+    if sums is None or one.residue is None:
         return None
+    _, metric = sums
     step = context.basis(one.hypothesis.intercept) @ metric.step(one.residue)
     return compared(context, one.hypothesis, at(one.hypothesis, one.hypothesis.free + step), metric, prove=False)

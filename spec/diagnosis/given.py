@@ -81,7 +81,7 @@ def given(data: Any, **asked: Any) -> Problem:
     >>> str(problem), str(problem.model), problem.data.columns
     ('data', 'poisson-log', ('x',))
     """
-    wanted, opened = Asked(**asked), _opened(data, IN_MEMORY**2)
+    wanted, opened = Asked(**asked), _opened(data)
     made = _made(opened, wanted)
     batch = joined(list(made.rows.read(2**16)))
     weights = None if wanted.weights is None else batch.weights
@@ -175,7 +175,7 @@ def are_counts(y: np.ndarray, trials: np.ndarray, response: str, expression: str
 # -- tables ------------------------------------------------------------------------------------------------------------------
 
 
-def _opened(data: Any, most: int) -> Any:
+def _opened(data: Any, most: float = np.inf) -> Any:
     """Data that `designed` takes: a file's table in memory if it has at most ``most`` rows, else a dataset, read in batches."""
     if not isinstance(data, (str, os.PathLike)):
         return data

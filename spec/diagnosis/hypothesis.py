@@ -78,7 +78,7 @@ class Hypothesis:
 
     @property
     def of_brought(self) -> np.ndarray:
-        """(q, q), whose product with the parameters is them as they were brought, where a penalty acts."""
+        """(q, q), which maps the parameters to the units of the answer as it was brought, in which a penalty acts."""
         first = 0 if self.intercept else 1
         return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 

@@ -1,30 +1,26 @@
-"""A reader's own network as an answer: loaded without running code of its file, and its weights in the units of the data."""
+"""A reader's own network as an answer: its weights in the units of the data, and the causes that are read in it."""
 
 from __future__ import annotations
 
-import inspect
-import json
-import os
 import warnings
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spec.diagnosis.answer import Answer, Record
+from spec.diagnosis.answer import Answer
+from spec.diagnosis.optimizer_record import numbers, record_of
+from spec.diagnosis.tables.names import first_big
 from spec.domains import UNIT
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import NegativeLogLikelihood, precision
-from spec.engines.keras.versions import RELEASE, Normalization, keras
+from spec.engines.keras.versions import Normalization, keras
 from spec.families import FAMILIES, Binomial, Gaussian, Multinomial
 from spec.fit.reading import NotRead, build, read
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside
-from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.loss import OwnLoss, setting
 from spec.fit.reading.mean import mean_rung, proposed_links
 from spec.fit.reading.objective import Candidate, objective_rung
 from spec.fit.reading.read import trainable_layer
@@ -35,187 +31,10 @@ from spec.fit.rows import Batch, Rows, of_arrays
 from spec.links import Identity, Link, Logit, Softmax
 from spec.model import Model, Params
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
 SHOWN = 64  # rows that a network is asked of
 SAME = 1e-9  # relative: how near to the data a layer's inputs are the data
 MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # bits, the hidden one included
-RUNS = ("Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")  # layers that bring code of their own
-OPERATORS = ("math.", "nn.", "__operators__.")  # functions of TensorFlow that a Keras 2 model may name
-NAMED = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints", "ops", "layers", "builtins")
-LIBRARIES = ("keras", "tf_keras", "tensorflow", "builtins", "numpy")
 NOISE = ("Dropout", "AlphaDropout", "GaussianDropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise")
-
-
-# -- a file, or an object of a module ------------------------------------------------------------------------------------------
-
-
-def load_network(name: str | os.PathLike[str]) -> keras.Model:
-    """
-    The Keras model of a file, ``model.keras`` or ``.h5``, or of ``package.module:model``, which may be a function that makes it.
-
-    No code of a file runs: Keras's safe mode is on, and before it the file's own description is searched for a Lambda and for
-    other layers that bring code. A model whose loss or optimizer is of code that the file does not hold is loaded uncompiled.
-    Raises ValueError with what is wrong, and what to do.
-    """
-    given = os.fspath(name)
-    if Path(given).suffix.lower() in SUFFIXES:
-        return _of_file(Path(given))
-    if ":" in given:
-        return _of_module(given)
-    raise ValueError(f"{given} is no network: give a file model.keras or model.h5, or package.module:model.")
-
-
-def is_network_name(name: object) -> bool:
-    """Whether something is the name of a network: a file of Keras, or ``package.module:model``."""
-    if not isinstance(name, (str, os.PathLike)):
-        return False
-    if "\n" in os.fspath(name):  # a text that was printed
-        return False
-    path = Path(os.fspath(name))
-    return path.suffix.lower() in SUFFIXES or (":" in os.fspath(name) and not path.suffix.endswith((".csv", ".txt", ".tsv")))
-
-
-def _of_module(given: str) -> keras.Model:
-    module, _, path = given.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{given}: {error}. Give package.module:model, as Python would import it.") from error
-    if not isinstance(found, keras.Model) and callable(found):
-        found = found()
-    if not isinstance(found, keras.Model):
-        raise ValueError(f"{given} is a {type(found).__name__}, no Keras model nor a function that returns one.")
-    return found
-
-
-def _of_file(path: Path) -> keras.Model:
-    if not path.exists():
-        raise ValueError(f"there is no file {path}.")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: save the network as one file, model.save('model.keras').")
-    described, training = _described(path)
-    for entry in [*_entries(described), *_entries(training)]:
-        _refuse_code(path, entry)
-    unknown = [entry for entry in _entries(described) if not _is_known(entry)]
-    if unknown:
-        raise ValueError(_unknown(path, unknown[0]))
-    compiles = all(_is_known(entry) for entry in _entries(training))
-    try:
-        return _with_optimizer(path, _loaded(path, compile=True)) if compiles else _loaded(path, compile=False)
-    except Exception as error:  # whatever Keras raises
-        try:
-            return _loaded(path, compile=False)
-        except Exception:
-            raise ValueError(f"{path} cannot be loaded by Keras {keras.__version__}: {str(error).splitlines()[0]}") from error
-
-
-def _loaded(path: Path, **how: bool) -> keras.Model:
-    if "safe_mode" in inspect.signature(keras.models.load_model).parameters:
-        how = {**how, "safe_mode": True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an optimizer's state, which a diagnosis can do without
-        return keras.models.load_model(str(path), **how)
-
-
-def _with_optimizer(path: Path, model: keras.Model) -> keras.Model:
-    """The model with its optimizer's state, which Keras 3 reads of an .h5 file only in part."""
-    optimizer = getattr(model, "optimizer", None)
-    if path.suffix.lower() == ".keras" or RELEASE < (3,) or optimizer is None:
-        return model
-    with import_module("h5py").File(path, "r") as file:
-        kept = file.get("optimizer_weights")
-        values = [] if kept is None else [np.asarray(kept[name]) for name in kept.attrs["weight_names"]]
-    if len(values) > len(optimizer.variables):
-        optimizer.built = False
-        optimizer.build(model.trainable_variables)
-        if [value.shape for value in values] == [tuple(variable.shape) for variable in optimizer.variables]:
-            for variable, value in zip(optimizer.variables, values):
-                variable.assign(value)
-    return model
-
-
-def _described(path: Path) -> tuple[Any, Any]:
-    """Return (model, training): what a file says of its layers, and of its loss and optimizer."""
-    try:
-        if path.suffix.lower() == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-            return {name: value for name, value in config.items() if name != "compile_config"}, config.get("compile_config")
-        with import_module("h5py").File(path, "r") as file:
-            model, training = (file.attrs.get(name) for name in ("model_config", "training_config"))
-        if model is None:
-            raise ValueError(f"{path} holds weights alone, no network: save it by model.save(...), not by save_weights.")
-        return json.loads(model), None if training is None else json.loads(training)
-    except (zipfile.BadZipFile, KeyError, OSError, json.JSONDecodeError) as error:
-        kind = "Keras" if path.suffix.lower() == ".keras" else "HDF5"
-        raise ValueError(f"{path} is no {kind} file of a network: save it by model.save({path.name!r}).") from error
-
-
-def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects that a description names, those within others too."""
-    if isinstance(config, Mapping):
-        if isinstance(config.get("class_name"), str):
-            yield config
-        for value in config.values():
-            yield from _entries(value)
-    elif isinstance(config, (list, tuple)):
-        for value in config:
-            yield from _entries(value)
-
-
-def _title(entry: Mapping[str, Any]) -> str:
-    config = entry.get("config")
-    return str((config.get("name") if isinstance(config, Mapping) else None) or entry.get("name") or entry["class_name"])
-
-
-def _refuse_code(path: Path, entry: Mapping[str, Any]) -> None:
-    kind, config = entry["class_name"], entry.get("config")
-    if kind in ("TFOpLambda", "SlicingOpLambda"):
-        function = str(config.get("function", "")) if isinstance(config, Mapping) else ""
-        runs = not function.startswith(OPERATORS)
-    else:
-        runs = kind in RUNS
-    if runs:
-        raise ValueError(
-            f"{path} has the layer {_title(entry)}, a {kind}, which brings code of its own, and no code of a file is run: write "
-            "it with layers or keras.ops, or give the network as package.module:model."
-        )
-
-
-def _is_known(entry: Mapping[str, Any]) -> bool:
-    """Whether Keras or this specification knows an object by itself."""
-    kind, module = str(entry["class_name"]), entry.get("module")
-    registered = entry.get("registered_name") or kind
-    if kind == "function":
-        name = str(entry.get("config"))
-        parts = str(module or "builtins").split(".")
-        if _is_registered(registered) or _is_registered(name):
-            return True
-        if "builtins" in parts:
-            return any(hasattr(getattr(keras, group, None), name) for group in NAMED)
-        return parts[0] in LIBRARIES and any(group in parts for group in NAMED)
-    if _is_registered(registered) or _is_registered(kind):
-        return True
-    if module is None:
-        return ">" not in kind  # a name that Keras does not know it tells itself
-    parts = str(module).split(".")
-    return parts[0] in LIBRARIES and not {"utils", "saving", "legacy"} & set(parts)
-
-
-def _is_registered(name: Any) -> bool:
-    holder = getattr(keras, "saving", keras.utils)
-    find = getattr(holder, "get_registered_object", None) or keras.utils.get_registered_object
-    return isinstance(name, str) and find(name) is not None
-
-
-def _unknown(path: Path, entry: Mapping[str, Any]) -> str:
-    kind = entry.get("config") if entry["class_name"] == "function" else entry["class_name"]
-    return (
-        f"{path} has {kind} of {entry.get('module') or 'code'}, which the file does not hold and Keras does not know: give the "
-        "network as package.module:model, or register the class by keras.saving.register_keras_serializable."
-    )
 
 
 # -- what a network computes ---------------------------------------------------------------------------------------------------
@@ -387,7 +206,7 @@ def meant_model(model: keras.Model, rows: Rows | None = None) -> Model:
     if isinstance(link, Identity):
         if isinstance(loss, NegativeLogLikelihood) and loss.link is not None:
             return Model(loss.family, loss.link)
-        if _setting(loss, "from_logits"):
+        if setting(loss, "from_logits"):
             return Model(Multinomial(), Softmax()) if opened.asked[0].z.shape[1] > 1 else Model(Binomial(), Logit())
     for family in FAMILIES:
         if family.canonical_link == link:
@@ -434,13 +253,13 @@ def answer_of_model(
     with _quietly():
         opened = _open(model, rows)
         program, notes = _of_layers(opened), []
-        params, rounding, plain, more = _weights(opened, columns)
+        params, rounding, plain, more = _weights(opened)
         program.update(more)
         found, said, batch = _of_loss(opened, stated)
         program.update(said)
         if not opened.is_compiled:
             notes.append(
-                f"{_sentence(name)} is not compiled, or its loss is of code that the file does not hold: the loss that it was "
+                f"{first_big(name)} is not compiled, or its loss is of code that the file does not hold: the loss that it was "
                 "trained with, its optimizer and the number of its steps are not known."
             )
         program.update(_other_model(opened, found, stated, rows))
@@ -452,31 +271,23 @@ def answer_of_model(
             read(model, batch)  # refuses, with its own sentence, what is left: a constraint, a loss that a layer adds
     params, rounding, note = _as_outputs(params, rounding, opened, rows)
     same = plain and len(params.coef) == len(columns) and bool((opened.factor == 1).all()) and not note
-    record = _record(opened, keep_means=same)
+    record = record_of(opened.model, opened.dense, keep_means=same)
     unknown = found is None and "loss" in said
     return Answer(params, name, rounding, record=record, program=program, has_unknown_loss=unknown, notes=(*notes, *note))
-
-
-def _sentence(name: str) -> str:
-    return name[:1].upper() + name[1:]
-
-
-def _numbers(variable: Any) -> np.ndarray:
-    return np.asarray(BACKEND.numpy(variable), dtype=float)
 
 
 def _half_ulp(variable: Any) -> np.ndarray:
     """Half a unit of the last digit that each weight is held with."""
     kind = str(getattr(variable.dtype, "name", variable.dtype))
-    return np.abs(_numbers(variable)) * 2.0 ** -MANTISSA.get(kind, 24)
+    return np.abs(numbers(variable)) * 2.0 ** -MANTISSA.get(kind, 24)
 
 
-def _weights(opened: _Opened, columns: tuple[str, ...]) -> tuple[Params, np.ndarray, bool, dict[str, str]]:
+def _weights(opened: _Opened) -> tuple[Params, np.ndarray, bool, dict[str, str]]:
     """Return (params, rounding, plain, program): the weights in the units of the data; whether they were so all along."""
     dense, beside = opened.dense, opened.beside
-    kernel, rounded = _numbers(dense.kernel), _half_ulp(dense.kernel)
+    kernel, rounded = numbers(dense.kernel), _half_ulp(dense.kernel)
     k = kernel.shape[1]
-    bias, its = (_numbers(dense.bias), _half_ulp(dense.bias)) if dense.use_bias else (np.zeros(k), np.zeros(k))
+    bias, its = (numbers(dense.bias), _half_ulp(dense.bias)) if dense.use_bias else (np.zeros(k), np.zeros(k))
     p = opened.shown.X.shape[1] - beside
     program: dict[str, str] = {}
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
@@ -602,7 +413,7 @@ def _of_layers(opened: _Opened) -> dict[str, str]:
             does = "adds noise" if kind == "GaussianNoise" else "drops inputs by chance"
             program.setdefault("dropout", f"The layer {layer_name} ({kind}({amount:g})) {does} in training.")
         if _is_batch_normalization(layer):
-            mean, variance = (_numbers(getattr(layer, part)).ravel()[0] for part in ("moving_mean", "moving_variance"))
+            mean, variance = (numbers(getattr(layer, part)).ravel()[0] for part in ("moving_mean", "moving_variance"))
             program.setdefault(
                 "batch-normalization",
                 f"The layer {layer_name} ({kind}) takes mean and variance of each batch in training, and in prediction running "
@@ -646,24 +457,13 @@ def _of_penalties(dense: keras.layers.Dense) -> dict[str, str]:
     return program
 
 
-def _setting(loss: Any, name: str) -> Any:
-    """A setting of a loss, such as from_logits; None where it has none."""
-    found = getattr(loss, name, None)
-    if found is None and isinstance(loss, keras.losses.Loss):
-        try:
-            found = loss.get_config().get(name)
-        except NotImplementedError:
-            return None
-    return found
-
-
 def _of_loss(opened: _Opened, stated: Model | None) -> tuple[Candidate | None, dict[str, str], Batch]:
     """Return (candidate, program, batch): the model that the loss makes of the network, or the cause that it makes none."""
     batch = opened.shown
     if not opened.is_compiled:
         return None, {}, batch
     loss = OwnLoss(opened.model)
-    if smoothing := _setting(loss.loss, "label_smoothing"):
+    if smoothing := setting(loss.loss, "label_smoothing"):
         says = f"The loss {loss.name} has label_smoothing={smoothing:g}: it is that of other labels."
         return None, {"label-smoothing": says}, batch
     if opened.twice:
@@ -677,23 +477,24 @@ def _of_loss(opened: _Opened, stated: Model | None) -> tuple[Candidate | None, d
     failures: list[NotRead] = []
     for rows in batches:
         try:
-            arguments = (opened.twin, loss, rows, opened.asked, opened.link, factor, opened.shift, proposed)
+            arguments = (loss, rows, opened.asked, opened.link, factor, opened.shift, proposed)
             return objective_rung(*arguments), {}, rows
         except NotRead as error:
             failures.append(error)
     if "cannot be computed" in str(failures[0]):
         raise failures[0]
-    if _setting(loss.loss, "from_logits") and isinstance(opened.link, (Logit, Softmax)):
+    if setting(loss.loss, "from_logits") and isinstance(opened.link, (Logit, Softmax)):
         word = "softmax" if isinstance(opened.link, Softmax) else "sigmoid"
         says = f"The network's outputs are a {word}, and its loss {loss.name} has from_logits=True: it applies the {word} again."
         return None, {"activation-twice": says}, batch
-    if isinstance(opened.link, Identity) and stated is not None and isinstance(stated.link, (Logit, Softmax)):
+    of_shares = "crossentropy" in loss.name
+    if of_shares and isinstance(opened.link, Identity) and stated is not None and isinstance(stated.link, (Logit, Softmax)):
         says = (
             f"The network's outputs are linear predictors, and its loss {loss.name} takes them for probabilities: it lacks "
             "from_logits=True, or the network its last activation."
         )
         return None, {"loss": says}, batch
-    return None, {"loss": _sentence(str(failures[0]))}, batch
+    return None, {"loss": first_big(str(failures[0]))}, batch
 
 
 def _other_model(opened: _Opened, found: Candidate | None, stated: Model | None, rows: Rows) -> dict[str, str]:
@@ -721,85 +522,3 @@ def _other_model(opened: _Opened, found: Candidate | None, stated: Model | None,
                 f"The network's loss, {loss}, is minus the log-likelihood of the {own.family} family; the model is {stated}."
             )
     return program
-
-
-# -- what its optimizer keeps --------------------------------------------------------------------------------------------------
-
-
-def _record(opened: _Opened, keep_means: bool) -> Record | None:
-    """What the optimizer keeps, if it has made steps."""
-    optimizer = getattr(opened.model, "optimizer", None)
-    if optimizer is None or not hasattr(optimizer, "iterations"):
-        return None
-    steps = int(np.asarray(BACKEND.numpy(optimizer.iterations)))
-    if not steps:
-        return None
-    decay = getattr(optimizer, "weight_decay", None)
-    mean, square = _adam(opened, optimizer) if keep_means else (None, None)
-    return Record(
-        optimizer=type(optimizer).__name__,
-        learning_rate=_learning_rate(optimizer, steps),
-        steps=steps,
-        weight_decay=float(np.asarray(decay)) if decay else 0.0,
-        mean=mean,
-        square=square,
-        init=_largest_drawn(opened.dense),
-    )
-
-
-def _learning_rate(optimizer: Any, steps: int) -> float:
-    """The rate of the last step that was made."""
-    for name in ("_learning_rate", "learning_rate", "lr"):
-        rate = getattr(optimizer, name, None)
-        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            return float(np.asarray(BACKEND.numpy(rate(steps - 1))))
-        if rate is not None:
-            return float(np.asarray(BACKEND.numpy(rate)))
-    return np.nan
-
-
-def _adam(opened: _Opened, optimizer: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Adam's running means of the gradient and of its square, (1 + p, k); None of other optimizers."""
-    if type(optimizer).__name__ not in ("Adam", "AdamW"):
-        return None, None
-    dense = opened.dense
-    wanted = [dense.bias, dense.kernel] if dense.use_bias else [dense.kernel]
-    trained = list(opened.model.trainable_variables)
-    found = []
-    for plural, slot in (("_momentums", "m"), ("_velocities", "v")):
-        parts = []
-        for variable in wanted:
-            index = next((i for i, one in enumerate(trained) if one is variable), None)
-            kept = getattr(optimizer, plural, None)
-            if kept is not None and index is not None and len(kept) == len(trained):
-                parts.append(_numbers(kept[index]))
-            elif hasattr(optimizer, "get_slot"):
-                parts.append(_numbers(optimizer.get_slot(variable, slot)))
-            else:
-                return None, None
-        bias = parts[0] if dense.use_bias else np.zeros(int(dense.units))
-        found.append(np.vstack([bias, parts[-1]]))
-    return found[0], found[1]
-
-
-def _largest_drawn(dense: keras.layers.Dense) -> float:
-    """The largest weight that the kernel's initializer draws, nearly always; NaN where that is not known."""
-    initializer, (p, k) = dense.kernel_initializer, tuple(dense.kernel.shape)
-    kind = type(initializer).__name__
-    if kind.startswith("Zeros"):
-        return 0.0
-    if kind.startswith("Ones"):
-        return 1.0
-    if kind.startswith("Constant"):
-        return float(np.abs(np.asarray(initializer.value)).max())
-    if hasattr(initializer, "scale") and hasattr(initializer, "mode"):
-        fan = {"fan_in": p, "fan_out": k}.get(initializer.mode, (p + k) / 2)
-        if initializer.distribution == "uniform":
-            return float(np.sqrt(3 * initializer.scale / fan))
-        spread = np.sqrt(initializer.scale / fan)
-        return float(4 * spread if initializer.distribution == "untruncated_normal" else 2 * spread / 0.87962566103423978)
-    if hasattr(initializer, "maxval"):
-        return float(max(abs(initializer.minval), abs(initializer.maxval)))
-    if hasattr(initializer, "stddev"):
-        return float(abs(initializer.mean) + (2 if kind.startswith("Truncated") else 4) * initializer.stddev)
-    return np.nan

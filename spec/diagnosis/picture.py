@@ -34,11 +34,11 @@ def svg(reading: Reading) -> str:
     mark = hashlib.sha256(f"{reading}{text}".encode()).hexdigest()[:8]  # ids are unique among the pictures of a page
     text = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>d{mark}-", text[text.index("<svg") :].replace(INK, "currentColor"))
     text = re.sub(r'(<svg [^>]*?)width="[\d.]+pt" height="[\d.]+pt"', r"\1", text)
-    said = escape(alt(rows, reading))
+    said = escape(_alt(rows))
     return re.sub(r"(<svg [^>]*)>", rf'\1 role="img" aria-label="{said}"><title>{said}</title>', text, count=1)
 
 
-def alt(rows: Sequence[Row], reading: Reading) -> str:
+def _alt(rows: Sequence[Row]) -> str:
     """What is seen, for those who do not see it."""
     said = [f"{len(rows)} coefficient{'s' * (len(rows) != 1)}, each as its distance from the optimum in standard errors."]
     for known, where in (("before", "As your model is stated"), ("after", "With the cause applied")):

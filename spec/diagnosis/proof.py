@@ -76,6 +76,13 @@ class Metric:
         return float(np.linalg.norm(self.lower.T @ step.T.ravel()) / np.sqrt(self.dispersion))
 
 
+def summed(context: Context, hypothesis: Hypothesis, exact: bool = True) -> tuple[Totals, Metric] | None:
+    """The sums of one hypothesis, of all rows if ``exact``, and their metric; None where no optimum is near."""
+    (totals,) = context.totals([hypothesis], exact=exact)
+    metric = None if totals is None else Metric.of(context, hypothesis, totals)
+    return None if totals is None or metric is None else (totals, metric)
+
+
 def in_white(context: Context, hypothesis: Hypothesis) -> np.ndarray | float:
     """The penalty's matrix in white coordinates; 0 without one."""
     if hypothesis.penalty is None:
@@ -107,10 +114,9 @@ def nearest_optimum(context: Context, hypothesis: Hypothesis, within: float = 1e
     """
     here, last, found = hypothesis, np.inf, None
     for _ in range(STEPS):
-        (totals,) = context.totals([here], exact=True)
-        metric = None if totals is None else Metric.of(context, here, totals)
-        if totals is None or metric is None:
+        if (sums := summed(context, here)) is None:
             return None
+        totals, metric = sums
         score = penalised(context, here, totals.score)
         distance = metric.distance(score)
         found = here, totals, metric

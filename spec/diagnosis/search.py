@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.causes import CAUSES, Cause, named
-from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
 from spec.diagnosis.causes.way import rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
+from spec.diagnosis.result import Compared, Diagnosis
 from spec.families import Binomial
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
@@ -37,6 +38,7 @@ class Explained:
     allowed: float  # the distance that rounding may leave
     unknowns: int = 0  # numbers that were chosen such that little is left
     residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
+    vectors: tuple[np.ndarray, ...] = ()  # (q, m) in white coordinates: how the score changes with the numbers that were chosen
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -49,15 +51,27 @@ class Search:
 
     context: Context
     root: Hypothesis
-    before: float = np.nan  # the distance of the answer from the optimum as it was stated
+    stated: Compared | None = None  # the answer beside the optimum as it was stated, where there is one
+    metric: Metric | None = None  # at that optimum
     exact: float = EXACT
     precision: float = 0.0  # of the stated model at its optimum, see `_precision`
     ruled_out: dict[str, float] = field(default_factory=dict)
     informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
 
+    @property
+    def before(self) -> float:
+        """The distance in standard errors of the answer from the optimum as it was stated; NaN where there is none."""
+        return np.nan if self.stated is None else self.stated.distance
+
+    def diagnosis(self, verdict: str, **said: Any) -> Diagnosis:
+        """A diagnosis of this question and answer, with what it says."""
+        untested = {one.code: NEEDS[one.needs][1] for one in CAUSES if one.needs and not NEEDS[one.needs][0](self.context)}
+        model, answer = str(self.context.question.model), self.context.answer
+        return Diagnosis(model, self.context.facts.n, answer, verdict, untested=untested, stated=self.stated, **said)
+
     # -- hypotheses -------------------------------------------------------------------------------------------------------------
     def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
-        """The hypotheses that suppose one cause more, of no group that one of its causes is of."""
+        """The hypotheses that suppose one cause more, from a group of which the given one has no cause yet."""
         if hypothesis.is_flat:
             return []
         groups = {named(code).group for code in hypothesis.codes}
@@ -155,7 +169,8 @@ class Search:
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
         unknowns = hypothesis.unknowns + len(vectors)
-        yield self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
+        made = self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
+        yield replace(made, vectors=tuple(vectors))
 
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
@@ -208,7 +223,8 @@ class Search:
         other = counted((1.0, 0.0) if which == "first" else (0.0, 1.0), place)(reading.become(hypothesis, own))
         cut = named(code).finding(f"only the {which} {rows} of {n} rows are fitted", share=rows / n)
         other = replace(other, found=(*hypothesis.found, cut, one.finding(says, factors=own)))
-        yield self._judged(other, float(rest[at]), totals.score.size - 1, n, metric, 1)
+        made = self._judged(other, float(rest[at]), totals.score.size - 1, n, metric, 1)
+        yield replace(made, vectors=tuple(reading.vectors))
 
 
 def _factors(scores: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

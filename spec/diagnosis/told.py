@@ -11,7 +11,9 @@ from spec.diagnosis.causes.penalty import elastic, quadratic
 from spec.diagnosis.causes.rows import weighing_classes
 from spec.diagnosis.estimator import Settings
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
-from spec.diagnosis.proof import penalised
+from spec.diagnosis.proof import penalised, summed
+
+EXACT = 1e-6  # standard errors: a penalty that moves the optimum by less is none
 
 
 def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hypothesis:
@@ -28,14 +30,25 @@ def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hyp
     strength, absolute, of_bias = settings.strength * per, settings.absolute * per, settings.of_bias and hypothesis.intercept
     reading, factors = quadratic(context, hypothesis, of_bias), np.array([absolute, strength])
     rows, code = context.facts.n, "ridge-bias" if of_bias else "ridge"
+    plain = hypothesis
     if strength and reading.become is not None:
         penalty, hypothesis = reading.says(factors[1:], rows), reading.become(hypothesis, factors[1:])
     if absolute and not hypothesis.objective.has_gauge:
         code, penalty = "lasso", elastic(hypothesis, factors if strength else factors[:1], rows)
         hypothesis = _pulled(context, hypothesis, absolute, of_bias)
+    if not _moves(context, plain, hypothesis):
+        return replace(plain, found=tuple(found))
     if penalty:
         found.append(named(code).finding(f"{settings.how} {penalty}", factors=factors))
     return replace(hypothesis, found=tuple(found))
+
+
+def _moves(context: Context, plain: Hypothesis, penalty: Hypothesis) -> bool:
+    """Whether a penalty moves the optimum so far that a distance shows it; one of C=1e12 does not."""
+    if (sums := summed(context, plain, exact=False)) is None:
+        return True
+    totals, metric = sums
+    return metric.distance(penalised(context, penalty, totals.score) - penalised(context, plain, totals.score)) > EXACT
 
 
 def _pulled(context: Context, hypothesis: Hypothesis, size: float, of_bias: bool) -> Hypothesis:

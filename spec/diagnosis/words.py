@@ -377,8 +377,7 @@ def _digits(compared: Compared | None) -> str:
         return "to a number of digits that is not known"
     if digits < 0.05:
         return "to not one digit"
-    number = f"{min(digits, 16):.1f}".replace(".0", "") if digits >= 16 else f"{digits:.1f}"
-    return f"to {number} digits"
+    return f"to {'16' if digits >= 16 else f'{digits:.1f}'} digits"
 
 
 def _sentence_of(text: str) -> str:

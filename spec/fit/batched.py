@@ -148,7 +148,7 @@ class Fits:
         return [np.concatenate(each, axis=-1) for each in zip(*found)]
 
     def bend(self, free: np.ndarray, step: np.ndarray, fits: np.ndarray) -> np.ndarray:
-        """What half the second derivative of the score adds to it along a step (q, f) from free parameters that fits share."""
+        """The second-order term of the score along a step (q, f), from free parameters that the fits share."""
         return self._over(partial(self._bent, step=step), free, fits)[0]
 
     def _bent(self, tile: Tile, step: np.ndarray) -> tuple[np.ndarray]:

@@ -159,7 +159,7 @@ def fit(
 
 
 def _heard(progress: Any, total: int | None) -> AbstractContextManager[tuple[Any, Any]]:
-    """Who hears of the passes and of the rows; 1 is True, as Keras's ``verbose`` takes it."""
+    """What hears of the passes and what of the rows; any true value that is no function shows a bar."""
     return nullcontext((progress, None)) if callable(progress) else shown(total) if progress else nullcontext((None, None))
 
 

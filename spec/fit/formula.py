@@ -70,9 +70,9 @@ class Designed:
         needed = _known([*self._design.needs, *(own.needs if own else _needs(offset, table))], table)
         first = next(frames(table, needed)) if isinstance(offset, str) else None
         take_offset = own or _numbers("offset", offset, first, table)[0]
-        k, p = len(self.outputs), len(self.rows.columns)
+        k = len(self.outputs)
 
-        return _rows(table, needed, _Made(self._design, partial(_zeros, k), _none, take_offset), self.rows.columns, p)
+        return _rows(table, needed, _Made(self._design, partial(_zeros, k), _none, take_offset), self.rows.columns)
 
 
 def designed(
@@ -130,7 +130,7 @@ def designed(
     if chosen is None:
         rows = replace(of_arrays(*made(sample, X).parts), columns=design.names)
     else:
-        rows = _rows(table, needed, made, design.names, len(design.names))
+        rows = _rows(table, needed, made, design.names)
         rows = replace(rows, draw=lambda size: made(_fewer(sample.loc[chosen], size)))
     layers = _layers(model, len(design.names), len(outputs), design.intercept)
     return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
@@ -149,11 +149,11 @@ class _Made:
         return Batch.of(self.design(frame) if X is None else X, self.y(frame), self.weights(frame), self.offset(frame))
 
 
-def _rows(table: Table, needed: list[str], made: _Made, names: tuple[str, ...], p: int) -> Rows:
+def _rows(table: Table, needed: list[str], made: _Made, names: tuple[str, ...]) -> Rows:
     """The rows of a table, made batch by batch; those in memory are made once."""
     if table.whole:
         return replace(of_arrays(*made(next(frames(table, needed))).parts), columns=names)
-    most = int(np.clip(BATCH // max(p, 1), 2**12, 2**16))
+    most = int(np.clip(BATCH // max(len(names), 1), 2**12, 2**16))
     if blocks := table.blocks(needed, made, most):
         return Rows(blocks, None, table.total, names, workers=present_workers(blocks))
     read = partial(frames, table, needed)
@@ -260,7 +260,9 @@ def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     if not len(lhs) or lhs[0] == "1":
         raise ValueError(f"{formula!r} has no response: write it before the ~, as in 'y ~ x'.")
     if isinstance(lhs, tuple) or len(lhs) > 1 or len(lhs[0].factors) > 1 or isinstance(rhs, tuple):
-        raise ValueError(f"{formula!r}: a formula has one response and one list of terms, as in 'y ~ x + z'.")
+        raise ValueError(
+            f"{formula!r}: a formula has one response and one list of terms, as in 'y ~ x + z'; a quotient is I(n / exposure)."
+        )
     if not len(rhs):
         raise ValueError(f"{formula!r} has no terms: without an intercept there is nothing to fit.")
     return lhs, rhs

@@ -133,7 +133,7 @@ def _of_partition(names: list[str], made: Made, most: int, parts: dict[str, Any]
 
 
 def _of_polars(data: Any) -> Frame:
-    """A frame of pandas; a Categorical, whose order is that of no one's choice, becomes text."""
+    """A frame of pandas; a Categorical, whose order nobody chose, becomes text."""
     polars = import_module("polars")
     return data.with_columns(polars.col(polars.Categorical).cast(polars.String)).to_pandas()
 

@@ -278,7 +278,7 @@ class _Several:
             return Climbed(none, none.copy(), numbers, numbers.copy(), passes, passes > 0)
         own = elements(model, task.kind.dispersion)
         fits = Fits(model, rows, self.weights, self._intercept, task.basis, task.kind, own)
-        start = null_free(task.known, task.basis)
+        start = null_free(task.known)
         if mean.y.shape[1] > 1 and self._intercept:
             start = start + np.zeros((1, self.number))
             start[0], start[1:] = self._levels(rows), 0.0

@@ -103,7 +103,7 @@ def _climb(task: Task, settings: Settings, is_heard: bool) -> Climb:
         _check_start(task.known, settings.start)
         free = task.known.free(settings.start)
     else:
-        free = null_free(task.known, task.basis)
+        free = null_free(task.known)
         if task.guesses:
             guess = maximise(task.penalised_sample(), free, task.basis, task.kind, room=room, tolerance=0.1, max_passes=15)
             guess = guess if guess.converged else None
@@ -164,7 +164,7 @@ class _Side:
 def _not_finite(tasks: list[Task], error: FloatingPointError) -> ValueError:
     for task in tasks:
         find_wrong(task.known.model, task.rows, task.known.quasi)
-        if not likelihood.in_domain(task.known, task.known.params(null_free(task.known, task.basis))):
+        if not likelihood.in_domain(task.known, task.known.params(null_free(task.known))):
             return ValueError(NONE_INSIDE)
     return ValueError(f"{error}: are columns of X very large? Standardise them.")
 
@@ -218,7 +218,7 @@ def optimise_penalised(
         for number in range(outputs):
             own = rows.map(partial(output, number=number)) if outputs > 1 else rows
             task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number)
-            start = of_output.start or task.known.params(null_free(task.known, task.basis))
+            start = of_output.start or task.known.params(null_free(task.known))
             try:
                 maximum = maximise_penalised(
                     partial(_one_pass, task, chosen.on_rows),

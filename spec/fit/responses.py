@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spec.domains import Counts
+from spec.engines.keras.versions import RELEASE
 from spec.families import Binomial, Gaussian
 from spec.fit.checks import codes, find_wrong, normalised
 from spec.fit.rows import Batch, Rows
@@ -74,8 +75,13 @@ def refuse_absent(class_weight: Mapping[int, float], model: Model, outputs: int)
 
 
 def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
-    """The batch with its weights multiplied by those of its classes, as Keras does it: a class that is not named has 1."""
-    classes = batch.y[:, 0] if batch.y.shape[1] == 1 else batch.y.argmax(axis=1)
+    """
+    The batch with its weights multiplied by those of its classes, as Keras does it: a class that is not named has 1.
+
+    Keras 3 rounds a y between the classes, such as a smoothed label, and Keras 2 cuts it off.
+    """
+    whole = np.trunc if RELEASE < (3,) else np.round
+    classes = whole(batch.y[:, 0]) if batch.y.shape[1] == 1 else batch.y.argmax(axis=1)
     factors = np.array([class_weight.get(int(one), 1.0) if np.isfinite(one) else 1.0 for one in classes.tolist()])
     return replace(batch, weights=batch.weights * factors)
 
@@ -110,8 +116,8 @@ def _whole_totals(pieces: Iterable[Batch]) -> bool:
 
 
 def are_whole(numbers: np.ndarray) -> np.ndarray:
-    """Whether each is a whole number, but for rounding."""
-    return np.abs(numbers - np.round(numbers)) <= 1e-6 * np.maximum(1.0, np.abs(numbers))
+    """Whether each is a whole number, but for rounding; an amount with cents is none, however large it is."""
+    return np.abs(numbers - np.round(numbers)) <= np.clip(1e-6 * np.abs(numbers), 1e-6, 1e-3)
 
 
 def of_codes(batch: Batch, first: int, k: int) -> Batch:

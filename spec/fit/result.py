@@ -50,8 +50,7 @@ class Fitted:
     which ``baseline`` is the one that the others are compared with. ``quasi`` says that it is a quasi-likelihood,
     ``is_penalised`` that a penalty is part of what was maximised, ``has_offset`` that the rows had an offset. ``errors`` is the
     kind of robust standard errors, "HC0" to "HC3" or "clustered", or `NO_ERRORS`; it is empty where they are those of the model.
-    ``notes`` are
-    sentences about what was fitted.
+    ``notes`` are sentences about what was fitted.
 
     Below, q counts the intercept, where there is one, and the columns; m the outputs, without the baseline of a softmax.
     """

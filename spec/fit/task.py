@@ -262,7 +262,7 @@ def _basis(design: np.ndarray) -> tuple[np.ndarray, bool]:
     return linalg.solve_triangular(upper, np.eye(len(scale))) / scale[:, None], bool(ill)
 
 
-def null_free(problem: Problem, basis: np.ndarray) -> np.ndarray:
+def null_free(problem: Problem) -> np.ndarray:
     """The free parameters of `spec.likelihood.null_params`; computed directly if there are an intercept and no offset."""
     if problem.intercept and problem.offset is None and problem.k == 1:
         link = problem.model.link

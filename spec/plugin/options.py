@@ -38,7 +38,10 @@ OWN = {  # the options about a reader's own data, with what each is
     "--formula": ("'y ~ x + C(group)'", "the formula, in the words of formulaic"),
     "--response": ("COLUMN", "in place of a formula: the response, which all other columns explain"),
     "--family": ("FAMILY", "gaussian, binomial, poisson, gamma, multinomial, negative-binomial(0.5), ..."),
-    "--link": ("LINK", "identity, log, logit, probit, ... (default: the canonical one; log for gamma and negative binomial)"),
+    "--link": (
+        "LINK",
+        "identity, log, logit, probit, ... (default: the canonical one; log for gamma, negative binomial and Tweedie)",
+    ),
     "--offset": ("EXPRESSION", "what is added to the linear predictor, such as 'log(exposure)'"),
     "--weights": ("EXPRESSION", "prior weights of the rows"),
     "--trials": ("EXPRESSION", "the number of trials, of which the response is the share or the count of successes"),

@@ -1031,13 +1031,13 @@ def test_rows_that_are_all_clipped_explain_nothing():
 @pytest.mark.parametrize("kind", ["logistic", "counts", "normal"])
 @pytest.mark.parametrize("digits", [1, 2, 3, 4, 6])
 def test_an_answer_of_few_digits_is_held_to_its_digits(kind, digits):
-    """It is right to its digits, or it stands for too many answers; a cause never is in what was rounded away."""
+    """It is right to its digits, or these are too few for a standard error; a cause never is in what was rounded away."""
     b = np.round(best(kind), digits)
     found = asked(small(kind), b, rounding=0.5 * 10.0**-digits)
 
     assert found.codes == (), said(found)
-    assert found.verdict == ("none" if digits > 2 else "unexplained")
-    assert (found.coarse > 0.5) == (digits <= 2), "standard errors"
+    assert found.verdict == ("none" if digits > 1 else "unexplained")
+    assert (found.coarse > 0.5) == (digits == 1), "standard errors"
 
 
 def test_a_cause_is_named_in_an_answer_of_few_digits_or_none():

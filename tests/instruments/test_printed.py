@@ -331,3 +331,51 @@ def test_models_side_by_side_are_refused(frame):
 def test_what_was_printed_by_none_is_left_to_the_other_forms(text):
     """A file with commas, or no table at all."""
     assert grid(text) is None
+
+
+LINES = {
+    "a colon": "(Intercept): {1}\nage: {age}\nsexm: {sexm}\ngrpb: {grpb}\ngrpc: {grpc}\n",
+    "an equals sign": "Intercept = {1}\nage = {age}\nsex_m = {sexm}\ngrp_b = {grpb}\ngrp_c = {grpc}\n",
+    "dput of R": "c(`(Intercept)` = {1}, age = {age}, sexm = {sexm}, grpb = {grpb}, grpc = {grpc})",
+    "JSON": '{{"(Intercept)": {1}, "age": {age}, "sexm": {sexm}, "grpb": {grpb}, "grpc": {grpc}}}',
+    "a dict of Python": "{{'Intercept': {1}, 'age': {age}, 'sex[T.m]': {sexm}, 'grp[T.b]': {grpb}, 'grp[T.c]': {grpc}}}",
+    "a data frame of R": (
+        "         term  estimate\n1 (Intercept) {1}\n2         age  {age}\n3 sexm {sexm}\n4 grpb {grpb}\n5 grpc {grpc}\n"
+    ),
+    "a tibble": (
+        "# A tibble: 5 x 5\n  term  estimate std.error statistic p.value\n  <chr>  <dbl>  <dbl>  <dbl>  <dbl>\n"
+        "1 (Intercept) {1} {1.se} -4.9 0.000001\n2 age {age} {age.se} 7.8 6e-15\n3 sexm {sexm} {sexm.se} 1.2 0.2\n"
+        "4 grpb {grpb} {grpb.se} -1 0.3\n5 grpc {grpc} {grpc.se} 0.1 0.9\n"
+    ),
+    "SPSS, with a line for each factor": (
+        "                     B     S.E.   Wald   df  Sig.  Exp(B)\nStep 1a  age   {age} {age.se} 60.1 1 .000 1.031\n"
+        "   sex(m)  {sexm} {sexm.se} 3.8 1 .05 1.3\n   grp     12.3 2 .006\n   grp(b)  {grpb} {grpb.se} 3.8 1 .05 .662\n"
+        "         grp(c)  {grpc} {grpc.se} 3.8 1 .05 1.649\n         Constant  {1} {1.se} 24.3 1 .000 .291\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", LINES.values(), ids=LINES)
+def test_names_and_numbers_are_read_as_people_paste_them(text, frame, fitted):
+    printed = filled(text, fitted).replace("{{", "{").replace("}}", "}")
+
+    assert held(frame, printed).verdict == "none"
+
+
+def test_a_series_that_pandas_prints(frame, fitted):
+    assert held(frame, str(fitted.params)).verdict == "none"
+    assert held(frame, repr(fitted.params.rename("coef"))).verdict == "none"
+
+
+def test_decimal_commas_of_a_summary(frame, fitted):
+    lines = [
+        f"{name} {value:.6f} {se:.6f} 1.0 0.5"
+        for name, value, se in zip(fitted.params.index, fitted.params, fitted.bse, strict=True)
+    ]
+    text = (
+        "Coefficients:\n             Estimate Std. Error z value Pr(>|z|)\n"
+        + "\n".join(lines).replace(".", ",").replace("T,", "T.")
+        + "\n"
+    )
+
+    assert held(frame, text).verdict == "none"

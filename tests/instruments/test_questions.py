@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
 
 from spec import existence, families, links
 from spec.diagnosis import diagnose
@@ -216,3 +218,84 @@ def test_a_dispersion_is_named_where_a_mean_underflows():
 
     assert mu.min() == 0.0
     assert [one.code for one in diagnose(table, x[:, None], y, family="poisson").errors] == ["errors-dispersion"]
+
+
+# -- offsets -------------------------------------------------------------------------------------------------------------------
+
+EXPOSURE = RNG.uniform(10, 500, N)
+CLAIMS = RNG.poisson(EXPOSURE * np.exp(-3 + X @ [0.3, -0.2])).astype(float)
+OFFSETS = {  # what the answer adds, and what the question has
+    "the exposure where it is to be the logarithm": (EXPOSURE / 500, np.log(EXPOSURE / 500), "itself, where your model has"),
+    "the logarithm where the question has the exposure": (
+        np.log(EXPOSURE / 10),
+        EXPOSURE / 10,
+        "the logarithm of the one that your model has",
+    ),
+    "logged twice by the answer": (np.log(np.log(EXPOSURE)), np.log(EXPOSURE), "the logarithm of the one that your model has"),
+    "in hundreds": (EXPOSURE / 100, np.log(EXPOSURE), "0.01 times the exposure itself"),
+    "1 + the exposure": (np.log1p(EXPOSURE), np.log(EXPOSURE), "the logarithm of 1 + the exposure"),
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours", "said"), OFFSETS.values(), ids=OFFSETS)
+def test_each_way_to_miss_the_logarithm_is_said_as_it_is(theirs, ours, said):
+    coef = sm.GLM(CLAIMS, DESIGN, family=sm.families.Poisson(), offset=theirs).fit(tol=1e-14, maxiter=200).params
+    found = diagnose(coef, X, CLAIMS, family="poisson", offset=ours)
+
+    assert found.codes == ("exposure-not-logged",)
+    assert said in found.found[0].says
+    assert "adds the exposure itself, where your model" not in str(found)
+
+
+def test_an_exposure_as_a_column_whose_coefficient_is_lost():
+    coef = sm.GLM(CLAIMS, np.column_stack([DESIGN, EXPOSURE]), family=sm.families.Poisson()).fit(tol=1e-14).params
+    found = diagnose(coef[:3], X, CLAIMS, family="poisson", offset=np.log(EXPOSURE))
+
+    assert found.codes == ("exposure-not-logged",)
+    assert f"{coef[3]:.6g} times the exposure itself" in found.found[0].says
+
+
+# -- estimators and ratios -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strength", [1e6, 1e12])
+@pytest.mark.parametrize("weights", ["balanced", {0: 3, 1: 1}])
+def test_a_penalty_that_moves_nothing_is_no_cause(strength, weights):
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+
+    y = (HITS / TRIALS > 0.5).astype(int)
+    fitted = LogisticRegression(C=strength, class_weight=weights, tol=1e-12, solver="newton-cholesky").fit(X, y)
+
+    assert diagnose(fitted, X, y).codes == ("class-weights",)
+
+
+def test_a_regularized_result_of_statsmodels_has_names_and_no_errors():
+    data = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "n": COUNTS})
+    fitted = smf.glm("n ~ a + b", data, family=sm.families.Poisson()).fit_regularized(alpha=0.05, L1_wt=0.0)
+    found = diagnose(fitted, data=data, formula="n ~ a + b", family="poisson")
+
+    assert found.answer.standard_errors is None
+    assert found.codes[0].startswith("ridge")
+
+
+def test_ratios_of_relative_risks_are_exponentials_of_each_class():
+    eta = np.column_stack([np.zeros(N), X @ [1, -0.5] + 0.3, X @ [-0.4, 0.6] - 0.2])
+    shares = np.exp(eta) / np.exp(eta).sum(axis=1, keepdims=True)
+    y = np.array([RNG.choice(3, p=one) for one in shares])
+    coef = sm.MNLogit(y, DESIGN).fit(disp=0, method="newton", tol=1e-14).params
+
+    assert diagnose(np.exp(coef), X, y, family="multinomial").codes == ("exponentiated",)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.7])
+def test_a_scaler_of_the_training_part_beside_a_fit_of_it(share):
+    wide = X * [2, 5] + [10, 50]
+    y = (RNG.random(N) < 1 / (1 + np.exp(-ETA))).astype(float)
+    part = slice(0, int(N * share))
+    scaled = (wide[part] - wide[part].mean(axis=0)) / wide[part].std(axis=0)
+    coef = sm.GLM(y[part], sm.add_constant(scaled), family=sm.families.Binomial()).fit(tol=1e-14).params
+    found = diagnose(coef, wide, y, family="binomial")
+
+    assert set(found.codes) == {"standardised", "rows-first"}
+    assert found.proven

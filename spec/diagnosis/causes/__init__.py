@@ -234,7 +234,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "exposure-not-logged",
         "offset",
-        "{it} adds the exposure itself, where your model adds its logarithm",
+        "of {it} and your model one adds an exposure, and the other its logarithm",
         "rates-are-totals-with-an-offset",
         "offset = np.log(exposure)",
         changes=rows.exposure_not_logged,

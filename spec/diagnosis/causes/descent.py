@@ -92,7 +92,7 @@ class Descent:
         return self._of_few_steps(fastest) or self._of_many_steps(fastest)
 
     def _of_few_steps(self, fastest: float) -> tuple[int, float] | None:
-        """Each number of few steps is tried at many rates, and the rate solved for from those nearer than their neighbours."""
+        """The steps and the rate of a descent of few steps: rates are scanned for each number, and the nearest are refined."""
         most = min(int(np.sqrt(2 * REPLAYED / (len(SHARES) * self.numbers))), FEW)
         if most < 1:
             return None

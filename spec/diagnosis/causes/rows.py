@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from spec.families import Binomial
 from spec.fit.rows import Batch
 from spec.links import Log
 
-FORGOTTEN = 1e-5  # the coefficient of an offset: one of less is of an offset that was left out
+FORGOTTEN = 1e-5  # a coefficient of the offset below it means that the offset was left out
 
 # -- offset and weights ---------------------------------------------------------------------------------------------------------
 
@@ -29,22 +30,24 @@ def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Ch
     """The exposure itself in place of its logarithm, or the logarithm where the question has the exposure itself."""
     if not context.facts.has_offset:
         return
-
-    def exposure(batch: Batch) -> Batch:
-        return replace(batch, offset=None if batch.offset is None else np.exp(batch.offset))
-
-    yield Change(hypothesis.of_batch(exposure), "the offset is the exposure itself, not its logarithm")
+    yield Change(_with_offset(hypothesis, np.exp), "its offset is the exposure itself, where your model has the logarithm")
     if context.facts.has_positive_offset:
-        yield Change(
-            hypothesis.of_batch(lambda batch: replace(batch, offset=None if batch.offset is None else np.log(batch.offset))),
-            "the offset is the logarithm of yours",
-        )
+        yield Change(_with_offset(hypothesis, np.log), "its offset is the logarithm of the one that your model has")
+    if _has_exposure(context, hypothesis):
+        added = _with_offset(hypothesis, lambda offset: np.log1p(np.exp(offset)))
+        yield Change(added, "its offset is the logarithm of 1 + the exposure")
+    if context.k == 1 and hypothesis.extra is None and not hypothesis.codes:
+        factor = _coefficient_of_offset(context, hypothesis, np.exp)
+        if factor is not None and abs(factor) > FORGOTTEN and abs(factor - 1) > FORGOTTEN:
+            other = _with_offset(replace(hypothesis, unknowns=1), lambda offset: factor * np.exp(offset))
+            says = f"{factor:.6g} times the exposure itself is added, where your model adds the logarithm"
+            yield Change(other, says, {"coefficient": factor})
 
 
 def offset_reversed(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The offset with the other sign."""
     if context.facts.has_offset:
-        yield Change(_with_coefficient(hypothesis, -1.0), "the offset is subtracted, where your model adds it")
+        yield Change(_with_offset(hypothesis, np.negative), "the offset is subtracted, where your model adds it")
 
 
 def _has_exposure(context: Context, hypothesis: Hypothesis) -> bool:
@@ -305,24 +308,39 @@ def offset_free(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         base = next((base for base in (2, 10) if abs(coefficient * np.log(base) - 1) < 1e-4), None)
         of_log = "" if base is None else f": that of an offset whose logarithm is to base {base}, and not the natural one"
         says = f"the offset has a coefficient of its own, {coefficient:.6g} in place of 1{of_log}"
-        yield Change(_with_coefficient(other, coefficient), says, {"coefficient": coefficient})
+        yield Change(_with_offset(other, partial(np.multiply, coefficient)), says, {"coefficient": coefficient})
 
 
-def _with_coefficient(hypothesis: Hypothesis, coefficient: float) -> Hypothesis:
-    def scaled(batch: Batch) -> Batch:
-        return replace(batch, offset=None if batch.offset is None else coefficient * batch.offset)
+def _with_offset(hypothesis: Hypothesis, of_offset: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
+    """The hypothesis with a function of the offset in its place."""
 
-    return hypothesis.of_batch(scaled)
+    def changed(batch: Batch) -> Batch:
+        return replace(batch, offset=None if batch.offset is None else of_offset(batch.offset))
+
+    return hypothesis.of_batch(changed)
 
 
-def _coefficient_of_offset(context: Context, hypothesis: Hypothesis) -> float | None:
-    """The coefficient of the offset at which the score is nearest to zero, by Newton's steps; None where they lead nowhere."""
+def _coefficient_of_offset(
+    context: Context, hypothesis: Hypothesis, of_offset: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> float | None:
+    """
+    The coefficient of a function of the offset at which the score is nearest to zero, by Newton's steps.
+
+    None where they lead nowhere.
+    """
     if not context.in_memory:
         return None
-    whole, coefficient, basis = context.whole, 1.0, context.basis(hypothesis.intercept)
+    whole, basis = context.whole, context.basis(hypothesis.intercept)
     white, weight, objective = design(whole.X, hypothesis.intercept) @ basis, whole.weights[:, None], hypothesis.objective
-    offset = np.asarray(whole.offset)
+    offset = of_offset(np.asarray(whole.offset))
     linear = whole.X @ hypothesis.matrix[1:] + hypothesis.matrix[0]
+
+    def left(factor: float) -> float:
+        score = white.T @ objective.score(whole.y, linear + factor * offset, weight)
+        return float(np.nan_to_num(np.linalg.norm(score), nan=np.inf))
+
+    tried = np.concatenate([[1.0], np.logspace(-8, 2, 41) / max(np.abs(offset).max(), 1e-300)])
+    coefficient = float(min(tried, key=left))  # from where Newton's steps do not overflow
     for _ in range(25):
         eta = linear + coefficient * offset
         if not objective.model.eta_domain.contains(eta).all():
@@ -333,6 +351,6 @@ def _coefficient_of_offset(context: Context, hypothesis: Hypothesis) -> float | 
         if not np.isfinite(step):
             return None
         coefficient += step
-        if abs(step) <= 1e-12 * max(abs(coefficient), 1):
+        if abs(step) <= 1e-12 * abs(coefficient) + 1e-300:
             return coefficient
     return None

@@ -18,6 +18,7 @@ from spec.links import Log
 BASES = {float(np.log(base)): f"a logarithm to base {base} beside a natural one" for base in (2, 10)}
 BASES |= {1 / unit: f"a natural logarithm beside one to base {base}" for unit, base in zip(BASES, (2, 10))}
 UNITS = (*BASES, 2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+SHARES = (0.9, 0.8, 0.75, 0.7, 2 / 3, 0.6, 0.5)  # of the rows: what people train on
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
@@ -114,17 +115,33 @@ SCALINGS: dict[str, tuple[tuple[str, Part, Part], ...]] = {  # by cause: the wor
 }
 
 
+def _same(numbers: np.ndarray, context: Context) -> np.ndarray:
+    return numbers
+
+
+def _of_first_rows(context: Context) -> Iterator[tuple[str, Part, Part]]:
+    """The numbers of the first rows alone, of shares that are usual for a training part."""
+    if not context.in_memory:
+        return
+    X, n = context.whole.X, context.facts.n
+    for rows in sorted({int(n * share) for share in SHARES} - {0, 1, n}):
+        mean, deviation = X[:rows].mean(axis=0), X[:rows].std(axis=0)
+        says = f"standardised: less the mean, divided by the standard deviation, of the first {rows} rows"
+        yield says, partial(_same, mean), partial(_same, deviation)
+
+
 def scaled(code: str) -> Callable[[Context, Hypothesis], Iterator[Change]]:
     """The changes of a cause of `SCALINGS`: the columns less one number, divided by another."""
 
     def changes(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         for which, used, alone in _numeric(context, hypothesis):
-            for says, less, by in SCALINGS[code]:
+            parts = () if code != "standardised" or alone or hypothesis.codes else _of_first_rows(context)
+            for says, less, by in (*SCALINGS[code], *parts):
                 shift, divisor = np.where(used, less(context), 0.0), by(context)
                 scale = np.where(used & (divisor != 0), divisor, 1.0)
                 if not (np.isfinite(shift) & np.isfinite(scale)).all() or not (shift.any() or (scale != 1).any()):
                     continue
-                values = {"shift": shift, "scale": scale, **alone}
+                values = {"shift": shift, "scale": scale, **alone, **({"rows": says} if "rows" in says else {})}
                 if hypothesis.intercept or not shift.any():
                     yield Change(_rescaled(hypothesis, shift, scale), f"{which} {says}", values)
                 else:
@@ -194,13 +211,14 @@ def _in_units(name: str, scale: float) -> str:
 
 def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them."""
-    first = 0 if hypothesis.intercept else 1
-    if context.k > 1 or hypothesis.codes or not (hypothesis.matrix[first:] > 0).all():
+    terms = np.arange(0 if hypothesis.intercept else 1, len(hypothesis.matrix))
+    free = np.ix_(terms, np.flatnonzero(hypothesis.matrix.any(axis=0)))
+    if hypothesis.codes or not (hypothesis.matrix[free] > 0).all():  # of a class that the others are compared with all are 0
         return
     matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
-    matrix[first:] = np.log(matrix[first:])
+    matrix[free] = np.log(matrix[free])
     if rounding is not None:
-        rounding = rounding / np.maximum(hypothesis.matrix, 1e-300)
+        rounding = rounding / np.where(hypothesis.matrix > 0, hypothesis.matrix, 1)
     yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), "the numbers are exponentials of the coefficients")
 
 

@@ -2,15 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import linprog
 
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 
 CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
+
+
+def keeps_digits(
+    context: Context, hypothesis: Hypothesis, best: np.ndarray, metric: Metric, vectors: Sequence[np.ndarray] = ()
+) -> bool:
+    """Whether all coefficients are those of an optimum (q, m), as `digits_kept` says."""
+    return bool(digits_kept(context, hypothesis, best, metric, vectors).all())
+
+
+def digits_kept(
+    context: Context, hypothesis: Hypothesis, best: np.ndarray, metric: Metric, vectors: Sequence[np.ndarray] = ()
+) -> np.ndarray:
+    """
+    Which coefficients (q, m) are those of an optimum (q, m), to a unit of the last digit that each was written with.
+
+    ``vectors``, each (q, m) in white coordinates, are how the score changes with numbers that were chosen from the answer: the
+    optimum may move as they do.
+    """
+    half = written(hypothesis)
+    half = np.zeros_like(hypothesis.free) if half is None else half
+    basis = context.basis(hypothesis.intercept)
+    errors = metric.standard_errors(basis)
+    exact = replace(hypothesis, rounding=np.abs(hypothesis.matrix) * 2.0**-52)
+    away = hypothesis.free - best
+    allowed = 2 * half + (1e-6 + 3 * rounded_away(context, exact, metric)) * errors
+    if len(vectors):
+        moves = np.column_stack([(basis @ metric.step(vector)).ravel() for vector in vectors])
+        away = _least(away.ravel(), moves, allowed.ravel()).reshape(away.shape)
+    return np.asarray(np.abs(away) <= allowed)
+
+
+def _least(away: np.ndarray, moves: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """What is left of differences (c,) by the combination of moves (c, u) whose largest remainder, in units allowed, is least."""
+    size = np.abs(moves / allowed[:, None]).max(axis=0)
+    ways, count = moves / allowed[:, None] / size, moves.shape[1]
+    bounds = np.vstack([np.hstack([-ways, -np.ones((len(away), 1))]), np.hstack([ways, -np.ones((len(away), 1))])])
+    right = np.concatenate([-away / allowed, away / allowed])
+    found = linprog([0.0] * count + [1.0], A_ub=bounds, b_ub=right, bounds=[(None, None)] * count + [(0, None)])
+    return away - moves @ (found.x[:count] / size) if found.status == 0 else away
+
+
+def written(hypothesis: Hypothesis) -> np.ndarray | None:
+    """Half a unit of the last digit of each free parameter (q, m); None where all digits are known."""
+    if hypothesis.rounding is None or not hypothesis.rounding.any():
+        return None
+    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
+    return free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +126,8 @@ class Way:
 
 def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> float:
     """The most that the last digits of an answer move it, in standard errors."""
-    if hypothesis.rounding is None or not hypothesis.rounding.any():
+    if (free := written(hypothesis)) is None:
         return 0.0
-    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
-    free = free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
     root = np.kron(np.eye(free.shape[1]), np.linalg.inv(context.basis(hypothesis.intercept)))
     lengths = np.linalg.norm(metric.lower.T @ root, axis=0) / np.sqrt(metric.dispersion)
     return float(lengths @ free.T.ravel())

@@ -60,8 +60,8 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is neither a table nor an array of numbers.") from error
     p, k = len(design.columns), design.k
-    own = isinstance(coef, np.ndarray) and intercept is not None
-    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), p, k) if own else _first_row(coef, p, k, design.intercept)
+    own = intercept is not None
+    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), p, k) if own else _first_row(coef, p, k)
     if matrix is None:
         asked = f"{p} columns" + (" and an intercept" if design.intercept else "") + (f", of {k} classes" if k > 1 else "")
         raise ValueError(
@@ -87,9 +87,10 @@ def _named_rows(coef: np.ndarray, intercept: np.ndarray, p: int, k: int) -> np.n
     return matrix if len(rows) == k else np.hstack([np.zeros((1 + p, 1)), matrix])
 
 
-def _first_row(matrix: np.ndarray, p: int, k: int, intercept: bool) -> np.ndarray | None:
+def _first_row(matrix: np.ndarray, p: int, k: int) -> np.ndarray | None:
     """(1 + p, k) of an array with the intercept first, if it has one."""
-    matrix = matrix[:, None] if matrix.ndim == 1 else matrix
+    if matrix.ndim == 1 or (k == 1 and len(matrix) == 1):
+        matrix = matrix.reshape(-1, 1)
     if matrix.ndim != 2 or matrix.shape[1] not in (k, max(k - 1, 1)) or len(matrix) not in (p, p + 1):
         return None
     if len(matrix) == p:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from ast import literal_eval
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,17 +52,27 @@ def content(given: Any) -> Any:
     """What stands in a file or in a text that was printed; anything else as it is."""
     if hasattr(given, "as_text"):  # a summary of statsmodels
         return grid_of_text(given.as_text())
-    if isinstance(given, str) and "\n" in given:
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        return _mapping(given)
+    if isinstance(given, str) and ("\n" in given or given.lstrip().startswith("c(")):
         return grid_of_text(given)
     is_file = isinstance(given, (str, os.PathLike)) and Path(given).suffix.lower() != ".npz"
     return content_of(Path(given)) if is_file else given
+
+
+def _mapping(text: str) -> Any:
+    """A mapping that was printed, by JSON or by Python."""
+    for read in (json.loads, literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return read(text)
+    raise ValueError("the text begins with {, but it is no mapping of names to numbers as JSON or Python writes one.")
 
 
 def cells_of(given: Any, design: Design, where: str) -> list[Cell]:
     """The cells of whatever has names and numbers; ``where`` names it in errors."""
     if isinstance(given, list):  # rows of cells
         return _of_grid(given, design, where)
-    if hasattr(given, "params") and hasattr(given, "bse"):  # the results of statsmodels
+    if hasattr(given, "params") and hasattr(given, "model"):  # the results of statsmodels
         return _of_results(given, design)
     if isinstance(given, Mapping):
         if (grid := grid_of_mapping(given)) is not None:
@@ -71,12 +84,13 @@ def cells_of(given: Any, design: Design, where: str) -> list[Cell]:
         return _of_grid(grid_of_frame(given), design, "the frame")
     if hasattr(given, "columns") and hasattr(given, "rows"):  # of Polars
         return _of_grid([list(given.columns), *([text_of(one) for one in row] for row in given.rows())], design, "the frame")
-    raise ValueError(f"a {type(given).__name__} is no table of coefficients: give a CSV file, a frame, or names and numbers.")
+    raise ValueError(f"{type(given).__name__} is no table of coefficients: give a CSV file, a frame, or names and numbers.")
 
 
 def _of_results(results: Any, design: Design) -> list[Cell]:
     """The cells of statsmodels' results: a frame of params has a column for each class but the first."""
-    params, errors = np.asarray(results.params, dtype=float), np.asarray(results.bse, dtype=float)
+    params = np.asarray(results.params, dtype=float)
+    errors = np.asarray(getattr(results, "bse", np.full_like(params, np.nan)), dtype=float)  # none of fit_regularized
     names = [str(one) for one in getattr(results.params, "index", results.model.exog_names)]
     params, errors = params.reshape(len(names), -1), errors.reshape(len(names), -1)
     return [

@@ -91,13 +91,14 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
     if not new and (gone or not design.intercept or kind == design.kinds.get(factor, "T") != "T"):
         return [None]  # what is missing then is found when the columns are laid out
     found: Sequence[Coding | None] = ()
+    are_numbers = len(theirs) == len(new) == len(own) and not any(one.isdigit() for one in own)
+    if are_numbers and design.intercept and (numbered := _of_numbers(factor, theirs, own, name)):
+        return numbered
     if len(theirs) == len(own) and len(new) == len(gone) <= 1 and design.intercept:
         found = _of_levels(factor, theirs, [*gone, UNNAMED][0], [*new, UNNAMED][0], kind, name)
     elif len(new) == 1 and not gone and frozenset() not in table and design.intercept:
         says = f"{first_big(name)} has a column for each level of {factor} and no intercept; the model has a baseline."
         found = [Coding(theirs, theirs, np.eye(len(theirs)), {"coding": says})]
-    elif len(theirs) == len(new) == len(own) and design.intercept:
-        found = _of_numbers(factor, theirs, own, name)
     if not found:
         names = ", ".join(sorted(new or theirs))
         raise ValueError(
@@ -116,7 +117,7 @@ def _of_levels(factor: str, theirs: Sequence[str], left_out: str, baseline: str,
     return [treatment, _contrast(factor, "S", last, theirs, name)]  # SAS names those of both codings alike
 
 
-def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: str) -> Sequence[Coding | None]:
+def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: str) -> list[Coding]:
     """The codings of columns that are numbered, or named by powers: which level has which number is to be found."""
     every = [UNNAMED, *own]
     orders = [list(order) for order in permutations(every)] if len(every) <= ORDERED else [every]
@@ -126,16 +127,17 @@ def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: st
     numbers = sorted(theirs)
     if all(re.fullmatch(r"\d+-\d+", one) for one in numbers):  # contr.sdif of R
         return [_contrast(factor, "D", levels, numbers, name) for levels in orders]
-    left_out = [j for j in range(len(every)) if str(j + 1) not in numbers]
-    if len(left_out) > 1:
-        return ()
-    base, found = left_out[0], list[Coding]()
-    if base == len(own):  # R has 1, 2, ... for all contrasts
+    found = list[Coding]()
+    if numbers == [str(j) for j in range(1, len(every))]:  # R has 1, 2, ... for all contrasts
         found = [_contrast(factor, kind, levels, numbers, name) for levels in orders for kind in ("S", "H")]
-    for levels in orders:  # Stata numbers the levels themselves
-        says = f"In {name} the levels of {factor} are compared with {levels[base]}, and in the model with {UNNAMED}."
-        found.append(Coding(levels, numbers, against(base, len(every)), {} if levels[base] == UNNAMED else {"baseline": says}))
-    return found
+    for first, levels in product((0, 1), orders):  # Stata numbers the levels themselves
+        left_out = [j for j in range(len(every)) if str(j + first) not in numbers]
+        if len(left_out) == 1:
+            base = levels[left_out[0]]
+            says = f"In {name} the levels of {factor} are compared with {base}, and in the model with {UNNAMED}."
+            matrix = against(left_out[0], len(every))
+            found.append(Coding(levels, numbers, matrix, {} if base == UNNAMED else {"baseline": says}))
+    return sorted(found, key=lambda one: len(one.says)) if len(every) == 2 else found
 
 
 def _contrast(factor: str, kind: str, levels: Sequence[str], columns: Sequence[str], name: str) -> Coding:

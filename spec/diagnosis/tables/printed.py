@@ -21,22 +21,29 @@ _MODEL = re.compile(r"^\W*\(1\)|^\W*dependent variable:", re.IGNORECASE)
 _LATEX = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|cline\{.*?\})")
 _RULE = re.compile(r"[\s\-=+|:_─━┼]*")
 _ENDS = re.compile(r"\s*(?:---|signif|residual|null\s+deviance|\(dispersion|number\s+of\s+fisher|aic|note)\b", re.IGNORECASE)
+_OF_SPSS = re.compile(r"\bwald\s+df\b", re.IGNORECASE)
+_STEP = re.compile(r"^\s*step\s+\d+\s*[a-z]?\s+", re.IGNORECASE)
+_LINE = re.compile(rf"\s*(?P<name>[^,;\t]*?[^,;\t\s:=])\s*(?:[:=]\s*|\s)(?P<number>{_NUMBER.pattern}|NA|NaN)", re.IGNORECASE)
+_PAIR = re.compile(rf"\s*[`\"']?(?P<name>.+?)[`\"']?\s*=\s*(?P<number>{_NUMBER.pattern}|NA)\s*", re.IGNORECASE)
 HEADINGS = ["term", "level1", "estimate", "stderror"]
 
 
 def grid(text: str) -> list[list[str]] | None:
     """The table of a text as rows of cells, its headings first; None where there is no such table."""
     lines = [line.rstrip() for line in _LATEX.sub("", text).splitlines() if line.strip()]
+    if not re.search(r"\d\.\d", text):  # of a program that writes decimal commas
+        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) if "\t" not in line and ";" not in line else line for line in lines]
     if (cells := _of_cells(lines)) is not None:
         return cells
     found: list[list[str]] = []
     for place, line in enumerate(lines):
         heading = _ESTIMATE.search(line)
-        is_title = heading and not line[heading.end() :].strip(" :") and line[: heading.start()].strip()
+        is_last = heading and not line[heading.end() :].strip(" :") and line[: heading.start()].strip()
+        is_title = is_last and not any(_numbers(below)[1] for below in lines[place + 1 : place + 2])
         if heading and not is_title and not any(sign in line for sign in ",;\t:") and not _numbers(line)[1]:
             block = list(_block(line, heading, lines[place + 1 :]))
-            found += block if len(block) > 1 else []
-    return found or of_models(lines) or _of_pairs(lines)
+            found += _without_numbers(block) if len(block) > 1 else []
+    return found or of_models(lines) or _of_pairs(lines) or _of_vector(text) or _of_lines(lines)
 
 
 def _of_cells(lines: Sequence[str]) -> list[list[str]] | None:
@@ -58,9 +65,11 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
     has_error = bool(_ERROR.match(after))
     estimate = "or" if re.fullmatch(_RATIO, heading[1], re.IGNORECASE) else HEADINGS[2]
     yield [before.strip() if "=" in before else HEADINGS[0], HEADINGS[1], estimate, HEADINGS[3]]
-    factor, rows = "", 0
+    factor, rows, least = "", 0, 4 if _OF_SPSS.search(after) else 0
     for row in lines:
-        name, numbers = _numbers(row)
+        name, numbers = _numbers(_STEP.sub("", row))
+        if 0 < len(numbers) < least:  # the test of a factor as a whole
+            continue
         level = ""
         if bar := _BAR.match(row):  # a line for an equation or a factor, and one for each of its levels
             left = bar[1]
@@ -79,6 +88,14 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
             yield [name, level.strip(), value, error if has_error else ""]
         elif rows:
             return
+
+
+def _without_numbers(block: list[list[str]]) -> list[list[str]]:
+    """A block whose rows a data frame of R has numbered, without these numbers."""
+    heading, *rows = block
+    if len(rows) < 2 or not all(row[0].startswith(f"{place} ") for place, row in enumerate(rows, start=1)):
+        return block
+    return [heading, *([row[0].partition(" ")[2].strip(), *row[1:]] for row in rows)]
 
 
 def _numbers(line: str) -> tuple[str, list[str]]:
@@ -113,3 +130,19 @@ def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
         if len(names) == len(numbers) > 1 and all(map(_NUMBER.fullmatch, numbers)) and not any(map(_NUMBER.fullmatch, names)):
             found += [[name, "", number, ""] for name, number in zip(names, numbers)]
     return [HEADINGS, *found] if found else None
+
+
+def _of_vector(text: str) -> list[list[str]] | None:
+    """The rows of R's dput: c(`(Intercept)` = 1, age = 2)."""
+    inner = re.fullmatch(r"\s*c\((.*)\)\s*", text, re.DOTALL)
+    pairs = [_PAIR.fullmatch(part) for part in re.split(r",\s", inner[1])] if inner else []
+    return [HEADINGS, *([one["name"], "", one["number"], ""] for one in pairs if one)] if pairs and all(pairs) else None
+
+
+def _of_lines(lines: Sequence[str]) -> list[list[str]] | None:
+    """The rows of a text with a name and a number in each line, as pandas prints a series."""
+    kept = [line for line in lines if not re.match(r"(?:dtype|name|length)\b.*:", line, re.IGNORECASE)]
+    pairs = [_LINE.fullmatch(line) for line in kept]
+    if len(pairs) < 2 or not all(pairs):
+        return None
+    return [HEADINGS, *([one["name"].strip(), "", one["number"], ""] for one in pairs if one)]

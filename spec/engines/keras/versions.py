@@ -32,6 +32,11 @@ except AttributeError:  # before 2.6
     Normalization = keras.layers.experimental.preprocessing.Normalization
 
 
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """A tensor in another dtype."""
+    return keras.ops.cast(x, dtype) if RELEASE >= (3,) else tf.cast(x, dtype)
+
+
 def set_random_seed(seed: int) -> None:
     """Seed Python, NumPy and the backend, as `keras.utils.set_random_seed` does from 2.7 on."""
     if hasattr(keras.utils, "set_random_seed"):

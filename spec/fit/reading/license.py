@@ -42,7 +42,7 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
             f"whatever its weights are, the model's mean is {numbers(asked[0].seen.outputs[row])} in a row whose inputs are "
             f"{numbers(rows.X[row])}: is an exposure 0 or below?"
         )
-    candidate = objective_rung(twin, loss, rows, asked, link, factor, offset, proposed)
+    candidate = objective_rung(loss, rows, asked, link, factor, offset, proposed)
     gradient_rung(twin, loss, rows, asked, candidate, offset)
     return candidate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,19 @@ import numpy as np
 from spec.compat import strict_zip
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
-from spec.engines.keras.versions import keras
+from spec.engines.keras.versions import cast, keras
 from spec.fit.reading.twin import NotRead
+
+
+def setting(loss: Any, name: str) -> Any:
+    """A setting of a loss, such as from_logits; None where it has none. Keras 2 has some in the loss's config alone."""
+    found = getattr(loss, name, None)
+    if found is None and isinstance(loss, keras.losses.Loss):
+        try:
+            return loss.get_config().get(name)
+        except NotImplementedError:
+            return None
+    return found
 
 
 class OwnLoss:
@@ -35,8 +47,8 @@ class OwnLoss:
             self.loss: Any = keras.losses.get(loss)
         except ValueError as error:
             raise NotRead(f"unknown loss {loss!r}: give one of keras.losses, or a function of (y_true, y_pred).") from error
-        self._of_rows = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
-        self.by_row = True
+        self._own = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        self.by_row, self.in_float32 = True, False
         wrong = [weight for weight in loss_weights(model) if not weight > 0]
         if wrong:
             raise NotRead(
@@ -50,6 +62,19 @@ class OwnLoss:
         if type(self.loss).__module__.startswith(("keras.", "tf_keras.")):
             return str(self.loss.name)
         return getattr(self.loss, "__name__", type(self.loss).__name__)
+
+    def _of_rows(self, y: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of rows in float64; of a loss that has parts in float32, as Keras trains in it, it is computed there."""
+        if not self.in_float32:
+            try:
+                return cast(self._own(y, y_pred), "float64")
+            except Exception as error:  # whatever a user's own loss raises
+                with suppress(Exception):
+                    found = self._own(cast(y, "float32"), cast(y_pred, "float32"))
+                    self.in_float32 = True
+                    return cast(found, "float64")
+                raise error
+        return cast(self._own(cast(y, "float32"), cast(y_pred, "float32")), "float64")
 
     def rows(self, y: np.ndarray, y_pred: Tensor) -> np.ndarray:
         """The loss of each row, (b,), of y (b, k) and the outputs; where a loss is of batches each row is a batch of its own."""

@@ -10,7 +10,7 @@ from spec.engines.keras.network import BUILT_IN
 from spec.families import Binomial, Family, Gaussian, Poisson
 from spec.fit.reading.asked import numbers
 from spec.fit.reading.compared import Compared
-from spec.fit.reading.loss import OwnLoss
+from spec.fit.reading.loss import OwnLoss, setting
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
 
@@ -33,13 +33,13 @@ KNOWN = {  # what Keras's other losses are
 
 def why_no_likelihood(loss: OwnLoss, near: list[Compared], failures: list[Exception], k: int, link: Link, rows: Batch) -> str:
     """Why a loss of k outputs is no likelihood, with the nearest that is."""
-    smoothing = getattr(loss.loss, "label_smoothing", 0)
+    smoothing = setting(loss.loss, "label_smoothing")
     if smoothing:
         return (
             f"label_smoothing={smoothing:g} makes the loss that of other labels, which breaks the second rung: compile the loss "
             "without it, or give the smoothed labels as y."
         )
-    if getattr(loss.loss, "from_logits", False) and not isinstance(link, Identity):
+    if setting(loss.loss, "from_logits") and not isinstance(link, Identity):
         return (
             f"the loss takes logits, but the model's outputs are already the inverse of the {link} link of them: leave "
             "from_logits=True or the activation out."
@@ -51,7 +51,7 @@ def why_no_likelihood(loss: OwnLoss, near: list[Compared], failures: list[Except
         )
     if not near:
         return _cannot_be_computed(loss, failures, k, rows)
-    if all((one.changes == 0).all() for one in near):
+    if all(one.is_constant for one in near):
         return f"the loss {loss.name} is the same whatever the outputs are, which breaks the second rung. {_remedy(link)}"
     common = sorted([one for one in near if type(one.model.family) in BUILT_IN] or near, key=lambda one: one.apart)
     for found in common:

@@ -22,7 +22,7 @@ from spec.fit.reading.compared import OBJECTIVE, Compared, compare
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
 from spec.fit.reading.no_likelihood import why_no_likelihood
-from spec.fit.reading.twin import NotRead, Seen, Twin
+from spec.fit.reading.twin import NotRead, Seen
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model
@@ -103,7 +103,6 @@ def responses(model: Model, rows: Batch, k: int, rng: np.random.Generator) -> It
 
 
 def objective_rung(
-    twin: Twin,
     loss: OwnLoss,
     rows: Batch,
     asked: list[Asked],
@@ -128,8 +127,9 @@ def objective_rung(
                 break
             if found is None:
                 break
-            scale = found.scale if np.isnan(scale) else scale
-            if not found.agrees(scale):
+            is_first = np.isnan(scale)  # of responses of the family: the reader's own may be so large that nothing changes
+            scale = found.scale if is_first else scale
+            if not found.agrees(scale) or (is_first and found.is_constant):
                 near.append(found)
                 break
         else:
