@@ -76,7 +76,7 @@ def _wrong(
             where = f"column {names[column]}, row {first + row}" if names else f"row {first + row}"
             if np.isnan(values[row, column]):
                 return f"{part} is missing (NaN or NA) in {where}: drop or impute such rows first."
-            return f"{part} is infinite in {where}: {infinite}."
+            return f"{part} is infinite in {where}: {infinite}"
 
         return says
 
@@ -88,10 +88,10 @@ def _wrong(
     yield ~(np.isfinite(batch.weights) & (batch.weights >= 0)), of_weights
     if X_too:
         names = columns or tuple(f"x{j + 1}" for j in range(batch.X.shape[1]))
-        yield counts & _not_finite(batch.X), of_part("X", batch.X, names, "drop or mend such rows first")
+        yield counts & _not_finite(batch.X), of_part("X", batch.X, names, "drop or mend such rows first.")
     if batch.offset is not None:
         yield counts & _not_finite(batch.offset), of_part("offset", batch.offset, (), "is it the log of an exposure of 0?")
-    yield counts & _not_finite(batch.y), of_part("y", batch.y, (), "drop or mend such rows first")
+    yield counts & _not_finite(batch.y), of_part("y", batch.y, (), "drop or mend such rows first.")
     yield counts & ~_inside(model.family, batch.y, quasi).all(axis=1), of_y
 
 

@@ -304,6 +304,8 @@ def _known(names: Sequence[str], table: Table) -> list[str]:
     """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
     if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
         of_numpy = "".join(f" NumPy's function is np.{name}." for name in unknown if hasattr(np, name))
+        if "pd" in unknown or "pandas" in unknown:
+            of_numpy = " What pandas makes, such as pd.cut, is made before: a column of the data, such as C(age_group)."
         raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.{of_numpy}")
     return list(dict.fromkeys(name for name in names if name in table.columns))
 

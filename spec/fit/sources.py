@@ -193,7 +193,8 @@ def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) 
     if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # SciPy's matrix of keys is a dict
         wanted = names[:-1] if has_offset and len(names) > 1 and names[-1] not in X else names
         if set(X) != set(wanted):
-            raise ValueError(f"the inputs of the model are {listed(names)}, but X brings the names {listed(map(str, X))}.")
+            frame = " Columns of one input are a data frame: pandas.DataFrame(X)." if len(inputs) == 1 and len(X) > 1 else ""
+            raise ValueError(f"the inputs of the model are {listed(names)}, but X brings the names {listed(map(str, X))}.{frame}")
         return [X[name] for name in wanted]
     return list(X) if isinstance(X, (list, tuple)) and _are_inputs(X, inputs, rows) else [X]
 

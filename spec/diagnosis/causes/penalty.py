@@ -10,7 +10,7 @@ import numpy as np
 from spec.diagnosis.causes.cause import Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
-from spec.families import Binomial, Gamma, Gaussian, Poisson, Tweedie
+from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Poisson, Tweedie
 from spec.links import Identity, Log, Logit
 from spec.model import Model
 
@@ -77,7 +77,8 @@ def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
         return f"; scikit-learn's C is {1 / strength:.6g}"
     if isinstance(model.family, Gaussian):
         return f"; scikit-learn's alpha is {strength:.6g}" if model.link == Identity() else ""
-    return f"; scikit-learn's alpha is {strength / rows:.6g}" if isinstance(model.family, (Poisson, Gamma, Tweedie)) else ""
+    has_one = isinstance(model.link, Log) and isinstance(model.family, (Poisson, Gamma, InverseGaussian, Tweedie))
+    return f"; scikit-learn's alpha is {strength / rows:.6g}" if has_one else ""
 
 
 def _shares(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray]]:
