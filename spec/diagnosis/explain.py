@@ -20,7 +20,7 @@ from spec.diagnosis.causes import named
 from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.units import SCALINGS
-from spec.diagnosis.causes.way import CHANCE, Way, digits_kept, keeps_digits, rounded_away, written
+from spec.diagnosis.causes.way import CHANCE, Way, digits_kept, is_vague, keeps_digits, rounded_away
 from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
@@ -40,7 +40,6 @@ CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken in
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
-VAGUE = 0.1  # standard errors: half a unit of the last digit of a coefficient that says too little of it
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ORDERS = 24  # orders of the columns that go on to the pairs
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
@@ -152,16 +151,10 @@ def _is_written_so(search: Search, root: Hypothesis) -> bool:
     return best is not None and metric is not None and keeps_digits(search.context, root, best, metric)
 
 
-def _is_coarse(search: Search, stated: Compared) -> bool:
-    """Whether some coefficient was written with too few digits for its standard error."""
-    half = written(search.root)
-    return half is not None and bool((half.T.ravel() > VAGUE * stated.standard_errors).any())
-
-
 def _agreed(search: Search, stated: Compared) -> Diagnosis:
     """The diagnosis of an answer that is the optimum: its standard errors may follow another convention."""
     context = search.context
-    if search.exact > COARSE and stated.distance > EXACT and _is_coarse(search, stated):
+    if search.exact > COARSE and stated.distance > EXACT and search.metric and is_vague(context, search.root, search.metric):
         return search.diagnosis(UNEXPLAINED, coarse=search.exact)
     about_errors = _errors(context, at(search.root, context.best), context.answer) if context.best is not None else ()
     found = _program(context.answer)
@@ -412,8 +405,8 @@ def _is_reached(search: Search, one: Explained) -> bool:
     if one.residue is not None:
         return True
     context, few = search.context, bool({"rows-first", "rows-last"} & set(one.codes))
-    written = one.unknowns == len(one.vectors) and one.allowed > 10 * EXACT
-    if not few and not written:
+    written_so = one.unknowns == len(one.vectors) and one.allowed > 10 * EXACT
+    if not few and not written_so:
         return True
     found = nearest_optimum(context, one.hypothesis)
     if found is None:
@@ -422,7 +415,9 @@ def _is_reached(search: Search, one: Explained) -> bool:
     step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
     if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
         return False
-    return not written or keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors)
+    return not written_so or (
+        not is_vague(context, one.hypothesis, metric) and keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors)
+    )
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:

@@ -80,6 +80,6 @@ def test_a_loss_with_parts_in_float32_is_the_loss_that_keras_trains(loss):
 
 @pytest.mark.parametrize("y", [np.abs(Y) + 1, Y], ids=["positive", "both signs"])
 def test_a_loss_that_does_not_change_is_no_likelihood(y):
-    """Of one output a cosine is the product of two signs."""
+    """A cosine of one output is the product of two signs."""
     with pytest.raises(NotRead, match="is the same whatever the outputs are"):
         fit(dense("cosine_similarity", "exponential"), X, y)

@@ -234,7 +234,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "exposure-not-logged",
         "offset",
-        "of {it} and your model one adds an exposure, and the other its logarithm",
+        "{it} adds an exposure where your model adds its logarithm, or the logarithm where your model adds the exposure",
         "rates-are-totals-with-an-offset",
         "offset = np.log(exposure)",
         changes=rows.exposure_not_logged,

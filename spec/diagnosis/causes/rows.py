@@ -30,12 +30,12 @@ def exposure_not_logged(context: Context, hypothesis: Hypothesis) -> Iterator[Ch
     """The exposure itself in place of its logarithm, or the logarithm where the question has the exposure itself."""
     if not context.facts.has_offset:
         return
-    yield Change(_with_offset(hypothesis, np.exp), "its offset is the exposure itself, where your model has the logarithm")
+    yield Change(_with_offset(hypothesis, np.exp), "the offset is the exposure itself, not its logarithm")
     if context.facts.has_positive_offset:
-        yield Change(_with_offset(hypothesis, np.log), "its offset is the logarithm of the one that your model has")
+        yield Change(_with_offset(hypothesis, np.log), "the offset is the logarithm of yours")
     if _has_exposure(context, hypothesis):
         added = _with_offset(hypothesis, lambda offset: np.log1p(np.exp(offset)))
-        yield Change(added, "its offset is the logarithm of 1 + the exposure")
+        yield Change(added, "the offset is the logarithm of 1 + the exposure")
     if context.k == 1 and hypothesis.extra is None and not hypothesis.codes:
         factor = _coefficient_of_offset(context, hypothesis, np.exp)
         if factor is not None and abs(factor) > FORGOTTEN and abs(factor - 1) > FORGOTTEN:

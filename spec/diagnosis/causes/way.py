@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 
+VAGUE = 0.1  # standard errors: half a unit of the last digit of a coefficient that says too little of it
 CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
 
 
@@ -31,7 +32,7 @@ def digits_kept(
     ``vectors``, each (q, m) in white coordinates, are how the score changes with numbers that were chosen from the answer: the
     optimum may move as they do.
     """
-    half = written(hypothesis)
+    half = _written(hypothesis)
     half = np.zeros_like(hypothesis.free) if half is None else half
     basis = context.basis(hypothesis.intercept)
     errors = metric.standard_errors(basis)
@@ -54,7 +55,13 @@ def _least(away: np.ndarray, moves: np.ndarray, allowed: np.ndarray) -> np.ndarr
     return away - moves @ (found.x[:count] / size) if found.status == 0 else away
 
 
-def written(hypothesis: Hypothesis) -> np.ndarray | None:
+def is_vague(context: Context, hypothesis: Hypothesis, metric: Metric) -> bool:
+    """Whether some coefficient was written with too few digits for its standard error: then it fits too many optima."""
+    half = _written(hypothesis)
+    return half is not None and bool((half > VAGUE * metric.standard_errors(context.basis(hypothesis.intercept))).any())
+
+
+def _written(hypothesis: Hypothesis) -> np.ndarray | None:
     """Half a unit of the last digit of each free parameter (q, m); None where all digits are known."""
     if hypothesis.rounding is None or not hypothesis.rounding.any():
         return None
@@ -126,7 +133,7 @@ class Way:
 
 def rounded_away(context: Context, hypothesis: Hypothesis, metric: Metric) -> float:
     """The most that the last digits of an answer move it, in standard errors."""
-    if (free := written(hypothesis)) is None:
+    if (free := _written(hypothesis)) is None:
         return 0.0
     root = np.kron(np.eye(free.shape[1]), np.linalg.inv(context.basis(hypothesis.intercept)))
     lengths = np.linalg.norm(metric.lower.T @ root, axis=0) / np.sqrt(metric.dispersion)
