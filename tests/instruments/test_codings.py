@@ -127,6 +127,20 @@ def test_a_table_with_a_baseline_meets_a_model_of_sums():
     assert list(found.program) == ["baseline"]
 
 
+def test_a_level_that_begins_like_a_contrast_is_a_level():
+    frame = FRAME.assign(region=FRAME["region"].replace({"south": "S.Korea", "west": "H.Land"}))
+    for names, base in (
+        (("region[north]", "region[S.Korea]", "region[H.Land]"), 0),
+        (("regionH.Land", "regionS.Korea", "regioneast"), 1),
+    ):
+        order = {0: [1, 2, 3], 1: [3, 2, 0]}[base]
+        table = fitted(np.eye(4)[:, order], names)
+        found = diagnose(table, data=frame, formula="y ~ C(region) + age + C(sex)", family="gaussian")
+
+        assert found.answer.program.keys() <= {"baseline"}
+        assert found.proven
+
+
 def test_standard_errors_of_what_did_not_change_are_kept():
     table = pd.DataFrame(
         {"term": ["(Intercept)", "region1", "region2", "age"], "estimate": [1.0, 2, 3, 4], "se": [0.1, 0.2, 0.3, 0.4]}

@@ -110,11 +110,12 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
 def _of_levels(factor: str, theirs: Sequence[str], left_out: str, baseline: str, kind: str, name: str) -> Sequence[Coding | None]:
     """The codings of columns that are named by levels, all but the one that is left out."""
     first, last = [left_out, *theirs], [*theirs, left_out]
-    if kind != "T":
-        return [_contrast(factor, kind, levels, theirs, name) for levels in {"S": [last], "H": [first], "D": [first, last]}[kind]]
     says = f"In {name} the levels of {factor} are compared with {left_out}, and in the model with {baseline}."
     treatment = None if left_out == baseline else Coding(first, theirs, against(0, len(first)), {"baseline": says})
-    return [treatment, _contrast(factor, "S", last, theirs, name)]  # SAS names those of both codings alike
+    orders = {"T": [], "S": [last], "H": [first], "D": [first, last]}[kind]
+    marked = [_contrast(factor, kind, levels, theirs, name) for levels in orders]
+    unmarked = [] if kind == "S" else [_contrast(factor, "S", last, theirs, name)]  # SAS names both codings alike
+    return [*marked, treatment, *unmarked]  # a level may itself begin with "S."
 
 
 def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: str) -> list[Coding]:

@@ -53,7 +53,7 @@ class Design:
     The columns of a design, by what they are made of.
 
     ``terms`` give the number of each column, ``levels`` those of each factor that have a column, in their order, and ``kinds``
-    the contrast of each factor that has one: S, H, D or P.
+    the contrast of each factor that has one: S, H or D.
     """
 
     def __init__(self, columns: tuple[str, ...], intercept: bool, outputs: tuple[str, ...]) -> None:
@@ -85,7 +85,7 @@ class Design:
             spelled = {part[0] + part[1], part[1] + part[0]}
             if part[1] not in (levels := self.levels.setdefault(variable, [])):
                 levels.append(part[1])
-            if found["kind"] not in (None, "T"):
+            if found["kind"] in ("S", "H", "D"):
                 self.kinds[variable] = found["kind"]
         for one in spelled:
             self._parts.setdefault(one, set()).add(part)
@@ -114,7 +114,8 @@ class Design:
 
     def _part(self, text: str) -> Part | None:
         key = squash(bare_part(text))
-        known = self._parts.get(key) or self._as_event.get(key, set())
+        whole = squash(bare_part(re.sub(r"\[(.*)\]$", r" \1", text)))  # a level may itself begin with "S."
+        known = self._parts.get(whole) or self._parts.get(key) or self._as_event.get(key, set())
         if len(known) == 1:
             return next(iter(known))
         if known or key in SCALES or key in STATISTICS:
