@@ -20,7 +20,7 @@ from spec.diagnosis.causes import named
 from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.units import SCALINGS
-from spec.diagnosis.causes.way import CHANCE, Way, digits_kept, is_vague, keeps_digits, rounded_away
+from spec.diagnosis.causes.way import CHANCE, EXACT, Way, digits_kept, is_vague, keeps_digits, rounded_away
 from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood
@@ -28,7 +28,7 @@ from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_
 from spec.diagnosis.question import Question
 from spec.diagnosis.repeats import without_repeats
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
-from spec.diagnosis.search import EXACT, Explained, Search
+from spec.diagnosis.search import Explained, Search
 from spec.diagnosis.told import as_told, keeps_its_rule
 from spec.fit.workers import one_blas_thread
 

@@ -18,13 +18,12 @@ import numpy as np
 from spec.diagnosis.causes import CAUSES, Cause, named
 from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
-from spec.diagnosis.causes.way import rounded_away
+from spec.diagnosis.causes.way import EXACT, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 from spec.diagnosis.result import Compared, Diagnosis
 from spec.families import Binomial
 
-EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 TRIED = {0: 1, 1: 1e2, 2: 5e3, 3: 2.5e5}  # about how many explanations of so many causes there are
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from spec.diagnosis.causes import named
 from spec.diagnosis.causes.penalty import elastic, quadratic
 from spec.diagnosis.causes.rows import weighing_classes
+from spec.diagnosis.causes.way import EXACT
 from spec.diagnosis.estimator import Settings
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import penalised, summed
-
-EXACT = 1e-6  # standard errors: a penalty that moves the optimum by less is none
 
 
 def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hypothesis:

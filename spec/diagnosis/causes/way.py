@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import Metric, penalised
 
+EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 VAGUE = 0.1  # standard errors: half a unit of the last digit of a coefficient that says too little of it
 CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits by accident
 
@@ -38,7 +39,7 @@ def digits_kept(
     errors = metric.standard_errors(basis)
     exact = replace(hypothesis, rounding=np.abs(hypothesis.matrix) * 2.0**-52)
     away = hypothesis.free - best
-    allowed = 2 * half + (1e-6 + 3 * rounded_away(context, exact, metric)) * errors
+    allowed = 2 * half + (EXACT + 3 * rounded_away(context, exact, metric)) * errors
     if len(vectors):
         moves = np.column_stack([(basis @ metric.step(vector)).ravel() for vector in vectors])
         away = _least(away.ravel(), moves, allowed.ravel()).reshape(away.shape)
@@ -119,7 +120,7 @@ class Way:
     @cached_property
     def allowed(self) -> float:
         """The distance, in standard errors, that the precision of the answer leaves between it and where it was made."""
-        return max(1e-6, 1e-5 * self.gone) + 3 * rounded_away(self.context, self.here, self.metric)
+        return max(EXACT, 1e-5 * self.gone) + 3 * rounded_away(self.context, self.here, self.metric)
 
     @property
     def tells(self) -> bool:
