@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.estimator import family_of
+from spec.diagnosis.estimator import model_of
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import are_counts, given_question
 from spec.diagnosis.network import answer_of_model, meant_model
@@ -162,8 +162,8 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
         return family, ()
     if family is not None:
         return _model(family, link), ()
-    if (name := family_of(bare(model))) is not None:
-        meant = _model(name, link)
+    if (own := model_of(bare(model))) is not None:
+        meant = own if link is None else _model(own.family, link)
         return meant, (f"No family was given: {meant} is meant, by the estimator. Give family= if it is another.",)
     if not isinstance(model, keras.Model):
         raise ValueError(

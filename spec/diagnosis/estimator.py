@@ -7,25 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from spec.diagnosis.pipeline import is_of_sklearn
-from spec.families import Binomial, Gamma, Poisson, Tweedie
-from spec.links import Log, Logit
+from spec.diagnosis.pipeline import bare, is_of_sklearn, scaling
+from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson, Tweedie
+from spec.links import Identity, Log, Logit, Softmax
 from spec.model import Model
 
 BY_SLOPE = ("lbfgs", "newton-cg", "newton-cholesky", "bfgs", "cg")  # which stop where no slope is larger than their tolerance
 BY_ROWS = ("SGDClassifier", "SGDRegressor")  # whose steps are of one row each
-FAMILY = {
-    "PoissonRegressor": "poisson",
-    "GammaRegressor": "gamma",
-    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), "gaussian"),
+LINE, LOGISTIC, CLASSES = Model(Gaussian(), Identity()), Model(Binomial(), Logit()), Model(Multinomial(), Softmax())
+COUNTS, SIZES = Model(Poisson(), Log()), Model(Gamma(), Log())
+MODELS = {
+    "PoissonRegressor": COUNTS,
+    "GammaRegressor": SIZES,
+    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"), LINE),
 }
-POWERS = {1: "poisson", 2: "gamma", 3: "inverse-gaussian"}
-OUTPUTS = {
-    "logistic": "binomial",
-    "softmax": "multinomial",
-    "identity": "gaussian",
-    "exp": "poisson",
-}  # of a network of scikit-learn
+POWERS = {0: LINE, 1: COUNTS, 2: SIZES, 3: Model(InverseGaussian(), Log())}  # of a TweedieRegressor whose link is "auto"
+OUTPUTS = {"logistic": LOGISTIC, "softmax": CLASSES, "identity": LINE, "exp": COUNTS}  # of a network of scikit-learn
 SUMS = ("LogisticRegression", "Ridge", "MLPClassifier", "MLPRegressor")  # whose penalty stands beside a sum over the rows
 MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
 OTHER_LOSSES = {
@@ -49,7 +46,9 @@ class Settings:
     bias if ``of_bias``; ``per_row`` says that this is for each unit of weight. ``class_weight`` are the weights of ``classes``
     by their labels, or "balanced". ``ended`` is a sentence about where its solver ends; ``slope`` the largest slope of the mean
     loss at which it stops, if that is its rule; ``was_cut_off`` says that it ended before its rule was kept, and
-    ``steps_of_rows`` that its steps are of one row each. ``how`` begins the sentences about what it was told.
+    ``steps_of_rows`` that its steps are of one row each. ``model`` is that whose likelihood it takes, where that is known.
+    ``scaling`` is the code of the cause that the scaler before it in its pipeline is. ``how`` begins the sentences about what it
+    was told.
     """
 
     ended: str
@@ -63,6 +62,8 @@ class Settings:
     slope: float | None = None
     was_cut_off: bool = False
     steps_of_rows: bool = False
+    model: Model | None = None
+    scaling: str = ""
 
     def weights(self, counts: np.ndarray) -> np.ndarray | None:
         """The weights of the classes, whose rows are counted (k,); None where all count alike, or no such class is known."""
@@ -73,20 +74,23 @@ class Settings:
         return np.array([float(self.class_weight.get(one, 1.0)) for one in self.classes])
 
 
-def family_of(estimator: Any) -> str | None:
-    """The name of the family that an estimator of scikit-learn is of; None of anything else."""
-    name = type(estimator).__name__
+def model_of(estimator: Any) -> Model | None:
+    """The model whose likelihood an estimator of scikit-learn takes, with a penalty or without; None where it is not known."""
+    name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
     if name.startswith("MLP"):
         return OUTPUTS.get(getattr(estimator, "out_activation_", ""))
     if not is_of_sklearn(estimator):
         return None
     if name.startswith("LogisticRegression"):
-        return "binomial" if len(estimator.classes_) == 2 else "multinomial"
-    if name == "SGDClassifier" and estimator.loss == "log_loss" and len(estimator.classes_) == 2:
-        return "binomial"
-    if name == "TweedieRegressor" and estimator.power and estimator.link != "identity":
-        return POWERS.get(estimator.power, f"tweedie({estimator.power})" if 1 < estimator.power < 2 else None)
-    return FAMILY.get(name)
+        return LOGISTIC if len(estimator.classes_) == 2 else CLASSES
+    if name in BY_ROWS:
+        is_binary = loss == "log_loss" and len(estimator.classes_) == 2
+        return LOGISTIC if is_binary else LINE if loss == "squared_error" and name == "SGDRegressor" else None
+    if name == "TweedieRegressor":
+        power, link = estimator.power, Identity() if estimator.link == "identity" else Log()
+        known = POWERS.get(power) or (Model(Tweedie(power), Log()) if 1 < power < 2 else None)
+        return known and (known if estimator.link == "auto" else Model(known.family, link))
+    return MODELS.get(name)
 
 
 OTHER_MODELS = {  # of statsmodels
@@ -111,9 +115,11 @@ def other_loss(estimator: Any, family: str) -> str:
 
 
 def settings_of(given: Any) -> Settings | None:
-    """What an estimator of scikit-learn or a result of statsmodels was told; None of anything else."""
+    """What an estimator of scikit-learn, in a pipeline or not, or a result of statsmodels was told; None of anything else."""
+    pipeline, given = given, bare(given)
     if is_of_sklearn(given) or type(given).__name__ in SUMS:
-        return _of_sklearn(given, given.get_params())
+        told = _of_sklearn(given, given.get_params())
+        return told and replace(told, scaling=scaling(pipeline))
     told = getattr(given, "mle_settings", None)
     if not isinstance(told, dict) or "maxiter" not in told:
         return None
@@ -140,6 +146,7 @@ def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
     by_slope, steps_of_rows = solver in BY_SLOPE, name in BY_ROWS
     was_cut_off = iterations is not None and most is not None and int(np.max(iterations)) >= most
     who = f"{whole}'s solver {solver}" if solver else whole
+    one_for_each = len(getattr(estimator, "classes_", ())) > 2 and (solver == "liblinear" or told.get("multi_class") == "ovr")
     if was_cut_off:
         ended = f"{who} ended after max_iter={most} iterations, before its own tolerance"
     elif steps_of_rows:
@@ -157,6 +164,7 @@ def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
         slope=tolerance if by_slope else None,
         was_cut_off=was_cut_off,
         steps_of_rows=steps_of_rows,
+        model=None if one_for_each else model_of(estimator),
     )
 
 

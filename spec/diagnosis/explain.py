@@ -201,13 +201,22 @@ def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
         found, informed = search.explained([as_told(context, one, settings) for one in hypotheses])
         return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
 
-    for own, keeps in tried([search.root]):
+    wanders = settings.steps_of_rows or settings.was_cut_off  # it may end some standard errors away
+    ends_near = settings.slope is None or wanders
+    most = NEARLY * search.before if wanders else min(SMALL, NEARLY * search.before) if ends_near else 0.0
+    alone = tried([search.root])
+    scalings = tried([one for one in search.changed(search.root) if one.codes == (settings.scaling,)])
+    nearest = min((one.left for one, _ in scalings), default=0.0)
+    for one, keeps in [pair for pair in scalings if pair[0].left <= 2 * nearest][:1]:  # the usual form goes first
+        is_near = keeps or one.left <= max(one.allowed, most)
+        if is_near and all(one.left < own.left / 10 for own, _ in alone):
+            return _ended(search, one, keeps, settings)
+    for own, keeps in alone:
         outweighs = is_fact and bool(own.codes) and own.left <= search.before / 2  # what was done beside it
         if outweighs or (keeps and (is_fact or own.chance <= CHANCE)):
             return _ended(search, own, keeps, settings)
     scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
     changed = tried(search.changed(search.root) if is_fact else scaled)
-    most = min(SMALL, NEARLY * search.before) if settings.slope is None or settings.was_cut_off else 0.0
     held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= max(one.allowed, most))]
     likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
     if not likely:
@@ -224,11 +233,16 @@ def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> D
     found, is_there = one.hypothesis.found, one.left <= one.allowed
     may_end = keeps or settings.slope is None or settings.was_cut_off
     if not is_there and may_end:
-        code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
-        found = (*found, named(code).finding(settings.ended))
+        found = (*found, _end(settings))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
     diagnosis = _told(search, [ended], proven=is_there)
     return diagnosis if is_there or may_end else replace(diagnosis, verdict=UNEXPLAINED)
+
+
+def _end(settings: Settings) -> Finding:
+    """What an estimator's own solver leaves."""
+    code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
+    return named(code).finding(settings.ended)
 
 
 def _by_its_solver(search: Search) -> Diagnosis | None:
@@ -239,7 +253,9 @@ def _by_its_solver(search: Search) -> Diagnosis | None:
         if not (is_near or settings.was_cut_off or settings.steps_of_rows):
             return None
         found, _ = search.explained([as_told(context, search.root, settings)])
-        return _ended(search, found[0], False, settings) if found else None
+        if not found:  # so far away that no row says anything
+            return search.diagnosis(FOUND, found=(_end(settings),))
+        return _ended(search, found[0], False, settings)
     if answer.record is not None or answer.program:
         return None
     guesses = (_as_told(search, one) for one in defaults(context.question.model))

@@ -25,6 +25,18 @@ def bare(given: Any) -> Any:
     return given
 
 
+SCALERS = {"MinMaxScaler": "min-max", "RobustScaler": "middle-half", "StandardScaler": "standardised"}
+
+
+def scaling(given: Any) -> str:
+    """The code of the cause that the one scaler of a pipeline is; empty where there is none, or more."""
+    steps = [step for _, step in getattr(_inside(given), "steps", None) or ()]
+    scalers = [step for step in steps if type(step).__name__ in SCALERS]
+    if len(scalers) != 1:
+        return ""
+    return "centred" if getattr(scalers[0], "with_std", True) is False else SCALERS[type(scalers[0]).__name__]
+
+
 def is_of_sklearn(given: Any) -> bool:
     return type(given).__module__.startswith("sklearn.linear_model")
 

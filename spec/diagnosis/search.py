@@ -68,13 +68,19 @@ class Search:
         model, answer = str(self.context.question.model), self.context.answer
         return Diagnosis(model, self.context.facts.n, answer, verdict, untested=untested, stated=self.stated, **said)
 
+    def _used(self, hypothesis: Hypothesis) -> set[str]:
+        """The groups of which a hypothesis has a cause; and that of other models, where an estimator shows which it takes."""
+        settings = self.context.answer.settings
+        is_meant = settings is not None and settings.model == self.context.question.model
+        return {named(code).group for code in hypothesis.codes} | ({"model"} if is_meant else set())
+
     # -- hypotheses -------------------------------------------------------------------------------------------------------------
     def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
         """The hypotheses that suppose one cause more, from a group of which the given one has no cause yet."""
         if hypothesis.is_flat:
             return []
         groups = {named(code).group for code in hypothesis.codes}
-        used = groups - {"columns"}
+        used = self._used(hypothesis) - {"columns"}
         if groups and not groups & {"units", "columns"} and self.context.is_small:
             used |= {"columns"}  # all orders were the first of a pair, and what commutes with them the second
         return [
@@ -123,7 +129,7 @@ class Search:
         if hypothesis.is_flat:
             return
         score = penalised(self.context, hypothesis, totals.score)
-        used = {named(code).group for code in hypothesis.codes}
+        used = self._used(hypothesis)
         readings = [
             (one, reading)
             for one in CAUSES

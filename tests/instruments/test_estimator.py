@@ -17,6 +17,7 @@ from spec.diagnosis import diagnose
 from spec.diagnosis.estimator import settings_of
 
 N, TOL = 400, 1e-4
+SGD = {"penalty": "l2", "alpha": 1e-4, "l1_ratio": 0.15, "max_iter": 1000, "solver": ""}
 
 
 @cache
@@ -123,6 +124,40 @@ def test_a_pipeline_is_its_last_step():
 
     assert found.codes == ("standardised", "ridge", "solver-tolerance")
     assert found.mended.distance < 0.05
+
+
+@pytest.mark.parametrize(
+    ("scaler", "less", "by", "code"),
+    [
+        ("StandardScaler", np.mean, np.std, "standardised"),
+        ("MinMaxScaler", np.min, np.ptp, "min-max"),
+        ("RobustScaler", np.median, lambda X, axis: np.subtract(*np.quantile(X, [0.75, 0.25], axis=axis)), "middle-half"),
+    ],
+)
+def test_a_scaler_of_a_pipeline_is_a_fact_beside_steps_of_one_row(scaler, less, by, code):
+    """An estimator that wanders some standard errors about the optimum proves nothing, but its pipeline shows its scaler."""
+    X, y = asked("binomial")
+    Z = (X - less(X, axis=0)) / by(X, axis=0)
+    wandered = stopped("binomial", Z, y, 1e-4 * N, np.ones(N))[0] * [[1.02], [0.98], [1.03], [1.05]]
+    last = estimator("SGDClassifier", wandered, loss="log_loss", **SGD)
+    last.loss = "log_loss"
+    found = diagnose(SimpleNamespace(steps=[("scale", type(scaler, (), {})()), ("fit", last)]), X, y)
+
+    assert found.codes[0] == code
+    assert found.codes[-1] == "minibatch-noise"
+    assert not found.proven
+
+
+def test_an_estimator_that_shows_its_loss_has_no_other():
+    """However far its steps of one row have left it, the loss is the one that it says."""
+    X, y = asked("binomial")
+    for far in ([[400.0], [-300.0], [90.0], [-250.0]], [[0.1], [0.9], [-0.6], [0.4]]):
+        lost = estimator("SGDClassifier", np.array(far), loss="log_loss", **SGD)
+        lost.loss = "log_loss"
+        found = diagnose(lost, X, y)
+
+        assert not {"loss", "link", "squared-error"} & set(found.codes)
+        assert found.codes[-1] == "minibatch-noise"
 
 
 def test_a_mean_of_rows_has_the_penalty_for_each_row():

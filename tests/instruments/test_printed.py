@@ -362,6 +362,45 @@ def test_names_and_numbers_are_read_as_people_paste_them(text, frame, fitted):
     assert held(frame, printed).verdict == "none"
 
 
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("I(age^2)", "y ~ age + {age**2}"),
+        ("I(age^2)", "y ~ age + I(age**2)"),
+        ("I(age ** 2.0)", "y ~ age + I(age**2)"),
+        ("np.power(age, 2)", "y ~ age + {age**2}"),
+        ("pow(age, 2)", "y ~ age + I(age**2)"),
+        ("np.square(age)", "y ~ age + {age**2}"),
+    ],
+)
+def test_a_square_is_read_as_each_program_writes_it(name, formula, frame):
+    fitted = smf.glm("y ~ age + I(age**2)", frame, family=families.Binomial()).fit()
+    found = diagnose({"(Intercept)": fitted.params.iloc[0], "age": fitted.params.iloc[1], name: fitted.params.iloc[2]},
+                     data=frame, formula=formula, family="binomial")  # fmt: skip
+
+    assert found.verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "code"),
+    [
+        ("scale(age)", "I((age - age.mean()) / age.std())", "standardised"),
+        ("standardize(age)", "I((age - age.mean()) / age.std(ddof=0))", "standardised"),
+        ("scale(age, scale = FALSE)", "I(age - age.mean())", "centred"),
+        ("center(age)", "I(age - age.mean())", "centred"),
+    ],
+)
+def test_a_column_in_a_function_that_scales_it_is_that_column(name, formula, code, frame):
+    """That its coefficient is of other units is the cause."""
+    fitted = smf.glm(f"y ~ {formula}", frame, family=families.Binomial()).fit()
+    found = diagnose(
+        {"(Intercept)": fitted.params.iloc[0], name: fitted.params.iloc[1]}, data=frame, formula="y ~ age", family="binomial"
+    )
+
+    assert found.codes == (code,)
+    assert found.proven
+
+
 def test_a_series_that_pandas_prints(frame, fitted):
     assert held(frame, str(fitted.params)).verdict == "none"
     assert held(frame, repr(fitted.params.rename("coef"))).verdict == "none"

@@ -437,7 +437,23 @@ REFUSED = {
     "a loss over the mean of the outputs": (
         lambda: layers(dense("sigmoid"), loss=lambda y, mu: keras.losses.binary_crossentropy(y, mu) / ops.mean(y)),
         BINARY,
-        "no log-likelihood of its outputs",
+        "depends on the other rows of its batch",
+    ),
+    "a loss of the variance of a batch": (
+        lambda: layers(dense(), loss=lambda y, mu: ops.mean((y - mu) ** 2) / ops.var(y)),
+        REAL,
+        "depends on the other rows of its batch",
+    ),
+    "a loss of each row, by the variance of a batch": (
+        lambda: layers(dense(), loss=lambda y, mu: (y - mu) ** 2 / ops.var(y)),
+        REAL,
+        "depends on the other rows of its batch",
+    ),
+    "a correlation": (lambda: layers(dense(), loss=correlation), REAL, "depends on the other rows of its batch"),
+    "the root of a mean": (
+        lambda: layers(dense(), loss=lambda y, mu: ops.sqrt(ops.mean((y - mu) ** 2))),
+        REAL,
+        "is the square root of a mean over the rows of a batch.*compile the mean itself, such as mse",
     ),
     "a penalty beside a number for each row": (
         lambda: layers(dense(kernel_regularizer="l2"), loss=keras.losses.MeanSquaredError(reduction="none")),
@@ -453,6 +469,12 @@ REFUSED = {
     ),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }
+
+
+def correlation(y, mu):
+    """One less the correlation of a batch."""
+    y, mu = y - ops.mean(y), mu - ops.mean(mu)
+    return 1 - ops.sum(y * mu) / ops.sqrt(ops.sum(y * y) * ops.sum(mu * mu) + 1e-9)
 
 
 def test_a_response_by_the_name_of_its_output_is_taken():

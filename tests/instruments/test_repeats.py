@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spec.diagnosis import diagnose
-from spec.diagnosis.estimator import family_of, settings_of
+from spec.diagnosis.estimator import model_of, settings_of
 from spec.diagnosis.pipeline import bare, transformed
 from spec.engines.keras.versions import keras
 from tests.instruments.test_estimator import estimator, stopped
@@ -175,22 +175,25 @@ def test_a_search_for_the_penalty_tells_what_it_chose(name, chosen, strength, ab
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "family"),
+    ("name", "told", "model"),
     [
-        ("SGDClassifier", {"loss": "log_loss"}, "binomial"),
-        ("SGDClassifier", {"loss": "hinge"}, None),
-        ("TweedieRegressor", {"power": 1, "link": "auto"}, "poisson"),
-        ("TweedieRegressor", {"power": 1.5, "link": "log"}, "tweedie(1.5)"),
-        ("TweedieRegressor", {"power": 0, "link": "auto"}, None),
-        ("BayesianRidge", {}, None),
+        ("SGDClassifier", {"loss": "log_loss"}, "binomial-logit"),
+        ("SGDClassifier", {"loss": "hinge"}, "None"),
+        ("SGDRegressor", {"loss": "squared_error"}, "gaussian-identity"),
+        ("TweedieRegressor", {"power": 1, "link": "auto"}, "poisson-log"),
+        ("TweedieRegressor", {"power": 1.5, "link": "log"}, "tweedie(1.5)-log"),
+        ("TweedieRegressor", {"power": 3, "link": "auto"}, "inverse-gaussian-log"),
+        ("TweedieRegressor", {"power": 0, "link": "log"}, "gaussian-log"),
+        ("TweedieRegressor", {"power": 2, "link": "identity"}, "gamma-identity"),
+        ("BayesianRidge", {}, "None"),
     ],
 )
-def test_the_family_is_the_estimators_own(name, told, family):
+def test_the_model_is_the_estimators_own(name, told, model):
     """Where it is known which one is meant."""
     made = estimator(name, np.zeros((3, 1)))
     vars(made).update(told)
 
-    assert family_of(made) == family
+    assert str(model_of(made)) == model
 
 
 def test_an_estimator_without_coefficients_is_told_what_to_give():

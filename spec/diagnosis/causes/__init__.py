@@ -534,7 +534,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "minibatch-noise",
         "training",
-        "{it} wanders about the optimum, as minibatches at a constant learning rate do",
+        "{it} wanders about the optimum, as steps of a few rows each do",
         "minibatches-stall",
         "a smaller learning rate at the end, or batches of all rows",
         needs="record",

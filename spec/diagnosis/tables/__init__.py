@@ -41,15 +41,15 @@ def answer_of_table(
     """
     design = Design(tuple(columns), intercept, tuple(outputs))
     source = str(given) if isinstance(given, os.PathLike) or (isinstance(given, str) and "\n" not in given) else "the text"
-    given = content(bare(given))
+    brought, given = given, content(bare(given))
     arrays = None if is_grid(given) else arrays_of(given)
     if arrays is not None:
         found = answer_of_arrays(*arrays, design, name)
-        return _told(found, given, family)
+        return _told(found, brought, family)
     cells = cells_of(given, design, source)
     if not cells:
         raise ValueError(f"{name} has no coefficients: give a column of names and one of estimates.")
-    found = _told(matched(cells, design, name), given, family)
+    found = _told(matched(cells, design, name), brought, family)
     if (kind := getattr(given, "cov_type", "nonrobust")) in ("nonrobust", "H1"):
         return found
     note = f"The standard errors of {name} are what statsmodels has for cov_type={kind!r}."
@@ -58,6 +58,6 @@ def answer_of_table(
 
 def _told(found: Answer, given: Any, family: str) -> Answer:
     """An answer with what its estimator tells of itself."""
-    if says := other_loss(given, family):
+    if says := other_loss(bare(given), family):
         return replace(found, program={**found.program, "loss": says}, has_unknown_loss=True)
     return replace(found, settings=settings_of(given))

@@ -24,8 +24,27 @@ def squash(text: str) -> str:
     return re.sub(r"[\s`'\"\[\](){}._,$]", "", text.replace("**", "^").lower())
 
 
+SCALED = ("scale", "standardize", "standardise", "center", "zscore", "stats.zscore")
+WRAPPED = re.compile(r"^(?:I|" + "|".join(map(re.escape, SCALED)) + r")\((?P<inside>[^()]*(?:\([^()]*\)[^()]*)*)\)$")
+
+
+def unwrapped(name: str) -> str:
+    """
+    What stands in R's I(), in formulaic's braces, or in a function that scales a column, whose coefficient says so by its size.
+
+    >>> unwrapped("I(age^2)"), unwrapped("{age ** 2}"), unwrapped("scale(age)"), unwrapped("log(age)")
+    ('age^2', 'age ** 2', 'age', 'log(age)')
+    """
+    name = name.strip()
+    if name.startswith("{") and name.endswith("}"):
+        return name[1:-1].strip()
+    found = WRAPPED.match(name)
+    return name if found is None else re.sub(r",\s*\w+\s*=.*$", "", found["inside"]).strip()
+
+
 def split(name: str) -> list[str]:
     """The parts of an interaction, which R and formulaic join by a colon, SAS by a star and Stata by a hash."""
+    name = unwrapped(name)
     parts, depth, start = [], 0, 0
     guarded = name.replace("**", "^^")
     for i, sign in enumerate(guarded):
@@ -33,7 +52,7 @@ def split(name: str) -> list[str]:
         if sign in ":*#" and depth == 0:
             parts.append(name[start:i])
             start = i + 1
-    return [part.strip() for part in (*parts, name[start:]) if part.strip()]
+    return [unwrapped(part) for part in (*parts, name[start:]) if part.strip()]
 
 
 def bare_part(part: str) -> str:
@@ -44,6 +63,7 @@ def bare_part(part: str) -> str:
     part = re.sub(r"\[(?:[A-Z]\.)?(.*)\]$", r" \1", part)
     part = re.sub(r"^(\d+)(?:bn|b|o)?\.(?=[A-Za-z])", r"\1.", part)
     part = re.sub(r"\b(?:np|numpy)\.(?=\w+\()", "", part)
+    part = re.sub(r"^pow(?:er)?\((.+),\s*([\d.]+)\)$", r"\1^\2", re.sub(r"^square\((.+)\)$", r"\1^2", part))
     part = re.sub(r"^Q\((.*)\)$", r"\1", re.sub(r"^[ic]\.(?=[A-Za-z])", "", part))
     return re.sub(r"(?<=\d)\.0$", "", part)
 

@@ -13,6 +13,8 @@ from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import cast, keras
 from spec.fit.reading.twin import NotRead
 
+JOINED = 1e-4  # of its size, by which the loss of a batch may differ from that of its rows: a loss may compute in float32
+
 
 def setting(loss: Any, name: str) -> Any:
     """A setting of a loss, such as from_logits; None where it has none. Keras 2 has some in the loss's config alone."""
@@ -105,6 +107,39 @@ class OwnLoss:
                 "to the layer, such as kernel_regularizer=keras.regularizers.L2(0.01)."
             )
 
+    def refuse_joined_rows(self, y: np.ndarray, outputs: np.ndarray) -> None:
+        """Raise `NotRead` where the loss of rows together is neither the mean nor the sum of what it is of two parts of them."""
+        for cut in sorted({min(2, len(y)), len(y) // 2}):
+            parts = [self._of_batch(y[rows], outputs[rows]) for rows in (slice(None), slice(cut), slice(cut, None))]
+            if not 0 < cut < len(y) or any(part is None for part in parts):
+                continue
+            whole, *apart = parts
+            share = cut / len(y)
+            if whole.ndim:
+                allowed = [np.concatenate(apart)]
+            else:
+                allowed = [np.array(share * apart[0] + (1 - share) * apart[1]), np.array(apart[0] + apart[1])]
+            if any(_is_near(whole, one) for one in allowed):
+                continue
+            if not whole.ndim and _is_near(whole**2, np.array(share * apart[0] ** 2 + (1 - share) * apart[1] ** 2)):
+                raise NotRead(
+                    f"the loss {self.name} is the square root of a mean over the rows of a batch, which is no log-likelihood: "
+                    "compile the mean itself, such as mse. Of all rows in one batch it has the same optimum."
+                )
+            raise NotRead(
+                f"the loss {self.name} of a row depends on the other rows of its batch (a mean, a variance or a correlation of "
+                "the batch, for example), so its rows have no likelihood of their own: let it return one number for each row, "
+                "made of that row's y and outputs alone."
+            )
+
+    def _of_batch(self, y: np.ndarray, outputs: np.ndarray) -> Any:
+        """What the loss gives for some rows; None where it cannot be computed, of which the rungs that follow say more."""
+        with np.errstate(all="ignore"):
+            try:
+                return np.asarray(BACKEND.numpy(self._of_rows(*(BACKEND.tensor(part, "float64") for part in (y, outputs)))))
+            except Exception:  # whatever the user's own loss raises
+                return None
+
     def is_compiled_as_a_mean(self, model: keras.Model, y: np.ndarray, outputs: list[Tensor]) -> bool:
         """
         Whether the compiled loss is the mean of the rows' losses, and of their products with weights.
@@ -136,6 +171,14 @@ class OwnLoss:
         if len(found.shape) > 1:
             found = BACKEND.row_sums(found) / float(found.shape[-1])
         return BACKEND.row_sums(found * weights)
+
+
+def _is_near(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether losses are the same where both are numbers, and any is; those that cannot be compared count as the same."""
+    if one.shape != other.shape:
+        return False
+    known = np.isfinite(one) & np.isfinite(other)
+    return bool((np.abs(one - other)[known] <= JOINED * (np.abs(one) + np.abs(other))[known]).all())
 
 
 def _reads(loss: Any, data: list[Tensor], variables: list[Any]) -> bool:

@@ -230,7 +230,9 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
     if twin.added_losses():
         raise NotRead("a layer adds a loss of its own (add_loss), which is no part of a likelihood: leave it out.")
     if not _is_known(loss.loss):
-        loss.refuse_own_weights(model, rows.y, twin(rows.X).outputs)
+        outputs = twin(rows.X).outputs
+        loss.refuse_own_weights(model, rows.y, outputs)
+        loss.refuse_joined_rows(rows.y, outputs)
     candidate = license_model(twin, loss, rows, _proposed(model, loss))
     penalty = _penalty(model, twin, loss, rows, candidate)
     twin.set(np.zeros(dense.kernel.shape), np.zeros(dense.units))
