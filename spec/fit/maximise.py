@@ -241,7 +241,7 @@ class _Climb:
         self._record(here, np.inf, since, tolerance)
         if here.outside and self.room:
             share, outward = self.room(self.best, self.step)
-            if len(outward) and (outward @ self.step > 0).any():
+            if _leaves(outward, self.step):
                 self.outward = np.unique(np.vstack([self.outward, outward]), axis=0)
                 self._turn_to_newton()
             else:
@@ -291,7 +291,7 @@ class _Climb:
             if multipliers.any():
                 return self._ended(EDGE, AT_EDGE, left)
             share, outward = self.room(trial, step) if self.room else (np.inf, self.outward)
-            if share <= 1 or (outward @ step > 0).any():  # the last step leads to the edge, or beyond
+            if share <= 1 or _leaves(outward, step):  # the last step leads to the edge, or beyond
                 self.outward, self.step = outward, np.zeros_like(step)
                 self.share, self.halvings = 1.0, 0
                 if share <= 1:
@@ -366,6 +366,11 @@ class _Climb:
         assert self.sums is not None
         passes = tuple(self.history)
         return Maximum(self.best, self.sums, self.steer, self.phi, distance, ending, reason, passes, self.convergence.constant)
+
+
+def _leaves(outward: np.ndarray, step: np.ndarray) -> bool:
+    """Whether a step leads out of the domain at one of the rows at its edge; along an edge that is held it does by rounding."""
+    return bool((outward @ step > 1e-9 * (np.abs(outward) @ np.abs(step))).any())
 
 
 def _change_of_eta(basis: np.ndarray, step: np.ndarray) -> float:

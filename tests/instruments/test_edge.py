@@ -20,6 +20,8 @@ from spec.evidence.edge import _pressed, climb, edge, prove, sides_of
 from spec.evidence.enclosure import NotProven
 from spec.evidence.preconditions import PreconditionFailed
 from spec.families import Binomial, Gamma, InverseGaussian, NegativeBinomial, Poisson
+from spec.fit import optimise
+from spec.fit.rows import of_arrays
 from spec.links import Identity, Inverse, Log, LogComplement, Sqrt
 from spec.model import Model
 from spec.problems import Problem
@@ -346,3 +348,25 @@ def test_gamma_means_never_lie_on_the_edge():
         data = Problem.of("gamma", Model(Gamma(), link), [[0.0], [1], [2], [3]], [[0.1], [3], [1], [0.2]])
         assert not any(side.slope.is_finite() for side in sides_of(data))
         assert edge(data) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_fit_that_ends_between_two_edges_says_so(seed):
+    """Of one row at a mean of 0 and another at 1; SciPy finds the same place under bounds on the two means."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, 300)
+    y = (rng.uniform(size=len(x)) < np.clip(0.5 + 0.55 * x, 0, 1)).astype(float)
+    share = (x - x.min()) / np.ptp(x)
+
+    def loss(ends):
+        mean = ends[0] + (ends[1] - ends[0]) * share
+        return -np.log(np.maximum(np.where(y == 1, mean, 1 - mean), 1e-300)).sum()
+
+    found = optimise(Model(Binomial(), Identity()), of_arrays(x[:, None], y[:, None]))
+    best = minimize(loss, [0.1, 0.9], bounds=[(0, 1)] * 2, method="L-BFGS-B")
+    ends = found.params.intercept + found.params.coef[0] * [x.min(), x.max()]
+
+    assert np.allclose(ends, best.x, atol=1e-4)
+    assert loss(ends) <= best.fun + 1e-6
+    assert found.converged or "rises to the edge of the domain" in found.reason
+    assert found.converged == bool((ends > 1e-8).all() and (ends < 1 - 1e-8).all())

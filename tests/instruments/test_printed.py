@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from statsmodels.discrete.discrete_model import MNLogit
 from statsmodels.genmod import families
 
 from spec.diagnosis import diagnose
@@ -360,6 +361,31 @@ def test_names_and_numbers_are_read_as_people_paste_them(text, frame, fitted):
     printed = filled(text, fitted).replace("{{", "{").replace("}}", "}")
 
     assert held(frame, printed).verdict == "none"
+
+
+def test_a_line_for_each_class_is_read_as_r_prints_it(frame):
+    """As nnet's multinom does, which breaks a wide table; the standard errors follow with the same headings."""
+    classes = pd.Categorical(frame["grp"]).codes
+    fitted = MNLogit(classes, np.column_stack([np.ones(len(frame)), frame[["age", "y"]]])).fit(disp=0)
+
+    def table(numbers, *blocks):
+        heads = ["(Intercept)", "age", "y"]
+        return "\n".join(
+            "  " + "  ".join(heads[j] for j in block) + "".join(
+                f"\n{label} " + " ".join(f"{numbers[j, place]:.7f}" for j in block) for place, label in enumerate("bc")
+            )
+            for block in blocks
+        )  # fmt: skip
+
+    for blocks in (([0, 1, 2],), ([0, 1], [2])):
+        text = (
+            f"Call:\nmultinom(formula = grp ~ age + y, data = df)\n\nCoefficients:\n{table(fitted.params, *blocks)}\n\n"
+            f"Std. Errors:\n{table(fitted.bse, *blocks)}\n\nResidual Deviance: 650.12 \nAIC: 662.12 \n"
+        )
+        found = diagnose(text, data=frame, formula="grp ~ age + y", family="multinomial")
+
+        assert found.verdict == "none"
+        assert np.allclose(found.answer.standard_errors, fitted.bse, atol=1e-6)
 
 
 @pytest.mark.parametrize(

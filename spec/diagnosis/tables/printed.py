@@ -43,7 +43,7 @@ def grid(text: str) -> list[list[str]] | None:
         if heading and not is_title and not any(sign in line for sign in ",;\t:") and not _numbers(line)[1]:
             block = list(_block(line, heading, lines[place + 1 :]))
             found += _without_numbers(block) if len(block) > 1 else []
-    return found or of_models(lines) or _of_pairs(lines) or _of_vector(text) or _of_lines(lines)
+    return found or of_models(lines) or _of_classes(lines) or _of_pairs(lines) or _of_vector(text) or _of_lines(lines)
 
 
 def _of_cells(lines: Sequence[str]) -> list[list[str]] | None:
@@ -120,6 +120,27 @@ def of_models(lines: Sequence[str]) -> list[list[str]] | None:
     if len(found) > 1 and all(len(numbers) > 1 for _, numbers in found[:2]):
         raise ValueError(f"the table has {len(found[0][1])} models side by side: keep the one that is meant.")
     return [HEADINGS, *([name, "", numbers[0], ""] for name, numbers in found)] if found else None
+
+
+def _of_classes(lines: Sequence[str]) -> list[list[str]] | None:
+    """
+    The rows of R's multinom: a line of names above a line for each class, for the coefficients and for their errors.
+
+    R breaks a table that is wide: then the last line of names may hold one.
+    """
+    parts: dict[bool, dict[tuple[str, str], str]] = {False: {}, True: {}}
+    names: list[str] = []
+    is_error = False
+    for line in lines:
+        is_error = is_error or bool(_ERROR.match(line))
+        label, *numbers = line.split()
+        is_wide = len(names) > 1 or any(label == known for _, known in parts[False])
+        if names and is_wide and len(numbers) == len(names) and all(map(_NUMBER.fullmatch, numbers)):
+            parts[is_error].update(zip(((name, label) for name in names), numbers))
+        else:
+            names = [] if any(map(_NUMBER.fullmatch, line.split())) else line.split()
+    rows = [[name, label, number, parts[True].get((name, label), "")] for (name, label), number in parts[False].items()]
+    return [["term", "class", "estimate", "stderror"], *rows] if rows else None
 
 
 def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
