@@ -32,6 +32,7 @@ Wanted = Literal["none", "rough", "exact", "both"]  # the information that a pas
 HALVINGS = 30
 SETTLED_ETA = 1e-7  # the root mean square of what the last step of a fit at rest adds to eta
 ROUNDED_ETA = 1e-14  # the same, of a step that only rounding makes
+ALL_BUT = 1 - 1e-10  # of the way from one edge of the domain to the next: the longest step
 INTERRUPTED, SINGULAR, STALLED, EDGE, PASSES = "interrupted", "singular", "stalled", "edge", "passes"  # see `Maximum`
 
 
@@ -245,7 +246,8 @@ class _Climb:
                 self.outward = np.unique(np.vstack([self.outward, outward]), axis=0)
                 self._turn_to_newton()
             else:
-                self.share = ROOM * share if share <= self.share else self.share / 2
+                room = ALL_BUT if len(self.outward) else ROOM
+                self.share = room * share if share <= self.share else self.share / 2
         elif self.other is not None:
             self.step, self.other, self.share = self.other, None, 1.0
         elif self.halvings > 1 and self._may_turn:
