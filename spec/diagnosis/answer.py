@@ -23,6 +23,7 @@ class Record:
     learning_rate: float
     steps: int
     weight_decay: float = 0.0
+    momentum: float = 0.0
     mean: np.ndarray | None = None
     square: np.ndarray | None = None
     init: float = 0.0

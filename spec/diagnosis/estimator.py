@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from spec.diagnosis.pipeline import bare, is_of_sklearn, scaling
-from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson, Tweedie
-from spec.links import Identity, Log, Logit, Softmax
+from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.links import (
+    Cauchit,
+    CLogLog,
+    Identity,
+    Inverse,
+    InverseSquared,
+    Link,
+    Log,
+    LogComplement,
+    Logit,
+    LogLog,
+    Power,
+    Probit,
+    Softmax,
+    Sqrt,
+)
 from spec.model import Model
 
 BY_SLOPE = ("lbfgs", "newton-cg", "newton-cholesky", "bfgs", "cg")  # which stop where no slope is larger than their tolerance
@@ -23,6 +39,35 @@ MODELS = {
 }
 POWERS = {0: LINE, 1: COUNTS, 2: SIZES, 3: Model(InverseGaussian(), Log())}  # of a TweedieRegressor whose link is "auto"
 OUTPUTS = {"logistic": LOGISTIC, "softmax": CLASSES, "identity": LINE, "exp": COUNTS}  # of a network of scikit-learn
+OF_STATSMODELS = {
+    **dict.fromkeys(("OLS", "WLS"), LINE),
+    "Logit": LOGISTIC,
+    "Probit": Model(Binomial(), Probit()),
+    "MNLogit": CLASSES,
+    "Poisson": COUNTS,
+}
+FAMILIES: dict[str, Callable[[Any], Family]] = {  # of statsmodels' GLM
+    "Gaussian": lambda family: Gaussian(),
+    "Binomial": lambda family: Binomial(),
+    "Poisson": lambda family: Poisson(),
+    "Gamma": lambda family: Gamma(),
+    "InverseGaussian": lambda family: InverseGaussian(),
+    "NegativeBinomial": lambda family: NegativeBinomial(float(family.alpha)),
+    "Tweedie": lambda family: Tweedie(float(family.var_power)),
+}
+LINKS: dict[str, Link] = {
+    "identity": Identity(),
+    "log": Log(),
+    "logit": Logit(),
+    "probit": Probit(),
+    "cauchy": Cauchit(),
+    "cloglog": CLogLog(),
+    "loglog": LogLog(),
+    "logc": LogComplement(),
+    "inversepower": Inverse(),
+    "inversesquared": InverseSquared(),
+    "sqrt": Sqrt(),
+}
 SUMS = ("LogisticRegression", "Ridge", "MLPClassifier", "MLPRegressor")  # whose penalty stands beside a sum over the rows
 MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
 OTHER_LOSSES = {
@@ -75,7 +120,14 @@ class Settings:
 
 
 def model_of(estimator: Any) -> Model | None:
-    """The model whose likelihood an estimator of scikit-learn takes, with a penalty or without; None where it is not known."""
+    """
+    The model whose likelihood an estimator of scikit-learn takes, with a penalty or without, or a result of statsmodels.
+
+    None where it is not known.
+    """
+    own: Any = getattr(estimator, "model", None)
+    if type(own).__module__.startswith("statsmodels."):
+        return _model_of_glm(own.family) if type(own).__name__ == "GLM" else OF_STATSMODELS.get(type(own).__name__)
     name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
     if name.startswith("MLP"):
         return OUTPUTS.get(getattr(estimator, "out_activation_", ""))
@@ -91,6 +143,13 @@ def model_of(estimator: Any) -> Model | None:
         known = POWERS.get(power) or (Model(Tweedie(power), Log()) if 1 < power < 2 else None)
         return known and (known if estimator.link == "auto" else Model(known.family, link))
     return MODELS.get(name)
+
+
+def _model_of_glm(family: Any) -> Model | None:
+    """The model of a family of statsmodels, with its link."""
+    made, link = FAMILIES.get(type(family).__name__), type(family.link).__name__.lower()
+    known = Power(float(family.link.power)) if link == "power" else LINKS.get(link)
+    return None if made is None or known is None else Model(made(family), known)
 
 
 OTHER_MODELS = {  # of statsmodels

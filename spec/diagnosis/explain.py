@@ -35,6 +35,9 @@ from spec.fit.workers import one_blas_thread
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
+AS_FAR_AS_LOSSES_TELL = (
+    1e-4  # standard errors: nearer the loss no longer falls in float64, and a solver ends whatever its rule is
+)
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
@@ -183,11 +186,22 @@ def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Find
     given = answer.standard_errors
     if given is None or not context.in_memory or not np.isfinite(given).any():
         return ()
-    told = errors.convention(context, optimum, np.asarray(given, dtype=float), answer.error_rounding)
+    mine, half = (_of_intercept(context, optimum, one) for one in (given, np.broadcast_to(answer.error_rounding, given.shape)))
+    if mine.shape != optimum.free.shape:
+        return ()
+    told = errors.convention(context, optimum, mine, half)
     if told is None:
         return ()
     code, says = told
     return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
+
+
+def _of_intercept(context: Context, optimum: Hypothesis, given: np.ndarray) -> np.ndarray:
+    """Numbers of the question's free parameters (q, m) as those of a hypothesis, which may have another intercept or none."""
+    given = np.asarray(given, dtype=float)
+    if optimum.intercept == context.question.intercept:
+        return given
+    return np.vstack([np.full((1, given.shape[1]), np.nan), given]) if optimum.intercept else given[1:]
 
 
 def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
@@ -231,7 +245,7 @@ def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> D
     A solver whose rule is known, and is not kept, did not end there: then the rest is unexplained.
     """
     found, is_there = one.hypothesis.found, one.left <= one.allowed
-    may_end = keeps or settings.slope is None or settings.was_cut_off
+    may_end = keeps or settings.slope is None or settings.was_cut_off or one.left <= AS_FAR_AS_LOSSES_TELL
     if not is_there and may_end:
         found = (*found, _end(settings))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
@@ -307,6 +321,8 @@ def _all_but_one(search: Search) -> str:
         return ""
     place = int(np.argmax(differs))
     own, best = search.stated.answer[place], search.stated.optimum[place]
+    if not abs(own - best) > SMALL * search.stated.standard_errors[place]:  # a slip of the pen is not so near
+        return ""
     return (
         f"all coefficients but that of {search.stated.names[place]} are those of the optimum to their last digit, as if it were "
         f"mistyped or missing: it is {own:.6g}, and at the optimum {best:.6g}"

@@ -26,6 +26,7 @@ def record_of(model: keras.Model, dense: keras.layers.Dense, keep_means: bool) -
         learning_rate=_learning_rate(optimizer, steps),
         steps=steps,
         weight_decay=float(np.asarray(decay)) if decay else 0.0,
+        momentum=float(np.asarray(getattr(optimizer, "momentum", None) or 0.0)),
         mean=mean,
         square=square,
         init=_largest_drawn(dense),

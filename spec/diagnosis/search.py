@@ -25,6 +25,7 @@ from spec.diagnosis.result import Compared, Diagnosis
 from spec.families import Binomial
 
 TRIED = {0: 1, 1: 1e2, 2: 5e3, 3: 2.5e5}  # about how many explanations of so many causes there are
+NOTICED = 1e-4  # standard errors that a second cause moves an answer by at least: less is where a solver ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +161,8 @@ class Search:
             return
         goal = metric.whiten(score)
         factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
-        if (np.linalg.norm(white * factors, axis=0) <= EXACT).any():
+        least = NOTICED if hypothesis.codes or len(chosen) > 1 else EXACT
+        if (np.linalg.norm(white * factors, axis=0) <= least).any():
             return  # what moves nothing explains nothing
         left = float(np.linalg.norm(goal + white @ factors))
         ends = np.cumsum([len(reading.vectors) for _, reading in chosen])

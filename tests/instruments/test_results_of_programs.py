@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from statsmodels.genmod import families
 
 from spec.diagnosis import diagnose
+from spec.diagnosis.estimator import model_of
 
 N = 400
 
@@ -42,6 +44,61 @@ def test_a_table_without_its_intercept_has_the_right_slopes(frame, logit):
     assert found.codes == ("another-intercept",)
     assert f"the best one is {logit.params['Intercept']:.6g}" in found.found[0].says
     assert held(frame, {"age": counts["age"]}, "n ~ age", "poisson").codes == ("another-intercept",)
+
+
+@pytest.mark.parametrize("kind", [sm.OLS, sm.Logit, sm.GLM])
+def test_a_result_with_or_without_an_intercept_is_held_to_the_other(kind, frame):
+    """Its standard errors are of more columns, or of fewer, than the question has."""
+    X, y = frame[["age", "x"]].to_numpy(), frame["y"].to_numpy()
+    more = {"family": families.Binomial()} if kind is sm.GLM else {}
+    family = "gaussian" if kind is sm.OLS else "binomial"
+
+    def fit(design):
+        return kind(y, design, **more).fit(**({} if kind is sm.OLS else {"disp": 0} if kind is sm.Logit else {"tol": 1e-12}))
+
+    without, beyond = fit(X), fit(sm.add_constant(X))
+
+    assert diagnose(without, X, y, family=family).codes == ("no-intercept",)
+    assert diagnose(beyond, X, y, family=family, intercept=False).codes == ("extra-intercept",)
+
+
+@pytest.mark.parametrize(
+    ("family", "formula", "model"),
+    [
+        (families.Binomial(), "y ~ age", "binomial-logit"),
+        (families.Binomial(families.links.CLogLog()), "y ~ age", "binomial-cloglog"),
+        (families.Poisson(), "n ~ age", "poisson-log"),
+        (families.NegativeBinomial(alpha=0.5), "n ~ age", "negative-binomial(0.5)-log"),
+        (families.Tweedie(var_power=1.5), "n ~ age", "tweedie(1.5)-log"),
+        (families.Gamma(families.links.Log()), "e ~ age", "gamma-log"),
+        (families.InverseGaussian(families.links.InverseSquared()), "e ~ 1", "inverse-gaussian-inverse-squared"),
+    ],
+)
+def test_a_result_says_which_model_is_meant(family, formula, model, frame):
+    result = fitted(frame, formula, family)
+
+    assert str(model_of(result)) == model
+    if "~ age" in formula:
+        assert diagnose(result, data=frame, formula=formula).verdict == "none"
+
+
+def test_models_of_statsmodels_with_a_name_of_their_own_say_which_is_meant(frame):
+    X, y = sm.add_constant(frame[["age", "x"]].to_numpy()), frame["y"].to_numpy()
+    results = [sm.OLS(y, X).fit(), *(kind(y, X).fit(disp=0) for kind in (sm.Logit, sm.Probit, sm.Poisson, sm.MNLogit))]
+
+    assert [str(model_of(one)) for one in results] == [
+        *("gaussian-identity", "binomial-logit", "binomial-probit", "poisson-log", "multinomial-softmax")
+    ]
+    assert model_of(sm.RLM(y, X).fit()) is None
+
+
+def test_columns_centred_before_they_are_multiplied_are_no_sample_of_the_rows(frame):
+    """The same model in other columns: no class lost a row, though a sample might lie as far off."""
+    for formula in ("y ~ age * x", "y ~ age + I(age**2)"):
+        centred = frame.assign(age=frame["age"] - frame["age"].mean(), x=frame["x"] - frame["x"].mean())
+        found = held(frame, fitted(centred, formula, families.Binomial()).params, formula)
+
+        assert "undersampled" not in found.codes
 
 
 def test_an_intercept_that_was_moved_is_not_called_centred(frame, logit):

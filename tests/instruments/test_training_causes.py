@@ -57,6 +57,31 @@ def test_a_step_of_gradient_descent_from_zero_is_named_with_its_number_and_rate(
     assert found.found[0].says == f"it is step {steps} of gradient descent from zero with the rate {rate:.6g}"
 
 
+@pytest.mark.parametrize("steps", [100, 101, 1000])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_steps_that_are_too_large_to_come_to_rest_are_named(steps, momentum):
+    """However many there were: on a logistic loss they swing from one side of the optimum to the other."""
+    X, y = white(drawn().X), drawn().y["logistic"]
+    rate = 2.5 * (1 + momentum) * fastest("logistic", X, y)
+    swinging = descent("logistic", X, y, 2.5 * fastest("logistic", X, y), steps)
+    found = asked(small("logistic", X=X), swinging, record=Record("SGD", rate, steps, momentum=momentum))
+    fine = asked(small("logistic", X=X), swinging, record=Record("SGD", 0.36 * rate, steps, momentum=momentum))
+
+    assert found.codes == ("rate-too-large",), said(found)
+    assert "is 5 times as long" in found.found[0].says if not momentum else True
+    assert "rate-too-large" not in fine.codes, said(fine)
+
+
+def test_an_answer_far_nearer_than_batches_leave_it_is_not_called_noise():
+    """All rows were in each step, and it was on its way still."""
+    X, y = white(drawn().X), drawn().y["logistic"]
+    rate = 0.4 * fastest("logistic", X, y)
+    for steps in (20, 30, 40):
+        found = asked(small("logistic", X=X), descent("logistic", X, y, rate, steps), record=Record("SGD", rate, steps + 1))
+
+        assert "minibatch-noise" not in found.codes, said(found)
+
+
 @pytest.mark.parametrize(("kind", "scale"), [("normal", (1e3, 1, 1)), ("logistic", (1e5, 1e4, 1e3))])
 @pytest.mark.parametrize("share", [0.37, 0.05])
 @pytest.mark.parametrize("steps", [2, 3, 7])

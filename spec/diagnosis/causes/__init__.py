@@ -288,7 +288,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "weights-squared",
         "weights",
-        "{it} counts each row by the square of its weight, as if the weights were applied twice",
+        "{it} counts each row by a power of its weight: by its square, its root or its inverse",
         "a-weight-repeats-its-row",
         "model.fit(X, y, sample_weight=weights)",
         changes=rows.weights_squared,
@@ -529,6 +529,14 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was stopped before it came to the optimum",
         "training-falls-geometrically",
         "more epochs, standardised columns",
+        needs="record",
+    ),
+    Cause(
+        "rate-too-large",
+        "training",
+        "{it} takes steps that are too large to come to rest",
+        "training-falls-geometrically",
+        "a smaller learning rate, standardised columns",
         needs="record",
     ),
     Cause(

@@ -26,7 +26,7 @@ def descent_path(way: Way) -> str | None:
         return None
     descent, record = Descent(way), way.context.answer.record
     if record is not None and record.steps:
-        found = descent.at_rates((record.learning_rate,), record.steps)
+        found = descent.at_rates((record.learning_rate,), record.steps, first=record.steps)
     else:
         found = descent.at_rates(RATES, STEPS) or descent.at_any_rate()
     return None if found is None else f"it is step {found[0]} of gradient descent from zero with the rate {found[1]:.6g}"
@@ -65,8 +65,8 @@ class Descent:
             slope = slope - (of_outputs.reshape(len(free), -1) @ self.here.penalty).reshape(of_outputs.shape).transpose(0, 2, 1)
         return rates[:, None, None] * (loss_scale(self.here) / n) * (slope @ self.way.across)
 
-    def at_rates(self, rates: tuple[float, ...], steps: int) -> tuple[int, float] | None:
-        """Return (step, rate) of the first descent that comes to the answer in so many steps."""
+    def at_rates(self, rates: tuple[float, ...], steps: int, first: int = 1) -> tuple[int, float] | None:
+        """Return (step, rate) of the first descent that is at the answer after so many steps, from the ``first`` on."""
         rate = np.array(rates)
         free, last = np.zeros((len(rate), *self.goal.shape)), np.full(len(rate), np.inf)
         size, most = np.abs(self.goal).max(), min(steps, REPLAYED // (len(rate) * self.numbers))
@@ -75,7 +75,7 @@ class Descent:
             free = free + move
             gap = np.abs(free - self.goal).max(axis=(1, 2))
             for place in np.flatnonzero(gap <= 1e-6 * size):
-                if self.way.near(free[place]):
+                if step >= first and self.way.near(free[place]):
                     return step, float(rate[place])
             is_slow = (step > 8) & (np.abs(move).max(axis=(1, 2)) * (most - step) < gap)
             is_lost = ~np.isfinite(gap) | (gap > 4 * size + last) | ((gap > last) & (gap > 0.5 * size))

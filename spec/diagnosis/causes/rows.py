@@ -127,10 +127,10 @@ def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change
         twice = _with_prior(context, hypothesis, lambda trials, prior: trials * prior**2)
         yield Change(twice, "the weights are squared, but for the trials")
     if context.facts.has_weights:
-        yield Change(_weighed(hypothesis, np.square), "the weights are squared: they are used twice")
-        yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used", {"power": 0.5})
+        yield Change(_weighed(hypothesis, np.square), "the weights are squared, as where they are applied twice")
+        yield Change(_weighed(hypothesis, np.sqrt), "the roots of the weights are used in place of the weights", {"power": 0.5})
         inverse = _weighed(hypothesis, lambda w: np.where(w > 0, 1 / np.where(w > 0, w, 1), 0))
-        yield Change(inverse, "the inverses of the weights are used")
+        yield Change(inverse, "the inverses of the weights are used in place of the weights, as variances are")
 
 
 def weighing_classes(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:

@@ -132,6 +132,20 @@ def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     return away, left, np.sqrt(settled * (1 - share**2))
 
 
+def rate_too_large(way: Way) -> str | None:
+    """Along the steepest axis each step of gradient descent comes out farther from the optimum than it was."""
+    record = way.context.answer.record
+    if record is None or not record.steps or "sgd" not in record.optimizer.lower():
+        return None
+    reach = record.learning_rate * loss_scale(way.here) * _modes(way)[0].max() / way.context.facts.n
+    if not reach > 2 * (1 + record.momentum):
+        return None
+    return (
+        f"at the rate {record.learning_rate:g} a step along the steepest axis is {reach:.3g} times as long as the way to the "
+        "optimum, so it swings from side to side and never comes to rest, however many steps it makes"
+    )
+
+
 def _likelihood(away: np.ndarray, size: np.ndarray) -> float:
     """The logarithm of the likelihood of distances that are normal, of a size for each."""
     size = np.maximum(size, 1e-9 * away.max())
@@ -146,6 +160,7 @@ def stopped(way: Way) -> str | None:
     told = f"training ended after {record.steps} steps of {record.optimizer} at the rate {record.learning_rate:g}"
     if (found := _descent(way)) is not None:
         away, left, noise = found
+        left = np.maximum(left, away.max() * (1e-6 + away.max()))  # no less: the axes are those of a quadratic
         sizes = [left, np.hypot(left, noise)]  # with all rows in each step, and with few
         likely = [_likelihood(away, size) for size in sizes if (away <= 4 * size + 1e-6 * away.max()).all()]
         if likely and max(likely) > _likelihood(away, noise) + TELLS:
@@ -223,6 +238,17 @@ def minibatch_noise(way: Way) -> str | None:
     return None
 
 
+def _beside_intercept(way: Way) -> float:
+    """How far an answer is from one whose slopes are 0, whatever its intercept is, in standard errors: what its slopes say."""
+    free = way.here.free
+    length = way.metric.lower.T @ np.kron(np.eye(free.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept)))
+    goal = length @ free.T.ravel()
+    if way.here.intercept:
+        columns = length[:, :: len(free)]  # those of the intercepts
+        goal = goal - columns @ np.linalg.lstsq(columns, goal, rcond=None)[0]
+    return float(np.linalg.norm(goal))
+
+
 FEWEST = 2  # rows of a class that are kept: of fewer there is no fit
 
 
@@ -251,9 +277,10 @@ def undersampled(way: Way) -> str | None:
         covariance = (each * (shares @ (kept * (1 - kept)))[:, None]).T @ each
         score, equations = totals @ kept, each.shape[1] - unknowns
         fitted = way.metric.distance(score.reshape(scores.shape[1], -1).T)
-        by_chance = equations * np.log10(fitted / way.gone)
+        by_chance = equations * np.log10(fitted / min(way.gone, _beside_intercept(way)))
+        most = CHANCE if not unknowns else 2 * CHANCE  # shares that are chosen fit more
         away = score @ np.linalg.pinv(covariance) @ score  # of weights, which draw no rows, it would be next to nothing
-        if by_chance <= CHANCE and special.chdtri(equations, 0.99) <= away <= special.chdtri(equations, 0.001):
+        if by_chance <= most and special.chdtri(equations, 0.99) <= away <= special.chdtri(equations, 0.001):
             named = ", ".join(f"{share:.3g}" for share in kept)
             return f"it is where a fit lies that keeps of the classes the shares {named} of their rows, drawn at random"
     return None
@@ -261,6 +288,7 @@ def undersampled(way: Way) -> str | None:
 
 VERDICTS: dict[str, Callable[[Way], str | None]] = {
     "newton-steps": newton_steps,
+    "rate-too-large": rate_too_large,
     "descent-path": descent_path,
     "float32": float32,
     "stopped": stopped,

@@ -83,6 +83,7 @@ MISTAKES: dict[str, Mistake] = {
     "local-optimum": Mistake(state=training.with_two_optima, fit=training.local_optimum, tries=2),
     "dropout": Mistake(fit=training.dropout, tries=2),
     "batch-normalization": Mistake(fit=training.batch_normalization, tries=2),
+    "rate-too-large": Mistake(fit=training.rate_too_large),
     "minibatch-noise": Mistake(fit=training.minibatch_noise),
     "float32": Mistake(fit=training.in_float32, far=1e-5),
     "clip": Mistake(state=networks.with_an_outlier, fit=networks.clip),

@@ -93,6 +93,17 @@ def solver_tolerance(problem: Problem, rng: np.random.Generator) -> Answer | Non
     return Answer(network.params, settings=Settings(f"L-BFGS stops by its tolerance, {slope:g}", slope=slope))
 
 
+def rate_too_large(problem: Problem, rng: np.random.Generator) -> Answer | None:
+    """Gradient descent at a rate at which it swings about; None where it runs away."""
+    largest = rate(problem)
+    if largest is None:
+        return None
+    optimizer = keras.optimizers.SGD(largest * float(rng.uniform(1.2, 4)))
+    network = trained(network_of(problem), optimizer, 200, rng)
+    swings = np.abs(network.params.matrix).max() < 1e3  # false of NaN
+    return asked(network.trained, problem) if swings else None
+
+
 def minibatch_noise(problem: Problem, rng: np.random.Generator) -> Answer | None:
     """Gradient descent in batches at a constant rate, from the optimum on."""
     largest = rate(problem)
