@@ -35,9 +35,7 @@ from spec.fit.workers import one_blas_thread
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
-AS_FAR_AS_LOSSES_TELL = (
-    1e-4  # standard errors: nearer the loss no longer falls in float64, and a solver ends whatever its rule is
-)
+FLAT = 1e-4  # standard errors: so near the optimum float64 hardly shows the loss fall, and a solver ends whatever its rule is
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
@@ -215,10 +213,7 @@ def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
         found, informed = search.explained([as_told(context, one, settings) for one in hypotheses])
         return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
 
-    wanders = settings.steps_of_rows or settings.was_cut_off  # it may end some standard errors away
-    ends_near = settings.slope is None or wanders
-    most = NEARLY * search.before if wanders else min(SMALL, NEARLY * search.before) if ends_near else 0.0
-    alone = tried([search.root])
+    most, alone = _most_left(search, settings), tried([search.root])
     scalings = tried([one for one in search.changed(search.root) if one.codes == (settings.scaling,)])
     nearest = min((one.left for one, _ in scalings), default=0.0)
     for one, keeps in [pair for pair in scalings if pair[0].left <= 2 * nearest][:1]:  # the usual form goes first
@@ -238,6 +233,13 @@ def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
     return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings)
 
 
+def _most_left(search: Search, settings: Settings) -> float:
+    """The most that the end of an estimator's solver leaves, in standard errors; 0 where its rule says what it may leave."""
+    if settings.steps_of_rows or settings.was_cut_off:
+        return NEARLY * search.before
+    return min(SMALL, NEARLY * search.before) if settings.slope is None else 0.0
+
+
 def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> Diagnosis:
     """
     The diagnosis of an estimator at what an explanation leaves: its solver ended there.
@@ -245,7 +247,7 @@ def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> D
     A solver whose rule is known, and is not kept, did not end there: then the rest is unexplained.
     """
     found, is_there = one.hypothesis.found, one.left <= one.allowed
-    may_end = keeps or settings.slope is None or settings.was_cut_off or one.left <= AS_FAR_AS_LOSSES_TELL
+    may_end = keeps or settings.slope is None or settings.was_cut_off or one.left <= FLAT
     if not is_there and may_end:
         found = (*found, _end(settings))
     ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
