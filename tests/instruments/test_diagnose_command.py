@@ -155,7 +155,6 @@ def test_progress_is_heard():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "say which model is meant"),
         ({"family": "binomial", "weights": 1, "sample_weight": 1}, "two names of one thing"),
         ({"family": "binomial", "formula": "sold ~ age"}, "needs data="),
         ({"family": "binomial", "y": None}, "y is missing"),
@@ -169,6 +168,14 @@ def test_progress_is_heard():
 def test_what_cannot_be_asked_is_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         diagnose(BINARY, **{"X": X, "y": FRAME.sold, **arguments})
+
+
+def test_numbers_alone_do_not_say_which_model_is_meant():
+    """A result of statsmodels does."""
+    with pytest.raises(ValueError, match="say which model is meant"):
+        diagnose(BINARY.params, X, FRAME.sold)
+
+    assert diagnose(BINARY, X, FRAME.sold).verdict == "none"
 
 
 # -- from the command line -------------------------------------------------------------------------------------------------------

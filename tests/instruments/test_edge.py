@@ -352,7 +352,7 @@ def test_gamma_means_never_lie_on_the_edge():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_fit_that_ends_between_two_edges_says_so(seed):
-    """Of one row at a mean of 0 and another at 1; SciPy finds the same place under bounds on the two means."""
+    """One row has a mean of 0 and another of 1; SciPy finds the same place under bounds on the two means."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, 300)
     y = (rng.uniform(size=len(x)) < np.clip(0.5 + 0.55 * x, 0, 1)).astype(float)

@@ -277,7 +277,7 @@ def undersampled(way: Way) -> str | None:
         covariance = (each * (shares @ (kept * (1 - kept)))[:, None]).T @ each
         score, equations = totals @ kept, each.shape[1] - unknowns
         fitted = way.metric.distance(score.reshape(scores.shape[1], -1).T)
-        by_chance = equations * np.log10(fitted / min(way.gone, _beside_intercept(way)))
+        by_chance = equations * np.log10(fitted / max(min(way.gone, _beside_intercept(way)), 1e-300))
         most = CHANCE if not unknowns else 2 * CHANCE  # shares that are chosen fit more
         away = score @ np.linalg.pinv(covariance) @ score  # of weights, which draw no rows, it would be next to nothing
         if by_chance <= most and special.chdtri(equations, 0.99) <= away <= special.chdtri(equations, 0.001):
