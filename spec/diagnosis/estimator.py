@@ -10,22 +10,7 @@ import numpy as np
 
 from spec.diagnosis.pipeline import bare, is_of_sklearn, scaling
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
-from spec.links import (
-    Cauchit,
-    CLogLog,
-    Identity,
-    Inverse,
-    InverseSquared,
-    Link,
-    Log,
-    LogComplement,
-    Logit,
-    LogLog,
-    Power,
-    Probit,
-    Softmax,
-    Sqrt,
-)
+from spec.links import ELEMENTWISE, Identity, Link, Log, Logit, Power, Probit, Softmax
 from spec.model import Model
 
 BY_SLOPE = ("lbfgs", "newton-cg", "newton-cholesky", "bfgs", "cg")  # which stop where no slope is larger than their tolerance
@@ -55,19 +40,8 @@ FAMILIES: dict[str, Callable[[Any], Family]] = {  # of statsmodels' GLM
     "NegativeBinomial": lambda family: NegativeBinomial(float(family.alpha)),
     "Tweedie": lambda family: Tweedie(float(family.var_power)),
 }
-LINKS: dict[str, Link] = {
-    "identity": Identity(),
-    "log": Log(),
-    "logit": Logit(),
-    "probit": Probit(),
-    "cauchy": Cauchit(),
-    "cloglog": CLogLog(),
-    "loglog": LogLog(),
-    "logc": LogComplement(),
-    "inversepower": Inverse(),
-    "inversesquared": InverseSquared(),
-    "sqrt": Sqrt(),
-}
+OTHERWISE = {"cauchit": "cauchy", "inverse": "inversepower", "logcomplement": "logc"}  # the names of statsmodels for our links
+LINKS: dict[str, Link] = {OTHERWISE.get(name, name): link for link in ELEMENTWISE for name in [type(link).__name__.lower()]}
 SUMS = ("LogisticRegression", "Ridge", "MLPClassifier", "MLPRegressor")  # whose penalty stands beside a sum over the rows
 MEANS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "Lasso", "ElasticNet", *BY_ROWS)  # and beside a mean
 OTHER_LOSSES = {
