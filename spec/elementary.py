@@ -35,6 +35,9 @@ class Elementary(Protocol):
     def softplus(self, x: Number) -> Number:
         """log(1 + exp(x))."""
 
+    def log_softplus(self, x: Number) -> Number:
+        """log(log(1 + exp(x)))."""
+
     def log1mexp(self, x: Number) -> Number:
         """log(1 - exp(-x)), x > 0."""
 
@@ -45,7 +48,7 @@ class Elementary(Protocol):
         """(exp(x) - 1) / x, and 1 where x is 0."""
 
     def bernoulli(self, x: Number) -> Number:
-        """x / (1 - exp(-x)) - 1, x > 0, which is x / 2 where x is small."""
+        """x / (1 - exp(-x)) - 1, which is x / 2 where x is small."""
 
     def sigmoid(self, x: Number) -> Number:
         """1 / (1 + exp(-x))."""
@@ -119,8 +122,9 @@ ROOT_HALF, ROOT_TWO = math.sqrt(0.5), math.sqrt(2.0)
 ROOT_HALF_HIGH = math.floor(ROOT_HALF * 2**26) / 2**26  # its first 26 bits, and the rest to twice the digits of float64
 ROOT_HALF_LOW = (0.5 - ROOT_HALF_HIGH**2) / (ROOT_HALF + ROOT_HALF_HIGH)
 
-# the sizes of the coefficients of (exp(-t) - 1 + t) / t^2, the last first
+# the sizes of the coefficients of (exp(-t) - 1 + t) / t^2 and of (t - log(1 + t)) / t^2, the last first
 FACTORIALS = tuple(1 / math.factorial(k) for k in range(18, 1, -1))
+HARMONIC = tuple(1 / k for k in range(19, 1, -1))
 
 # the coefficients of x^2, x^4, ... in x / (1 - exp(-x)): Bernoulli's numbers over factorials
 BERNOULLI = tuple(
@@ -160,18 +164,24 @@ class Rounded:
             self.log1p(-self.exp(-self.where(small, 1.0 + 0 * x, x))),
         )
 
+    def log_softplus(self, x: Number) -> Number:
+        return self._log_of_small(x, -2.0, HARMONIC, lambda other: self.log(self.softplus(other)))
+
     def log1mexpexp(self, x: Number) -> Number:
-        """x + log of a series in exp(x) where that is small: log(exp(x)) would lose the slope's own slope."""
-        small = x < -0.7
-        t = self.exp(self.where(small, x, -1.0 + 0 * x))
-        series = FACTORIALS[0]
-        for number in FACTORIALS[1:]:
+        """The logarithm has long been 0 where the bound is."""
+        return self._log_of_small(x, -0.7, FACTORIALS, lambda other: self.log1mexp(self.exp(self.at_most(other, 80.0))))
+
+    def _log_of_small(self, x: Number, end: float, coefficients: tuple[float, ...], other: Function) -> Number:
+        """x + log of a series in exp(x) below the end: log(exp(x)) would lose the slope's own slope; above it the other form."""
+        small = x < end
+        t = self.exp(self.where(small, x, end - 0.5 + 0 * x))
+        series = coefficients[0]
+        for number in coefficients[1:]:
             series = number - t * series
-        other = self.where(small, 0 * x, self.at_most(x, 80.0))  # beyond, the logarithm has long been 0
-        return self.where(small, x + self.log1p(-t * series), self.log1mexp(self.exp(other)))
+        return self.where(small, x + self.log1p(-t * series), other(self.where(small, 0 * x, x)))
 
     def bernoulli(self, x: Number) -> Number:
-        small = x < 0.5
+        small = (x < 0.5) & (x > -0.5)
         t = self.where(small, x, 0 * x)
         square, series = t * t, 0 * t
         for number in reversed(BERNOULLI):

@@ -16,7 +16,7 @@ import numpy as np
 from spec.compat import strict_zip
 from spec.domains import REAL, UNIT
 from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
-from spec.links import CLogLog, Identity, Log, LogComplement
+from spec.links import CLogLog, Identity, Log, LogComplement, Softplus
 from spec.model import Model
 from spec.problems import Problem
 from spec.problems.problem import name_rows
@@ -288,7 +288,7 @@ def _comparisons(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     if isinstance(family, NegativeBinomial) and isinstance(link, CLogLog):  # means below 1: a count of 1 or more is above them
         ones, zeros, between = response >= 1, response == 0, (response > 0) & (response < 1)
         return np.vstack([X[ones], -X[zeros]]), X[between], np.concatenate([used[ones], used[zeros]]), used[between]
-    if isinstance(family, (Binomial, Poisson, NegativeBinomial, Tweedie)) and isinstance(link, Log):
+    if isinstance(family, (Binomial, Poisson, NegativeBinomial, Tweedie)) and isinstance(link, (Log, Softplus)):
         return -X[response == 0], X[response > 0], used[response == 0], used[response > 0]
     if isinstance(family, Binomial) and isinstance(link, LogComplement):
         return -X[response == 1], X[response < 1], used[response == 1], used[response < 1]

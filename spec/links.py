@@ -555,6 +555,53 @@ class NegativeBinomialLink(Link):
 
 
 @dataclass(frozen=True)
+class Softplus(Link):
+    """g(mu) = log(exp(mu) - 1); the mean, log(1 + exp(eta)), is positive, and nearly eta where eta is large."""
+
+    mu_domain = POSITIVE
+
+    def __call__(self, mu: Number, xp: Elementary = FLOAT64) -> Number:
+        return mu + xp.log1mexp(mu)
+
+    def inverse(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return xp.softplus(eta)
+
+    def inverse_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return xp.sigmoid(eta)
+
+    def inverse_second_derivative(self, eta: Number, xp: Elementary = FLOAT64) -> Number:
+        return xp.sigmoid(eta) * xp.sigmoid(-eta)
+
+    @property
+    def log_mean(self) -> Curve:
+        """log mu; its slope is (1 - exp(-mu)) / mu, so that its curvature, -mu where mu is small, is no difference."""
+
+        def slope(eta: Number, xp: Elementary) -> Number:
+            return 1 / (1 + xp.bernoulli(xp.softplus(eta)))
+
+        def bend(eta: Number, xp: Elementary) -> Number:
+            return slope(eta, xp) * slope(eta, xp) * xp.bernoulli(-xp.softplus(eta))
+
+        return Curve(lambda eta, xp: xp.log_softplus(eta), slope, bend)
+
+    def power(self, exponent: float) -> Curve:
+        """By the slope of log mu: where mu is small, its other powers overflow."""
+        e, mean, log_mean = exponent, self.mean, self.log_mean
+        if e == 1:
+            return mean
+
+        def bend(eta: Number, xp: Elementary) -> Number:
+            slope = log_mean.slope(eta, xp)
+            return e * power(mean.value(eta, xp), e, xp) * (e * slope * slope + log_mean.bend(eta, xp))
+
+        return Curve(
+            lambda eta, xp: power(mean.value(eta, xp), e, xp),
+            lambda eta, xp: e * power(mean.value(eta, xp), e, xp) * log_mean.slope(eta, xp),
+            bend,
+        )
+
+
+@dataclass(frozen=True)
 class Softmax(Link):
     """
     The multinomial logit: eta_k = log(mu_k / mu_0), mu_k = exp(eta_k) / sum_j exp(eta_j), over the last axis (K classes).
@@ -612,6 +659,7 @@ ELEMENTWISE: tuple[Link, ...] = (
     Power(exponent=0.5),
     Power(exponent=-0.5),
     NegativeBinomialLink(alpha=0.5),
+    Softplus(),
 )
 LINKS: tuple[Link, ...] = (*ELEMENTWISE, Softmax())
 

@@ -29,6 +29,7 @@ from spec.links import (
     Power,
     Probit,
     Softmax,
+    Softplus,
     Sqrt,
 )
 
@@ -237,6 +238,7 @@ LOG_CONCAVE = {
     (Binomial, Identity),
     (Poisson, Identity),
     (Poisson, Sqrt),
+    (Poisson, Softplus),
     (Gamma, Log),
     (InverseGaussian, Inverse),
     (NegativeBinomial, Log),
@@ -245,13 +247,13 @@ LOG_CONCAVE = {
 
 ALPHA, POWER = 0.5, 1.5
 
-# the pairs that statsmodels admits (statsmodels.genmod.families.family: safe_links), 0.14 to 0.15
+# the pairs that statsmodels admits (statsmodels.genmod.families.family: safe_links), 0.14 to 0.15, and the softplus of Keras
 PAIRS: tuple[Model, ...] = tuple(
     Model(family, link)
     for family, links in (
         (Gaussian(), (Identity(), Log(), Inverse())),
         (Binomial(), (Logit(), Probit(), Cauchit(), Log(), LogComplement(), CLogLog(), LogLog(), Identity())),
-        (Poisson(), (Log(), Identity(), Sqrt())),
+        (Poisson(), (Log(), Identity(), Sqrt(), Softplus())),
         (Gamma(), (Inverse(), Log(), Identity())),
         (InverseGaussian(), (InverseSquared(), Inverse(), Identity(), Log())),
         (NegativeBinomial(ALPHA), (Log(), CLogLog(), Identity(), NegativeBinomialLink(ALPHA), Power(0.5))),

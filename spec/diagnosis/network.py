@@ -17,7 +17,7 @@ from spec.domains import UNIT
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import NegativeLogLikelihood, precision
 from spec.engines.keras.versions import Normalization, keras
-from spec.families import FAMILIES, Binomial, Gaussian, Multinomial
+from spec.families import FAMILIES, Binomial, Gaussian, Multinomial, Poisson
 from spec.fit.reading import NotRead, build, read
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside
 from spec.fit.reading.loss import OwnLoss, setting
@@ -28,7 +28,7 @@ from spec.fit.reading.twin import Twin, leaves
 from spec.fit.reading.units import units_of
 from spec.fit.responses import usable
 from spec.fit.rows import Batch, Rows, of_arrays
-from spec.links import Identity, Link, Logit, Softmax
+from spec.links import Identity, Link, Logit, Softmax, Softplus
 from spec.model import Model, Params
 
 SHOWN = 64  # rows that a network is asked of
@@ -196,9 +196,10 @@ def meant_model(model: keras.Model, rows: Rows | None = None) -> Model:
     """
     The model that a network's last activation means, with the family whose canonical link it inverts.
 
-    A sigmoid means the binomial family with the logit, an exponential Poisson with the log, a softmax the multinomial family,
-    no activation the Gaussian; but where the loss takes linear predictors (``from_logits=True``), those of that loss. What else
-    the loss is does not matter: a wrong loss is a cause to be found. Raises NotRead where the activation means none.
+    A sigmoid means the binomial family with the logit, an exponential Poisson with the log, a softplus Poisson too, a softmax the
+    multinomial family, no activation the Gaussian; but where the loss takes linear predictors (``from_logits=True``), those of
+    that loss. What else the loss is does not matter: a wrong loss is a cause to be found. Raises NotRead where the activation
+    means none.
     """
     with _quietly():
         opened = _open(model, rows)
@@ -213,6 +214,8 @@ def meant_model(model: keras.Model, rows: Rows | None = None) -> Model:
             return Model(family, link)
     if link.mu_domain == UNIT:
         return Model(Binomial(), link)
+    if isinstance(link, Softplus):
+        return Model(Poisson(), link)
     raise NotRead(f"the {link} link is canonical for no family: say which is meant, such as family='gamma'.")
 
 

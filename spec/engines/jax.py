@@ -26,7 +26,7 @@ from spec.model import Model, Params
 from spec.problems import Problem
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # log-likelihood (n,), mean, gradient (n, k), Hessian (n, k, k)
-LINKS = ("Log", "Logit", "Probit", "Cauchit", "CLogLog", "LogLog", "LogComplement", "NegativeBinomialLink", "Softmax")
+LINKS = ("Log", "Logit", "Probit", "Cauchit", "CLogLog", "LogLog", "LogComplement", "NegativeBinomialLink", "Softplus", "Softmax")
 
 
 class Jax:
@@ -132,11 +132,16 @@ def _textbook(model: Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
         "LogLog": (lambda e: jnp.exp(-jnp.exp(-e)), lambda e: -jnp.exp(-e), lambda e: log_cloglog(-e)),
         "LogComplement": (lambda e: -jnp.expm1(e), lambda e: jnp.log(-jnp.expm1(e)), lambda e: e),
         "NegativeBinomialLink": (lambda e: 1 / (alpha * jnp.expm1(-e)), lambda e: -jnp.log(alpha * jnp.expm1(-e)), None),
+        "Softplus": (softplus, lambda e: jnp.log(softplus(e)), None),
         "Softmax": (jax.nn.softmax, jax.nn.log_softmax, None),
     }.get(type(model.link).__name__, (lambda e: e ** (1 / a), lambda e: jnp.log(e) / a, None))
 
-    # the mean to the power of k, with the links of those families that have powers of it
-    power = (lambda k, e: jnp.exp(k * e)) if isinstance(model.link, Log) else (lambda k, e: e ** (k / a))
+    def power(k: float, e: Any) -> Any:
+        """The mean to the power of k."""
+        if isinstance(model.link, PowerLink):
+            return e ** (k / a)
+        return jnp.exp(k * e) if isinstance(model.link, Log) else mu(e) ** k
+
     kernel = {
         "Gaussian": lambda e, y: -((y - mu(e)) ** 2) / 2,
         "Binomial": lambda e, y: y * log_mu(e) + (1 - y) * log_rest(e),

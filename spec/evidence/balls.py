@@ -10,7 +10,7 @@ The working precision is python-flint's own (``flint.ctx.prec``); what cancels t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import flint
@@ -60,11 +60,18 @@ class Balls:
     def log1mexp(self, x: Number) -> Number:
         return self.log1p(-(-x).exp()) if _value(x) > 1 else (-self.expm1(-x)).log()
 
+    def log_softplus(self, x: Number) -> Number:
+        with self._bits_of_a_square(x):
+            return self.softplus(x).log()
+
     def log1mexpexp(self, x: Number) -> Number:
-        """With bits for the square of exp(x), which the curvature of the logarithm consists of."""
-        more = min(max(0, int(-3 * float(_value(x)))), 2**14)
-        with working_precision(flint.ctx.prec + more):
+        with self._bits_of_a_square(x):
             return self.log1mexp(x.exp())
+
+    @staticmethod
+    def _bits_of_a_square(x: Number) -> AbstractContextManager[None]:
+        """More bits, for the square of exp(x): the curvature of a logarithm consists of it."""
+        return working_precision(flint.ctx.prec + min(max(0, int(-3 * float(_value(x)))), 2**14))
 
     def bernoulli(self, x: Number) -> Number:
         return -x / self.expm1(-x) - 1

@@ -115,6 +115,7 @@ ETA_RANGE = {
     "poisson-log": (0, 2),
     "poisson-identity": (1, 7),
     "poisson-sqrt": (1, 3),
+    "poisson-softplus": (-1, 5),
     "gamma-inverse": (0.25, 1.75),
     "gamma-log": (-0.5, 1.5),
     "gamma-identity": (1, 5),

@@ -33,6 +33,9 @@ class Expressions:
     def log1p(self, x: Expr) -> Expr:
         return functions.log(1 + x)
 
+    def softplus(self, x: Expr) -> Expr:
+        return functions.log(1 + functions.exp(x))
+
     def sqrt(self, x: Expr) -> Expr:
         return x.root()
 

@@ -96,6 +96,13 @@ REASONS = (
     ),
     Reason(r"negative-binomial\(.*\)-power.*", "log .*|slope of .*|information", BEYOND_FLOAT64, low=1e-150, high=1e150),
     Reason(
+        "poisson-softplus",
+        "log mu",
+        "log mu is 0 where mu is 1. There mu, which is made first, is rounded to units of 1e-16, which are many ulp of log mu. A "
+        "sum of such terms loses nothing by it.",
+        64,
+    ),
+    Reason(
         "multinomial-softmax",
         ".*",
         "eta less the largest eta of its row is rounded, and exp makes up to 512 ulp of half an ulp of the difference, which may "
@@ -126,13 +133,22 @@ class Exact(Balls):
         u = (at * at / 2).hypgeom_u(flint.arb(0.5), flint.arb(0.5))
         return _curve(x, u.log() - at * at / 2 - (4 * self.pi).log() / 2, flint.arb(2).sqrt() / u)
 
+    def log_softplus(self, x: Number) -> Number:
+        """With t = exp(x), the logarithm of log(1 + t) lies between x - t and x, and its slope between 1 - t and 1."""
+        return super().log_softplus(x) if _value(x) > -FAR else _near_the_line(x)
+
     def log1mexpexp(self, x: Number) -> Number:
         """With t = exp(x), the logarithm of 1 - exp(-t) lies between x - t and x, and its slope between 1 - t and 1."""
-        at = _value(x)
-        if not at < -(10**4):
-            return super().log1mexpexp(x)
-        t = flint.arb(0, flint.arb(-(10**4)).exp())
-        return _curve(x, at + t, 1 + t)
+        return super().log1mexpexp(x) if _value(x) > -FAR else _near_the_line(x)
+
+
+FAR = 10**4  # beyond -FAR, exp(x) is 0 to all digits
+
+
+def _near_the_line(x: Number) -> Number:
+    """A logarithm of nearly exp(x), x < -FAR: x itself and the slope 1, to within exp(-FAR)."""
+    t = flint.arb(0, flint.arb(-FAR).exp())
+    return _curve(x, _value(x) + t, 1 + t)
 
 
 def _value(x: Number) -> Number:

@@ -2,8 +2,9 @@
 Every inverse link gives its generalized linear model (S8).
 
 The answer goes further than the Keras documentation: the activation may be the inverse of any link. So it is, for each
-of the 28 pairs of family and link that statsmodels admits, and for a link that nobody has heard of, *if the loss is the
-family's log-likelihood*: that part the answer leaves unsaid, and the claims below put it in.
+of the 28 pairs of family and link that statsmodels admits, for the softplus that Keras has built in, and for a link that
+nobody has heard of, *if the loss is the family's log-likelihood*: that part the answer leaves unsaid, and the claims below
+put it in.
 """
 
 from dataclasses import dataclass, replace

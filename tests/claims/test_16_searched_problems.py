@@ -78,6 +78,7 @@ FAR = {
     "poisson-log": (-650, 600),
     "poisson-identity": (2.0**-450, 2.0**450),
     "poisson-sqrt": (2.0**-450, 2.0**450),
+    "poisson-softplus": (-650, 650),
     "gamma-inverse": (2.0**-300, 2.0**300),
     "gamma-log": (-600, 600),
     "gamma-identity": (2.0**-300, 2.0**300),

@@ -39,6 +39,7 @@ APPROXIMATE = {
     "binomial-probit": {"eta < -4", "eta > 4", BITS},
     "binomial-cloglog": {"eta < -0.7", "eta >= 80"},
     "binomial-loglog": {"eta > 0.7", "eta <= -80"},
+    "poisson-softplus": {"eta < -2"},
     "negative-binomial(0.5)-cloglog": {"eta < -0.7", "eta >= 80"},
 }
 

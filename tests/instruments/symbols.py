@@ -42,6 +42,9 @@ class Symbols:
     def softplus(self, x: Any) -> Any:
         return sp.log(1 + sp.exp(x))
 
+    def log_softplus(self, x: Any) -> Any:
+        return sp.log(sp.log(1 + sp.exp(x)))
+
     def log1mexp(self, x: Any) -> Any:
         return sp.log(1 - sp.exp(-x))
 

@@ -653,6 +653,7 @@ def test_from_logits_where_the_outputs_are_logits_is_no_cause(in_float32):
     [
         (sigmoid, "mse", LOGIT),
         (lambda: L.Dense(1, activation="exponential"), "mse", LOG),
+        (lambda: L.Dense(1, activation="softplus"), "mse", Model(families.Poisson(), links.Softplus())),
         (lambda: L.Dense(3, activation="softmax"), "categorical_crossentropy", MULTINOMIAL),
         (lambda: L.Dense(1), "mae", Model(families.Gaussian(), links.Identity())),
         (lambda: L.Dense(1, activation=InverseLink(links.Probit())), "mse", Model(families.Binomial(), links.Probit())),

@@ -41,6 +41,7 @@ from spec.links import (
     PowerLink,
     Probit,
     Softmax,
+    Softplus,
     Sqrt,
 )
 from tests.instruments.symbols import SYMBOLS, exactly, ulp, value
@@ -251,6 +252,8 @@ def theirs():
     # The ruler is held against an implementation by other hands; imported here, so that the other tests do not wait for it
     from statsmodels.genmod.families import links  # noqa: TID251
 
+    from spec.engines.statsmodels import versions
+
     names = {
         Identity: links.Identity,
         Log: links.Log,
@@ -265,6 +268,7 @@ def theirs():
         Sqrt: links.Sqrt,
         Power: links.Power,
         NegativeBinomialLink: links.NegativeBinomial,
+        Softplus: versions.Softplus,  # statsmodels has none
     }
     spelt = {"exponent": "power", "alpha": "alpha"}
     return lambda link: names[type(link)](**{spelt[name]: number for name, number in vars(link).items()})
@@ -317,6 +321,7 @@ def test_h_maps_its_domain_into_the_means(link):
         (Power(0.5), POSITIVE, POSITIVE),
         (Power(-0.5), POSITIVE, POSITIVE),
         (NegativeBinomialLink(0.5), NEGATIVE, POSITIVE),
+        (Softplus(), REAL, POSITIVE),
         (Softmax(), REAL, Simplex(interior=True)),
     ],
     ids=str,
@@ -352,6 +357,7 @@ def test_names_are_these():
         "power(0.5)",
         "power(-0.5)",
         "negative-binomial-link(0.5)",
+        "softplus",
         "softmax",
     ]
 

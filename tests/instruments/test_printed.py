@@ -41,7 +41,7 @@ def filled(text, fitted):
         term, error, form = found[1], found[2], found[3]
         return format((fitted.bse if error else fitted.params)[COLUMNS[term]], form or ".6f")
 
-    return re.sub(r"\{(age|sexm|grpb|grpc|1)(\.se)?(?::([^}]+))?\}", number, text)
+    return re.sub(r"(?<![a-z])\{(age|sexm|grpb|grpc|1)(\.se)?(?::([^}]+))?\}", number, text)
 
 
 PRINTED = {
@@ -157,6 +157,86 @@ grpc & {grpc} & {grpc.se} \\
 \hline
 \end{tabular}
 """,
+    "LaTeX of statsmodels": r"""
+\begin{tabular}{lclc}
+\toprule
+\textbf{Dep. Variable:}   &        y         & \textbf{  No. Observations:  } &      300    \\
+\textbf{No. Iterations:}  &        4         & \textbf{  Pseudo R-squ. (CS):} &   0.1605    \\
+\bottomrule
+\end{tabular}
+\begin{tabular}{lcccccc}
+                   & \textbf{coef} & \textbf{std err} & \textbf{z} & \textbf{P$> |$z$|$} & \textbf{[0.025} & \textbf{0.975]}  \\
+\midrule
+\textbf{Intercept} &  {1}  &  {1.se}     &    -5.111  &         0.000        &       -6.899    &       -3.075     \\
+\textbf{age}  &  {age}  &  {age.se}     &    -0.824  &         0.410        &       -0.865    &        0.353     \\
+\textbf{sex[T.m]}  &  {sexm}  &  {sexm.se}     &    -0.824  &         0.410        &       -0.865    &        0.353     \\
+\textbf{grp[T.b]}       &  {grpb}  & {grpb.se}     &     5.220  &         0.000        &        0.061    &        0.134     \\
+\textbf{grp[T.c]}       &  {grpc}  & {grpc.se}     &     5.220  &         0.000        &        0.061    &        0.134     \\
+\bottomrule
+\end{tabular}
+%\caption{Logit & Regression Results} \\
+""",
+    "HTML of statsmodels": """
+<table class="simpletable">
+<caption>Logit Regression Results</caption>
+<tr>
+  <th>Dep. Variable:</th>           <td>y</td>        <th>  No. Observations:  </th>  <td>   300</td>
+</tr>
+</table>
+<table class="simpletable">
+<tr>
+      <td></td>         <th>coef</th>     <th>std err</th>      <th>z</th>      <th>P>|z|</th>  <th>[0.025</th>    <th>0.975]</th>
+</tr>
+<tr>
+  <th>Intercept</th> <td>{1}</td> <td>{1.se}</td> <td>   -5.111</td> <td> 0.000</td> <td>   -6.899</td> <td>   -3.075</td>
+</tr>
+<tr>
+  <th>age</th> <td>{age}</td> <td>{age.se}</td> <td>   -5.111</td> <td> 0.000</td> <td>   -6.899</td> <td>   -3.075</td>
+</tr>
+<tr>
+  <th>sex[T.m]</th>  <td>{sexm}</td> <td>{sexm.se}</td> <td>   -0.824</td> <td> 0.410</td> <td>   -0.865</td> <td>    0.353</td>
+</tr>
+<tr><th>grp[T.b]</th><td>{grpb}</td><td>{grpb.se}</td><td>-0.824</td><td>0.410</td><td>-0.865</td><td>0.353</td></tr>
+<tr><th>grp[T.c]</th><td>{grpc}</td><td>{grpc.se}</td><td>-0.824</td><td>0.410</td><td>-0.865</td><td>0.353</td></tr>
+</table><br/>
+""",
+    "LaTeX for a paper": r"""
+\begin{tabular}{@{\extracolsep{5pt}}lc}
+\\[-1.8ex]\hline
+\hline \\[-1.8ex]
+ & \multicolumn{1}{c}{\textit{Dependent variable:}} \\
+\cline{2-2}
+\\[-1.8ex] & y \\
+\hline \\[-1.8ex]
+ age & {age}$^{**}$ \\
+  & ({age.se}) \\
+  & \\
+ sexm & {sexm}$^{***}$ \\
+  & ({sexm.se}) \\
+ grpb & {grpb} \\
+ grpc & {grpc} \\
+ Constant & {1}$^{***}$ \\
+  & ({1.se}) \\
+\hline \\[-1.8ex]
+Observations & 300 \\
+Log Likelihood & $-$198.472 \\
+\hline
+\textit{Note:}  & \multicolumn{1}{r}{$^{*}$p$<$0.1; $^{**}$p$<$0.05; $^{***}$p$<$0.01} \\
+\end{tabular}
+""",
+    "HTML for a paper": """
+<table style="text-align:center"><tr><td colspan="2" style="border-bottom: 1px solid black"></td></tr>
+<tr><td style="text-align:left"></td><td><em>Dependent variable:</em></td></tr>
+<tr><td style="text-align:left"></td><td>y</td></tr>
+<tr><td style="text-align:left">age</td><td>{age}<sup>**</sup></td></tr>
+<tr><td style="text-align:left"></td><td>({age.se})</td></tr>
+<tr><td style="text-align:left">sexm</td><td>{sexm}<sup>***</sup></td></tr>
+<tr><td style="text-align:left">grpb</td><td>{grpb}</td></tr>
+<tr><td style="text-align:left">grpc</td><td>{grpc}</td></tr>
+<tr><td style="text-align:left">Constant</td><td>{1}<sup>***</sup></td></tr>
+<tr><td style="text-align:left">Observations</td><td>300</td></tr>
+</table>
+""",
     "for a paper": """
 ===============================================
                         Dependent variable:
@@ -200,7 +280,7 @@ N                     300
 t statistics in parentheses
 """,
 }
-WITHOUT_ERRORS = ("R, the vector", "R, the model", "for a paper", "esttab")
+WITHOUT_ERRORS = ("R, the vector", "R, the model", "LaTeX for a paper", "HTML for a paper", "for a paper", "esttab")
 
 
 @pytest.mark.parametrize("program", PRINTED)
@@ -218,7 +298,9 @@ def test_what_a_program_printed_is_read(program, frame, fitted, tmp_path):
 
 def test_a_summary_of_statsmodels_is_read(frame, fitted):
     """The object, its text and its comma-separated form; of classes, one block each."""
-    for printed in (fitted.summary(), str(fitted.summary()), fitted.summary().as_text()):
+    one, two = fitted.summary(), fitted.summary2()
+    written = [each for made in (one, two) for each in (made, str(made), made.as_text(), made.as_html(), made.as_latex())]
+    for printed in (*written, one.as_csv()):
         found = held(frame, printed)
         assert (found.verdict, found.codes) == ("none", ())
         assert found.answer.standard_errors is not None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from spec.diagnosis.tables import marked
+
 _RATIO = r"(?-i:OR|IRR)|odds\s+ratios?"
 _ESTIMATE = re.compile(
     rf"(?<![\w.])(estimates?|coef(?:s|\.|ficients?)?|b|beta|value(?=\s+std)|s\d+|{_RATIO})(?![\w(])\.?", re.IGNORECASE
@@ -18,8 +20,6 @@ _ERROR = re.compile(r"\s*(?:robust\s+)?(?:(?:std\.?|standard)\s*err(?:or)?|error
 _NUMBER = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[a-z]?\**", re.IGNORECASE)
 _BESIDE = re.compile(r"<?\s*[-+−]?[\d.]+(?:e[-+]?\d+)?|<|\.|NA|NaN|\(omitted\)|\(empty\)|\*+|-", re.IGNORECASE)
 _MODEL = re.compile(r"^\W*\(1\)|^\W*dependent variable:", re.IGNORECASE)
-_LATEX = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|cline\{.*?\})")
-_RULE = re.compile(r"[\s\-=+|:_─━┼]*")
 _ENDS = re.compile(r"\s*(?:---|signif|residual|null\s+deviance|\(dispersion|number\s+of\s+fisher|aic|note)\b", re.IGNORECASE)
 _OF_SPSS = re.compile(r"\bwald\s+df\b", re.IGNORECASE)
 _STEP = re.compile(r"^\s*step\s+\d+\s*[a-z]?\s+", re.IGNORECASE)
@@ -30,11 +30,11 @@ HEADINGS = ["term", "level1", "estimate", "stderror"]
 
 def grid(text: str) -> list[list[str]] | None:
     """The table of a text as rows of cells, its headings first; None where there is no such table."""
-    lines = [line.rstrip() for line in _LATEX.sub("", text).splitlines() if line.strip()]
+    if rows := marked.rows_of(text):
+        return _of_marked(rows)
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if not re.search(r"\d\.\d", text):  # of a program that writes decimal commas
         lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) if "\t" not in line and ";" not in line else line for line in lines]
-    if (cells := _of_cells(lines)) is not None:
-        return cells
     found: list[list[str]] = []
     for place, line in enumerate(lines):
         heading = _ESTIMATE.search(line)
@@ -46,16 +46,11 @@ def grid(text: str) -> list[list[str]] | None:
     return found or of_models(lines) or _of_classes(lines) or _of_pairs(lines) or _of_vector(text) or _of_lines(lines)
 
 
-def _of_cells(lines: Sequence[str]) -> list[list[str]] | None:
-    """The rows of a table of Markdown or LaTeX."""
-    for sign, ends in (("|", ("|", "|")), ("&", ("", "\\\\"))):
-        rows = [line.strip() for line in lines if line.count(sign) > 1 and line.strip().endswith(ends[1])]
-        rows = [row for row in rows if row.startswith(ends[0]) and not _RULE.fullmatch(row)]
-        if len(rows) > 1:
-            rows = [row.removeprefix(ends[0]).removesuffix(ends[1]) for row in rows]
-            cells = [[re.sub(r"[`$]|\\(?=[_%&])", "", cell).strip() for cell in row.split(sign)] for row in rows]
-            return cells if len({len(row) for row in cells}) == 1 else None
-    return None
+def _of_marked(rows: list[list[str]]) -> list[list[str]] | None:
+    """The first table that has estimates by its headings; else a table for a paper, or the only one that there is."""
+    found = [table for table in marked.tables(rows) if len(table) > 1]
+    headed = (table for table in found if any(_ESTIMATE.fullmatch(cell) for row in table for cell in row))
+    return next(headed, None) or of_models(["  ".join(row) for row in rows]) or (found[0] if len(found) == 1 else None)
 
 
 def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[list[str]]:

@@ -26,11 +26,17 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Data, Tensor, Variable
 from spec.engines.keras.versions import Normalization, compiled, keras, set_random_seed, unrounded
 from spec.families import Binomial, Family, Gaussian, Multinomial, Poisson
-from spec.links import Identity, Link, Log, Logit, Softmax, plain, restored
+from spec.links import Identity, Link, Log, Logit, Softmax, Softplus, plain, restored
 from spec.model import Model, Params
 from spec.problems import Problem
 
-ACTIVATIONS: dict[Link, str] = {Identity(): "linear", Logit(): "sigmoid", Log(): "exponential", Softmax(): "softmax"}
+ACTIVATIONS: dict[Link, str] = {
+    Identity(): "linear",
+    Logit(): "sigmoid",
+    Log(): "exponential",
+    Softplus(): "softplus",
+    Softmax(): "softmax",
+}
 BUILT_IN: dict[type[Family], tuple[Any, float]] = {  # the loss, and its scale c: loss = -c * log-likelihood / n + ...
     Gaussian: (keras.losses.MeanSquaredError, 2.0),  # the unit deviance, which is twice the kernel
     Binomial: (keras.losses.BinaryCrossentropy, 1.0),

@@ -47,6 +47,7 @@ LINKS: dict[str, tuple[str, Callable[[Any], dict[str, float]]]] = {  # statsmode
     "Sqrt": ("Sqrt", lambda link: {}),
     "Power": ("Power", lambda link: {"power": link.exponent}),
     "NegativeBinomialLink": ("NegativeBinomial", lambda link: {"alpha": link.alpha}),
+    "Softplus": ("Softplus", lambda link: {}),
 }
 
 

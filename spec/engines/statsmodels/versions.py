@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import statsmodels
 from packaging.version import Version
 from statsmodels.genmod import families
@@ -33,9 +34,32 @@ class _Never(Warning):
 PerfectSeparationWarning: type[Warning] = getattr(sm_exceptions, "PerfectSeparationWarning", _Never)
 
 
+class Softplus(links.Link):  # type: ignore[misc]
+    """A link that statsmodels lacks, as one's own link is given to it: the mean is log(1 + exp(eta))."""
+
+    def __call__(self, p: np.ndarray) -> np.ndarray:
+        return np.log(np.expm1(p))
+
+    def inverse(self, z: np.ndarray) -> np.ndarray:
+        return np.logaddexp(0, z)
+
+    def deriv(self, p: np.ndarray) -> np.ndarray:
+        return -1 / np.expm1(-p)
+
+    def deriv2(self, p: np.ndarray) -> np.ndarray:
+        return -1 / (2 * np.sinh(p / 2)) ** 2
+
+    def inverse_deriv(self, z: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-z))
+
+    def inverse_deriv2(self, z: np.ndarray) -> np.ndarray:
+        return 1 / (2 * np.cosh(z / 2)) ** 2
+
+
 def link_class(name: str) -> Callable[..., Any] | None:
     """The class of a link, None where there is none. InversePower is inverse_power before 0.14, and so on."""
-    return getattr(links, name, None) or getattr(links, re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower(), None)
+    theirs = getattr(links, name, None) or getattr(links, re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower(), None)
+    return theirs or {"Softplus": Softplus}.get(name)
 
 
 def family(name: str, link: Any, **parameters: Any) -> Any:

@@ -53,7 +53,7 @@ def _no_link(asked: list[Asked], links: list[Link]) -> str:
     return (
         "its mean is the inverse of no link that is known, which breaks the first rung: where its linear predictor is "
         f"{numbers(z[row])}, it gives {given}, and the nearest, the {link} link, {nearest}{less}. "
-        "Activations that are one: linear, sigmoid, exponential, softmax, or "
+        "Activations that are one: linear, sigmoid, exponential, softplus, softmax, or "
         "spec.engines.keras.network.InverseLink(link) of a link in spec.links."
     )
 

@@ -34,7 +34,7 @@ SHOWN = 64  # rows that the rungs are asked of
 LIBRARIES = ("keras", "tensorflow", "tf_keras", "builtins")
 OWN = (*LIBRARIES, "spec")
 EVERYWHERE = (  # activations and losses of Keras that are one function for all numbers
-    *("linear", "sigmoid", "softmax", "exponential", "exp"),
+    *("linear", "sigmoid", "softmax", "softplus", "exponential", "exp"),
     *("meansquarederror", "poisson", "binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"),
 )
 

@@ -46,7 +46,7 @@ RESPONSES = {
 @pytest.mark.parametrize("model", CONVEX, ids=str)
 def test_the_loss_of_these_pairs_is_convex(model, subject):
     r"""
-    For 19 of the 28 pairs of family and link the loss is convex, so that where training rests is the lowest point there is.
+    For 20 of the 29 pairs of family and link the loss is convex, so that where training rests is the lowest point there is.
 
     .. math:: -\frac{\partial^2 k(y, h(\eta))}{\partial \eta^2} \ge 0 \text{ for all } \eta \text{ and } y
               \quad\Rightarrow\quad X^\top W X \succeq 0
