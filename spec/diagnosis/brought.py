@@ -89,7 +89,7 @@ def diagnose(
         case = _case_of_data(stated, data, formula, y, beside)
     else:
         case = _case_of_arrays(stated, model, X, y, beside, intercept)
-    clusters = getattr(model, "cov_kwds", {}).get("groups") if clusters is None else clusters
+    clusters = _own_clusters(model) if clusters is None else clusters
     case = _checked(case, quasi)
     if clusters is not None:
         of_rows = _clusters(clusters, brought_X if data is None else data, case.question.rows)
@@ -211,6 +211,13 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     intercept = not constant if intercept is None else intercept
     question = Question(stated, replace(rows, columns=columns), intercept, columns, outputs, trials=trials)
     return _Case(question, () if intercept else constant)
+
+
+def _own_clusters(result: Any) -> Any:
+    """The clusters of a result of statsmodels, by its cov_type or as a GEE; None of anything else."""
+    groups = getattr(result, "cov_kwds", {}).get("groups")
+    own: Any = getattr(result, "model", None)
+    return own.groups if groups is None and hasattr(own, "cov_struct") else groups
 
 
 def _clusters(given: Any, data: Any, rows: Rows) -> np.ndarray:

@@ -140,6 +140,9 @@ def other_loss(estimator: Any, family: str) -> str:
     own = type(getattr(estimator, "model", None)).__name__
     if own in OTHER_MODELS and type(estimator).__module__.startswith("statsmodels."):
         return "" if "Binomial" in own and family.startswith("negative-binomial") else f"{own} minimises {OTHER_MODELS[own]}"
+    if (rows := getattr(getattr(estimator, "model", None), "cov_struct", None)) is not None:
+        kind = type(rows).__name__
+        return "" if kind == "Independence" else f"{own} solves equations in which rows of a group go together ({kind})"
     if not type(estimator).__module__.startswith("sklearn."):
         return ""
     if name in BY_ROWS and loss not in ("log_loss", "squared_error"):

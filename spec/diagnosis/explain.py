@@ -36,6 +36,7 @@ NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that it may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 FLAT = 1e-4  # standard errors: so near the optimum float64 hardly shows the loss fall, and a solver ends whatever its rule is
+NEAR_ITS_END = 0.01  # standard errors: how far from the optimum the usual rules stop scoring
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
@@ -280,6 +281,9 @@ def _by_its_solver(search: Search) -> Diagnosis | None:
 
 def _searched(search: Search) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
+    is_near = search.before <= NEAR_ITS_END and not search.context.answer.program and search.context.answer.record is None
+    if is_near and (steps := _trained(search, [search.root], ["newton-steps"])) is not None:
+        return _told(search, [steps], proven=False)
     found = _alone(search)
     likely = _best_of(search, [one for one in found if len(one.codes) == 1])
     if not likely:

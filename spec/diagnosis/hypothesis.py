@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ PIECE = 2**14  # rows that are summed at a time
 SMALL = 2**17  # numbers of a design, times outputs: of fewer the sums of the rows so far are kept of everything
 PLACES = 2**14  # of the sums so far that are noted, of many rows
 ANCHORS = 4  # of those places, about which each row is tried
+FEW_COLUMNS = 40  # among which products of others are looked for
 KEPT = 2**25  # numbers of a design that are kept in memory
 Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
 
@@ -183,6 +185,17 @@ class Context:
         if not self.in_memory:
             return np.full((3, len(self.facts.mean)), np.nan)
         return np.quantile(self.whole.X, (0.25, 0.5, 0.75), axis=0)
+
+    @cached_property
+    def products(self) -> tuple[tuple[int, int, int], ...]:
+        """The columns that are products of two others, or the square of one, by their numbers (product, one, other)."""
+        if not self.in_memory or self.facts.binary.all() or not 1 < len(self.facts.mean) <= FEW_COLUMNS:
+            return ()
+        X, varies = self.whole.X, self.facts.deviation > 0
+        triples = [(j, a, b) for j, a, b in product(np.flatnonzero(varies).tolist(), repeat=3) if a <= b and j not in (a, b)]
+        for rows in (slice(64), slice(None)):
+            triples = [(j, a, b) for j, a, b in triples if np.allclose(X[rows, j], X[rows, a] * X[rows, b], rtol=1e-12, atol=0)]
+        return tuple(triples)
 
     @cached_property
     def whole(self) -> Batch:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec.engines.keras.backend import BACKEND
-from spec.families import Family
+from spec.families import Binomial, Family
 from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
 from spec.fit.contribution import in_float64
@@ -30,6 +30,7 @@ from spec.fit.reading import Reading, build, read
 from spec.fit.responses import (
     QUASI,
     RATES,
+    are_whole,
     class_weighted,
     has_whole_totals,
     mostly_no_counts,
@@ -143,7 +144,7 @@ def fit(
         if factors is not None:
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
-        rows = _read_as(reading, given, sample.y.shape[1])
+        rows = _read_as(reading, given, sample.y)
         with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
             settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}
@@ -218,19 +219,21 @@ def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: A
     return _Case(made.model, rows, made.prepared, made.outputs, made.notes)
 
 
-def _read_as(reading: Reading, given: Rows, width: int) -> Rows:
+def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
     """
     The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes.
 
-    ``width`` is the number of columns of their y.
+    ``some`` are responses of theirs.
     """
-    k = reading.outputs
+    k, width = reading.outputs, some.shape[1]
     if reading.codes:
         given = given.map_numbered(partial(of_codes, k=k))
     elif reading.model.has_classes:
         given = given.map(of_shares)
     if width != k and not reading.codes:
         cure = ": give its second column" if (k, width) == (1, 2) else ""
+        if cure and isinstance(reading.model.family, Binomial) and are_whole(some).all() and some.max() > 1:
+            cure = ": of successes and failures give the shares, y[:, 0] / y.sum(axis=1), with weights=y.sum(axis=1)"
         raise ValueError(f"the model gives {k} output{'s' * (k > 1)}, but y has {width} column{'s' * (width > 1)}{cure}.")
     return given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
 
@@ -271,7 +274,7 @@ def _completed(one: Fitted, number: int, reading: Reading, case: _Case, given: R
         names = case.names if reading.model.has_classes else (case.names[number],)
     elif reading.several:
         names = (f"output {number}",)
-    notes = (*case.notes, *one.notes)
+    notes = (*case.notes, *one.notes, *reading.caveats)
     return replace(
         one,
         outputs=names,

@@ -147,10 +147,9 @@ def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarra
         except (TypeError, ValueError):
             width = max(math.prod(array.shape[1:]), 1)
             where = f"column x{i % width + 1} of {part}" if width > 1 else part
-            if part != "y" and not coded and isinstance(value, str) and reads_as_number(value):
-                texts = (j for j in range(i, len(flat), width) if isinstance(flat[j], str))
-                odd = next((j for j in texts if not reads_as_number(flat[j])), None)
-                raise ValueError(_numbers_as_text(where, flat, odd, first, width)) from None
+            column = flat[i % width :: width]
+            if not coded and isinstance(value, str) and _are_mostly_numbers(column, labels=part == "y"):
+                raise ValueError(_numbers_as_text(where, column, first)) from None
             raise ValueError(_no_number(value, flat, part, where, first + i // width, coded)) from None
     return found.reshape(array.shape)
 
@@ -163,12 +162,25 @@ def reads_as_number(text: str) -> bool:
     return True
 
 
-def _numbers_as_text(where: str, flat: list[Any], odd: int | None, first: int, width: int) -> str:
+def _are_mostly_numbers(column: list[Any], labels: bool) -> bool:
+    """Whether more than half of what is there reads as numbers; of ``labels``, more than two of them."""
+    there = [value for value in column if type(value).__name__ not in MISSING and value == value]
+    read = {float(value) for value in there if _is_odd(value) is None}
+    return 2 * sum(_is_odd(value) is None for value in there) >= len(there) and not (labels and len(read) < 3)
+
+
+def _is_odd(value: Any) -> str | None:
+    """A text that is no number; None of anything else."""
+    return value if isinstance(value, str) and not reads_as_number(value) else None
+
+
+def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
     """What to do about numbers that are written as text, one of which may be none."""
+    odd = next((row for row, value in enumerate(column) if _is_odd(value) is not None), None)
     if odd is None:
-        return f"{where} is text, though all of it are numbers, such as {_shown(flat[0])}: convert it, as by pandas.to_numeric."
+        return f"{where} is text, though all of it are numbers, such as {_shown(column[0])}: convert it, as by pandas.to_numeric."
     return (
-        f"{where} is text, since {_shown(flat[odd])} in row {first + odd // width} is no number: mend or drop such rows, then "
+        f"{where} is text, since {_shown(column[odd])} in row {first + odd} is no number: mend or drop such rows, then "
         "convert it, as by pandas.to_numeric."
     )
 

@@ -61,7 +61,7 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
     Their X is the model's ``inputs``, flattened and side by side; without ``inputs`` it is one table, of any width. Raises
     ValueError with the one thing that is wrong.
     """
-    if isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y) == 1 and _shape(X[0]):
+    if isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y) == 1 and _shape(X[0]) and _shape(y[0]):
         X, y = X[0], y[0]  # as Keras takes them: a list of one array for each input and output
     y, weights = _of_the_output(y), _of_the_output(weights)
     return _rows(X, {"y": y, "weights": weights, "offset": offset}, inputs, labelled=True)

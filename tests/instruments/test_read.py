@@ -354,7 +354,7 @@ REFUSED = {
         REAL,
         "inverse of no link that is known, which breaks the first rung.*nearest, the identity",
     ),
-    "softplus": (lambda: layers(dense("softplus"), loss="poisson"), COUNTS, "inverse of no link"),
+    "softsign": (lambda: layers(dense("softsign"), loss="mse"), REAL, "inverse of no link"),
     "three times a sigmoid": (lambda: graph(lambda x: 3 * dense("sigmoid")(x), "mse"), REAL, "inverse of no link"),
     "a class weight in the loss": (
         lambda: layers(dense("sigmoid"), loss=thrice_where_one),

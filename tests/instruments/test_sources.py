@@ -528,7 +528,7 @@ def spoiled(row, column, value):
 
 LONG = np.zeros(60_000)
 LABELS = np.where(np.arange(N) % 2, "yes", "no")
-TEXT = r"column height of X is text \('red' in row 59999\): encode it as numbers first, .*get_dummies.*drop_first=True.*formula="
+TEXT = "column height of X is text, since 'red' in row 59999 is no number: mend or drop such rows"
 DATES = pd.date_range("2020-02-01", periods=N)
 INFINITE = "the stream repeats for ever: leave .repeat\\(\\) out"
 TWO_IN_WORDS = re.escape("the model has the inputs design (3 columns) and log_exposure (1 column), but X brings ")
@@ -551,10 +551,15 @@ WRONG = [
         lambda: source(pyarrow.table({**dict.fromkeys(NAMES, LONG), "height": [*["0"] * 9, "red"] * 6000}), LONG),
         "column height of X is text",
     ),
-    (lambda: source(spoiled(59_999, 1, "red").to_numpy(), LONG), r"column x2 of X is text \('red' in row 59999\)"),
+    (lambda: source(spoiled(59_999, 1, "red").to_numpy(), LONG), "column x2 of X is text, since 'red' in row 59999 is no number"),
     (lambda: source(np.array([["1"], ["red"]]), [0, 1]), "X is text, since 'red' in row 1 is no number"),
     (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X is text, though all of it are numbers, such as '1'"),
-    (lambda: source([[1.0, 2.0], [3.0, "red"]], [0, 1]), r"column x2 of X is text \('red' in row 1\)"),
+    (lambda: source([[1.0, 2.0], [3.0, "red"]], [0, 1]), "column x2 of X is text, since 'red' in row 1 is no number"),
+    (
+        lambda: source([[1.0, "blue"], [3.0, "red"]], [0, 1]),
+        r"column x2 of X is text \('blue' in row 0\): .*get_dummies.*drop_first.*formula=",
+    ),
+    (lambda: source(X, ["?", *map(str, range(1, N))]), "y is text, since '\\?' in row 0 is no number"),
     (
         lambda: source(FRAME.assign(age=pd.Categorical([1, 2] * 500)), Y),
         r"column age of X is a category \(1 in row 0\): encode",
@@ -583,7 +588,10 @@ WRONG = [
         lambda: source(X, ["b", "a", None, "c"] * 250),
         r"y has the labels 'a', 'b' and 'c': give codes, such as pandas.factorize\(y\)\[0\]\.$",
     ),
-    (lambda: source(X, np.arange(N).astype(str)), r"y has the labels '0', '1', '10', '100', '101' and 995 more: give codes"),
+    (
+        lambda: source(X, np.arange(N).astype(str)),
+        "y is text, though all of it are numbers, such as '0': convert it, as by pandas.to_numeric",
+    ),
     # lengths
     (lambda: source(X, Y[:-1]), "^X has 1000 rows, but y has 999"),
     (lambda: source(X, Y, WEIGHTS[:7]), "^weights has 7 rows, but y has 1000"),
@@ -668,7 +676,7 @@ WRONG = [
     (lambda: source([({"design": X}, Y)], inputs=TWO).sample(1), "batch 0: the inputs of the model are design and log_exp"),
     (
         lambda: source([(X, Y), (spoiled(59_999, 1, "red"), LONG)]).sample(N + 1),
-        r"batch 1: column height of X is text \('red' in row 60999\)",
+        "batch 1: column height of X is text, since 'red' in row 60999 is no number",
     ),
 ]
 

@@ -512,7 +512,7 @@ CAUSES: tuple[Cause, ...] = (
         "training",
         "{it} was stopped a step or two before the optimum, as by a solver whose tolerance is loose",
         "default-stopping",
-        "more iterations, a smaller tolerance",
+        "a smaller tolerance: control = list(epsilon = 1e-14) of R's glm, fit(tol=1e-14) of statsmodels",
         needs="memory",
     ),
     Cause(

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
+from spec.diagnosis.causes.units import rescaled
 from spec.diagnosis.contrasts import CONTRASTS
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
@@ -345,18 +346,27 @@ def column_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[Cha
     if hypothesis.codes or len(numeric) > ALONE:
         return
     for j in numeric.tolist():
+        low, high = facts.low[j], facts.high[j]
         for what, transform in OF_COLUMNS.items():
+            with np.errstate(all="ignore"):
+                at_low, at_high = transform(np.array([low, high])).tolist()
+            if not np.isfinite([at_low, at_high]).all():
+                continue
+            # it is put where the column was, so that the sums keep their digits
+            scale = (high - low) / (at_high - at_low) if at_high != at_low else 1.0
+            shift = low - at_low * scale if hypothesis.intercept else 0.0
 
-            def transformed(batch: Batch, j: int = j, transform: Callable[[np.ndarray], np.ndarray] = transform) -> Batch:
+            def transformed(
+                batch: Batch, j: int = j, of: Callable[[np.ndarray], np.ndarray] = transform, by: float = scale, to: float = shift
+            ) -> Batch:
                 with np.errstate(all="ignore"):
-                    column = transform(batch.X[:, [j]])
+                    column = to + by * of(batch.X[:, [j]])
                 return replace(batch, X=np.hstack([batch.X[:, :j], column, batch.X[:, j + 1 :]]))
 
-            with np.errstate(all="ignore"):
-                ends = transform(np.array([facts.low[j], facts.high[j]]))
-            if np.isfinite(ends).all():
-                name = context.question.columns[j]
-                yield Change(hypothesis.of_batch(transformed), f"{what} {name} takes the place of {name}", {"column": name})
+            only = np.arange(len(hypothesis.matrix) - 1) == j
+            moved = rescaled(hypothesis, np.where(only, shift, 0.0), np.where(only, scale, 1.0))
+            name = context.question.columns[j]
+            yield Change(moved.of_batch(transformed), f"{what} {name} takes the place of {name}", {"column": name})
 
 
 def columns_permuted(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

@@ -89,6 +89,15 @@ def _shares(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.
         yield " of standardised columns", np.concatenate([first, deviation])
 
 
+def _absolute(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield (of what, shares, rows): `_shares`, and one alike of kernel and bias, with the rows of the weights that bear it."""
+    kernel = np.arange(len(hypothesis.free)) >= int(hypothesis.intercept)
+    for of_columns, share in _shares(context, hypothesis):
+        yield of_columns, share, kernel
+    if hypothesis.intercept:
+        yield " and the bias", np.ones(len(kernel)), np.ones(len(kernel), dtype=bool)
+
+
 def ridge(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """Half the square of the kernel, as it is, or with its columns in units of their standard deviations."""
     if _is_pulled(hypothesis) or len(hypothesis.matrix) < 2:
@@ -131,19 +140,18 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
 
 def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
-    weights = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :]
-    kernel = np.ones(weights.shape, dtype=bool)
-    kernel[: int(hypothesis.intercept)] = False
-    active, gauge = kernel & (weights != 0), hypothesis.objective.has_gauge
-    if _is_pulled(hypothesis) or ((active == kernel).all() and not gauge):
-        return  # without a zero `signs` has it
+    weights, gauge = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :], hypothesis.objective.has_gauge
+    if _is_pulled(hypothesis):
+        return
     basis, back = context.basis(hypothesis.intercept), np.linalg.inv(hypothesis.of_brought)
     score = back.T @ np.linalg.solve(basis.T, totals.score)
     unit = np.abs(back.T @ np.linalg.inv(basis).T) @ np.sqrt(totals.squares) + 1e-300  # about a standard error's score
     if gauge:  # the score of class 0 is minus that of all others
         score, unit = (np.hstack([sign * one.sum(axis=1, keepdims=True), one]) for one, sign in ((score, -1), (unit, 1)))
-    off = kernel & ~active
-    for of_columns, each in _shares(context, hypothesis):
+    for of_columns, each, rows in _absolute(context, hypothesis):
+        active, off = (rows[:, None] & one for one in (weights != 0, weights == 0))
+        if not off.any() and not gauge:
+            continue  # without a zero `signs` has it
         share = each[:, None] * np.ones(weights.shape)
         forces = np.column_stack([share[active] * np.sign(weights[active]), share[active] ** 2 * weights[active]])
         for unknowns in range(1, 1 + min(2, int(active.sum()))):
@@ -169,11 +177,12 @@ def elastic(hypothesis: Hypothesis, factors: np.ndarray, rows: int, of_columns: 
 
 def signs(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
     """The absolute values of a kernel that has no zero: each is pulled at with one force, by its sign."""
-    first = int(hypothesis.intercept)
     weights = _brought(hypothesis)
-    if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or not weights[first:].size or not weights[first:].all():
+    if _is_pulled(hypothesis) or hypothesis.objective.has_gauge or len(hypothesis.matrix) < 2:
         return
-    for of_columns, share in _shares(context, hypothesis):
+    for of_columns, share, which in _absolute(context, hypothesis):
+        if not weights[which].all():
+            continue
         pull, square = _free(hypothesis, share[:, None] * np.sign(weights)), share**2
 
         def says(factors: np.ndarray, rows: int, of_columns: str = of_columns) -> str | None:

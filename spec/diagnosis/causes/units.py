@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,12 +22,26 @@ SHARES = (0.9, 0.8, 0.75, 0.7, 2 / 3, 0.6, 0.5)  # of the rows: what people trai
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
-def _rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypothesis:
-    """The hypothesis whose coefficients are those of (x - shift) / scale, in the units of x."""
+Products = Sequence[tuple[int, int, int]]  # see `Context.products`
+
+
+def rescaled(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray, products: Products = ()) -> Hypothesis:
+    """
+    The hypothesis whose coefficients are those of (x - shift) / scale, in the units of x.
+
+    Of two columns in such units (a - s) (b - t) is a b - t a - s b + s t, divided by both scales: so are the ``products``.
+    """
 
     def in_units(matrix: np.ndarray) -> np.ndarray:
         kernel = matrix[1:] / scale[:, None]
-        return np.vstack([matrix[:1] - shift @ kernel, kernel])
+        for j, a, b in products:
+            kernel[j] /= scale[a] * scale[b]
+        intercept, own = matrix[:1] - shift @ kernel, kernel.copy()
+        for j, a, b in products:
+            kernel[a] -= shift[b] * own[j]
+            kernel[b] -= shift[a] * own[j]
+            intercept = intercept + shift[a] * shift[b] * own[j]
+        return np.vstack([intercept, kernel])
 
     return hypothesis.mapped(in_units)
 
@@ -143,11 +157,24 @@ def scaled(code: str) -> Callable[[Context, Hypothesis], Iterator[Change]]:
                     continue
                 values = {"shift": shift, "scale": scale, **alone, **({"rows": says} if "rows" in says else {})}
                 if hypothesis.intercept or not shift.any():
-                    yield Change(_rescaled(hypothesis, shift, scale), f"{which} {says}", values)
+                    yield Change(rescaled(hypothesis, shift, scale), f"{which} {says}", values)
+                    yield from _before_products(context, hypothesis, shift, scale, f"{which} {says}")
                 else:
                     yield Change(_moved(hypothesis, shift, scale), f"{which} {says}, and there is no intercept", values)
 
     return changes
+
+
+def _before_products(
+    context: Context, hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray, says: str
+) -> Iterator[Change]:
+    """The same columns in other units, of which products and squares are made then."""
+    made = np.isin(np.arange(len(shift)), [j for j, *_ in context.products])
+    shift, scale = np.where(made, 0.0, shift), np.where(made, 1.0, scale)
+    moved = (shift != 0) | (scale != 1)
+    if any(moved[a] or moved[b] for _, a, b in context.products):
+        changed = rescaled(hypothesis, shift, scale, context.products)
+        yield Change(changed, f"{says}, before products or squares were made of columns", {"column": "products"})
 
 
 def another_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
@@ -195,12 +222,11 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         return
     ratios = np.median(np.log(np.abs(own / best)), axis=1)
     told = set()
-    for near in NEAR:
-        scale = np.array([_unit(ratio, near) for ratio in ratios])
+    for scale in (*(np.array([_unit(ratio, near) for ratio in ratios]) for near in NEAR), _far(ratios)):
         if (scale != 1).any() and tuple(scale) not in told:
             told.add(tuple(scale))
             named = ", ".join(_in_units(context.question.columns[j], scale[j]) for j in np.flatnonzero(scale != 1))
-            yield Change(_rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+            yield Change(rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
 
 
 def _in_units(name: str, scale: float) -> str:
@@ -231,6 +257,12 @@ def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:
         return None
     found = nearest_optimum(context, at(hypothesis, context.best), within=1e-4)  # a ratio is wanted, and no digits
     return None if found is None else found[0].free[int(hypothesis.intercept) :]
+
+
+def _far(ratios: np.ndarray) -> np.ndarray:
+    """The nearest power of ten, from 100 on, where a ratio is far: another cause, too, changes it. Elsewhere 1."""
+    powers = np.round(np.nan_to_num(ratios, posinf=0, neginf=0) / np.log(10))
+    return 10.0 ** np.where((np.abs(powers) >= 2) & (np.abs(powers) <= 9), powers, 0.0)
 
 
 def _unit(ratio: float, near: float) -> float:

@@ -127,6 +127,13 @@ class Way:
         """Whether the precision of the answer tells it from the optimum."""
         return self.allowed <= 0.02 * self.gone
 
+    def is_written(self, free: np.ndarray) -> bool:
+        """Whether the answer has the digits of these parameters (q, m), each to half a unit of the last that was written."""
+        half = _written(self.here)
+        errors = self.at_best.standard_errors(self.context.basis(self.here.intercept))
+        allowed = EXACT * errors + (0.0 if half is None else 1.001 * half)
+        return bool((np.abs(self.here.free - free) <= allowed).all())
+
     def near(self, free: np.ndarray) -> bool:
         """Whether the answer is at these parameters (q, m), and not at the optimum."""
         return self.tells and self.length(self.here.free - free) <= self.allowed

@@ -107,7 +107,7 @@ def _of_grid(grid: list[list[str]], design: Design, where: str) -> list[Cell]:
         return [cell for row in rows for cell in _of_wide(header, row, design)]
     if design.k > 1 and _are_classes(header[1:], design):
         return list(_of_outputs(header, rows, where))
-    start = next((i for i, row in enumerate(grid) if len(row) > 1 and any(heading(cell) in ESTIMATES for cell in row)), None)
+    start = next((i for i, row in enumerate(grid) if len(row) > 1 and _is_heading(row, ESTIMATES)), None)
     if start is not None:
         return _of_headed(grid[start:], design, where)
     if len(header) > 1 and decimal(header[1]) is not None and design.term(header[0]) is not None:  # there are no headings
@@ -146,10 +146,9 @@ def _of_headed(grid: Sequence[Sequence[str]], design: Design, where: str) -> lis
     header: Sequence[str] = ()
     at: dict[str, Any] = {}
     block = ""
-    for row in grid:
-        headings = [heading(cell) for cell in row]
-        if any(one in ANY for one in headings) and not any(decimal(cell) is not None for cell in row):
-            header, at = row, _places(headings, where)
+    for place, row in enumerate(grid):
+        if _is_heading(row, ANY):
+            header, at = row, _places([heading(cell) for cell in row], where, grid[place + 1 :])
             equals = re.match(r"^[\w ]+=\s*(.+)$", row[0])
             block = equals[1].strip() if equals else ""
             continue
@@ -165,7 +164,12 @@ def _of_headed(grid: Sequence[Sequence[str]], design: Design, where: str) -> lis
     return found
 
 
-def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
+def _is_heading(row: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a row has one of the words, and no number: a column may be called b."""
+    return any(heading(cell) in words for cell in row) and not any(decimal(cell) is not None for cell in row)
+
+
+def _places(headings: Sequence[str], where: str, below: Sequence[Sequence[str]]) -> dict[str, Any]:
     """The numbers of the columns that hold the terms, the estimates, the errors, the outputs and the levels."""
     first = {kind: next((i for i, one in enumerate(headings) if one in words), None) for kind, words in KINDS.items()}
     estimate = next(i for word in ANY for i, one in enumerate(headings) if one == word)
@@ -177,7 +181,9 @@ def _places(headings: Sequence[str], where: str) -> dict[str, Any]:
         others = [i for i in range(len(headings)) if i not in (estimate, first["error"], first["output"])]
         if not others:
             raise ValueError(f"{where} has estimates, but no column with the names of the terms.")
-        first["term"] = others[0]
+        rows = [row for row in below if len(row) == len(headings) and any(row[1:])]
+        names = [i for i in others if all(row[i].strip() and decimal(row[i]) is None for row in rows)]
+        first["term"] = [*names, *others][0]  # of SPSS a column before it counts the steps
     if headings[estimate] in EXPONENTIATED:  # whose errors are not those of the coefficients
         first["error"] = None
     term = first["term"] or 0

@@ -96,6 +96,9 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
         return numbered
     if len(theirs) == len(own) and len(new) == len(gone) <= 1 and design.intercept:
         found = _of_levels(factor, theirs, [*gone, UNNAMED][0], [*new, UNNAMED][0], kind, name)
+        if new and len(own) == 1:  # of two levels it is the other one, or this one by another name: TRUE, male of m
+            same = Coding([UNNAMED, *own], theirs, against(0, 2), {})
+            found = [same, *found] if _are_alike(new[0], own[0]) else [*found, same]
     elif len(new) == 1 and not gone and frozenset() not in table and design.intercept:
         says = f"{first_big(name)} has a column for each level of {factor} and no intercept; the model has a baseline."
         found = [Coding(theirs, theirs, np.eye(len(theirs)), {"coding": says})]
@@ -105,6 +108,11 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
             f"{name} has the level {names} of {factor}, which matches no column of the design. {both_sides(table, design)}"
         )
     return found
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether two names may well be of one level."""
+    return one in ("true", "yes", "1") or one.startswith(other) or other.startswith(one)
 
 
 def _of_levels(factor: str, theirs: Sequence[str], left_out: str, baseline: str, kind: str, name: str) -> Sequence[Coding | None]:

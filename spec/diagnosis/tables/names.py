@@ -15,6 +15,10 @@ STATISTICS = (
     *("loglik", "loglikelihood", "akaikeinfcrit", "bayesianinfcrit", "residualstderror", "fstatistic", "numberofobservations"),
 )
 FACTOR = re.compile(r"^(?:C\(\s*(?P<coded>.+?)\s*(?:,.*)?\)|(?P<plain>[^\[\]]+))\[(?:(?P<kind>[A-Z])\.)?(?P<level>.+)\]$")
+IS_LEVEL = re.compile(  # C(sex == 'm')[T.True], factor(sex == "m")TRUE
+    r"^(?:(?:C|I|(?:as\.)?factor)?\()?\s*(?P<variable>[\w.]+)\s*==\s*(?P<quote>['\"]?)(?P<level>[^'\"()]+?)(?P=quote)\s*\)?"
+    r"(?:\[T?\.?True\]|TRUE|True)?$"
+)
 Part = tuple[str, str]  # (variable, level), squashed; of a number the level is empty
 Term = frozenset[Part]  # none: the intercept
 
@@ -57,7 +61,8 @@ def split(name: str) -> list[str]:
 
 def bare_part(part: str) -> str:
     """A part of a name without what a program wraps a factor in: factor(region)north, C(region)[T.north], 2.region, c.age."""
-    part = re.sub(r"^(?:as\.)?factor\((.+?)\)", r"\1", part.strip().strip("`"))
+    part = IS_LEVEL.sub(r"\g<variable> \g<level>", part.strip().strip("`"))
+    part = re.sub(r"^(?:as\.)?factor\((.+?)\)", r"\1", part)
     part = re.sub(r"^C\((.+?)(?:,.*)?\)(?=\[|\w|\.|$)", r"\1", part)
     part = re.sub(r"^\[?([^=\[\]]+)=([^=\[\]]+)\]?$", r"\1 \2", part)  # region=north
     part = re.sub(r"\[(?:[A-Z]\.)?(.*)\]$", r" \1", part)

@@ -139,11 +139,15 @@ def _of_classes(lines: Sequence[str]) -> list[list[str]] | None:
 
 
 def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
-    """The rows of a vector that R prints: a line of names above a line of as many numbers."""
-    found = []
+    """The rows of a vector that R prints: a line of names above a line of as many numbers, of which the last may have one."""
+    found: list[list[str]] = []
     for above, below in zip(lines, lines[1:]):
         names, numbers = above.split(), below.split()
-        if len(names) == len(numbers) > 1 and all(map(_NUMBER.fullmatch, numbers)) and not any(map(_NUMBER.fullmatch, names)):
+        if (
+            len(names) == len(numbers) > (0 if found else 1)
+            and all(map(_NUMBER.fullmatch, numbers))
+            and not any(map(_NUMBER.fullmatch, names))
+        ):
             found += [[name, "", number, ""] for name, number in zip(names, numbers)]
     return [HEADINGS, *found] if found else None
 

@@ -122,7 +122,9 @@ def _by_response(found: Compared) -> str:
     if not all(abs(scale) < 1e-9 or group.agrees(scale) for scale, group in zip(scales, groups)):
         return ""
     names = [str(int(np.argmax(v))) if len(v) > 1 else f"{v[0]:g}" for v in values]
-    least = min((scale for scale in scales if scale > 1e-9), default=1.0)
+    if not any(scale > 1e-9 for scale in scales):
+        return ""
+    least = min(scale for scale in scales if scale > 1e-9)
     shown = dict(sorted((name, round(scale / least, 6)) for name, scale in zip(names, scales)))
     heavy = [name for name, scale in shown.items() if abs(scale - 1) > 1e-6]
     if not heavy:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from spec.domains import POSITIVE, REAL
 from spec.engines.keras.versions import keras
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
@@ -71,6 +73,35 @@ class Reading:
     def has_offset(self) -> bool:
         """Whether the model may have an offset of its own: one of several inputs may be zero on the rows that were shown."""
         return len(self.twin.inputs) > 1 or not self.candidate.is_free_of_offset
+
+    @cached_property
+    def caveats(self) -> tuple[str, ...]:
+        """Sentences on optima that a fit may miss: of a likelihood that is not concave, or where eta is outside its domain."""
+        found = []
+        if not self.model.is_log_concave:
+            found.append(
+                f"The log-likelihood of {self.model} need not be concave: it may have a higher optimum elsewhere, which another "
+                "start= may reach."
+            )
+        if self.has_means_beyond:
+            found.append(
+                f"The {self.model.link} link has eta in {self.model.eta_domain}, and so has this fit. The network has means for "
+                "other eta too: with such, its loss may be lower."
+            )
+        return tuple(found)
+
+    @property
+    def has_means_beyond(self) -> bool:
+        """Whether the outputs are means of the family where eta is outside the link's domain, as the square of -1 is."""
+        domain = self.model.link.eta_domain
+        if domain == REAL:
+            return False
+        row = np.ones((1, sum(one.width or 0 for one in self.twin.inputs)))
+        features, eta = self.twin(row).features[0], -8.0 if domain == POSITIVE else 8.0
+        kernel = np.outer(features, np.full(self.outputs, eta / self.candidate.factor)) / max(features @ features, 1e-300)
+        with self.twin.at(kernel, [np.zeros(self.outputs)] * bool(self.dense.use_bias)):
+            outputs = self.twin(row).outputs
+        return bool(self.model.family.mu_domain.contains(outputs).all())
 
     @property
     def several(self) -> bool:

@@ -238,8 +238,10 @@ def _one_or_all(tensors: list[Tensor]) -> Any:
 
 
 def inputs_of(model: keras.Model) -> tuple[Input, ...]:
-    """The inputs of a model that is built."""
-    return tuple(Input(str(tensor.name).split(":")[0], tuple(tensor.shape[1:])) for tensor in model.inputs)
+    """The inputs of a model that is built, called by the keys of its dict of inputs, if it has one."""
+    structure = getattr(model, "input", None)
+    keys = {id(tensor): str(key) for key, tensor in structure.items()} if isinstance(structure, dict) else {}
+    return tuple(Input(keys.get(id(tensor), str(tensor.name).split(":")[0]), tuple(tensor.shape[1:])) for tensor in model.inputs)
 
 
 def _random(layer: Any) -> bool:

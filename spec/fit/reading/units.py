@@ -36,11 +36,9 @@ class Units:
 
 def units_of(twin: Twin, X: np.ndarray) -> Units | None:
     """The affine map of some rows (b, d) to a twin's features; None where there is none, or too many columns."""
-    if X.shape[1] > MOST or not all("float" in kind for kind in twin.types):
+    if X.shape[1] > MOST:
         return None
-    centre = X.mean(axis=0)
-    spread = np.where(np.ptp(X, axis=0) > 0, np.ptp(X, axis=0), 1.0)
-    far = np.vstack([X, 3 * X - 2 * centre, centre - 5 * spread, centre + 5 * spread])
+    centre, spread, far = _asked(X, whole=not all("float" in kind for kind in twin.types))
     try:
         at = twin(np.vstack([centre, centre + np.diag(spread)])).features
         found = twin(far).features
@@ -48,10 +46,26 @@ def units_of(twin: Twin, X: np.ndarray) -> Units | None:
         return None
     matrix = (at[1:] - at[:1]) / spread[:, None]
     size = np.abs(matrix).max(axis=0) * np.abs(centre).max(initial=1.0) + np.abs(at[0])
-    matrix = np.where(np.abs(matrix) * spread[:, None] <= EXACT * size, 0.0, matrix)
+    matrix = np.where(np.abs(matrix * spread[:, None]) <= EXACT * size, 0.0, matrix)
     shift = at[0] - centre @ matrix
     shift = np.where(np.abs(shift) <= EXACT * size, 0.0, shift)
     if not np.isfinite(found).all():
         return None
     off = np.abs(far @ matrix + shift - found)
     return Units(matrix, shift) if (off <= EXACT * (size + np.abs(far) @ np.abs(matrix))).all() else None
+
+
+def _asked(X: np.ndarray, whole: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Return (centre, spread, far): a row, how far each column moves from it by itself, and rows where the map is tried.
+
+    An input of ``whole`` numbers takes only such, of a limited size: the columns get values that they have in other rows.
+    """
+    if whole:
+        centre = X[0]
+        moved = X[np.abs(X - centre).argmax(axis=0), np.arange(X.shape[1])] - centre
+        mixed = [np.roll(column, 1 + place) for place, column in enumerate(X.T)]
+        return centre, np.where(moved != 0, moved, np.where(centre > 0, -1.0, 1.0)), np.vstack([X, np.column_stack(mixed)])
+    centre = X.mean(axis=0)
+    spread = np.where(np.ptp(X, axis=0) > 0, np.ptp(X, axis=0), 1.0)
+    return centre, spread, np.vstack([X, 3 * X - 2 * centre, centre - 5 * spread, centre + 5 * spread])
