@@ -121,6 +121,18 @@ class SquaredShares(Departed):
         return (weight[:, :, None] * (slope @ slope))[:, 1:, 1:]
 
 
+@dataclass(frozen=True)
+class SquaredHinge(Departed):
+    """Minus the squares of what margins lack to 1, for labels -1 and 1. The information is that of rows that all lack some."""
+
+    def score(self, y: np.ndarray, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        sign = 2 * y - 1
+        return 2 * weight * sign * np.maximum(1 - sign * eta, 0.0)
+
+    def information(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return (2 * weight + 0 * eta)[:, :, None]
+
+
 def _jacobian(mu: np.ndarray) -> np.ndarray:
     """The derivative of a softmax where its shares are mu (n, k): (n, k, k)."""
     return mu[:, :, None] * (np.eye(mu.shape[1]) - mu[:, None, :])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec.diagnosis.causes import model, penalty, precision, rows, units
+from spec.diagnosis.causes import model, penalty, precision, robust, rows, units
 from spec.diagnosis.causes.cause import Cause
 
 __all__ = ["CAUSES", "GROUPS", "Cause", "named"]
@@ -76,6 +76,7 @@ CAUSES: tuple[Cause, ...] = (
         "the-loss-completes-the-model",
         "model.compile(loss=NegativeLogLikelihood(family))",
         changes=model.losses,
+        endings=robust.robust_losses,
     ),
     Cause(
         "activation-twice",

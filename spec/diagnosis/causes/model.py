@@ -15,14 +15,14 @@ from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
 from spec.diagnosis.causes.units import rescaled
 from spec.diagnosis.contrasts import CONTRASTS
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
-from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredShares, Twice
+from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredHinge, SquaredShares, Twice
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch
 from spec.links import ELEMENTWISE, Identity, Log, Logit
 from spec.model import PAIRS, Model
 
 ALL_ORDERS = 5  # columns of which all orders are tried
-SMOOTHEST = 0.9  # of labels: with more, little but a constant is left of them, which fits any small coefficients
+SMOOTHEST = 0.5  # of labels: nobody takes more, and with more little but a constant is left, which fits any small coefficients
 CODES = ((2.0, -1.0), (1.0, 1.0), (100.0, 0.0), (255.0, 0.0))  # scale and shift that make other labels of 0 and 1
 LOSSES: tuple[Family, ...] = (
     Binomial(),
@@ -68,6 +68,9 @@ def losses(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 f"the loss is that of the {family} family, not of the {own.family} family",
                 {"family": family},
             )
+    if isinstance(own.family, Binomial):
+        hinge = replace(hypothesis, objective=SquaredHinge(own))
+        yield Change(hinge, "the loss is the square of a hinge, as that of a linear support vector machine")
     yield from _estimated(context, hypothesis)
     for other in USUAL:
         if other.link != own.link and type(other.family) is not type(own.family) and _can_be(other.family, context):
