@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.estimator import model_of
+from spec.diagnosis.estimator import meant_by
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import are_counts, given_question
 from spec.diagnosis.network import answer_of_model, meant_model
@@ -31,6 +31,7 @@ from spec.fit.sources import source
 from spec.links import Link
 from spec.model import Model, Params
 
+YOURS = "your coefficients"
 SHOWN = 4096  # rows in which a constant column is looked for, before all of them are read
 
 
@@ -162,7 +163,7 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
         return family, ()
     if family is not None:
         return _model(family, link), ()
-    if (own := model_of(bare(model))) is not None:
+    if (own := meant_by(bare(model))) is not None:
         meant = own if link is None else _model(own.family, link)
         return meant, (f"No family was given: {meant} is meant, by the estimator. Give family= if it is another.",)
     if not isinstance(model, keras.Model):
@@ -281,7 +282,7 @@ def _constant(rows: Rows) -> tuple[tuple[int, float], ...]:
 def _answer(brought: Any, case: _Case, name: str = "") -> Answer:
     """What a reader brings, as an answer to the question; ``name`` is what sentences call it."""
     question = case.question
-    name = name or ("your network" if isinstance(brought, keras.Model) else "your coefficients")
+    name = name or ("your network" if isinstance(brought, keras.Model) else YOURS)
     if isinstance(brought, keras.Model):
         has_own = question.intercept or not case.constant
         answer = answer_of_model(
@@ -295,7 +296,9 @@ def _answer(brought: Any, case: _Case, name: str = "") -> Answer:
     elif isinstance(brought, Params):
         answer = Answer(brought, name, np.abs(brought.matrix) * 2.0**-53)
     else:
-        answer = answer_of_table(brought, question.columns, question.intercept, question.outputs, name, str(question.model))
+        called = "your table" if name == YOURS else name
+        found = answer_of_table(brought, question.columns, question.intercept, question.outputs, called, str(question.model))
+        answer = replace(found, name=name, readings=tuple(replace(one, name=name) for one in found.readings))
     return _folded(answer, case) if case.constant else answer
 
 

@@ -119,6 +119,15 @@ def model_of(estimator: Any) -> Model | None:
     return MODELS.get(name)
 
 
+def meant_by(estimator: Any) -> Model | None:
+    """`model_of`; of a classifier that minimises another loss the model of its classes, which it stands for."""
+    if (known := model_of(estimator)) is not None:
+        return known
+    classes = getattr(estimator, "classes_", ())
+    is_one = type(estimator).__module__.startswith("sklearn.") and len(classes) > 1 and np.ndim(classes) == 1
+    return (LOGISTIC if len(classes) == 2 else CLASSES) if is_one else None
+
+
 def _model_of_glm(family: Any) -> Model | None:
     """The model of a family of statsmodels, with its link."""
     made, link = FAMILIES.get(type(family).__name__), type(family.link).__name__.lower()

@@ -43,6 +43,7 @@ LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousa
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
+OTHERWISE = 3  # readings of a table that are asked where the likeliest explains nothing
 ORDERS = 24  # orders of the columns that go on to the pairs
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
 LONG = 2e6  # numbers of the design times outputs: where a pass is long
@@ -81,7 +82,12 @@ def _explained(context: Context) -> Diagnosis:
         return _explained(Context(context.question, other, context.on_rows))
     if answer.settings is not None and (told := _as_told(search, answer.settings)) is not None:
         return told
-    return _searched(search)
+    found = _searched(search)
+    for other in answer.readings[:OTHERWISE] if found.verdict == UNEXPLAINED else ():
+        again = _explained(Context(context.question, replace(other, readings=()), context.on_rows))
+        if again.verdict in (FOUND, EITHER) and again.mended is not None and again.mended.proven:
+            return again
+    return found
 
 
 def _begun(context: Context) -> tuple[Search, str]:

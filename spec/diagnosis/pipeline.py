@@ -19,10 +19,18 @@ def bare(given: Any) -> Any:
     given = _inside(given)
     while not hasattr(given, "coef_") and isinstance(getattr(given, "steps", None), list):
         given = _inside(given.steps[-1][1])
-    if is_of_sklearn(given) and not hasattr(given, "coef_"):
+    if is_of_sklearn(given) and not hasattr(given, "coef_") and one_for_each(given) is None:
         what = "give its estimator_, which has" if hasattr(given, "estimator_") else "fit it first"
         raise ValueError(f"this {type(given).__name__} has no coefficients: {what}.")
-    return given
+    each = one_for_each(given)
+    return each[0] if each is not None and len(each) == 1 else given
+
+
+def one_for_each(given: Any) -> list[Any] | None:
+    """The estimators of scikit-learn's OneVsRestClassifier, one for each class but of two; None of anything else."""
+    each = getattr(given, "estimators_", None)
+    is_one = type(given).__name__ == "OneVsRestClassifier" and each and all(hasattr(one, "coef_") for one in each)
+    return list(each) if is_one else None  # type: ignore[arg-type]
 
 
 SCALERS = {"MinMaxScaler": "min-max", "RobustScaler": "middle-half", "StandardScaler": "standardised"}

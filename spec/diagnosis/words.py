@@ -376,7 +376,7 @@ def _digits(compared: Compared | None) -> str:
     if np.isnan(digits):
         return "to a number of digits that is not known"
     if digits < 0.05:
-        return "to not one digit"
+        return "to 0 digits"
     return f"to {'16' if digits >= 16 else f'{digits:.1f}'} digits"
 
 

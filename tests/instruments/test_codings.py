@@ -100,8 +100,10 @@ def test_levels_that_stata_numbers():
     assert "compared with west, and in the model with its baseline" in diagnosed(last).found[0].says
 
 
-def test_a_mistake_beside_a_contrast_is_not_read_away():
-    table = fitted(CONTRASTS["S"][1](4), ["region1", "region2", "region3"])
+@pytest.mark.parametrize("names", [["region1", "region2", "region3"], ["region east", "region north", "region south"]])
+def test_a_mistake_beside_a_contrast_is_not_read_away(names):
+    """The names of R and of SAS, which those of another baseline have too."""
+    table = fitted(CONTRASTS["S"][1](4), names)
     table["age"] *= 10
     found = diagnosed(table)
 

@@ -83,3 +83,74 @@ def test_a_loss_that_does_not_change_is_no_likelihood(y):
     """A cosine of one output is the product of two signs."""
     with pytest.raises(NotRead, match="is the same whatever the outputs are"):
         fit(dense("cosine_similarity", "exponential"), X, y)
+
+
+# -- what a fit says of itself, and inputs as Keras takes them ------------------------------------------------------------------
+
+
+def test_a_place_that_may_not_be_the_lowest_is_noted():
+    """A squared error on a sigmoid may have several optima; a square has means for eta below 0 too."""
+    y = (X[:, 0] > 0).astype(float) * 0.5 + 0.25
+    x = np.abs(X[:, :1])
+    square = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation=keras.ops.square)])
+    square.compile("sgd", "poisson")
+
+    assert fit(dense("binary_crossentropy", "sigmoid"), X, y > 0.5).notes == ()
+    assert "need not be concave" in fit(dense("mse", "sigmoid"), X, y).notes[-1]
+    (note,) = fit(square, x, np.round(9 * x[:, 0] ** 2) + 1).notes
+    assert "has means for other eta too" in note
+
+
+@pytest.mark.filterwarnings("ignore:When providing")
+def test_the_keys_of_a_models_own_dict_are_the_names_of_its_inputs():
+    """Keras calls the tensors otherwise, and takes the dict."""
+    one, other = keras.Input((1,)), keras.Input((1,))
+    model = keras.Model({"a": one, "b": other}, keras.layers.Dense(1)(keras.layers.Concatenate()([one, other])))
+    model.compile("sgd", "mse")
+    found = fit(model, {"b": X[:, 1:], "a": X[:, :1]}, Y)
+
+    design = np.column_stack([np.ones(N), X])
+    np.testing.assert_allclose(found.coefficients.ravel(), np.linalg.lstsq(design, Y, rcond=None)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_an_input_of_whole_numbers_has_coefficients_in_the_units_of_the_data(dtype):
+    """Pixels that a layer divides by 255: those of a column that never varies too."""
+    pixels = np.random.default_rng(5).integers(0, 255, (N, 2, 2))
+    pixels[:, 1, 1] = 255
+    y = pixels[:, 0, 0] / 100 + RNG.normal(size=N)
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)]
+    models = [
+        keras.Sequential([keras.Input((2, 2), dtype=kind), *layers[:2], keras.layers.Dense(1, use_bias=False)])
+        for kind in (dtype, "float32")
+    ]
+    for model in models:
+        model.compile("sgd", "mse")
+    own, expected = (fit(model, pixels.astype(dtype), y).in_data_units() for model in models)
+
+    np.testing.assert_allclose(own.coefficients, expected.coefficients, rtol=1e-9)
+    right = np.linalg.lstsq(pixels.reshape(N, 4).astype(float), y, rcond=None)[0]
+    np.testing.assert_allclose(own.coefficients.ravel(), right, rtol=1e-6)
+
+
+def test_responses_of_two_columns_are_told_by_what_they_hold():
+    counts = np.column_stack([np.arange(N) % 4, 4 - np.arange(N) % 4])
+    labels = np.column_stack([1 - np.arange(N) % 2, np.arange(N) % 2])
+
+    with pytest.raises(ValueError, match=r"give the shares, y\[:, 0\] / y.sum\(axis=1\), with weights=y.sum\(axis=1\)"):
+        fit(dense("binary_crossentropy", "sigmoid"), X, counts)
+    with pytest.raises(ValueError, match="give its second column"):
+        fit(dense("binary_crossentropy", "sigmoid"), X, labels)
+
+
+def test_lists_of_one_row_are_a_row():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="exponential", use_bias=False)])
+    model.compile("sgd", "poisson")
+
+    assert fit(model, [[1.0]], [2.0]).coefficients.item() == pytest.approx(np.log(2))
+
+
+def test_a_loss_of_directions_is_no_likelihood_of_some_rows():
+    """The cosine of one output is a sign, and with counts it never changes."""
+    with pytest.raises(NotRead, match="it sees directions only"):
+        fit(dense("cosine_similarity"), X, Y)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy import optimize
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
 from spec.diagnosis import diagnose
@@ -88,3 +90,19 @@ def test_a_linear_support_vector_machine_is_named_with_its_penalty(C, seed):
     assert "support vector machine" in told.found[0].says
     if C == 1:
         assert told.codes == ("loss", "ridge-bias")
+
+
+def test_a_classifier_of_another_loss_stands_for_the_model_of_its_classes():
+    """No family need be given; what it minimises is the cause."""
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(300, 2))
+    y = (rng.random(300) < 1 / (1 + np.exp(-X @ [1, -0.5]))).astype(int)
+    several = np.digitize(X[:, 0] + rng.normal(size=300), [-0.5, 0.6])
+    plain = OneVsRestClassifier(LogisticRegression(C=np.inf, tol=1e-10))
+
+    for made in (RidgeClassifier(), LinearSVC()):
+        found = diagnose(made.fit(X, y), X, y)
+        assert (found.model, found.codes) == ("binomial-logit", ("loss",))
+    assert diagnose(plain.fit(X, y), X, y).codes in ((), ("solver-tolerance",))
+    one_by_one = diagnose(plain.fit(X, several), X, several)
+    assert (one_by_one.model, one_by_one.codes) == ("multinomial-softmax", ("one-vs-rest",))

@@ -66,7 +66,7 @@ CAUSES: tuple[Cause, ...] = (
         "model",
         "{it} was {trained} with squared error, which is not the likelihood of your model",
         "squared-error-is-not-logistic-regression",
-        "model.compile(loss='binary_crossentropy'), or that of your model's family",
+        "the likelihood of your model's family: in Keras loss='binary_crossentropy', 'poisson' and others",
         changes=model.squared_error,
     ),
     Cause(
@@ -226,9 +226,9 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "offset-free",
         "offset",
-        "{it} takes the offset for one more feature and has a weight for it, where your model fixes that weight at 1",
+        "{it} has another weight for the offset than 1, at which your model fixes it",
         "offset-is-a-frozen-weight",
-        "keras.layers.Add()([eta, offset])",
+        "offset= of a GLM; keras.layers.Add()([eta, offset]) in a network",
         changes=rows.offset_free,
         needs="offset",
     ),
@@ -280,7 +280,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "trials-forgotten",
         "weights",
-        "{it} counts every share once, whatever the number of trials behind it",
+        "{it} weighs its shares by other numbers than their trials",
         "counts-shares-and-rows",
         "sample_weight=trials",
         changes=rows.trials_forgotten,
@@ -391,7 +391,7 @@ CAUSES: tuple[Cause, ...] = (
         "units",
         "{it} was {trained} on columns that were scaled by their smallest and largest values, as to run from 0 to 1",
         "units-move-weights-not-means",
-        "weights / (high - low); bias - weights @ (low / (high - low))",
+        "weights / scale; bias - weights @ (shift / scale): from 0 to 1 the shift is low, the scale high - low",
         changes=units.scaled("min-max"),
     ),
     Cause(

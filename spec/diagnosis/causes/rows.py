@@ -113,11 +113,17 @@ def weights_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Chan
 
 
 def trials_forgotten(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """A share of many trials counts as one."""
+    """A share of many trials counts as one; or the trials were given for failures, as R has two columns of counts."""
     trials = context.question.trials
     if trials is not None and (trials != 1).any() and context.in_memory:
         alike = _with_prior(context, hypothesis, lambda trials, prior: prior)
         yield Change(alike, "the trials are left out: every share counts the same")
+        yield Change(hypothesis.of_batch(_failures), "the trials are taken for the failures, as the second of two columns")
+
+
+def _failures(batch: Batch) -> Batch:
+    """Shares of n trials as they are where n is the number of failures beside the successes."""
+    return replace(batch, y=batch.y / (1 + batch.y), weights=batch.weights * (1 + batch.y[:, 0]))
 
 
 def weights_squared(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.answer import Answer
+from spec.diagnosis.pipeline import one_for_each
 from spec.diagnosis.tables.grid import DOUBLE
 from spec.diagnosis.tables.names import Design, first_big
 from spec.model import Params
@@ -30,6 +31,8 @@ def arrays_of(given: Any) -> tuple[Any, Any] | None:
         raise ValueError(f"this {type(given).__name__} has {hidden}: a model has none, hidden_layer_sizes=().")
     if layers:
         return layers[0].T, given.intercepts_[0]
+    if (each := one_for_each(given)) is not None:
+        return np.vstack([np.atleast_2d(one.coef_) for one in each]), np.ravel([one.intercept_ for one in each])
     if hasattr(given, "coef_"):
         return given.coef_, getattr(given, "intercept_", 0.0)
     if isinstance(given, Mapping):

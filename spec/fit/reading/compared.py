@@ -39,7 +39,7 @@ class Compared:
     @property
     def is_reversed(self) -> bool:
         """Whether what is expected changes by a negative multiple of the loss."""
-        return bool(self.scale < 0 and self._fits(self.scale))
+        return bool(self.scale < 0 and not self.is_constant and self._fits(self.scale))
 
     def _fits(self, scale: float) -> bool:
         return bool((np.abs(self.changes - scale * self.expected) <= OBJECTIVE * self.size).all())
