@@ -295,7 +295,7 @@ class Log(Link):
         )
 
     def odds(self, alpha: float) -> tuple[Curve, Curve]:
-        """The share is the sigmoid of z = eta + log alpha. A tail, exp(z), is made good for what the sum lost by rounding."""
+        """The share is the sigmoid of z = eta + log alpha; what the sum lost by rounding is made good by the slope there."""
 
         def sums(eta: Number, xp: Elementary) -> tuple[Number, Number]:
             log = xp.log_of(alpha)
@@ -304,11 +304,11 @@ class Log(Link):
 
         def log_share(eta: Number, xp: Elementary) -> Number:
             z, lost = sums(eta, xp)
-            return -xp.softplus(-z) * (1 - lost * xp.sigmoid(z))
+            return lost * xp.sigmoid(-z) - xp.softplus(-z)
 
         def log_rest(eta: Number, xp: Elementary) -> Number:
             z, lost = sums(eta, xp)
-            return -xp.softplus(z) * (1 + lost * xp.sigmoid(-z))
+            return -lost * xp.sigmoid(z) - xp.softplus(z)
 
         def shares(eta: Number, xp: Elementary) -> tuple[Number, Number]:
             return 1 / (1 + xp.exp(-eta) / alpha), 1 / (1 + alpha * xp.exp(eta))

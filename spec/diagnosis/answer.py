@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spec.diagnosis.estimator import Settings
+from spec.links import Link
 from spec.model import Params
 
 
@@ -41,6 +42,7 @@ class Answer:
     ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
     ``settings`` are those of an estimator that was brought. ``readings`` are what the same table says if it codes its factors
     otherwise, where its names do not tell.
+    ``link`` is that whose inverse a network's outputs are: then no other is supposed.
     ``has_unknown_loss`` says that its compiled loss is that of no family, so that no other optimum is what it was led to.
     """
 
@@ -55,3 +57,4 @@ class Answer:
     has_unknown_loss: bool = False
     settings: Settings | None = None
     readings: tuple[Answer, ...] = ()
+    link: Link | None = None

@@ -85,7 +85,8 @@ def _explained(context: Context) -> Diagnosis:
     found = _searched(search)
     for other in answer.readings[:OTHERWISE] if found.verdict == UNEXPLAINED else ():
         again = _explained(Context(context.question, replace(other, readings=()), context.on_rows))
-        if again.verdict in (FOUND, EITHER) and again.mended is not None and again.mended.proven:
+        is_proven = again.mended is not None and again.mended.proven
+        if again.verdict in (FOUND, EITHER) and (is_proven or "newton-steps" in again.codes):
             return again
     return found
 
@@ -287,9 +288,11 @@ def _by_its_solver(search: Search) -> Diagnosis | None:
 
 def _searched(search: Search) -> Diagnosis:
     """The diagnosis of an answer that is not the optimum as it was stated."""
-    is_near = search.before <= NEAR_ITS_END and not search.context.answer.program and search.context.answer.record is None
+    brought = search.context.answer
+    is_near = search.before <= NEAR_ITS_END + search.exact and brought.record is None and CONVERTED.issuperset(brought.program)
     if is_near and (steps := _trained(search, [search.root], ["newton-steps"])) is not None:
-        return _told(search, [steps], proven=False)
+        told = _told(search, [steps], proven=False)
+        return replace(told, found=(*_program(brought), *told.found))
     found = _alone(search)
     likely = _best_of(search, [one for one in found if len(one.codes) == 1])
     if not likely:

@@ -276,7 +276,16 @@ def answer_of_model(
     same = plain and len(params.coef) == len(columns) and bool((opened.factor == 1).all()) and not note
     record = record_of(opened.model, opened.dense, keep_means=same)
     unknown = found is None and "loss" in said
-    return Answer(params, name, rounding, record=record, program=program, has_unknown_loss=unknown, notes=(*notes, *note))
+    return Answer(
+        params,
+        name,
+        rounding,
+        record=record,
+        program=program,
+        has_unknown_loss=unknown,
+        notes=(*notes, *note),
+        link=None if "activation-twice" in program else opened.link,
+    )
 
 
 def _half_ulp(variable: Any) -> np.ndarray:

@@ -20,6 +20,7 @@ from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
 from spec.diagnosis.causes.way import EXACT, rounded_away
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.objective import SquaredHinge
 from spec.diagnosis.proof import Metric, penalised
 from spec.diagnosis.result import Compared, Diagnosis
 from spec.families import Binomial
@@ -73,7 +74,9 @@ class Search:
         """The groups of which a hypothesis has a cause; and that of other models, where an estimator shows which it takes."""
         settings = self.context.answer.settings
         is_meant = settings is not None and settings.model == self.context.question.model
-        return {named(code).group for code in hypothesis.codes} | ({"model"} if is_meant else set())
+        no_cut = isinstance(hypothesis.objective, SquaredHinge)  # a few rows whose margins are kept say nothing
+        own = {named(code).group for code in hypothesis.codes}
+        return own | ({"model"} if is_meant else set()) | ({"rows"} if no_cut else set())
 
     # -- hypotheses -------------------------------------------------------------------------------------------------------------
     def changed(self, hypothesis: Hypothesis) -> list[Hypothesis]:
@@ -192,7 +195,9 @@ class Search:
         """Rows that are cut off, beside a reading of one factor."""
         for one, reading in readings:
             name, factor = reading.summed or ("", 0.0)
-            known = totals.prefixes is not None and (not factor or name in totals.prefixes)
+            known = (
+                totals.prefixes is not None and (not factor or name in totals.prefixes) and "rows" not in self._used(hypothesis)
+            )
             if known and len(reading.vectors) == 1 and reading.become is not None:
                 for code in ("rows-first", "rows-last"):
                     yield from self._cut_beside(hypothesis, totals, metric, one, reading, code)

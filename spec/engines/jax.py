@@ -135,13 +135,8 @@ def _textbook(model: Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
         "Softplus": (softplus, lambda e: jnp.log(softplus(e)), None),
         "Softmax": (jax.nn.softmax, jax.nn.log_softmax, None),
     }.get(type(model.link).__name__, (lambda e: e ** (1 / a), lambda e: jnp.log(e) / a, None))
-
-    def power(k: float, e: Any) -> Any:
-        """The mean to the power of k."""
-        if isinstance(model.link, PowerLink):
-            return e ** (k / a)
-        return jnp.exp(k * e) if isinstance(model.link, Log) else mu(e) ** k
-
+    of_log, of_power = (isinstance(model.link, kind) for kind in (Log, PowerLink))
+    power = (lambda k, e: jnp.exp(k * e)) if of_log else (lambda k, e: e ** (k / a) if of_power else mu(e) ** k)
     kernel = {
         "Gaussian": lambda e, y: -((y - mu(e)) ** 2) / 2,
         "Binomial": lambda e, y: y * log_mu(e) + (1 - y) * log_rest(e),

@@ -478,13 +478,14 @@ class ScoresOfTheMean(Exactly):
         return replace(right, score=problem.params(score).matrix)
 
 
+ORDER = sorted(MODELS, key=lambda name: name == "poisson-softplus")  # a model that is added changes the draws of no other
 PLACES = {"low": (0, 8), "high": (56, 64), "whole": (0, 64)}  # 64ths of the far interval
 ENDS = [
     pytest.param(
         Case(name, 8, (0,), far=True, between=place, classes=3 if name == "multinomial-softmax" else 1, edges=True, seed=seed),
         id=f"{name}-{where}",
     )
-    for seed, name in enumerate(MODELS)
+    for seed, name in enumerate(ORDER)
     for where, place in PLACES.items()
 ]
 

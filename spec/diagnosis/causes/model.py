@@ -49,8 +49,9 @@ def links(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     if not is_plain(hypothesis) or own.has_classes:
         return
     usual = [pair.link for pair in PAIRS if type(pair.family) is type(own.family)]
+    shown = context.answer.link
     for link in dict.fromkeys([*usual, *ELEMENTWISE]):
-        if link != own.link:
+        if link != own.link and shown in (None, link):
             other = Model(own.family, link)
             yield Change(replace(hypothesis, objective=Likelihood(other)), f"the link is {link}, not {own.link}", {"link": link})
 

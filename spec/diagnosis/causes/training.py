@@ -22,6 +22,8 @@ from spec.problems import ProblemError
 BATCH = 8  # rows of a batch; Keras takes 32 by default, and the last of an epoch has fewer
 TELLS = 2.0  # the logarithm of the ratio of likelihoods by which one explanation is preferred to another
 EPS32 = 2.0**-24
+LEFT = 1e-2  # of the way that is left: what the steps of a descent leave of it at least, if it is still on its way
+FAINT = 0.1  # of the noise of batches: less is no noise of theirs
 
 
 def newton_steps(way: Way) -> str | None:
@@ -176,6 +178,8 @@ def stopped(way: Way) -> str | None:
     told = f"training ended after {record.steps} steps of {record.optimizer} at the rate {record.learning_rate:g}"
     if (found := _descent(way)) is not None:
         away, left, noise = found
+        if left.max() < LEFT * away.max():
+            return None
         left = np.maximum(left, away.max() * (1e-6 + away.max()))  # no less: the axes are those of a quadratic
         sizes = [left, np.hypot(left, noise)]  # with all rows in each step, and with few
         likely = [_likelihood(away, size) for size in sizes if (away <= 4 * size + 1e-6 * away.max()).all()]
@@ -248,7 +252,8 @@ def minibatch_noise(way: Way) -> str | None:
             "some rows, and not of all"
         )
     away, left, noise = found
-    if (away <= 4 * np.hypot(left, noise)).all():
+    least = FAINT * np.sqrt(2 * BATCH / way.context.facts.n) * np.linalg.norm(noise)  # of batches of half the rows
+    if (away <= 4 * np.hypot(left, noise)).all() and np.linalg.norm(away) >= least:
         assert record is not None
         return f"steps of few rows each wander around the optimum: at the rate {record.learning_rate:g} by about this much"
     return None

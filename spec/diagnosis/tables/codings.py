@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from typing import NamedTuple
 
@@ -92,8 +92,8 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
         return [None]  # what is missing then is found when the columns are laid out
     found: Sequence[Coding | None] = ()
     are_numbers = len(theirs) == len(new) == len(own) and not any(one.isdigit() for one in own)
-    if are_numbers and design.intercept and (numbered := _of_numbers(factor, theirs, own, name)):
-        return numbered
+    if are_numbers and design.intercept and (numbered := _of_numbers(factor, theirs, design, name)):
+        return [replace(one, says={}) if _is_own(one, factor, design) else one for one in numbered]
     if len(theirs) == len(own) and len(new) == len(gone) <= 1 and design.intercept:
         found = _of_levels(factor, theirs, [*gone, UNNAMED][0], [*new, UNNAMED][0], kind, name)
         if new and len(own) == 1:  # of two levels it is the other one, or this one by another name: TRUE, male of m
@@ -126,9 +126,21 @@ def _of_levels(factor: str, theirs: Sequence[str], left_out: str, baseline: str,
     return [*marked, treatment, *unmarked]  # a level may itself begin with "S."
 
 
-def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: str) -> list[Coding]:
+def _is_own(coding: Coding, factor: str, design: Design) -> bool:
+    """Whether a coding is that of the design, by other names."""
+    named, ours = _own_levels(factor, design), CONTRASTS[design.kinds.get(factor, "T")][1](1 + len(design.levels[factor]))
+    return list(coding.levels) == named and coding.matrix.shape == ours.shape and np.allclose(coding.matrix, ours)
+
+
+def _own_levels(factor: str, design: Design) -> list[str]:
+    """The levels in the order in which the design codes them: of sums the last has no column, else the first."""
+    own = design.levels[factor]
+    return [*own, UNNAMED] if design.kinds.get(factor) == "S" else [UNNAMED, *own]
+
+
+def _of_numbers(factor: str, theirs: Sequence[str], design: Design, name: str) -> list[Coding]:
     """The codings of columns that are numbered, or named by powers: which level has which number is to be found."""
-    every = [UNNAMED, *own]
+    every = _own_levels(factor, design)
     orders = [list(order) for order in permutations(every)] if len(every) <= ORDERED else [every]
     powers = [one for names in POWERS for one in names if one in theirs]
     if len(powers) == len(theirs):
@@ -152,7 +164,7 @@ def _of_numbers(factor: str, theirs: Sequence[str], own: Sequence[str], name: st
 def _contrast(factor: str, kind: str, levels: Sequence[str], columns: Sequence[str], name: str) -> Coding:
     with_what, matrix = CONTRASTS[kind]
     order = "" if kind == "S" else f" ({', '.join(levels)})"
-    says = f"In {name} the levels of {factor} are compared with {with_what}{order}, and in the model with a baseline."
+    says = f"In {name} the levels of {factor} are compared with {with_what}{order}, and in the model otherwise."
     return Coding(levels, columns, matrix(len(levels)), {"coding": says})
 
 

@@ -43,7 +43,7 @@ def grid(text: str) -> list[list[str]] | None:
         if heading and not is_title and not any(sign in line for sign in ",;\t:") and not _numbers(line)[1]:
             block = list(_block(line, heading, lines[place + 1 :]))
             found += _without_numbers(block) if len(block) > 1 else []
-    return found or of_models(lines) or _of_classes(lines) or _of_pairs(lines) or _of_vector(text) or _of_lines(lines)
+    return found or of_models(lines) or _of_pairs(lines) or _of_classes(lines) or _of_vector(text) or _of_lines(lines)
 
 
 def _of_marked(rows: list[list[str]]) -> list[list[str]] | None:
@@ -141,15 +141,23 @@ def _of_classes(lines: Sequence[str]) -> list[list[str]] | None:
 def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
     """The rows of a vector that R prints: a line of names above a line of as many numbers, of which the last may have one."""
     found: list[list[str]] = []
+    is_headed = False
     for above, below in zip(lines, lines[1:]):
-        names, numbers = above.split(), below.split()
-        if (
-            len(names) == len(numbers) > (0 if found else 1)
-            and all(map(_NUMBER.fullmatch, numbers))
-            and not any(map(_NUMBER.fullmatch, names))
-        ):
+        numbers = below.split()
+        names = above.split() if len(above.split()) == len(numbers) else _above(above, below)
+        are_pairs = all(names) and all(map(_NUMBER.fullmatch, numbers)) and not any(map(_NUMBER.fullmatch, names))
+        if are_pairs and len(names) == len(numbers) > (0 if found or is_headed else 1):
             found += [[name, "", number, ""] for name, number in zip(names, numbers)]
+        is_headed = above.strip() == "Coefficients:"
     return [HEADINGS, *found] if found else None
+
+
+def _above(names: str, numbers: str) -> list[str]:
+    """The names that end where the numbers below them end: they may have spaces. None where one ends elsewhere."""
+    ends = [number.end() for number in re.finditer(r"\S+", numbers)]
+    if len(names.rstrip()) != ends[-1] or not all(names[end - 1].strip() and not names[end : end + 1].strip() for end in ends):
+        return []
+    return [names[start:end].strip() for start, end in zip([0, *ends], ends)]
 
 
 def _of_vector(text: str) -> list[list[str]] | None:
