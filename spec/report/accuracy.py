@@ -83,7 +83,7 @@ REASONS = (
     Reason(
         r"negative-binomial\(.*\)-log",
         "log .*|.*back-propagated",
-        "What eta + log(alpha) lost by rounding is given back by a correction. It is a subnormal number where |eta| is above 670: "
+        "What eta + log(alpha) lost by rounding is given back by a correction. It is subnormal where |eta| is above 670: "
         "TensorFlow and JAX take 0, and there a value near 0 is up to 512 ulp off, and its slope.",
         high=660,
     ),

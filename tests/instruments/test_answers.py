@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from keras import layers as L
 
 from spec import families, links
+from spec.diagnosis import diagnose
 from spec.diagnosis.network import answer_of_model, meant_model
 from spec.diagnosis.network_file import is_network_name, load_network
 from spec.diagnosis.tables import answer_of_table
@@ -687,3 +688,19 @@ def test_columns_that_do_not_fit_are_refused(in_float32):
         answer(network(sigmoid(), loss=None, width=2))
     with pytest.raises(ValueError, match="the network gives 3 outputs, but y has 1"):
         answer(network(L.Dense(3, activation="softmax"), loss=None), None)
+
+
+def test_no_link_is_supposed_but_that_of_the_network(in_float32):
+    """A linear output under a loss of probabilities, and an exponential one under a squared logarithmic error."""
+    rng = np.random.default_rng(3)
+    y = (rng.random(len(X)) < 0.5).astype(float)
+    for activation, loss, family, given in (
+        (None, "binary_crossentropy", "binomial", y),
+        ("exponential", "mean_squared_logarithmic_error", "poisson", np.round(3 * y + 1)),
+    ):
+        model = keras.Sequential([keras.Input((X.shape[1],)), L.Dense(1, activation=activation)])
+        model.compile(keras.optimizers.SGD(0.01), loss)
+        model.fit(X, given, epochs=3, verbose=0)
+        found = diagnose(model, X, given, family=family)
+
+        assert not any("probit" in one.says or "softplus" in one.says or "sqrt" in one.says for one in found.found)

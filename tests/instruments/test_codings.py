@@ -151,3 +151,12 @@ def test_standard_errors_of_what_did_not_change_are_kept():
 
     assert found.standard_errors.ravel().tolist()[3] == 0.4
     assert np.isnan(found.standard_errors.ravel()[:3]).all()
+
+
+@pytest.mark.parametrize(("kind", "contrast"), [("S", "contr.sum"), ("H", "contr.helmert")])
+def test_the_same_contrast_in_the_formula_and_in_the_table_is_no_cause(kind, contrast):
+    """R numbers the columns, formulaic names them by levels."""
+    table = fitted(CONTRASTS[kind][1](4), ["region1", "region2", "region3"])
+    found = diagnose(table, data=FRAME, formula=f"y ~ C(region, {contrast}) + age + C(sex)", family="gaussian")
+
+    assert (found.verdict, found.codes) == (NONE, ())

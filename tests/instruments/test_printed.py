@@ -526,3 +526,31 @@ def test_decimal_commas_of_a_summary(frame, fitted):
     )
 
     assert held(frame, text).verdict == "none"
+
+
+ALONE = """Coefficients:
+(Intercept)
+   {:.6f}
+
+Degrees of Freedom: 299 Total (i.e. Null);  299 Residual
+Null Deviance:      82.58
+"""
+SPACED = """Coefficients:
+ (Intercept)  log(age + 1)
+{:12.6f}  {:12.6f}
+
+Degrees of Freedom: 299 Total (i.e. Null);  298 Residual
+"""
+ONE_VECTOR = """ (Intercept) log(age + 1)
+{:12.6f} {:12.6f}
+"""
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"), [("y ~ 1", ALONE), ("y ~ np.log(age + 1)", SPACED), ("y ~ np.log(age + 1)", ONE_VECTOR)]
+)
+def test_names_of_a_vector_end_where_its_numbers_end(formula, text, frame):
+    """A name may have spaces, and there may be one coefficient alone."""
+    coef = smf.glm(formula, frame, family=families.Binomial()).fit(tol=1e-13).params
+
+    assert diagnose(text.format(*coef), data=frame, formula=formula, family="binomial").verdict == "none"
