@@ -252,7 +252,7 @@ def theirs():
     # The ruler is held against an implementation by other hands; imported here, so that the other tests do not wait for it
     from statsmodels.genmod.families import links  # noqa: TID251
 
-    from spec.engines.statsmodels import versions
+    from spec.engines.statsmodels import own_links
 
     names = {
         Identity: links.Identity,
@@ -268,7 +268,7 @@ def theirs():
         Sqrt: links.Sqrt,
         Power: links.Power,
         NegativeBinomialLink: links.NegativeBinomial,
-        Softplus: versions.Softplus,  # statsmodels has none
+        Softplus: own_links.Softplus,  # statsmodels has none
     }
     spelt = {"exponent": "power", "alpha": "alpha"}
     return lambda link: names[type(link)](**{spelt[name]: number for name, number in vars(link).items()})

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import statsmodels
 from packaging.version import Version
 from statsmodels.genmod import families
 from statsmodels.genmod.families import links
 from statsmodels.tools import sm_exceptions
+
+from spec.engines.statsmodels import own_links
 
 try:
     from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -34,32 +35,10 @@ class _Never(Warning):
 PerfectSeparationWarning: type[Warning] = getattr(sm_exceptions, "PerfectSeparationWarning", _Never)
 
 
-class Softplus(links.Link):  # type: ignore[misc]
-    """A link that statsmodels lacks, as one's own link is given to it: the mean is log(1 + exp(eta))."""
-
-    def __call__(self, p: np.ndarray) -> np.ndarray:
-        return np.log(np.expm1(p))
-
-    def inverse(self, z: np.ndarray) -> np.ndarray:
-        return np.logaddexp(0, z)
-
-    def deriv(self, p: np.ndarray) -> np.ndarray:
-        return -1 / np.expm1(-p)
-
-    def deriv2(self, p: np.ndarray) -> np.ndarray:
-        return -1 / (2 * np.sinh(p / 2)) ** 2
-
-    def inverse_deriv(self, z: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-z))
-
-    def inverse_deriv2(self, z: np.ndarray) -> np.ndarray:
-        return 1 / (2 * np.cosh(z / 2)) ** 2
-
-
 def link_class(name: str) -> Callable[..., Any] | None:
     """The class of a link, None where there is none. InversePower is inverse_power before 0.14, and so on."""
     theirs = getattr(links, name, None) or getattr(links, re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower(), None)
-    return theirs or {"Softplus": Softplus}.get(name)
+    return theirs or own_links.OWN.get(name)
 
 
 def family(name: str, link: Any, **parameters: Any) -> Any:
