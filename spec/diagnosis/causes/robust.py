@@ -32,7 +32,8 @@ INFLUENCES: dict[str, tuple[Influence, Influence]] = {  # with the slope of each
 def robust_losses(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Conditions of robust regressions, of least squares alone: they have a residual."""
     own = hypothesis.objective.model
-    if hypothesis.codes or not (own.is_least_squares and context.in_memory) or context.k > 1:
+    is_told = "loss" in context.answer.program  # by the result of a program itself
+    if hypothesis.codes or is_told or not (own.is_least_squares and context.in_memory) or context.k > 1:
         return
     rows = hypothesis.rows(*context.all)
     residual = (rows.y - rows.X @ hypothesis.matrix[1:] - hypothesis.matrix[0])[:, 0]
