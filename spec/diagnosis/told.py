@@ -33,7 +33,8 @@ def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hyp
     if strength and reading.become is not None:
         penalty, hypothesis = reading.says(factors[1:], rows), reading.become(hypothesis, factors[1:])
     if absolute and not hypothesis.objective.has_gauge:
-        code, penalty = "lasso", elastic(hypothesis, factors if strength else factors[:1], rows)
+        which = " and the bias" if of_bias else ""
+        code, penalty = "lasso", elastic(hypothesis, factors if strength else factors[:1], rows, which)
         hypothesis = _pulled(context, hypothesis, absolute, of_bias)
     if not _moves(context, plain, hypothesis):
         return replace(plain, found=tuple(found))

@@ -142,7 +142,7 @@ grp: c       {grpc}   {grpc.se}    3.31    0.0009   0.323755    1.2665
 |:------------|---------:|----------:|
 | (Intercept) | {1} | {1.se} |
 | age         | {age} | {age.se} |
-| `sexm`      | {sexm} | {sexm.se} |
+| `sex\\_m`    | {sexm} | {sexm.se} |
 | grpb        | {grpb} | {grpb.se} |
 | grpc        | {grpc} | {grpc.se} |
 """,

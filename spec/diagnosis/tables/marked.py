@@ -25,7 +25,7 @@ def rows_of(text: str) -> list[list[str]]:
     else:
         lines = [line.strip() for line in text.splitlines()]
         marked = [line for line in lines if re.fullmatch(r"\|.*\|.*\|", line) and not _RULE.fullmatch(line)]
-        rows = [[cell.replace("`", "").strip() for cell in line[1:-1].split("|")] for line in marked]
+        rows = [[re.sub(r"[`$]|\\(?=[_%&*])", "", cell).strip() for cell in line[1:-1].split("|")] for line in marked]
     return rows if len(rows) > 1 else []
 
 
