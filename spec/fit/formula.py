@@ -68,6 +68,8 @@ class Designed:
             raise ValueError("the fit had an array for its offset: give offset= for these rows too.")
         own = self._offset if offset is None and isinstance(self._offset, _Part) else None
         needed = _known([*self._design.needs, *(own.needs if own else _needs(offset, table))], table)
+        if not table.total:
+            return replace(of_arrays(np.zeros((0, len(self.rows.columns))), None, None, None), columns=self.rows.columns)
         first = next(frames(table, needed)) if isinstance(offset, str) else None
         take_offset = own or _numbers("offset", offset, first, table)[0]
         k = len(self.outputs)
@@ -101,6 +103,8 @@ def designed(
     the intercept: write ``cr(x, df=4, constraints='center')`` beside it.
     """
     table = table_of(data)
+    if not table.total:
+        raise ValueError("the data have no rows.")
     model = _model(family, link)
     beside = [*_needs(weights, table), *_needs(offset, table)]
     lhs, rhs = _parsed(formula, [name for name in table.columns if name not in beside])

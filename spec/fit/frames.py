@@ -46,10 +46,6 @@ class Table:
     blocks: Callable[[list[str], Made, int], Sequence[Block]] = lambda names, made, size: ()
     numbered: bool = True  # whether its blocks know the numbers of their rows
 
-    def __post_init__(self) -> None:
-        if not self.total:
-            raise ValueError("the data have no rows.")
-
 
 class TableError(ValueError):
     """A CSV file whose values are not separated by commas, or whose columns share a name."""

@@ -27,7 +27,16 @@ from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 
 INFINITE = -1  # the cardinality of a tf.data that repeats
 INDEX = "__index_level_"  # what pandas calls its index in a file
-FILES = {".feather": "feather", ".arrow": "ipc", ".csv": "csv", ".parquet": "parquet", ".parq": "parquet", ".pq": "parquet"}
+FILES = {
+    ".feather": "feather",
+    ".arrow": "ipc",
+    ".csv": "csv",
+    ".csv.gz": "csv",  # pandas and pyarrow unpack them
+    ".csv.bz2": "csv",
+    ".parquet": "parquet",
+    ".parq": "parquet",
+    ".pq": "parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,11 @@ class Input:
 
 def form_of(path: str | os.PathLike[str]) -> str:
     """How a file is read, by its ending; a folder is one of Parquet files. Raises ValueError for other endings."""
-    suffix = Path(path).suffix.lower()
-    if suffix in FILES or Path(path).is_dir() or not suffix:
-        return FILES.get(suffix, "parquet")
-    raise ValueError(f"{path}: files that end in {suffix} are not read, but {', '.join(FILES)}. Read it, and give the table.")
+    name, suffix = Path(path).name.lower(), Path(path).suffix.lower()
+    form = next((form for ending, form in FILES.items() if name.endswith(ending)), None)
+    if form is None and suffix and not Path(path).is_dir():
+        raise ValueError(f"{path}: files that end in {suffix} are not read, but {', '.join(FILES)}. Read it, and give the table.")
+    return form or "parquet"
 
 
 def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, inputs: Sequence[Input] = ()) -> Rows:
@@ -140,9 +150,15 @@ def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
         y = numbers(rest["y"][0], "y")  # as Keras takes it: a list of one array for each output
     X, offset, names = design(X, rest["offset"], inputs, None if y is None else len(y))
     rows = of_arrays(X, y, _single(weights), None if offset is None else numbers(offset, "offset"))
-    if not rows.total:
-        raise ValueError("there are no rows: X is empty.")
+    if y is not None:
+        _refuse_none(rows.total)
     return replace(rows, columns=names)
+
+
+def _refuse_none(rows: int) -> None:
+    """A fit needs rows; of none the predictions are none."""
+    if not rows:
+        raise ValueError("there are no rows: X is empty.")
 
 
 def _single(weights: Any) -> Any:
@@ -357,8 +373,8 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input], wanted
     for part, values in arrays.items():
         if len(values) != total:
             raise ValueError(f"{part} has {len(values)} rows, but X has {total}.")
-    if not total:
-        raise ValueError("there are no rows: X is empty.")
+    if rest["y"] is not None:
+        _refuse_none(total)
     X, (*_, offset) = records.parts(found.schema.empty_table(), {part: values[:0] for part, values in arrays.items()})
     columns = design(X, offset, inputs)[2]
     if groups := row_groups(found, records.all, records.batch, arrays):

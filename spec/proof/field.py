@@ -58,6 +58,7 @@ class Field:
         self.read: set[str] = set()
         self.ring = flint.fmpq_mpoly_ctx.get([f"a{i}" for i in range(size)], flint.Ordering.deglex)
         self.gens = self.ring.gens()
+        self.one = self.ring.constant(1)
         self._known: dict[tuple[str, str], int] = {}
         self._roots: list[tuple[int, Any]] = []  # the place of each square root, and its square
 
@@ -66,7 +67,7 @@ class Field:
         if isinstance(value, Expr):
             return value
         fraction = Fraction(value)
-        return Expr(self, self.ring.constant(flint.fmpq(fraction.numerator, fraction.denominator)), self.ring.constant(1))
+        return Expr(self, self.ring.constant(flint.fmpq(fraction.numerator, fraction.denominator)), self.one)
 
     def symbol(self, name: str) -> Expr:
         return self.atom("symbol", name)
@@ -86,12 +87,14 @@ class Field:
             if kind == "sqrt":
                 assert of is not None
                 self._roots.append((place, of.num))
-        return Expr(self, self.gens[place], self.ring.constant(1))
+        return Expr(self, self.gens[place], self.one)
 
     def canonical(self, num: Any, den: Any) -> Expr:
         """The expression num / den in lowest terms; below there is no root, and the leading coefficient is 1."""
         if den.is_zero():
             raise ZeroDivisionError("a quotient by 0 in the program")
+        if num.is_constant() and den.is_constant():  # most products of a program are of numbers
+            return Expr(self, num / den, self.one)
         if self._roots:
             above, below = num.degrees(), den.degrees()
             for place, square in self._roots:
@@ -218,7 +221,7 @@ class Expr:
             content *= Fraction(int(lead.p), int(lead.q)) ** sign
             for part, times in parts:
                 unit = part.leading_coefficient()
-                factor = Expr(self.field, part / unit, self.field.ring.constant(1))
+                factor = Expr(self.field, part / unit, self.field.one)
                 if factor.sign() < 0:
                     factor, unit = -factor, -unit
                 content *= Fraction(int(unit.p), int(unit.q)) ** (sign * int(times))

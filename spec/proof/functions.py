@@ -137,7 +137,7 @@ def slope(f: Expr, symbol: str) -> Expr:
 
 
 def _slope(f: Expr, symbol: str, known: dict[int, Expr]) -> Expr:
-    field, one = f.field, f.field.ring.constant(1)
+    field, one = f.field, f.field.one
 
     def of(poly: Any) -> Expr:
         total = field.number(0)
@@ -155,7 +155,7 @@ def _slope(f: Expr, symbol: str, known: dict[int, Expr]) -> Expr:
 
 def _atom_slope(field: Field, place: int, symbol: str, known: dict[int, Expr]) -> Expr:
     atom = field.atoms[place]
-    own = Expr(field, field.gens[place], field.ring.constant(1))
+    own = Expr(field, field.gens[place], field.one)
     if atom.of is None or atom.kind == "floor":
         return field.number(int(atom.kind == "symbol" and atom.name == symbol))
     inner = _slope(atom.of, symbol, known)
@@ -196,7 +196,7 @@ def _put_atom(field: Field, place: int, name: str, value: Expr, of: Any) -> Expr
     if atom.kind == "symbol" and atom.name == name:
         return value
     if atom.of is None or name not in atom.of.symbols:
-        return Expr(field, field.gens[place], field.ring.constant(1))
+        return Expr(field, field.gens[place], field.one)
     inner = of(atom.of)
     lead = atom.of.num.leading_coefficient()
     rebuilt = {

@@ -84,7 +84,7 @@ def bound(expr: Expr) -> tuple[str, int, Any] | None:
     content = [poly for poly, _ in factors if not _positive(expr, poly)]
     if len(content) != 1 or not _positive(expr, expr.den):
         return None
-    one, bent = expr.field.ring.constant(1), []
+    one, bent = expr.field.one, []
     free: Any = Fraction(0)
     for powers, coefficient in content[0].to_dict().items():
         term = Expr(expr.field, expr.field.ring.from_dict({powers: coefficient}), one)
@@ -116,7 +116,7 @@ def vanishing(expr: Expr) -> Expr:
     """The product of the factors that may be 0, which is 0 just where the expression is: y of weight times y by n."""
     _, parts = expr.num.factor()
     kept = [poly / poly.leading_coefficient() for poly, _ in parts if not _positive(expr, poly)]
-    one = expr.field.ring.constant(1)
+    one = expr.field.one
     return Expr(expr.field, math.prod(kept, start=one), one)
 
 

@@ -196,6 +196,13 @@ class TestNewData:
         new = designed("claims ~ 1", DATA, "poisson").prepared(form({"age": [1.0, None, 3.0]}))
         assert whole(new).X.shape == (3, 0)
 
+    def test_no_rows(self):
+        """A filter that lets nothing through has no predictions, and is no mistake; its columns must be there."""
+        made = designed("claims ~ age + region", DATA, "poisson", offset="log(exposure)")
+        assert (made.prepared(DATA[:0]).total, made.prepared(DATA[:0]).columns) == (0, made.rows.columns)
+        with pytest.raises(ValueError, match="there is no column age"):
+            made.prepared(DATA[["region", "exposure"]][:0])
+
     def test_offsets(self):
         made = designed("claims ~ age", DATA, "poisson", offset="log(exposure)")
         new = DATA[["age"]][:3]

@@ -1,6 +1,7 @@
 """Whatever people have gives the same rows, for a model of one input or of several; what is wrong is said in one sentence."""
 
 import decimal
+import gzip
 import importlib
 import itertools
 import re
@@ -134,6 +135,7 @@ NAMED = {
     "Parquet, by a string": lambda folder: str(written(parquet.write_table, folder / "rows.parquet")),
     "Feather": lambda folder: written(feather.write_feather, folder / "rows.feather"),
     "CSV": lambda folder: written(csv.write_csv, folder / "rows.csv"),
+    "CSV, compressed": lambda folder: compressed(written(csv.write_csv, folder / "rows.csv")),
     "a folder of Parquet": lambda folder: parts_of(folder),
 }
 VECTORS = {
@@ -154,6 +156,12 @@ VECTORS = {
 def written(write, path, **options):
     write(pyarrow.Table.from_pandas(WHOLE), path, **options)
     return path
+
+
+def compressed(path):
+    packed = path.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
 
 
 def parts_of(folder):
@@ -276,6 +284,11 @@ class TestOneInput:
 
         assert on_disk.most == 100
         assert all(np.shares_memory(batch.X, X) for batch in source(X, Y).batches(100))
+
+    def test_of_no_rows_there_are_no_predictions(self, tmp_path):
+        parquet.write_table(pyarrow.Table.from_pandas(WHOLE[:0]), tmp_path / "rows.parquet")
+        for data in (X[:0], FRAME[:0], WHOLE[:0], tmp_path / "rows.parquet"):
+            assert inputs_only(data, inputs=[DESIGN], columns=NAMES).total == 0
 
     def test_no_columns(self):
         """A model of an intercept only."""
