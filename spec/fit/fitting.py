@@ -30,9 +30,9 @@ from spec.fit.reading import Reading, build, read
 from spec.fit.responses import (
     QUASI,
     RATES,
+    are_rates,
     are_whole,
     class_weighted,
-    has_whole_totals,
     mostly_no_counts,
     of_classes,
     of_codes,
@@ -241,14 +241,15 @@ def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
 def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str, Any]) -> list[Fitted]:
     """The optimum of each output."""
     several = reading.outputs if reading.several else 1
-    quasi = mostly_no_counts(reading.model, rows) if quasi is None else quasi
+    asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
     make = partial(optimise_penalised, penalty=reading.penalty) if reading.penalty else optimise_outputs
     found = make(reading.model, rows, reading.dense.use_bias, several, quasi=quasi, **settings)
-    if not quasi:
+    if not quasi or reading.model.family.has_dispersion:
         return found
-    whole = has_whole_totals(rows)
-    note = RATES if whole else QUASI
-    return [replace(one, notes=(*one.notes, note), dispersion=1.0 if whole else one.dispersion) for one in found]
+    if not asked and are_rates(reading.model, rows):
+        return [replace(one, notes=(*one.notes, RATES), dispersion=1.0) for one in found]
+    why = "as quasi=True asks, " if asked else "y is no count under a loss of counts: "
+    return [replace(one, notes=(*one.notes, why + QUASI)) for one in found]
 
 
 def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]:

@@ -22,6 +22,7 @@ import numpy as np
 from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
 from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
+from spec.fit.arithmetic import NAMES, meant, number
 from spec.fit.cluster import present_workers
 from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
 from spec.fit.numeric import reads_as_number
@@ -35,6 +36,10 @@ FOREIGN = {
     "offset": "give the offset beside the formula, such as offset='log(exposure)'",
     "cbind": "give the share of successes as the response, and weights= the trials",
     "factor": "write C(...)",
+    "as.factor": "write C(...)",
+    "relevel": "write C(x, contr.treatment('level'))",
+    "ifelse": "write np.where(...)",
+    "s": "write cr(..., df=4, constraints='center')",
     "ns": "write cr(..., df=4, constraints='center')",
 }
 
@@ -209,8 +214,9 @@ def _named(name: str, known: Sequence[Any], what: str) -> Any:
     kinds = {re.sub(r"\(.*|-", "", str(one)): type(one) for one in known}
     kind = kinds.get(short := re.sub(r"[-_ ]", "", word))
     if kind is None:
-        other = OTHER_NAMES.get(short) if what == "family" else None
-        meant = f" Did you mean {other!r}?" if other else ""
+        plain, is_quasi = short.replace("quasi", ""), " with quasi=True" * short.startswith("quasi")
+        other = OTHER_NAMES.get(plain, plain if plain in kinds else None) if what == "family" else None
+        meant = f" Did you mean {other!r}{is_quasi}?" if other else ""
         raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.{meant}")
     asked = [field.name for field in fields(kind)]
     if not asked and number is not None:
@@ -256,7 +262,7 @@ def _formula(text: str, columns: Sequence[str] = ()) -> Any:
 def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     """Return (lhs, rhs): the response and the terms of a formula."""
     for word, advice in FOREIGN.items():
-        if re.search(rf"(?<![\w.]){word}\(", formula):
+        if re.search(rf"(?<![\w.]){re.escape(word)}\(", formula):
             raise ValueError(f"formulas have no {word}(): {advice}.")
     parsed = _formula(formula, columns)
     lhs: Any = getattr(parsed, "lhs", ())
@@ -289,7 +295,8 @@ def _names(formula: Any) -> list[str]:
             names += re.findall(r"`([^`]+)`|\bQ\([\"']([^\"']+)", factor.expr)  # quoted names, which are no Python
             nodes = list(ast.walk(_parsed_python(factor.expr)))
             called = [node.func for node in nodes if isinstance(node, ast.Call)]
-            names += [node.id for node in nodes if isinstance(node, ast.Name) and not (node in called and _is_function(node.id))]
+            named = [node for node in nodes if isinstance(node, ast.Name) and not (node in called and _is_function(node.id))]
+            names += [f"{node.id}()" if node in called else node.id for node in named]
     return list(dict.fromkeys(name if isinstance(name, str) else name[0] or name[1] for name in names))
 
 
@@ -307,7 +314,12 @@ def _is_function(name: str) -> bool:
 def _known(names: Sequence[str], table: Table) -> list[str]:
     """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
     if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
-        of_numpy = "".join(f" NumPy's function is np.{name}." for name in unknown if hasattr(np, name))
+        if functions := [name for name in unknown if name.endswith("()")]:
+            of_numpy = (
+                f"NumPy's is np.{functions[0]}" if callable(getattr(np, functions[0][:-2], None)) else "make a column of it"
+            )
+            raise ValueError(f"formulas have no function {functions[0]}, but such as log(), C(), bs() and poly(): {of_numpy}.")
+        of_numpy = "".join(f" NumPy's function is np.{name}." for name in unknown if callable(getattr(np, name, None)))
         if "pd" in unknown or "pandas" in unknown:
             of_numpy = " What pandas makes, such as pd.cut, is made before: a column of the data, such as C(age_group)."
         raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.{of_numpy}")
@@ -372,7 +384,10 @@ def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
     """Return (spec, matrix): a formula's columns in a frame, and the formula fixed on it, if it was not before."""
     coded = [name for name in _leveled(formula) if name in frame and _is_number(frame[name])]
     frame = frame.astype(dict.fromkeys(coded, object))  # numbers that were categories in the fit
-    materializer = _formulaic("formulaic.materializers").PandasMaterializer(frame)
+    materializer = _formulaic("formulaic.materializers").PandasMaterializer(frame, context=NAMES)
+    evaluate, look_up = materializer._evaluate, materializer._lookup
+    materializer._evaluate = lambda expr, metadata, spec: evaluate(meant(expr), metadata, spec)
+    materializer._lookup = lambda name: (number(found[0]), *found[1:]) if _is_whole((found := look_up(name))[0]) else found
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of new levels, which are an error here
         try:
@@ -387,6 +402,11 @@ def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
 
 def _is_number(column: Any) -> bool:
     return bool(pandas_module().api.types.is_numeric_dtype(column))
+
+
+def _is_whole(column: Any) -> bool:
+    """Whether a column holds whole numbers, whose products could overflow."""
+    return bool(pandas_module().api.types.is_integer_dtype(column))
 
 
 def _leveled(spec: Any) -> dict[str, list[Any]]:

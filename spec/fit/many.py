@@ -25,7 +25,7 @@ from spec.fit.labels import refuse_reordered
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
 from spec.fit.reading import NotRead, Reading, build, read
-from spec.fit.responses import are_whole, mostly_no_counts, usable
+from spec.fit.responses import are_whole, may_be_rates, mostly_no_counts, usable
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
@@ -133,9 +133,12 @@ def fit_many(
     _refuse(reading)
     refuse_weights(reading, lambda: own is not None)
     rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
-    quasi = mostly_no_counts(reading.model, rows) if quasi is None else quasi
+    asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
     find_wrong(reading.model, rows, quasi)
-    several = _Several(reading, given, rows, np.ones((total, 1)) if own is None else own, number, quasi, tolerance)
+    of_rates = bool(quasi) and not asked and own is not None and may_be_rates(reading.model)
+    several = _Several(
+        reading, given, rows, np.ones((total, 1)) if own is None else own, number, bool(quasi), of_rates, tolerance
+    )
     return several.fitted(standard_errors)
 
 
@@ -226,6 +229,7 @@ class _Several:
     weights: np.ndarray
     number: int
     quasi: bool
+    of_rates: bool  # whether fits whose weight times response is whole are those of the counts
     tolerance: float
 
     def fitted(self, standard_errors: bool) -> Many:
@@ -242,8 +246,8 @@ class _Several:
                 reasons[one] = alone.reason
         with in_float64:
             reasons.update(self._departures(found))
-        if self.quasi:
-            whole = self._whole_totals()
+        if self.of_rates:
+            whole = self._of_counts()
             found.errors[:, whole] /= np.sqrt(found.dispersion[whole])
             found.dispersion[whole] = 1.0
         lost = list(reasons)
@@ -305,9 +309,9 @@ class _Several:
             yield batch, self.weights[first : first + len(batch)]
             first += len(batch)
 
-    def _whole_totals(self) -> np.ndarray:
-        """The fits whose weight times response is a whole number in each row, see `spec.fit.responses.has_whole_totals`."""
-        whole = np.ones(self.number, dtype=bool)
+    def _of_counts(self) -> np.ndarray:
+        """The fits whose rates are counts over weights, see `spec.fit.responses.are_rates`."""
+        whole = np.ones(self.number, dtype=bool) & (self.weights != self.weights[:1]).any(axis=0)
         for batch, weights in self._with_weights(self.rows):
             whole &= are_whole(weights * batch.y).all(axis=0)
         return whole

@@ -10,19 +10,20 @@ import numpy as np
 
 from spec.domains import Counts
 from spec.engines.keras.versions import RELEASE
-from spec.families import Binomial, Gaussian
+from spec.families import Binomial, Gaussian, Poisson
 from spec.fit.checks import codes, find_wrong, normalised
 from spec.fit.rows import Batch, Rows
 from spec.links import Identity
 from spec.model import Model
 
 QUASI = (
-    "y is no count under a loss of counts: the fit is a quasi-likelihood. Coefficients are those of Keras's training; standard "
-    "errors assume a variance in proportion to that of the family, by Pearson's estimate of the dispersion."
+    "the fit is a quasi-likelihood. Coefficients are those of Keras's training; standard errors assume a variance in proportion to "
+    "that of the family, by Pearson's estimate of the dispersion."
 )
 RATES = (
-    "y times weight is a whole number in each row: the fit is that of these counts with the logarithm of the weight for offset. "
-    "Standard errors are those of the counts, at dispersion 1."
+    "y times weight is a whole number in each row: the fit is that of these counts, whose means are the weights times the "
+    "network's, as with the logarithm of the weight for offset under a log link. Standard errors are those of the counts, at "
+    "dispersion 1; with quasi=True the dispersion is estimated."
 )
 
 
@@ -106,9 +107,14 @@ def mostly_no_counts(model: Model, rows: Rows) -> bool:
     return bool(len(positive) and (positive != np.floor(positive)).mean() > 0.5)
 
 
-def has_whole_totals(rows: Rows) -> bool:
-    """Whether weight times response is a whole number in each row, but for rounding."""
-    return all(rows.each(_whole_totals))
+def may_be_rates(model: Model) -> bool:
+    """Whether rates with weights are counts: the Poisson family alone has the same likelihood of both, but for constants."""
+    return isinstance(model.family, Poisson)
+
+
+def are_rates(model: Model, rows: Rows) -> bool:
+    """Whether the responses are counts over weights: weight times response is a whole number in each row, but for rounding."""
+    return may_be_rates(model) and weights_differ(rows) and all(rows.each(_whole_totals))
 
 
 def _whole_totals(pieces: Iterable[Batch]) -> bool:

@@ -38,7 +38,7 @@ def dense(activation="sigmoid", loss="binary_crossentropy"):
         (lambda: fit(formula="y ~ I(x +)", data=FRAME, family="gaussian"), "no expression of Python"),
         (
             lambda: fit(formula="y ~ log1p(x)", data=FRAME, family="gaussian"),
-            r"no column log1p: .* NumPy's function is np\.log1p",
+            r"no function log1p\(\), .*: NumPy's is np\.log1p",
         ),
         (lambda: fit(formula="y ~ x", data=FRAME, family="logistic"), "no family 'logistic': .* Did you mean 'binomial'"),
         (lambda: fit(formula="y ~ x", data=FRAME, family="tweedie(p=1.5)"), r"write tweedie\(power\), with a number for power"),

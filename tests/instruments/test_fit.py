@@ -264,6 +264,45 @@ class TestWays:
         assert found.params.matrix[:, 0] == pytest.approx(expected.params, rel=1e-7, abs=1e-9)
         assert found.standard_errors[:, 0] == pytest.approx(expected.bse, rel=1e-5)
 
+    @pytest.mark.parametrize("kind", ["counts", "euros", "shares", "negative binomial"])
+    def test_what_is_asked_as_a_quasi_likelihood_is_one(self, kind):
+        """Whole numbers do not overrule it: the dispersion of over-dispersed counts is estimated, as by scale="X2"."""
+        n, settings, extra = 300, {}, {}
+        data = pd.DataFrame({"a": RNG.normal(size=n), "trials": RNG.integers(5, 20, n)})
+        counts = RNG.negative_binomial(1, 0.2, n)
+        family, other = "poisson", sm.families.Poisson()
+        data["y"] = np.round(1000 * RNG.gamma(1, np.exp(0.3 * data.a))) if kind == "euros" else counts
+        if kind == "shares":
+            data["y"] = RNG.binomial(data.trials, RNG.beta(1, 1, n)) / data.trials
+            family, other, settings, extra = (
+                "binomial",
+                sm.families.Binomial(),
+                {"weights": "trials"},
+                {"var_weights": data.trials},
+            )
+        if kind == "negative binomial":
+            family, other = "negative-binomial(0.2)", sm.families.NegativeBinomial(alpha=0.2)
+
+        found = fit(formula="y ~ a", data=data, family=family, quasi=True, **settings)
+        expected = sm.GLM(data.y, sm.add_constant(data.a), family=other, **extra).fit(scale="X2", tol=1e-13)
+
+        assert found.dispersion == pytest.approx(expected.scale, rel=1e-6)
+        assert found.standard_errors[:, 0] == pytest.approx(expected.bse.to_numpy(), rel=1e-4)
+        assert found.notes[0].startswith("as quasi=True asks, the fit is a quasi-likelihood")
+
+    def test_rates_of_a_negative_binomial_are_not_its_counts(self):
+        """Only Poisson's likelihood of a rate and a weight is that of the count: the dispersion of others is estimated."""
+        years = RNG.uniform(0.2, 4, size=400)
+        counts = RNG.negative_binomial(2, 2 / (2 + years * np.exp(1 + 0.5 * X[:400, 0])))
+        loss = NegativeLogLikelihood(families.NegativeBinomial(0.5))
+
+        found = fit(dense(activation="exponential", loss=loss), X[:400], counts / years, weights=years)
+        family = sm.families.NegativeBinomial(alpha=0.5)
+        expected = sm.GLM(counts / years, sm.add_constant(X[:400]), family=family, var_weights=years).fit(scale="X2", tol=1e-13)
+
+        assert found.notes[0].startswith("y is no count")
+        assert found.standard_errors[:, 0] == pytest.approx(expected.bse, rel=1e-4)
+
     def test_a_count_that_is_none_is_an_error_among_counts(self):
         """Where most are counts, one that is not is no rate."""
         counts = np.round(np.exp(X[:, 0] / 3))

@@ -153,6 +153,56 @@ class TestColumns:
         assert pytest.approx(whole(expected).X, rel=1e-6) == whole(found).X
 
 
+class TestArithmetic:
+    """Bools and whole numbers are numbers where a formula computes with them, as in R."""
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("I(t + u)", "where(t, 1.0, 0.0) + where(u, 1.0, 0.0)"),
+            ("I(t - u)", "where(t, 1.0, 0.0) - where(u, 1.0, 0.0)"),
+            ("I(-t)", "where(t, -1.0, 0.0)"),
+            ("I((age > 40) + (power > 5))", "where(age > 40, 1.0, 0.0) + where(power > 5, 1.0, 0.0)"),
+            ("exp(t)", "where(t, 2.718281828459045, 1.0)"),  # which NumPy has in 16 bits
+            ("I(pop**3)", "(pop * 1.0) ** 3"),  # beyond 64 bits
+            ("I(pop * pop * pop)", "(pop * 1.0) ** 3"),
+            ("np.power(pop, 3)", "(pop * 1.0) ** 3"),
+            ("pop:`more people`", "pop * 1.0 * `more people`"),
+            ("I(`more people` ** 3)", "(`more people` * 1.0) ** 3"),
+            ("I(pop ** -1)", "1.0 / pop"),
+            ("I(t & ~u)", "where(t & ~u, 1.0, 0.0)"),
+            ("I(t | u)", "where(t | u, 1.0, 0.0)"),
+            ("I(t ^ u)", "where(t ^ u, 1.0, 0.0)"),
+            ("I(zone.isin([1, 3]))", "where((zone == 1) | (zone == 3), 1.0, 0.0)"),
+        ],
+    )
+    def test_of_bools_and_of_whole_numbers(self, written, meant):
+        data = DATA.assign(
+            t=DATA.age > 50,
+            u=DATA.power > 6,
+            pop=np.arange(N) * 9001 + 2_000_000,
+            **{"more people": np.arange(N)[::-1] * 7919 + 1},
+        )
+        names = {name.replace(" ", "_"): data[name].to_numpy() for name in data}
+        expected = np.asarray(eval(meant.replace("`more people`", "more_people"), {"where": np.where}, names), dtype=float)
+        made = designed(f"claims ~ {written}", data, "poisson")
+
+        assert whole(made.rows).X[:, 0] == pytest.approx(expected, rel=1e-14)
+        assert whole(made.prepared(data[:9])).X[:, 0] == pytest.approx(expected[:9], rel=1e-14)
+
+    def test_levels_keep_their_names(self):
+        made = designed("claims ~ C(zone % 2) + C((age > 50) + (power > 6))", DATA, "poisson")
+        assert made.rows.columns[0] == "C(zone % 2)[T.1]"
+        assert [name[-5:] for name in made.rows.columns[1:]] == ["[T.1]", "[T.2]"]
+
+    def test_offsets_and_weights(self):
+        data = DATA.assign(t=DATA.age > 50, u=DATA.power > 6)
+        made = whole(designed("claims ~ age", data, "poisson", weights="t + u", offset="t + u").rows)
+        expected = data.t.astype(int) + data.u.astype(int)
+        assert made.weights.tolist() == expected.tolist()
+        assert made.offset[:, 0].tolist() == expected.tolist()
+
+
 class TestNewData:
     @pytest.mark.parametrize(
         "formula",
@@ -396,7 +446,10 @@ class TestErrors:
         ("changes", "message"),
         [
             ({"formula": "claims ~ height"}, "there is no column height: the columns are age, power, region"),
-            ({"formula": "claims ~ foo(age)"}, "there is no column foo"),
+            ({"formula": "claims ~ foo(age)"}, r"no function foo\(\), but such as log\(\), .*: make a column of it"),
+            ({"formula": "claims ~ as.factor(power)"}, r"no as\.factor\(\): write C\(\.\.\.\)"),
+            ({"formula": "claims ~ I(power^2)"}, r"\^ is no power in Python: write \*\*"),
+            ({"formula": "claims ~ e"}, "there is no column e: the columns are [^.]*\\.$"),  # np.e is a number, and no function
             ({"offset": "log(time)"}, "there is no column time"),
             ({"formula": "claims ~ age +"}, "is no formula: Operator"),
             ({"formula": "claims ~ (age"}, "is no formula"),
@@ -431,6 +484,7 @@ class TestErrors:
             ({"weights": "region"}, "weights, `region`, is not one number for each row"),
             ({"family": "weibull"}, "there is no family 'weibull': they are gaussian, binomial"),
             ({"family": "tweedie"}, r"write tweedie\(power\)"),
+            ({"family": "quasi-Poisson"}, "Did you mean 'poisson' with quasi=True"),
             ({"family": "poisson(2)"}, "poisson takes no number"),
             ({"link": "logarithm"}, "there is no link 'logarithm'"),
             ({"data": DATA[:0]}, "the data have no rows"),
