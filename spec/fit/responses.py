@@ -17,8 +17,8 @@ from spec.links import Identity
 from spec.model import Model
 
 QUASI = (
-    "the fit is a quasi-likelihood. Coefficients are those of Keras's training; standard errors assume a variance in proportion to "
-    "that of the family, by Pearson's estimate of the dispersion."
+    "the fit is a quasi-likelihood. Coefficients are those of Keras's training; standard errors assume a variance in proportion "
+    "to that of the family, by Pearson's estimate of the dispersion."
 )
 RATES = (
     "y times weight is a whole number in each row: the fit is that of these counts, whose means are the weights times the "

@@ -41,15 +41,33 @@ FILES = {
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a model: its name, and its shape without the axis of rows."""
+    """
+    One input of a model: its name, and its shape without the axis of rows.
+
+    ``columns`` are the names of its columns in a fit, if they had names: other data are taken by them, in this order.
+    """
 
     name: str
     shape: tuple[int | None, ...]
+    columns: tuple[str, ...] = ()
 
     @property
     def width(self) -> int | None:
         """The number of columns that it takes; None if it takes any."""
         return None if None in self.shape else math.prod(self.shape)  # type: ignore[arg-type]
+
+    def names(self, shape: tuple[int, ...] = ()) -> tuple[str, ...]:
+        """Names for its columns where they have none, of this shape where its own is open."""
+        lengths: Any = shape if None in self.shape else self.shape
+        each = [f"{self.name}[{', '.join(map(str, index))}]" for index in np.ndindex(*lengths)]
+        return (self.name,) if len(each) == 1 else tuple(each)
+
+    def chosen(self, values: Any) -> Any:
+        """Of a table the columns that the fit had; anything else as it is. Raises ValueError where one is absent."""
+        if not self.columns or (table := Table.of(values)) is None:
+            return values
+        _refuse_absent(self.columns, list(table))
+        return Table({name: table[name] for name in self.columns})
 
     def __str__(self) -> str:
         return f"{self.name} ({_columns_in_words(self.width)})"
@@ -88,22 +106,20 @@ def inputs_only(X: Any, offset: Any = None, *, inputs: Sequence[Input] = (), col
 
     Of a table or a file the ``columns`` are taken, in their order, if they have names.
     """
-    X = _opened(X)
-    wanted = tuple(columns) if len(inputs) <= 1 else ()
-    if wanted and not (library(X) == "pyarrow" and hasattr(X, "get_fragments")):
-        X = _of_these(X, wanted, [offset] if isinstance(offset, str) and offset not in wanted else [])
-    return _rows(X, {"y": None, "weights": None, "offset": offset}, inputs, labelled=False, wanted=wanted)
+    return _rows(X, {"y": None, "weights": None, "offset": offset}, as_fitted(inputs, columns), labelled=False)
 
 
-def _of_these(X: Any, names: tuple[str, ...], beside: list[str]) -> Any:
-    """The columns of a table in memory or of Dask, and those beside them that are there; what has no names as it is."""
-    table = (X if hasattr(X, "columns") else None) if is_dask(X) else Table.of(X)
-    if table is None:
-        return X
-    there = [str(name) for name in getattr(table, "columns", table)]
-    _refuse_absent(names, there)
-    chosen = [*names, *(name for name in beside if name in there)]
-    return X[chosen] if is_dask(X) else Table({name: table[name] for name in chosen})
+def as_fitted(inputs: Sequence[Input], columns: Sequence[str]) -> Sequence[Input]:
+    """The inputs with the names that their columns had in a fit, of the names of all of its columns; none where they had none."""
+    if not columns or [put.width for put in inputs].count(None) > 1:
+        return inputs
+    inputs = inputs or [Input("X", (None,))]
+    left, found = len(columns) - sum(put.width or 0 for put in inputs), []
+    for put in inputs:
+        width = left if put.width is None else put.width
+        own, columns = tuple(columns[:width]), columns[width:]
+        found.append(put if own == put.names((width,)) else replace(put, columns=own))
+    return found
 
 
 def _refuse_absent(names: Iterable[str], there: Sequence[str]) -> None:
@@ -111,7 +127,7 @@ def _refuse_absent(names: Iterable[str], there: Sequence[str]) -> None:
         raise ValueError(f"X has no column {missing[0]}, which the fit had: its columns are {', '.join(there)}.")
 
 
-def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool, wanted: tuple[str, ...] = ()) -> Rows:
+def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool) -> Rows:
     if any(map(is_dask, (X, *rest.values()))):
         return _of_dask(X, rest, inputs, labelled)
     refuse_reordered({"X": X, **rest})
@@ -131,7 +147,7 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool,
     if labelled and rest["y"] is None:
         raise ValueError("y is missing: give the responses, or the name of their column if X is a table.")
     if library(X) == "pyarrow" and hasattr(X, "to_batches"):
-        return _of_dataset(X, rest, inputs, wanted)
+        return _of_dataset(X, rest, inputs)
     named = {part: values for part, values in rest.items() if isinstance(values, str)}
     if (table := Table.of(X)) is not None:
         _refuse_unknown(named.values(), table)
@@ -155,7 +171,7 @@ def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
     return replace(rows, columns=names)
 
 
-def _refuse_none(rows: int) -> None:
+def _refuse_none(rows: int | None) -> None:
     """A fit needs rows; of none the predictions are none."""
     if not rows:
         raise ValueError("there are no rows: X is empty.")
@@ -204,6 +220,9 @@ def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) 
     """What X brings, input by input."""
     names = [put.name for put in inputs]
     if (table := Table.of(X)) is not None:
+        if any(put.columns for put in inputs):
+            inputs = inputs[:-1] if has_offset and len(inputs) > 1 and names[-1] not in table else inputs
+            return [replace(put, columns=put.columns or put.names()).chosen(table) for put in inputs]
         groups = _groups(list(table), inputs)
         return [table] if groups is None else [Table({name: table[name] for name in group}) for group in groups]
     if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # SciPy's matrix of keys is a dict
@@ -211,8 +230,10 @@ def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) 
         if set(X) != set(wanted):
             frame = " Columns of one input are a data frame: pandas.DataFrame(X)." if len(inputs) == 1 and len(X) > 1 else ""
             raise ValueError(f"the inputs of the model are {listed(names)}, but X brings the names {listed(map(str, X))}.{frame}")
-        return [X[name] for name in wanted]
-    return list(X) if isinstance(X, (list, tuple)) and _are_inputs(X, inputs, rows) else [X]
+        return [put.chosen(X[put.name]) for put in inputs if put.name in wanted]
+    if isinstance(X, (list, tuple)) and _are_inputs(X, inputs, rows):
+        return [inputs[place].chosen(values) if place < len(inputs) else values for place, values in enumerate(X)]
+    return [X]
 
 
 def _groups(names: Sequence[str], inputs: Sequence[Input]) -> list[list[str]] | None:
@@ -257,9 +278,7 @@ def _names(inputs: Sequence[Input], parts: Sequence[Column]) -> tuple[str, ...]:
         return tuple(getattr(parts[0], "names", ()))
     names: list[str] = []
     for put, part in zip(inputs, parts):
-        shape = part.shape[1:] if None in put.shape else put.shape
-        each = [f"{put.name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
-        names += getattr(part, "names", ()) or ([put.name] if len(each) == 1 else each)
+        names += getattr(part, "names", ()) or put.names(part.shape[1:])
     return tuple(names)
 
 
@@ -311,12 +330,14 @@ def _refuse_unknown(names: Iterable[str], columns: Iterable[str]) -> None:
 # -- sources that are read in pieces --------------------------------------------------------------------------------------------
 
 
-def _batch(X: Any, rest: Sequence[Any], inputs: Sequence[Input], first: int, rows: int | None = None) -> Batch:
-    """A batch of a piece of X and of its y, weights and offset."""
+def _batch(
+    X: Any, rest: Sequence[Any], inputs: Sequence[Input], first: int, rows: int | None = None
+) -> tuple[Batch, tuple[str, ...]]:
+    """Return (batch, names): a batch of a piece of X and of its y, weights and offset, and the names of the columns of X."""
     y, weights = (None if values is None else numbers(values, part, first) for values, part in zip(rest, ("y", "weights")))
-    X, offset, _ = design(X, rest[2], inputs, rows if y is None else len(y), first)
+    X, offset, names = design(X, rest[2], inputs, rows if y is None else len(y), first)
     offset = None if offset is None else numbers(offset, "offset", first)
-    return Batch.of(X[:], *(None if part is None else part[:] for part in (y, _single(weights), offset)))
+    return Batch.of(X[:], *(None if part is None else part[:] for part in (y, _single(weights), offset))), names
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,14 +358,14 @@ class _Records:
         return Table({name: record.column(name) for name in self.names}), [taken.get(part) for part in ("y", "weights", "offset")]
 
     def batch(self, record: Any, beside: dict[str, Any], first: int) -> Batch:
-        return _batch(*self.parts(record, beside), self.inputs, first, record.num_rows)
+        return _batch(*self.parts(record, beside), self.inputs, first, record.num_rows)[0]
 
 
-def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input], wanted: tuple[str, ...] = ()) -> Rows:
+def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:
     """
     The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows.
 
-    Of its other columns X has those that are ``wanted``, in their order, or all.
+    Of its other columns X has those that the inputs had in a fit, in their order, or all.
     """
     from pyarrow import dataset
 
@@ -354,8 +375,9 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input], wanted
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
     if twice := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
         raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
+    wanted = [name for put in inputs for name in put.columns or put.names()] if any(put.columns for put in inputs) else []
     _refuse_absent(wanted, found.schema.names)
-    others = list(wanted) or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
+    others = wanted or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
     names = [name for group in _groups(others, inputs) or [others] for name in group] if inputs else others
     records = _Records(tuple(names), named, inputs)
     for name in records.all:
@@ -448,6 +470,7 @@ def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
     if count is None and hasattr(stream, "num_batches"):
         raise ValueError("the stream does not say how many batches it has, so it never ends: give it a method __len__.")
     widths: list[int] = []
+    columns: list[tuple[str, ...]] = []  # of the first batch, which the others follow
 
     def pieces(size: int) -> Iterator[tuple[int, Any]]:
         return enumerate(until_it_repeats(stream) if count is None else (stream[i] for i in range(count)))
@@ -458,7 +481,8 @@ def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
             X, y, weights = _triple(item, labelled)
             if labelled and _is_row(X, y, inputs):
                 raise ValueError("the stream gives single rows, not batches: add .batch(1024).")
-            batch = _batch(X, [y, weights, None], inputs, first)
+            batch, names = _batch(X, [y, weights, None], as_fitted(inputs, columns[0]) if columns else inputs, first)
+            columns.extend([] if columns else [names])
             found = [0 if part is None else part.shape[-1] for part in (batch.X, batch.y, batch.offset)]
             widths.extend([] if widths else found)
             if found != widths:
@@ -467,8 +491,11 @@ def _of_stream(stream: Any, inputs: Sequence[Input], labelled: bool) -> Rows:
             raise ValueError(f"batch {number}: {error}") from error
         return batch
 
-    known = inputs and not any(put.width is None for put in inputs)
-    return of_pieces(pieces, made, columns=_names(inputs, [np.empty((0, put.width or 0)) for put in inputs]) if known else ())
+    if isinstance(stream, (list, tuple)) and stream:
+        made((0, stream[0]), 0)
+    elif inputs and not any(put.width is None for put in inputs):
+        columns.append(_names(inputs, [np.empty((0, put.width or 0)) for put in inputs]))
+    return of_pieces(pieces, made, columns=columns[0] if columns else ())
 
 
 def _triple(item: Any, labelled: bool) -> list[Any]:

@@ -158,6 +158,16 @@ def written(write, path, **options):
     return path
 
 
+def stored(write, path):
+    write(path, index=False)
+    return path
+
+
+def iter_again(batches):
+    """A stream that can be read again, and is no list."""
+    return type("Stream", (), {"__iter__": lambda self: iter(batches)})()
+
+
 def compressed(path):
     packed = path.with_suffix(".csv.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -285,6 +295,46 @@ class TestOneInput:
         assert on_disk.most == 100
         assert all(np.shares_memory(batch.X, X) for batch in source(X, Y).batches(100))
 
+    @pytest.mark.parametrize("form", ["frame", "polars", "Parquet", "CSV", "dict", "list", "pair", "batches", "offset"])
+    def test_columns_are_taken_by_the_names_that_the_fit_had(self, form, tmp_path):
+        """Of several inputs, too, and in whatever order and beside whatever others they come."""
+        ages, more = FRAME[["age", "height"]], FRAME["mass"]
+        inputs, offset = [Input("x", (2,)), Input("mass", (1,))], None
+        fitted = source({"x": ages, "mass": more}, Y, inputs=inputs)
+        other = WHOLE[["mass", "o", "height", "y", "age"]]
+        turned = other[["height", "age"]]
+        given = {
+            "frame": lambda: other,
+            "polars": lambda: tensor("polars")(other.to_dict("list")),
+            "Parquet": lambda: stored(other.to_parquet, tmp_path / "rows.parquet"),
+            "CSV": lambda: stored(other.to_csv, tmp_path / "rows.csv"),
+            "dict": lambda: {"mass": more, "x": turned},
+            "list": lambda: [turned, more],
+            "pair": lambda: [turned, more],
+            "batches": lambda: iter_again([other[:300], other[["age", "mass", "height"]][300:]]),
+            "offset": lambda: turned,
+        }[form]()
+        if form == "offset":
+            offset = more
+        if form == "pair":
+            inputs = inputs[:1]
+            fitted = source([ages, more], Y, inputs=inputs)
+        found = inputs_only(given, offset, inputs=inputs, columns=fitted.columns)
+        for one, same in zip(found.sample(N).parts, fitted.sample(N).parts, strict=True):
+            assert one is same is None or one.tolist() == same.tolist() or not one.any()
+
+        absent = {"x": turned[["height"]].assign(other=1.0), "mass": more}
+        with pytest.raises(ValueError, match="X has no column age, which the fit had: its columns are height, other"):
+            inputs_only(absent if len(inputs) > 1 else absent["x"], inputs=inputs, columns=fitted.columns)
+
+    def test_batches_follow_the_columns_of_the_first(self):
+        turned = FRAME[["mass", "age", "height"]]
+        rows = source([(FRAME[:300], Y[:300]), (turned[300:], Y[300:])], inputs=[DESIGN])
+        assert rows.columns == tuple(NAMES)
+        assert np.concatenate([batch.X for batch in rows.batches(N)]).tolist() == X.tolist()
+        with pytest.raises(ValueError, match="batch 1: X has no column age, which the fit had"):
+            list(source([(FRAME[:300], Y[:300]), (turned[["mass", "height"]][300:].assign(z=0.0), Y[300:])]).batches(N))
+
     def test_of_no_rows_there_are_no_predictions(self, tmp_path):
         parquet.write_table(pyarrow.Table.from_pandas(WHOLE[:0]), tmp_path / "rows.parquet")
         for data in (X[:0], FRAME[:0], WHOLE[:0], tmp_path / "rows.parquet"):
@@ -401,13 +451,15 @@ class TestStreams:
             lambda rows: (X[rows], OFFSET[rows]),
             lambda rows: [X[rows], OFFSET[rows, None]],
             lambda rows: (sparse.csr_array(X[rows]), OFFSET[rows].tolist()),
-            lambda rows: (pd.DataFrame(X[rows]), pd.Series(OFFSET[rows])),
+            lambda rows: (FRAME[rows], pd.Series(OFFSET[rows])),
             lambda rows: [tensor("tensorflow")(X[rows]), tensor("tensorflow")(OFFSET[rows])],
         ],
         ids=["tuple", "list", "sparse", "pandas", "tensorflow"],
     )
     def test_an_offset(self, stream, x):
-        assert_rows(source(stream(batches(lambda rows: (x(rows), Y[rows], WEIGHTS[rows]))), inputs=[DESIGN]))
+        made = stream(batches(lambda rows: (x(rows), Y[rows], WEIGHTS[rows])))
+        names = NAMES if isinstance(made, (list, tuple)) and isinstance(x(slice(1))[0], pd.DataFrame) else ()
+        assert_rows(source(made, inputs=[DESIGN]), names)
 
     @pytest.mark.parametrize(
         "x",
@@ -420,7 +472,7 @@ class TestStreams:
     )
     def test_several_inputs(self, x):
         rows = source(batches(lambda rows: (x(rows), Y[rows], WEIGHTS[rows])), inputs=TWO)
-        assert_rows(rows, PLAIN, X=SIDE_BY_SIDE, offset=None)
+        assert_rows(rows, CALLED if isinstance(x(slice(1)), pd.DataFrame) else PLAIN, X=SIDE_BY_SIDE, offset=None)
 
     @pytest.mark.parametrize(
         "x", [lambda rows: X[rows], lambda rows: {"design": X[rows]}, lambda rows: (X[rows],)], ids=["array", "dict", "tuple"]
