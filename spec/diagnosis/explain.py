@@ -304,7 +304,7 @@ def _searched(search: Search) -> Diagnosis:
     if likely and likely[0].unknowns and (path := _trained(search, [search.root], ["float32"])) is not None:
         return _told(search, [path], proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
-        return _told(search, likely, proven=True)
+        return _told(search, likely, proven=not likely[0].is_vague)
     if (ended := _by_its_solver(search)) is not None:
         return ended
     answer = search.context.answer
@@ -383,7 +383,7 @@ def _with_repeats(search: Search, fewer: Context) -> Diagnosis:
         told = _as_told(search, settings)
     elif search.stated is not None and search.before > EXACT:
         if penalised := _penalised(search):
-            return _told(search, penalised, proven=True)
+            return _told(search, penalised, proven=not penalised[0].is_vague)
         told = _by_its_solver(search)
     return told or _explained(fewer)
 
@@ -427,7 +427,8 @@ def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
     """
     The explanations that leave nothing: those with the fewest causes, and of these those with the fewest numbers to choose.
 
-    What the network itself shows goes first.
+    What the network itself shows goes first. Those that the digits are too few to prove are vague; they go before others with
+    more causes or numbers, which fit whatever they fit.
     """
     sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
     program = set(search.context.answer.program)
@@ -436,35 +437,42 @@ def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
     for _, alike in groupby(ranked[:MANY], key=lambda one: (len(one.codes), one.unknowns)):
         unique: dict[tuple[str, ...], Explained] = {}
         for one in alike:
-            if tuple(sorted(one.codes)) not in unique and _is_reached(search, one):
-                unique[tuple(sorted(one.codes))] = one
+            if tuple(sorted(one.codes)) not in unique and (reached := _reached(search, one)) is not None:
+                unique[tuple(sorted(one.codes))] = reached
         if unique:
-            return list(unique.values())
+            proven = [one for one in unique.values() if not one.is_vague]
+            return proven or list(unique.values())
     return []
 
 
-def _is_reached(search: Search, one: Explained) -> bool:
+def _reached(search: Search, one: Explained) -> Explained | None:
     """
-    Whether an explanation has its optimum at the answer, to each digit that was written.
+    An explanation that has its optimum at the answer, to each digit that was written; None where it has not.
 
     Few rows contradict little, and what is flat is not at rest; and digits say more of each coefficient than of all together.
+    Where they are too few to prove it, it is vague, and has to fit less by chance.
     """
     if one.residue is not None:
-        return True
+        return one
     context, few = search.context, bool({"rows-first", "rows-last"} & set(one.codes))
-    written_so = one.unknowns == len(one.vectors) and one.allowed > 10 * EXACT
-    if not few and not written_so:
-        return True
+    is_rounded = one.allowed > 10 * EXACT
+    if not few and not is_rounded:
+        return one
     found = nearest_optimum(context, one.hypothesis)
     if found is None:
-        return not few
+        return None
     optimum, _, metric = found
     step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
     if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
-        return False
-    return not written_so or (
-        not is_vague(context, one.hypothesis, metric) and keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors)
-    )
+        return None
+    if not is_rounded:
+        return one
+    is_known = one.unknowns == len(one.vectors)  # how the optimum moves with the numbers that were chosen
+    if is_known and not keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors):
+        return None
+    if not is_vague(context, one.hypothesis, metric):
+        return one
+    return replace(one, is_vague=True) if one.roughly <= CHANCE else None
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:

@@ -40,6 +40,8 @@ class Explained:
     unknowns: int = 0  # numbers that were chosen such that little is left
     residue: np.ndarray | None = None  # (q, m) in white coordinates, of a condition that is no sum
     vectors: tuple[np.ndarray, ...] = ()  # (q, m) in white coordinates: how the score changes with the numbers that were chosen
+    roughly: float = 0.0  # the chance if what rounding usually leaves were left
+    is_vague: bool = False  # whether some coefficient was written with too few digits to prove it
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -120,12 +122,17 @@ class Search:
         self, hypothesis: Hypothesis, left: float, equations: int, tries: int, metric: Metric, unknowns: int = 0
     ) -> Explained:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
-        share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
-        chance = equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)])
+        most = rounded_away(self.context, hypothesis, metric)
+
+        def chance(left: float) -> float:
+            share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
+            return float(equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)]))
+
         if len(hypothesis.codes) == 1:
             (code,) = hypothesis.codes
             self.ruled_out[code] = min(self.ruled_out.get(code, np.inf), left)
-        return Explained(hypothesis, left, chance, EXACT + 3 * rounded_away(self.context, hypothesis, metric), unknowns)
+        usual = most / np.sqrt(3)  # the root mean square of a number below the most
+        return Explained(hypothesis, left, chance(left), EXACT + 3 * most, unknowns, roughly=chance(max(left, usual)))
 
     # -- what is read off the sums of one hypothesis ----------------------------------------------------------------------------
     def read_off(self, hypothesis: Hypothesis, totals: Totals, metric: Metric) -> Iterator[Explained]:

@@ -41,7 +41,10 @@ def trained(
     set_random_seed(int(rng.integers(2**31)))
     network.trained.compile(optimizer=optimizer, loss=network.loss, **compiled(BACKEND.compiles_training))
     X, y, weights = network.data
-    network.trained.fit(X, y, sample_weight=weights, epochs=epochs, batch_size=batch or network.problem.n, verbose=0)
+    if batch is not None:
+        network.trained.fit(X, y, sample_weight=weights, epochs=epochs, batch_size=batch, verbose=0)
+    for _ in range(epochs if batch is None else 0):  # the same steps as by fit, whose epochs each cost as much as many of these
+        network.trained.train_on_batch(X, y, sample_weight=weights)
     return network
 
 
