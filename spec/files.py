@@ -16,7 +16,7 @@ NAMED = ("tests/claims/", "spec/claims/")  # how the names of the claims' tests 
 def unfit(path: Path, *endings: str) -> str:
     """Why no file with one of these endings can be written there; empty if one can."""
     if path.suffix not in endings:
-        return f"name a file that ends in {', '.join(endings[:-1])} or {endings[-1]}."
+        return f"name a file that ends in {' or '.join(filter(None, (', '.join(endings[:-1]), endings[-1])))}."
     if path.is_dir():
         return "that is a folder: name a file in it."
     there = next(parent for parent in path.absolute().parents if parent.exists())

@@ -482,6 +482,7 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     if (sums := summed(search.context, one.hypothesis)) is None:
         return False
     totals, metric = sums
+    allowed = max(allowed, EXACT + 3 * rounded_away(search.context, one.hypothesis, metric))  # in its own standard errors
     score = penalised(search.context, one.hypothesis, totals.score)
     usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small

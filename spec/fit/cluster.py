@@ -157,6 +157,8 @@ class Cluster(Pool):
 
     @classmethod
     def of(cls, client: Any) -> Cluster:
+        if client.status != "running":
+            raise RuntimeError(f"the client of Dask is {client.status}: make a new one, and give it as the executor.")
         return cls(client, max(1, sum(client.nthreads().values())))
 
     @staticmethod
@@ -187,8 +189,8 @@ class Cluster(Pool):
             try:
                 return future.result(timeout=LOOK)
             except NotYet:
-                if future.done():
-                    raise
+                if future.done():  # between the two calls; what it raises itself is its own error
+                    return future.result()
                 if client.status != "running":
                     raise RuntimeError(GONE.format(client.status)) from None
                 running, paused = client.run_on_scheduler(_at_work)

@@ -113,9 +113,15 @@ def _of_record(names: list[str], made: Made, record: Any, beside: dict[str, Any]
 
 
 def _partitions(data: Any, names: list[str], size: int) -> Iterator[Frame]:
-    """The partitions of a data frame of Dask, one after another, through this process."""
-    for partition in data[names].to_delayed():
-        frame = partition.compute()
+    """The partitions of a data frame of Dask, one after another, through this process; one with a wrong value is named."""
+    for number, partition in enumerate(data[names].to_delayed()):
+        try:
+            frame = partition.compute()
+            _refuse_missing(frame, names)
+        except KeyError as error:
+            raise ValueError(f"partition {number}: it lacks what the data frame says it has: {error.args[0]}.") from error
+        except ValueError as error:
+            raise ValueError(f"partition {number}: {error}") from error
         yield from (frame[start : start + size] for start in range(0, len(frame), size))
 
 
@@ -145,13 +151,19 @@ def frames(table: Table, names: list[str], size: int = 2**16) -> Iterator[Frame]
 def _prepared(frame: Frame, names: list[str], first: int, missing: Callable[[str], Iterator[int]] | None = None) -> Frame:
     """A frame of plain columns, with the numbers of its rows for index; ``missing`` tells all rows where a column is missing."""
     frame = frame.set_axis(range(first, first + len(frame)), axis=0)
+    _refuse_missing(frame, names, first, missing)
+    return frame.assign(**{name: _plain(frame[name]) for name in names})
+
+
+def _refuse_missing(
+    frame: Frame, names: list[str], first: int = 0, missing: Callable[[str], Iterator[int]] | None = None
+) -> None:
     for name in names:
         if (lost := frame[name].isna()).any():
             rows = list(missing(name)) if missing else []
             how_many = "missing values" if not rows else f"{len(rows)} missing value{'s' * (len(rows) > 1)}"
             row = first + int(np.argmax(lost))
             raise ValueError(f"column {name} has {how_many}, the first in row {row}: drop such rows, or impute the value.")
-    return frame.assign(**{name: _plain(frame[name]) for name in names})
 
 
 def _missing(table: Table, name: str) -> Iterator[int]:

@@ -70,7 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the engine to compare with, or none: then the proof and the specification's own formulas judge "
         "(default: statsmodels if it is installed, else none)",
     )
-    group.addoption("--seed", type=int, default=0, help="make other planted problems and other points (default: 0)")
+    group.addoption("--seed", type=_seed, default=0, help="make other planted problems and other points (default: 0)")
     group.addoption("--evidence", type=Path, metavar="ENVIRONMENT.json", help="write the outcome of each case to this file")
     group.addoption(
         "--report", type=Path, metavar="FILE.html", help="write this run as one page, to keep; or FILE.md, to paste into an issue"
@@ -107,6 +107,13 @@ def _seconds(text: str) -> float:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds.")
+
+
+def _seed(text: str) -> int:
+    """A seed of NumPy's generators. Raises what argparse turns into a usage error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give a whole number from 0 on.")
+    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -203,6 +210,8 @@ def _take_own_data(config: pytest.Config) -> None:
     path = Path(data) if Path(data).is_absolute() else config.invocation_params.dir / data
     if not path.exists():  # before Keras is imported
         raise pytest.UsageError(f"--data {data}: there is no file {path}.")
+    if not keras_is_installed():
+        raise pytest.UsageError("--data needs Keras, with which the data are read: pip install 'glm-spec[keras]'.")
     from spec.diagnosis.given import given
 
     try:

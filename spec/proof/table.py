@@ -6,11 +6,12 @@ The cells of other backends are kept, in docs/proven.json. Seconds are printed a
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spec import problems
+from spec import files, problems
 from spec.engines.contract import PLAIN, Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.engine import KerasEngine
@@ -100,6 +101,7 @@ def page(found: Mapping[str, Cells]) -> str:
 
 def main() -> None:
     """Prove every network of the table on this backend, print the seconds, and write the backend's part."""
+    argparse.ArgumentParser("python -m spec.proof.table", description=f"{main.__doc__} It writes {PAGE} and {DATA}.").parse_args()
     before = json.loads(DATA.read_text()) if DATA.exists() else {}
     kept = {name: cells for name, cells in before.items() if not name.startswith(f"{BACKEND.name} ")}
     cells: Cells = {}
@@ -110,8 +112,8 @@ def main() -> None:
         print(f"{proof.seconds:6.1f} s  {name}")
     print(f"{total:6.1f} s  in all")
     found = dict(sorted({**kept, f"{BACKEND.name} {BACKEND.version}, Keras {VERSION}": cells}.items(), reverse=True))
-    DATA.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    PAGE.write_text(page(found))
+    files.replace(DATA, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    files.replace(PAGE, page(found))
 
 
 if __name__ == "__main__":

@@ -15,80 +15,112 @@ What became of the claims, where: ``python -m spec.report``.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from spec import __version__
+from spec.files import replace, unfit
 from spec.report import matrix, page, record, source, terminal
 
 ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status: 0, or 2 for evidence that cannot be read or compared."""
+    """The exit status: 0, or 2 for evidence that cannot be read or compared, and for what cannot be written."""
+    options = _parser().parse_args(arguments)
+    try:
+        lines = options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"python -m spec.report: {error}", file=sys.stderr)
+        return 2
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:  # of `| head`, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spec.report", description="What became of the claims, where.")
-    commands = parser.add_subparsers(
-        dest="command", metavar="table | stale | changed | badge | write | pictures | measure | accuracy"
-    )
-    table = commands.add_parser("table", help="claims x environments, in the terminal (the default)")
+    parser.set_defaults(run=_table, files=())
+    commands = parser.add_subparsers(metavar="table | stale | changed | badge | write | pictures | measure | accuracy")
+
+    def command(name: str, run: Callable[[Any], Iterable[str]], what: str) -> argparse.ArgumentParser:
+        found = commands.add_parser(name, help=what)
+        found.set_defaults(run=run)
+        return found
+
+    table = command("table", _table, "claims x environments, in the terminal (the default)")
     table.add_argument("files", nargs="*", type=Path, metavar="FILE", help="evidence (default: evidence/*.json)")
-    commands.add_parser("stale", help="which evidence is older than the claims, and the command that refreshes it")
-    changed = commands.add_parser("changed", help="what is different in another environment")
+    command("stale", _stale, "which evidence is older than the claims, and the command that refreshes it")
+    changed = command("changed", _changed, "what is different in another environment")
     changed.add_argument("files", nargs=2, type=Path, metavar="FILE", help="the evidence of the old one, and of the new one")
-    badge = commands.add_parser("badge", help="draw a badge of the evidence of an engine")
+    badge = command("badge", _badge, "draw a badge of the evidence of an engine")
     badge.add_argument("evidence", type=Path, metavar="FILE", help="what --evidence FILE has written")
     badge.add_argument("drawn", nargs="?", type=Path, metavar="SVG", help="default: beside it, with .svg")
-    commands.add_parser("write", help="write docs/claims.md: all claims, the known gaps and the environments")
-    drawn = commands.add_parser("pictures", help="write the pictures of the book")
+    command("write", _write, "write docs/claims.md: all claims, the known gaps and the environments")
+    drawn = command("pictures", _pictures, "write the pictures of the book")
     drawn.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "pictures", help="default: docs/pictures")
-    commands.add_parser("measure", help="fit what the pictures show of engines")
-    ulps = commands.add_parser("accuracy", help="how many ulp each formula is off, on NumPy and the backend of Keras")
+    command("measure", _measure, "fit what the pictures show of engines")
+    ulps = command("accuracy", _accuracy, "how many ulp each formula is off, on NumPy and the backend of Keras")
     ulps.add_argument(
         "--write", action="store_true", help="write docs/accuracy.md, with the columns of other backends as they are"
     )
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "pictures":
-            from spec.report import pictures
+    return parser
 
-            print("\n".join(pictures.write(options.folder)))
-            return 0
-        if options.command == "measure":
-            from spec.report import measure
 
-            print(measure.write())
-            return 0
-        if options.command == "accuracy":
-            from spec.report import accuracy
+# -- the commands: each returns the lines that it prints ------------------------------------------------------------------------
 
-            print(accuracy.report(ROOT, options.write))
-            return 0
-        if options.command == "badge":
-            from spec.files import replace
-            from spec.report import badge as badges
 
-            drawn = options.drawn or options.evidence.with_suffix(".svg")
-            replace(drawn, badges.svg(record.read(options.evidence)))
-            print(f"badge written to {drawn}")
-            return 0
-        if options.command == "changed":
-            old, new = (matrix.Environment(record.read(path)) for path in options.files)
-            lines = list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]
-        else:
-            merged = matrix.load(getattr(options, "files", None) or page.evidence(ROOT))
-            if options.command == "write":
-                lines = [page.write(merged, ROOT), page.write_readme(merged, ROOT)]
-            elif options.command == "stale":
-                lines = [*_outdated(merged), *terminal.stale(merged)] or ["nothing is stale"]
-            else:
-                lines = list(terminal.render(merged))
-                if not getattr(options, "files", None):
-                    lines += _outdated(merged)
-    except ValueError as error:
-        print(f"python -m spec.report: {error}", file=sys.stderr)
-        return 2
-    print("\n".join(lines))
-    return 0
+def _table(options: Any) -> Iterable[str]:
+    merged = matrix.load(options.files or page.evidence(ROOT))
+    return [*terminal.render(merged), *([] if options.files else _outdated(merged))]
+
+
+def _stale(options: Any) -> Iterable[str]:
+    merged = matrix.load(page.evidence(ROOT))
+    return [*_outdated(merged), *terminal.stale(merged)] or ["nothing is stale"]
+
+
+def _changed(options: Any) -> Iterable[str]:
+    old, new = (matrix.Environment(record.read(path)) for path in options.files)
+    return list(matrix.changes(old, new)) or [f"{old.name} and {new.name} say the same"]
+
+
+def _badge(options: Any) -> Iterable[str]:
+    from spec.report import badge
+
+    drawn = options.drawn or options.evidence.with_suffix(".svg")
+    if why := unfit(drawn, ".svg"):
+        raise ValueError(f"{drawn}: {why}")
+    replace(drawn, badge.svg(record.read(options.evidence)))
+    return [f"badge written to {drawn}"]
+
+
+def _write(options: Any) -> Iterable[str]:
+    merged = matrix.load(page.evidence(ROOT))
+    return [page.write(merged, ROOT), page.write_readme(merged, ROOT)]
+
+
+def _pictures(options: Any) -> Iterable[str]:
+    from spec.report import pictures
+
+    return pictures.write(options.folder)
+
+
+def _measure(options: Any) -> Iterable[str]:
+    from spec.report import measure
+
+    return [measure.write()]
+
+
+def _accuracy(options: Any) -> Iterable[str]:
+    from spec.report import accuracy
+
+    return [accuracy.report(ROOT, options.write)]
 
 
 def _outdated(merged: matrix.Matrix) -> list[str]:

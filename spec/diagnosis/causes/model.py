@@ -107,8 +107,11 @@ def _estimated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         return float(score @ np.linalg.lstsq(totals.information, score, rcond=None)[0])
 
     left = [away(one) for one in context.totals([supposed(value) for value in grid])]
-    at = int(np.argmin(left))
-    if not 0 < at < len(grid) - 1 or not np.isfinite(left[at - 1 : at + 2]).all():
+    valleys = [at for at in range(1, len(grid) - 1) if left[at] <= min(left[at - 1], left[at + 1])]
+    if not valleys:  # standard errors grow with alpha, so that the distance may fall for ever, too
+        return
+    at = min(valleys, key=lambda at: left[at])
+    if not np.isfinite(left[at - 1 : at + 2]).all():
         return
     found = minimize_scalar(
         lambda value: away(context.totals([supposed(value)])[0]),
@@ -286,6 +289,9 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "the logarithm of": np.log,
     "the logarithm of 1 +": np.log1p,
+    "the logarithm of 0.5 +": lambda x: np.log(x + 0.5),
+    "the logarithm to base 10 of": np.log10,
+    "the logarithm to base 2 of": np.log2,
     "the root of": np.sqrt,
     "the exponential of": np.exp,
 }
@@ -337,8 +343,6 @@ def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) ->
 
 OF_COLUMNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     **TRANSFORMS,
-    "the logarithm to base 10 of": np.log10,
-    "the logarithm to base 2 of": np.log2,
     "the square of": np.square,
 }
 

@@ -15,6 +15,7 @@ from spec.families import Binomial
 from spec.fit.rows import Batch
 from spec.links import Log
 
+SHARES = (0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)  # at which people split rows
 FORGOTTEN = 1e-5  # a coefficient of the offset below it means that the offset was left out
 
 # -- offset and weights ---------------------------------------------------------------------------------------------------------
@@ -225,42 +226,58 @@ def counted(times: tuple[float, float], place: int) -> Callable[[Hypothesis], Hy
     return lambda hypothesis: hypothesis.after(step)
 
 
-def _cut(context: Context, hypothesis: Hypothesis, totals: Totals, target: float, kept: str) -> tuple[int, np.ndarray] | None:
-    """The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there."""
+def _cut(
+    context: Context, hypothesis: Hypothesis, totals: Totals, target: float, kept: str, place: int | None = None
+) -> tuple[int, np.ndarray] | None:
+    """
+    The place where the score of the rows so far is nearest to ``target`` times the whole, and the difference (q, m) there.
+
+    Or a given ``place``, and the difference there.
+    """
     if totals.prefixes is None or totals.places is None or not len(totals.places):
         return None
     goal, size = target * totals.score.T.ravel(), np.sqrt(np.maximum(totals.squares.T.ravel(), 1e-300))
 
-    def away(prefixes: np.ndarray) -> np.ndarray:
-        return (((prefixes - goal) / size) ** 2).sum(axis=1)
+    def away(places: np.ndarray, prefixes: np.ndarray) -> np.ndarray:
+        return (((prefixes - goal) / size) ** 2).sum(axis=1) if place is None else np.abs(places - place)
 
     places, prefixes = totals.places, totals.prefixes[""]
     if context.stride > 1:
-        places, prefixes = context.near_places(hypothesis, totals, away(prefixes))
+        places, prefixes = context.near_places(hypothesis, totals, away(places, prefixes))
     if not (usable := totals.cuts(places, kept)).any():
         return None
     places, prefixes = places[usable], prefixes[usable]
-    at = int(np.argmin(away(prefixes)))
+    at = int(np.argmin(away(places, prefixes)))
+    if place not in (None, places[at]):
+        return None
     return int(places[at]), (prefixes[at] - goal).reshape(totals.score.T.shape).T
 
 
 def rows_first(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the first rows, as after Keras's validation_split, which holds the last ones back."""
-    if (found := _cut(context, hypothesis, totals, 0.0, "first")) is not None:
-        yield _one_side("first", *found, context.facts.n)
+    yield from _one_sided(context, hypothesis, totals, "first")
 
 
 def rows_last(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """Only the last rows."""
-    if (found := _cut(context, hypothesis, totals, 1.0, "last")) is not None:
-        yield _one_side("last", *found, context.facts.n)
+    yield from _one_sided(context, hypothesis, totals, "last")
 
 
-def _one_side(which: str, place: int, residue: np.ndarray, n: int) -> Ending:
+def _one_sided(context: Context, hypothesis: Hypothesis, totals: Totals, which: str) -> Iterator[Ending]:
+    """The rows on one side of the best place; of rounded answers, which are near to many, also of the usual ones."""
+    n, target = context.facts.n, 0.0 if which == "first" else 1.0
+    is_rounded = hypothesis.rounding is not None and hypothesis.rounding.any()
+    usual = {int(n * share) for share in SHARES} | {round(n * share) for share in SHARES} if is_rounded else set()
+    for place in (None, *sorted(usual)):
+        if (found := _cut(context, hypothesis, totals, target, which, place)) is not None:
+            yield _one_side(which, *found, n, n if place is None else len(usual))
+
+
+def _one_side(which: str, place: int, residue: np.ndarray, n: int, tries: int) -> Ending:
     """The rows on one side of a place alone; the information is that of these rows."""
     kept, times = (place, (1.0, 0.0)) if which == "first" else (n - place, (0.0, 1.0))
     says = f"only the {which} {kept} of {n} rows are fitted, {kept / n:.4g} of them"
-    return Ending(residue * np.sqrt(n / kept), says, unknowns=0, tries=n, become=counted(times, place))
+    return Ending(residue * np.sqrt(n / kept), says, unknowns=0, tries=tries, become=counted(times, place))
 
 
 def row_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:

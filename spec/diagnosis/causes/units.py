@@ -235,17 +235,26 @@ def _in_units(name: str, scale: float) -> str:
     return f"{name} is in units of {scale:g}{beside}"
 
 
+EXPONENTIALS = (  # each with its unit, and with what is taken from the exponentials
+    ("exponentials", 1.0, 0.0),
+    ("exponentials less 1", 1.0, 1.0),
+    ("exponentials less 1 in percent", 100.0, 1.0),
+)
+
+
 def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them."""
     terms = np.arange(0 if hypothesis.intercept else 1, len(hypothesis.matrix))
     free = np.ix_(terms, np.flatnonzero(hypothesis.matrix.any(axis=0)))
-    if hypothesis.codes or not (hypothesis.matrix[free] > 0).all():  # of a class that the others are compared with all are 0
-        return
-    matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
-    matrix[free] = np.log(matrix[free])
-    if rounding is not None:
-        rounding = rounding / np.where(hypothesis.matrix > 0, hypothesis.matrix, 1)
-    yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), "the numbers are exponentials of the coefficients")
+    for what, scale, less in EXPONENTIALS:
+        ratios = hypothesis.matrix / scale + less
+        if hypothesis.codes or not (ratios[free] > 0).all():  # of a class that the others are compared with all are 0
+            continue
+        matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
+        matrix[free] = np.log(ratios[free])
+        if rounding is not None:
+            rounding = rounding / scale / np.where(ratios > 0, ratios, 1)
+        yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), f"the numbers are {what} of the coefficients")
 
 
 def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:

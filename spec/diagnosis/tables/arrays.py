@@ -11,9 +11,11 @@ import numpy as np
 
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.pipeline import one_for_each
-from spec.diagnosis.tables.grid import DOUBLE
+from spec.diagnosis.tables.grid import DOUBLE, half_units
 from spec.diagnosis.tables.names import Design, first_big
 from spec.model import Params
+
+LEAST = 5e-3  # half a unit of the second digit after the point: numbers of fewer digits, such as 0 and 0.5, were not rounded
 
 
 def arrays_of(given: Any) -> tuple[Any, Any] | None:
@@ -75,7 +77,13 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
         notes = [f"{first_big(name)} has no intercept: it is taken as 0."]
     if not design.intercept and matrix[0].any():
         program["extra-intercept"] = f"{first_big(name)} has an intercept, and the model has none."
-    return Answer(Params.from_matrix(matrix), name, np.abs(matrix) * DOUBLE, program=program, notes=tuple(notes))
+    return Answer(Params.from_matrix(matrix), name, _rounding(matrix), program=program, notes=tuple(notes))
+
+
+def _rounding(matrix: np.ndarray) -> np.ndarray:
+    """Half a unit of the last digit of each number, if they were rounded to two or more digits after the point."""
+    half = half_units([repr(float(value)) for value in matrix.ravel()]).reshape(matrix.shape)
+    return half if half.min(initial=1.0, where=matrix != 0) <= LEAST else np.abs(matrix) * DOUBLE
 
 
 def _named_rows(coef: np.ndarray, intercept: np.ndarray, p: int, k: int) -> np.ndarray | None:
