@@ -29,4 +29,4 @@ The layout follows. A room imports only those above it; `likelihood`, `scoring` 
     evidence/            the outcome of each case in each environment
 """
 
-__version__ = "0.3.1"  # of the claims: evidence of an earlier version shows newer claims as "not run yet"
+__version__ = "0.3.2"  # of the claims: evidence of an earlier version shows newer claims as "not run yet"

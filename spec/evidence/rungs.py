@@ -321,10 +321,19 @@ def attainable_digits(problem: Problem, optimum: Optimum) -> float:
     return digits(float((attainable_errors(problem, optimum) / np.where(magnitude > 0, magnitude, 1.0)).max()))
 
 
+def fitted(problem: Problem, engine: Engine) -> Fit:
+    """An engine's fit, of what it calls converged; another is a failed precondition."""
+    fit = engine.fit(problem)
+    check_fit(problem, fit)
+    return fit
+
+
 # -- rung 6: the same inference ----------------------------------------------------------------------------------------
 def inferred(problem: Problem, engine: Engine) -> Inference:
     """An engine's inference; a perfect fit, or one at which the information is singular, has none: a failed precondition."""
     checked = engine if isinstance(engine, Checked) else Checked(engine)
+    if not hasattr(checked.engine, "infer"):  # then it is made of the fit
+        fitted(problem, checked)
     try:
         return checked.infer(problem)
     except np.linalg.LinAlgError as error:

@@ -63,7 +63,7 @@ class Input:
         return (self.name,) if len(each) == 1 else tuple(each)
 
     def chosen(self, values: Any) -> Any:
-        """Of a table the columns that the fit had; anything else as it is. Raises ValueError where one is absent."""
+        """The columns of a table that the fit had; what is no table as it is. Raises ValueError where one is absent."""
         if not self.columns or (table := Table.of(values)) is None:
             return values
         _refuse_absent(self.columns, list(table))

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
-from spec.links import Log, Logit, NegativeBinomialLink, Power
+from spec.families import Binomial, Gamma, Gaussian, NegativeBinomial, Poisson, Tweedie
+from spec.links import Identity, Log, Logit, NegativeBinomialLink, Power
 from spec.model import PAIRS, Model, Params
 from spec.problems.by_construction import (
     ETA_RANGE,
@@ -42,7 +42,7 @@ RANGES = {  # of eta, where the families have other parameters
 }
 
 
-def planted(name: str, model: Model, parts: tuple[str, ...], between: bool) -> Data:
+def planted(name: str, model: Model, parts: tuple[str, ...], between: bool, intercept: bool) -> Data:
     """Rows with these parts; with ``between`` each response is half way from a draw to its mean."""
     rng, (low, high) = generator(name), RANGES[str(model)]
     X, k, half = design(ROWS, COLUMNS, CONDITION, rng), CLASSES if model.has_classes else 1, (high - low) / 4
@@ -50,7 +50,8 @@ def planted(name: str, model: Model, parts: tuple[str, ...], between: bool) -> D
     offset = snap(rng.uniform(-half, half, size=(ROWS, k)), GRID) if OFFSET in parts else None
     weights = rng.integers(1, 5, size=ROWS) / 2 if WEIGHTS in parts else None
     trials = rng.integers(1, 6, size=ROWS) if TRIALS in parts else None
-    at = Params.from_matrix(snap(np.vstack([np.full((1, k), (low + high) / 2), coef]), PARAMETER_GRID)).contrast()
+    centre = np.full((1, k), (low + high) / 2 if intercept else 0.0)
+    at = Params.from_matrix(snap(np.vstack([centre, coef]), PARAMETER_GRID)).contrast()
     mu = model.link.inverse(at.linear_predictor(X) + (0 if offset is None else offset))
     y = responses(model, X, mu, weights, trials, rng)
     return Data(X, (y + mu) / 2 if between else y, offset, weights, trials, planted=at)
@@ -69,12 +70,14 @@ def responses(
     return found if model.has_classes else found[:, 1:]
 
 
-def combined(model: Model, *parts: str, between: bool = False) -> Problem:
+def combined(model: Model, *parts: str, between: bool = False, intercept: bool = True) -> Problem:
     """A planted problem with these parts of data."""
-    name = "-".join([*["quasi"] * between, str(model), *parts])
-    about = f"planted, {ROWS} x {COLUMNS}, {model} with {' and '.join(parts)}"
-    load, tags = partial(planted, name, model, parts, between), frozenset({"combined", *parts})
-    return Problem(name, model, load, kind="by-construction", quasi=between, condition=CONDITION, about=about, tags=tags)
+    name = "-".join([*["quasi"] * between, str(model), *["no-intercept"] * (not intercept), *parts])
+    about = f"planted, {ROWS} x {COLUMNS}, {model} with {' and '.join(parts)}{'' if intercept else ', without an intercept'}"
+    load, tags = partial(planted, name, model, parts, between, intercept), frozenset({"combined", *parts})
+    return Problem(
+        name, model, load, intercept=intercept, kind="by-construction", quasi=between, condition=CONDITION, about=about, tags=tags
+    )
 
 
 def all_parts(model: Model) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ def all_parts(model: Model) -> tuple[str, ...]:
 
 
 LOGISTIC, COUNTS = Model(Binomial(), Logit()), Model(Poisson(), Log())
+LEAST_SQUARES, SIZES = Model(Gaussian(), Identity()), Model(Gamma(), Log())
 ALONE = [model for model in PAIRS if model.is_canonical]
 OTHER_PARAMETERS = (
     Model(NegativeBinomial(2.0), Log()),
@@ -98,4 +102,6 @@ COMBINED: tuple[Problem, ...] = (
     combined(LOGISTIC, OFFSET, TRIALS),
     combined(LOGISTIC, WEIGHTS, TRIALS),
     *(combined(model, OFFSET, WEIGHTS, between=True) for model in (LOGISTIC, COUNTS, OTHER_PARAMETERS[0])),
+    *(combined(model, *all_parts(model), between=True) for model in (LOGISTIC, SOFTMAX)),
+    *(combined(model, *all_parts(model), intercept=False) for model in (LEAST_SQUARES, LOGISTIC, COUNTS, SIZES, SOFTMAX)),
 )

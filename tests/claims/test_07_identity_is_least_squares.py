@@ -12,7 +12,7 @@ import pytest
 
 from spec import problems
 from spec.evidence import tolerances
-from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optimum
+from spec.evidence.rungs import assert_same, assert_same_mean, assert_same_optimum, fitted
 from spec.families import Gaussian
 from spec.links import Identity
 from spec.problems import Said
@@ -90,7 +90,7 @@ def test_the_residuals_of_the_trained_network_are_orthogonal_to_every_input(prob
 
     .. math:: \sum_i x_{ij}\,(y_i - \hat\mu_i) = 0
     """
-    assert_orthogonal(problem, subject.fit(problem).params)
+    assert_orthogonal(problem, fitted(problem, subject).params)
 
 
 @pytest.mark.control("residuals-are-orthogonal")

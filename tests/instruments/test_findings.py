@@ -13,6 +13,7 @@ from spec import problems
 from spec.engines.contract import Recipe
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.engine import KerasEngine
+from spec.engines.keras.network import use_float64
 from spec.engines.keras.versions import RELEASE, keras
 from spec.engines.statsmodels import engine, versions
 from spec.engines.statsmodels.inference import wald
@@ -225,6 +226,16 @@ def test_a_penalty_pulls_at_zero_on_jax_alone():
     )
 
     assert network.gradient()[0][0, 0] == (0.25 if BACKEND.name == "jax" else 0)
+
+
+def test_float64_reaches_what_is_made_after_the_first_layer():
+    """Keras fixes its dtype policy then, and set_floatx no longer reaches it."""
+    keras.backend.set_floatx("float32")
+    set_policy = getattr(getattr(keras, "config", None), "set_dtype_policy", None) or keras.mixed_precision.set_global_policy
+    set_policy("float32")
+    use_float64()
+
+    assert keras.layers.Dense(1).dtype == keras.backend.floatx() == "float64"
 
 
 @pytest.mark.skipif(RELEASE < (3,), reason="Keras 2 has other cross-entropies")

@@ -43,6 +43,7 @@ from spec.evidence.rungs import (
     assert_same_optimum,
     attainable_digits,
     attainable_errors,
+    fitted,
     given,
     inferred,
     proven_optimum,
@@ -275,6 +276,15 @@ class TestObjective:
                 mine, other = (wrong, right) if field == "loss" else (right, wrong)
                 with refused("objective", problem):
                     assert_same_objective(problem, tuple(mine), tuple(other))
+
+    @each_case
+    def test_a_constant_hides_no_parameters(self, problem, params):
+        """A loss that does not depend on them, beside a constant that leaves no digit for what they change."""
+        right = RIGHT.evaluate(problem, params), RIGHT.evaluate(problem, likelihood.null_params(problem))
+        blind = tuple(replace(e, loss=1e18, loss_scale=1e-3) for e in right)
+
+        with refused("objective", problem):
+            assert_same_objective(problem, blind, right)
 
     def test_a_wrong_scale_is_refused_and_said(self):
         problem, params = CASES[0]
@@ -621,6 +631,23 @@ class TestValues:
 
 SATURATED = Problem.of("saturated", COUNTS, np.eye(3)[:, 1:], [[1.0], [2.0], [5.0]])
 INFERRED = [CASES[0][0], CASES[1][0], CASES[3][0], SATURATED]
+
+
+class TestFitted:
+    def test_what_did_not_converge_is_a_failed_precondition(self):
+        """As its inference is: it is neither wrong nor broken."""
+
+        class Hurried(Formulas):
+            def fit(self, problem):
+                return replace(super().fit(problem), converged=False, reason="it had no time")
+
+        problem, engine = CASES[0][0], Hurried()
+        with pytest.raises(PreconditionFailed, match=r"the fit did not converge.*: it had no time"):
+            fitted(problem, engine)
+        with pytest.raises(PreconditionFailed, match="the fit did not converge"):
+            inferred(problem, engine)
+
+
 each_inferred = pytest.mark.parametrize("problem", INFERRED, ids=str)
 
 

@@ -297,7 +297,7 @@ class TestOneInput:
 
     @pytest.mark.parametrize("form", ["frame", "polars", "Parquet", "CSV", "dict", "list", "pair", "batches", "offset"])
     def test_columns_are_taken_by_the_names_that_the_fit_had(self, form, tmp_path):
-        """Of several inputs, too, and in whatever order and beside whatever others they come."""
+        """In whatever order and beside whatever others they come, for several inputs too."""
         ages, more = FRAME[["age", "height"]], FRAME["mass"]
         inputs, offset = [Input("x", (2,)), Input("mass", (1,))], None
         fitted = source({"x": ages, "mass": more}, Y, inputs=inputs)

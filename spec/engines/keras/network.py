@@ -130,11 +130,12 @@ def use_float64() -> None:
     """
     Make Keras compute in float64 from now on, for the rest of the process.
 
-    Call it before any layer is made: called later, or replaced by a dtype policy, it leaves the kernel or the loss in
-    float32.
+    Layers that were made before stay as they are. Keras fixes its dtype policy when the first layer is made, and then ``floatx``
+    decides on losses alone; so both are set.
     """
     BACKEND.enable_float64()
     keras.backend.set_floatx("float64")
+    _set_policy("float64")
 
 
 @contextmanager

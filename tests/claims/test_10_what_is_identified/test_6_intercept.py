@@ -13,7 +13,7 @@ from spec import problems
 from spec.engines.wrong import RUNGS, NoBias
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import assert_same, assert_same_optimum
+from spec.evidence.rungs import assert_same, assert_same_optimum, fitted
 from spec.links import Identity
 from spec.problems import Said
 
@@ -70,7 +70,7 @@ def test_without_a_bias_the_prediction_at_the_origin_is_known_before_training(pr
 
     Centring the inputs makes that the prediction of the average case. It is no substitute for a bias.
     """
-    assert_fixed_at_the_origin(problem, subject.fit(without_bias(problem)).params, subject)
+    assert_fixed_at_the_origin(problem, fitted(without_bias(problem), subject).params, subject)
 
 
 @pytest.mark.control("no-bias-fixes-the-origin")

@@ -11,7 +11,7 @@ from flint import arb
 from spec.evidence.balls import BALLS, working_precision
 from spec.evidence.exact import optimal_eta
 from spec.evidence.preconditions import PreconditionFailed
-from spec.evidence.rungs import assert_same_optimum, proven_optimum
+from spec.evidence.rungs import assert_same_optimum, fitted, proven_optimum
 from spec.families import Binomial, Multinomial, Poisson
 from spec.links import CLogLog, Log, Logit, LogLog, Probit, Softmax
 from spec.model import Model
@@ -98,7 +98,7 @@ def test_a_finite_optimum_predicts_no_row_for_certain(problem, subject):
 
     .. math:: 0 < \mu_i < 1, \qquad 1 - \mu_i = \frac{1}{1 + e^{\hat\eta_i}}
     """
-    assert_certain(problem, subject.evaluate(problem, subject.fit(problem).params).mean)
+    assert_certain(problem, subject.evaluate(problem, fitted(problem, subject).params).mean)
     assert_inside(problem, proven_optimum(problem))
 
 

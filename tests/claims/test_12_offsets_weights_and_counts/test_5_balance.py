@@ -13,6 +13,7 @@ import pytest
 from spec import problems
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
+from spec.evidence.rungs import fitted
 from spec.families import Binomial
 from spec.problems import Said
 
@@ -60,7 +61,7 @@ def test_with_a_canonical_link_the_means_sum_to_the_responses(problem, subject):
     .. math:: h' \propto V \implies \sum_i w_i\, x_{ij}\, (y_i - \hat\mu_i) = 0, \qquad x_{ij} = 1 \text{ in the group, else } 0
     """
     grouped = with_groups(problem)
-    mean = subject.evaluate(grouped, subject.fit(grouped).params).mean
+    mean = subject.evaluate(grouped, fitted(grouped, subject).params).mean
 
     assert_balanced(grouped, mean, groups(problem))
 
@@ -70,10 +71,10 @@ def test_with_a_canonical_link_the_means_sum_to_the_responses(problem, subject):
 def test_other_links_are_not_balanced(problem, reference):
     """Links that are not canonical (the identity balances counts over all rows, and not in the groups)."""
     grouped = with_groups(problem)
-    fitted = reference.evaluate(grouped, reference.fit(grouped).params)
+    right = reference.evaluate(grouped, reference.fit(grouped).params)
 
     with pytest.raises(AssertionError, match="not the same balance"):
-        assert_balanced(grouped, fitted.mean, groups(problem))
+        assert_balanced(grouped, right.mean, groups(problem))
 
 
 @pytest.mark.control("balance")
@@ -81,10 +82,10 @@ def test_other_links_are_not_balanced(problem, reference):
 def test_without_a_bias_the_means_are_not_balanced(problem, reference):
     """A canonical link without a bias: only the group that has a column is in balance."""
     grouped = replace(with_groups(problem), intercept=False)
-    fitted = reference.evaluate(grouped, reference.fit(grouped).params)
+    right = reference.evaluate(grouped, reference.fit(grouped).params)
 
     with pytest.raises(AssertionError, match="not the same balance"):
-        assert_balanced(grouped, fitted.mean, groups(problem))
+        assert_balanced(grouped, right.mean, groups(problem))
 
 
 def assert_balanced(problem, mean, groups):
@@ -121,7 +122,7 @@ def test_with_any_link_some_weighted_residuals_are_balanced(problem, subject):
     The first is the bias's score, the second the score along the fit itself. Counts with a power link are balanced after
     all: eta h' / V is constant there, with or without a bias.
     """
-    params = subject.fit(problem).params
+    params = fitted(problem, subject).params
     eta, mean = problem.eta(params), subject.evaluate(problem, params).mean
     factor = problem.model.link.inverse_derivative(eta) / problem.model.family.variance(mean)
 

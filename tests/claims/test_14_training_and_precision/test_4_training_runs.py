@@ -14,7 +14,7 @@ from spec import likelihood
 from spec.engines.contract import Recipe, Training
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import assert_same_optimum, proven_optimum, standard_errors_away
+from spec.evidence.rungs import assert_same_optimum, fitted, proven_optimum, standard_errors_away
 from spec.problems import Problem
 from spec.problems.by_construction import design, generator
 
@@ -257,7 +257,7 @@ def test_a_fit_to_the_end_does_not_miss(how, network, subject):
     problem, *_ = run(network, how)
 
     with pytest.raises(AssertionError, match="standard errors away"):
-        assert_misses(problem, subject.fit(problem).params)
+        assert_misses(problem, fitted(problem, subject).params)
 
 
 def assert_misses(problem, params):
