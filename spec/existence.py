@@ -79,7 +79,9 @@ def rank_deficiency(problem: Problem) -> str | None:
     names = _names(problem)
     largest = np.abs(design).max(axis=0, initial=0.0)  # by which a column of tiny numbers has a length
     if not largest.all():
-        return Reason.of("collinear", f"column {names[int(np.argmin(largest))]} is all zeros. Drop it.")
+        at = int(np.argmin(largest))
+        where = " in the rows that count, whose weight is not 0" if problem.design[:, at].any() else ""
+        return Reason.of("collinear", f"column {names[at]} is all zeros{where}. Drop it.")
     lengths = largest * np.linalg.norm(design / largest, axis=0)
     if len(design) < problem.q:
         rows = f"{len(design)} row{'s' * (len(design) != 1)}"

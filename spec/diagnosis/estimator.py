@@ -101,6 +101,8 @@ def model_of(estimator: Any) -> Model | None:
     """
     own: Any = getattr(estimator, "model", None)
     if type(own).__module__.startswith("statsmodels."):
+        if type(own).__name__ == "NegativeBinomial" and getattr(own, "loglike_method", "") == "nb2":  # its last number is alpha
+            return Model(NegativeBinomial(float(np.asarray(estimator.params)[-1])), Log())
         return _model_of_glm(own.family) if type(own).__name__ == "GLM" else OF_STATSMODELS.get(type(own).__name__)
     name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
     if name.startswith("MLP"):

@@ -987,7 +987,11 @@ class TestRank:
                 {"weights": [1, 0, 1, 0]},
                 "2 rows cannot determine 3 coefficients. Add rows or drop columns.",
             ),
-            ([[1.0], [0.0], [0.0]], {"weights": [0, 1, 1]}, "column x1 is all zeros. Drop it."),
+            (
+                [[1.0], [0.0], [0.0]],
+                {"weights": [0, 1, 1]},
+                "column x1 is all zeros in the rows that count, whose weight is not 0. Drop it.",
+            ),
         ],
     )
     def test_zero_columns_and_too_few_rows_are_named(self, X, more, message):

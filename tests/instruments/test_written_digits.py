@@ -106,3 +106,86 @@ def test_the_one_coefficient_that_differs_is_named(seed, given):
 
     assert found.verdict == UNEXPLAINED
     assert "all coefficients but that of x1 are those of the optimum" in found.why
+
+
+def policies(rows, seed):
+    """Counts with an exposure, deaths, and a score, of some hundreds or thousands of people."""
+    rng = np.random.default_rng(seed)
+    data = pd.DataFrame(
+        {
+            "age": rng.normal(45, 12, rows).round(1),
+            "male": rng.integers(0, 2, rows),
+            "smoker": rng.integers(0, 2, rows),
+            "exposure": rng.uniform(0.1, 3, rows).round(2),
+        }
+    )
+    eta = -0.3 + 0.02 * (data.age - 45) + 0.4 * data.male + 0.3 * data.smoker
+    data["died"] = (rng.random(rows) < 1 / (1 + np.exp(-eta))).astype(int)
+    data["claims"] = rng.poisson(np.exp(eta) * data.exposure)
+    data["score"] = (10 + 3 * eta + rng.normal(0, 2, rows)).round(2)
+    return data
+
+
+def of_policies(data, y, family):
+    """The coefficients of y on age, sex and smoking, without an offset."""
+    names = ["age", "male", "smoker"]
+    return pd.Series(fitted(y, sm.add_constant(data[names]), family), index=["Intercept", *names])
+
+
+def printed(coef, digits):
+    return "term,estimate\n" + "".join(f"{name},{value:.{digits}f}\n" for name, value in coef.items())
+
+
+FEW_DIGITS = {  # the cause, the digits, the response and its family, what was fitted of the data, and what became of the answer
+    "offset-forgotten": (3, "claims", "poisson", lambda d: of_policies(d, d.claims, FAMILY.Poisson()), "log(exposure)"),
+    "exponentiated": (2, "claims", "poisson", lambda d: np.exp(of_policies(d, d.claims, FAMILY.Poisson())), None),
+    "exponentiated odds": (2, "died", "binomial", lambda d: np.exp(of_policies(d, d.died, FAMILY.Binomial())), None),
+    "exponentiated percent": (1, "claims", "poisson", lambda d: 100 * np.expm1(of_policies(d, d.claims, FAMILY.Poisson())), None),
+    "response-units": (6, "score", "gaussian", lambda d: of_policies(d, d.score / 1000, FAMILY.Gaussian()), None),
+    "response-transformed": (3, "score", "gaussian", lambda d: of_policies(d, np.log(d.score), FAMILY.Gaussian()), None),
+    "rows-first": (
+        5,
+        "died",
+        "binomial",
+        lambda d: of_policies(d[: int(0.8 * len(d))], d.died[: int(0.8 * len(d))], FAMILY.Binomial()),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("cause", FEW_DIGITS)
+@pytest.mark.parametrize(("rows", "seed"), [(200, 0), (2000, 1)])
+def test_of_few_digits_the_simplest_cause_that_keeps_them_is_named(cause, rows, seed):
+    """As a paper prints them: freer causes fit whatever a simple one fits, and none of them goes before it."""
+    digits, response, family, answer, offset = FEW_DIGITS[cause]
+    data = policies(rows, seed)
+    data = data[data.score > 0]
+    found = diagnose(
+        printed(answer(data), digits), formula=f"{response} ~ age + male + smoker", data=data, family=family, offset=offset
+    )
+
+    assert (found.verdict, found.codes) == ("found", (cause.split()[0],)), str(found)
+
+
+@pytest.mark.parametrize("digits", [3, 4, 6])
+def test_a_bare_array_is_known_to_its_digits(digits):
+    """As a table of it is: nothing that was rounded away is laid on a solver."""
+    data = policies(400, 7)
+    coef = of_policies(data, data.died, FAMILY.Binomial()).round(digits)
+    design = data[["age", "male", "smoker"]]
+    bare, named = (diagnose(given, design, data.died, family="binomial") for given in (coef.to_numpy(), coef))
+
+    assert (bare.verdict, bare.codes, bare.coarse) == (named.verdict, named.codes, named.coarse)
+
+
+def test_an_alpha_that_was_estimated_is_found():
+    """The distance from rest falls for ever as alpha grows, beyond the valley where it is."""
+    data = policies(500, 3)
+    data["claims"] = np.random.default_rng(3).negative_binomial(2, 1 / (1 + np.exp(0.02 * (data.age - 45))))
+    design = sm.add_constant(data[["age", "male", "smoker"]])
+    result = sm.NegativeBinomial(data.claims, design).fit(disp=0, method="newton", maxiter=200, tol=1e-12)
+    coef = result.params.drop("alpha").rename({"const": "Intercept"})
+    formula = "claims ~ age + male + smoker"
+
+    assert diagnose(coef, formula=formula, data=data, family="poisson").codes == ("loss",)
+    assert not [code for code in diagnose(result, formula=formula, data=data).codes if not code.startswith("errors-")]

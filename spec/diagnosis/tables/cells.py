@@ -33,6 +33,7 @@ from spec.diagnosis.tables.grid import (
     text_of,
 )
 from spec.diagnosis.tables.names import Design, class_of, without_output
+from spec.model import Params
 
 ANY = (*ESTIMATES, *PERHAPS, *EXPONENTIATED)
 KINDS = {"term": TERMS, "error": ERRORS, "output": OUTPUTS}
@@ -72,6 +73,8 @@ def cells_of(given: Any, design: Design, where: str) -> list[Cell]:
     """The cells of whatever has names and numbers; ``where`` names it in errors."""
     if isinstance(given, list):  # rows of cells
         return _of_grid(given, design, where)
+    if isinstance(getattr(given, "params", None), Params):  # a fit of ours
+        return _of_fit(given, design)
     if hasattr(given, "params") and hasattr(given, "model"):  # the results of statsmodels
         return _of_results(given, design)
     if isinstance(given, Mapping):
@@ -85,6 +88,16 @@ def cells_of(given: Any, design: Design, where: str) -> list[Cell]:
     if hasattr(given, "columns") and hasattr(given, "rows"):  # of Polars
         return _of_grid([list(given.columns), *([text_of(one) for one in row] for row in given.rows())], design, "the frame")
     raise ValueError(f"{type(given).__name__} is no table of coefficients: give a CSV file, a frame, or names and numbers.")
+
+
+def _of_fit(fitted: Any, design: Design) -> list[Cell]:
+    """The cells of a `spec.fit.Fitted`, by the names of its terms."""
+    errors = np.broadcast_to(fitted.standard_errors, fitted.coefficients.shape)
+    return [
+        Cell(name, repr(float(value)), repr(float(error)), design.outputs[j + 1] if design.k > 1 else "")
+        for name, values, own in zip(fitted.terms, fitted.coefficients, errors)
+        for j, (value, error) in enumerate(zip(values, own))
+    ]
 
 
 def _of_results(results: Any, design: Design) -> list[Cell]:

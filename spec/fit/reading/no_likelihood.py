@@ -88,6 +88,11 @@ def _cannot_be_computed(loss: OwnLoss, failures: list[Exception], k: int, rows: 
                 f"the loss {loss.name} takes a column for each of {k} classes, and y has one column: of class numbers compile "
                 f"sparse_categorical_crossentropy, or give keras.utils.to_categorical(y, {k})."
             )
+    if columns > k == 1:
+        return (
+            f"the loss {loss.name} reads {columns} columns of y for one output, and such losses are not read: give the response "
+            "alone, y[:, 0], and what stands beside it as weights=, or an exposure as offset=np.log(y[:, 1])."
+        )
     reasons = [f" ({type(one).__name__}: {str(one).splitlines()[0]})" for one in failures if str(one)]
     return f"the loss {loss.name} cannot be computed of y {rows.y.shape[1:]} and outputs {(k,)}{reasons[0] if reasons else ''}."
 
