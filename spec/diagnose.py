@@ -63,6 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _diagnosed(options: argparse.Namespace) -> int:
+    for path in filter(None, (options.data, options.coefficients)):  # before Keras is imported, which takes seconds
+        if not Path(path).exists():
+            raise ValueError(f"there is no file {path}.")
     from spec.diagnosis import diagnose, page, words
     from spec.diagnosis.network_file import load_network
 

@@ -415,7 +415,7 @@ CAUSES: tuple[Cause, ...] = (
         "units",
         "{it} has the exponentials of coefficients, such as odds ratios or ratios of rates",
         "glm-mean",
-        "np.log(coefficients)",
+        "np.log(coefficients), or of changes in percent np.log1p(coefficients / 100)",
         changes=units.exponentiated,
     ),
     Cause(
