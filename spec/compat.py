@@ -1,4 +1,4 @@
-"""What some Python lacks: `zip` with strict lengths, `tomllib`, and a dictionary that stays small."""
+"""What some Python lacks: `zip` with strict lengths, `tomllib`, a dictionary that stays small, the first line of an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Recent", "strict_zip", "tomllib"]
+__all__ = ["Recent", "first_line", "strict_zip", "tomllib"]
 
 
 def zip_or_raise(*columns: Any) -> Iterator[tuple[Any, ...]]:
@@ -40,3 +40,8 @@ class Recent(OrderedDict[Any, Any]):
         super().__setitem__(key, value)
         if len(self) > self.size:
             self.popitem(last=False)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without the lines that follow; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

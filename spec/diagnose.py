@@ -15,6 +15,8 @@ import os
 import sys
 from pathlib import Path
 
+from spec.compat import first_line
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _diagnosed(options)
     except (ValueError, TypeError, ImportError, OSError) as error:
-        print(f"{command.prog}: {_one_line(error)}", file=sys.stderr)
+        print(f"{command.prog}: {first_line(error)}", file=sys.stderr)
         return 2
 
 
@@ -94,11 +96,6 @@ def _diagnosed(options: argparse.Namespace) -> int:
         page.write(options.report, found)
         print(f"\nThe page is {options.report}.")
     return 0 if found.verdict == "none" else 1
-
-
-def _one_line(error: Exception) -> str:
-    """What an error says, without the lines that follow."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 if __name__ == "__main__":

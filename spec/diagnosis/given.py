@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import first_line
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
 from spec.fit.formula import _model, _needs, designed
@@ -193,7 +194,7 @@ def _opened(data: Any, most: float = np.inf) -> Any:
     except TableError:
         raise
     except (ValueError, OSError) as error:  # of pandas and of pyarrow, whose errors are such
-        raise ValueError(f"{path} is no {form} file: {str(error).splitlines()[0].rstrip('.')}.") from error
+        raise ValueError(f"{path} is no {form} file: {first_line(error).rstrip('.')}.") from error
 
 
 def _of_all_columns(asked: Asked, data: Any) -> str:

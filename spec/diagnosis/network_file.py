@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import first_line
 from spec.engines.keras.versions import RELEASE, keras
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -82,7 +83,7 @@ def _of_file(path: Path) -> keras.Model:
         try:
             return _loaded(path, compile=False)
         except Exception:
-            raise ValueError(f"{path} cannot be loaded by Keras {keras.__version__}: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"{path} cannot be loaded by Keras {keras.__version__}: {first_line(error)}") from error
 
 
 def _loaded(path: Path, **how: bool) -> keras.Model:

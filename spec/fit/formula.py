@@ -19,6 +19,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from spec.compat import first_line
 from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
 from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
@@ -255,7 +256,7 @@ def _formula(text: str, columns: Sequence[str] = ()) -> Any:
     except SyntaxError as error:
         raise ValueError(f"{text!r} has what is no expression of Python: {error.msg}.") from error
     except _formulaic("formulaic.errors").FormulaicError as error:
-        shown = str(error).split("\n")[0]
+        shown = first_line(error)
         raise ValueError(f"{text!r} is no formula: {shown} Write such as 'y ~ x + C(group)'.") from error
 
 

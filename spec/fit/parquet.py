@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from spec.compat import first_line
 from spec.fit.batch import Batch
 from spec.fit.blocks import taken
 from spec.fit.numeric import Column
@@ -103,7 +104,7 @@ def data_set(path: str, form: str) -> Any:
     try:
         found = dataset(path, format=form)
     except ArrowInvalid as error:
-        raise ValueError(f"{path} cannot be read as a {form} file: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path} cannot be read as a {form} file: {first_line(error)}") from error
     if not found.files:
         raise ValueError(f"there are no files in the folder {path}.")
     try:

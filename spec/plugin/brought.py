@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spec.compat import first_line
 from spec.plugin.options import BROUGHT, GIVEN, OWN, path_of_data, unfit
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _asked(config: pytest.Config, brought: str) -> tuple[Question, Answer]:
     try:
         return asked(path_of_data(config), brought, **options)
     except (ValueError, TypeError, ImportError) as error:
-        pytest.exit(f"{brought}: {str(error).splitlines()[0]}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(f"{brought}: {first_line(error)}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def diagnosed(config: pytest.Config, width: int, colour: bool) -> Iterator[str]:

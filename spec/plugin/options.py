@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from spec.compat import first_line
 from spec.files import CLAIMS, INSTALLED, NAMED
 
 if TYPE_CHECKING:  # the modules of the specification are imported only when they are needed
@@ -217,7 +218,7 @@ def _take_own_data(config: pytest.Config) -> None:
     try:
         config.stash[GIVEN] = given(path, **asked)
     except (ValueError, TypeError, ImportError) as error:
-        raise pytest.UsageError(f"--data {data}: {str(error).splitlines()[0]}") from error
+        raise pytest.UsageError(f"--data {data}: {first_line(error)}") from error
     config.stash[SAID] = {}
     config.stash[GAPS] = []  # they are gaps on the specification's own problems
 

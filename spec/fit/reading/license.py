@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.compat import first_line
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, numbers, usable
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import mean_rung, proposed_links
@@ -60,7 +61,7 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
     except (TypeError, ValueError) as error:
         raise NotRead(
             "back-propagation gives no slope of its loss, which breaks the third rung: a part of the model or of its loss stops "
-            f"the gradient. ({type(error).__name__}: {str(error).splitlines()[0]})"
+            f"the gradient. ({type(error).__name__}: {first_line(error)})"
         ) from error
     score = candidate.score(y[used], eta[used])
     design = np.hstack([np.ones((len(used), int(twin.dense.use_bias))), one.seen.features[used]])

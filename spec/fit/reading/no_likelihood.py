@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from spec.compat import first_line
 from spec.engines.keras.network import BUILT_IN
 from spec.families import Binomial, Family, Gaussian, Poisson
 from spec.fit.reading.asked import numbers
@@ -93,7 +94,7 @@ def _cannot_be_computed(loss: OwnLoss, failures: list[Exception], k: int, rows: 
             f"the loss {loss.name} reads {columns} columns of y for one output, and such losses are not read: give the response "
             "alone, y[:, 0], and what stands beside it as weights=, or an exposure as offset=np.log(y[:, 1])."
         )
-    reasons = [f" ({type(one).__name__}: {str(one).splitlines()[0]})" for one in failures if str(one)]
+    reasons = [f" ({type(one).__name__}: {first_line(one)})" for one in failures if str(one)]
     return f"the loss {loss.name} cannot be computed of y {rows.y.shape[1:]} and outputs {(k,)}{reasons[0] if reasons else ''}."
 
 

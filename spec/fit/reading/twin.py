@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.compat import Recent
+from spec.compat import Recent, first_line
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
@@ -109,7 +109,7 @@ class Twin:
         except Exception as error:  # whatever the user's own functions raise
             raise NotRead(
                 "the model cannot be made anew in float64, in which a fit computes: is one of its constants in float32? Write it "
-                f"as a number, or cast it to the inputs' dtype. ({type(error).__name__}: {str(error).splitlines()[0]})"
+                f"as a number, or cast it to the inputs' dtype. ({type(error).__name__}: {first_line(error)})"
             ) from error
 
     def _twin(self, layer: Any) -> Any:
