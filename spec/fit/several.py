@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec.fit.result import Fitted
+from spec.fit.result import Fitted, Prediction
 from spec.fit.summary import Summary
 from spec.model import Params
 
@@ -92,9 +92,10 @@ class Several:
 
         return pandas.concat([one.to_frame(level) for one in self.outputs], keys=self.names, names=["output"])
 
-    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The means (n, k) for other X, as `Fitted.predict` takes it; ``offset`` is (n, k)."""
-        return np.hstack([one.predict(X, self._offset(number, one, offset)) for number, one in enumerate(self.outputs)])
+    def predict(self, X: Any, offset: Any = None, interval: bool = False, level: float = 0.95) -> Any:
+        """The means (n, k) for other X, with ``interval`` a `Prediction`; see `Fitted.predict`. ``offset`` is (n, k)."""
+        found = [one.predict(X, self._offset(number, one, offset), interval, level) for number, one in enumerate(self.outputs)]
+        return Prediction(*map(np.hstack, zip(*found))) if interval else np.hstack(found)
 
     @staticmethod
     def _offset(number: int, one: Fitted, offset: Any) -> Any:
