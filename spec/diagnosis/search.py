@@ -68,7 +68,9 @@ class Search:
 
     def diagnosis(self, verdict: str, **said: Any) -> Diagnosis:
         """A diagnosis of this question and answer, with what it says."""
-        untested = {one.code: NEEDS[one.needs][1] for one in CAUSES if one.needs and not NEEDS[one.needs][0](self.context)}
+        found = [one.code for one in said.get("found", ())]
+        lacking = [one for one in CAUSES if one.needs and not NEEDS[one.needs][0](self.context)]
+        untested = {one.code: NEEDS[one.needs][1] for one in lacking if one.code not in found}
         model, answer = str(self.context.question.model), self.context.answer
         return Diagnosis(model, self.context.facts.n, answer, verdict, untested=untested, stated=self.stated, **said)
 

@@ -1389,3 +1389,15 @@ def test_n_in_place_of_n_less_p_is_named_and_odd_factors_are_not():
 def test_the_bound_of_the_clip_is_the_eta_of_1e_7():
     """Beyond it Keras's cross-entropy has no slope."""
     assert pytest.approx(float(mpmath.log(10**7 - 1)), rel=1e-8) == CLIP
+
+
+def test_counts_without_their_zeros_are_named():
+    """As of people who keep the rows in which something happened."""
+    X, y = drawn().X, drawn().y["counts"]
+    kept = y[:, 0] > 0
+    found = asked(small("counts"), minimum("counts", X[kept], y[kept]))
+
+    assert found.codes == ("rows-missing",)
+    assert found.proven
+    assert found.found[0].says == f"the rows whose response is 0 are left out: {N - kept.sum()} of {N}"
+    assert "rows-missing" not in found.untested

@@ -308,7 +308,7 @@ CAUSES: tuple[Cause, ...] = (
         "rows",
         "{it} was {trained} without some of the rows that your model has",
         "a-weight-of-zero-removes-its-row",
-        "data.dropna(subset=the columns of the formula)",
+        "data.dropna(subset=the columns of the formula), and keep the rows whose response is 0",
         changes=rows.rows_missing,
         needs="subsets",
     ),

@@ -11,11 +11,12 @@ import numpy as np
 from spec.diagnosis.causes.cause import Change, Ending, Reading
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
 from spec.diagnosis.result import Finding
-from spec.families import Binomial
+from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch
 from spec.links import Log
 
 SHARES = (0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)  # at which people split rows
+OF_ZEROS = (Poisson, NegativeBinomial, Tweedie)  # families of which people drop the zeros
 FORGOTTEN = 1e-5  # a coefficient of the offset below it means that the offset was left out
 
 # -- offset and weights ---------------------------------------------------------------------------------------------------------
@@ -200,6 +201,11 @@ def rows_missing(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     for what, kept in context.question.subsets.items():
         mask = np.asarray(kept, dtype=float)
         yield Change(_kept(hypothesis, mask), f"{what} are left out: {int(len(mask) - mask.sum())} of {len(mask)}")
+    if context.in_memory and isinstance(hypothesis.objective.model.family, OF_ZEROS):
+        positive = (context.whole.y[:, 0] > 0).astype(float)
+        if 0 < positive.sum() < len(positive):
+            zeros = int(len(positive) - positive.sum())
+            yield Change(_kept(hypothesis, positive), f"the rows whose response is 0 are left out: {zeros} of {len(positive)}")
 
 
 def duplicates_dropped(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
