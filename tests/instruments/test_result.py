@@ -673,9 +673,9 @@ class TestSeveral:
     def test_intervals_of_each_output_stand_side_by_side(self, several):
         rows = np.arange(12.0).reshape(4, 3)
         together = several.predict(rows, interval=True, level=0.9)
-        for number in range(len(several.outputs)):
-            for whole, own in zip(together, several[number].predict(rows, interval=True, level=0.9), strict=True):
-                assert whole[:, [number]].tolist() == own.tolist()
+        for output in range(len(several.outputs)):
+            for whole, own in zip(together, several[output].predict(rows, interval=True, level=0.9), strict=True):
+                assert whole[:, [output]].tolist() == own.tolist()
 
     def test_each_output_is_a_model(self, several):
         assert isinstance(several, Several)
