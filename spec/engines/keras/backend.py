@@ -127,6 +127,10 @@ class Backend(Rounded, abc.ABC):
     def numpy(self, x: Tensor) -> np.ndarray:
         """The value of a tensor or of a Keras variable."""
 
+    def one_batch(self, data: Data) -> Any:
+        """The data as a stream of one batch, where that spares what Keras does with arrays in each epoch; else None."""
+        return None
+
     @abc.abstractmethod
     def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         """The derivatives of a loss of the data in Keras's variables."""
@@ -192,6 +196,10 @@ class TensorFlow(Backend):
 
     def numpy(self, x: Tensor) -> np.ndarray:
         return x.numpy()
+
+    def one_batch(self, data: Data) -> Any:
+        """A data set: of arrays Keras makes one in each epoch, which takes as long as some ten steps."""
+        return self.tf.data.Dataset.from_tensors(tuple(tuple(part) if isinstance(part, list) else part for part in data))
 
     def derivatives(self, loss: Loss, variables: list[Variable], data: Data) -> Derivatives:
         return Taped(loss, variables, data, self.tf)

@@ -325,13 +325,13 @@ class KerasNetwork:
         self.trained.compile(optimizer=optimizer, loss=self.loss, **compiled(BACKEND.compiles_training))
         with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
-            self.trained.fit(
-                *self.data[:2],
-                sample_weight=self.data[2],
-                epochs=training.epochs,
-                batch_size=training.batch_size or self.problem.n,
-                validation_split=training.held_out,
-                callbacks=callbacks,
-                verbose=0,
-            )
+            self.trained.fit(**self._fed(training), epochs=training.epochs, callbacks=callbacks, verbose=0)
         return path
+
+    def _fed(self, training: Training) -> dict[str, Any]:
+        """The data as arguments of Keras's ``fit``: of full batches as one batch, where the backend has such a form."""
+        if not (training.batch_size or training.held_out) and (whole := BACKEND.one_batch(self.data)) is not None:
+            return {"x": whole, "shuffle": False}
+        X, y, weights = self.data
+        batch_size, held_out = training.batch_size or self.problem.n, training.held_out
+        return {"x": X, "y": y, "sample_weight": weights, "batch_size": batch_size, "validation_split": held_out}
