@@ -315,11 +315,30 @@ class NegativeBinomial(Family):
         return 2 * (xp.xlogy(y, y / mu) + (1 + self.alpha * y) / self.alpha * logs)
 
     def normaliser(self, y: Number, dispersion: Number = 1.0, trials: Number = 1.0) -> np.ndarray:
-        size = 1 / self.alpha
-        return special.gammaln(y + size) - special.gammaln(size) - special.gammaln(y + 1)
+        return log_rising(1 / self.alpha, y) - special.gammaln(y + 1)
 
     def __str__(self) -> str:
         return f"negative-binomial({self.alpha:g})"
+
+
+def log_rising(size: float, y: Number) -> np.ndarray:
+    """
+    log(Gamma(size + y) / Gamma(size)), whose terms are far larger than it is where the size is.
+
+    There it is by Stirling's series of both, whose first terms are subtracted before they are computed.
+
+    >>> round(float(log_rising(1e10, 2.0)), 12)  # the logarithm of 1e10 (1e10 + 1)
+    46.051701859981
+    """
+    if size < 100:
+        return np.asarray(special.gammaln(y + size) - special.gammaln(size))
+    rest = _stirling(size + y) - _stirling(size)
+    return np.asarray((size + y - 0.5) * np.log1p(y / size) - y + y * np.log(size) + rest)
+
+
+def _stirling(x: Number) -> Number:
+    """What Stirling's formula leaves of log Gamma(x), from 100 on."""
+    return (1 / 12 - (1 / 360 - 1 / (1260 * x * x)) / (x * x)) / x
 
 
 @dataclass(frozen=True)

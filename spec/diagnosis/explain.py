@@ -304,7 +304,7 @@ def _searched(search: Search) -> Diagnosis:
     if likely and likely[0].unknowns and (path := _trained(search, [search.root], ["float32"])) is not None:
         return _told(search, [path], proven=False)  # of a step that rounds to nothing, no number is to be chosen
     if likely:
-        return _told(search, likely, proven=not likely[0].is_vague)
+        return _told(search, likely, proven=True)
     if (ended := _by_its_solver(search)) is not None:
         return ended
     answer = search.context.answer
@@ -383,7 +383,7 @@ def _with_repeats(search: Search, fewer: Context) -> Diagnosis:
         told = _as_told(search, settings)
     elif search.stated is not None and search.before > EXACT:
         if penalised := _penalised(search):
-            return _told(search, penalised, proven=not penalised[0].is_vague)
+            return _told(search, penalised, proven=True)
         told = _by_its_solver(search)
     return told or _explained(fewer)
 
@@ -554,6 +554,7 @@ def _ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
 def _told(search: Search, likely: list[Explained], proven: bool) -> Diagnosis:
     """The diagnosis by one explanation, or by several that the data cannot tell apart."""
     context, first = search.context, likely[0]
+    proven = proven and not first.is_vague
     near = nearest_optimum(context, first.hypothesis) if first.residue is None else None
     mended = None
     if near is not None:

@@ -30,6 +30,7 @@ from spec.families import (
     NegativeBinomial,
     Poisson,
     Tweedie,
+    log_rising,
 )
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, NegativeBinomialLink, Power, Softmax
 from spec.model import PAIRS
@@ -535,6 +536,16 @@ def test_negative_binomial_refuses_what_is_no_alpha(alpha):
 
     expected = f"NegativeBinomial(alpha={alpha}): alpha must be positive and finite; as it nears 0 use Poisson()."
     assert str(refusal.value) == expected
+
+
+@pytest.mark.parametrize("size", [0.1, 2.0, 99.9, 100.0, 1e3, 1e6, 1e10, 1e14])
+def test_log_gammas_that_nearly_cancel_keep_their_difference(size):
+    """A small alpha has a large size: of log Gamma at 1e10 the last digit is 3e-5."""
+    with mpmath.workdps(60):
+        for y in (0.0, 1.0, 3.0, 40.0, 1e4, 1e7):
+            expected = float(mpmath.loggamma(mpmath.mpf(size) + y) - mpmath.loggamma(mpmath.mpf(size)))
+            terms = max(y, abs(expected), special.gammaln(min(size, 100.0)))  # below 100 by the two themselves
+            assert abs(float(log_rising(size, y)) - expected) <= 8 * EPS * terms
 
 
 @pytest.mark.parametrize("power", [0, 1, 2, 3, -1.5, np.inf, np.nan], ids=str)
