@@ -65,14 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _diagnosed(options: argparse.Namespace) -> int:
+    if options.report is not None:  # before the work
+        from spec.diagnosis import page
+
+        page.check(options.report)
     for path in filter(None, (options.data, options.coefficients)):  # before Keras is imported, which takes seconds
         if not Path(path).exists():
             raise ValueError(f"there is no file {path}.")
-    from spec.diagnosis import diagnose, page, words
+    from spec.diagnosis import diagnose, words
     from spec.diagnosis.network_file import load_network
 
-    if options.report is not None:
-        page.check(options.report)  # before the work
     network = options.network is not None
     found = diagnose(
         load_network(options.network) if network else options.coefficients,
