@@ -118,7 +118,8 @@ def as_fitted(inputs: Sequence[Input], columns: Sequence[str]) -> Sequence[Input
     for put in inputs:
         width = left if put.width is None else put.width
         own, columns = tuple(columns[:width]), columns[width:]
-        found.append(put if own == put.names((width,)) else replace(put, columns=own))
+        is_named = own != put.names((width,)) or len(inputs) == 1 == len(own)  # one plain input has no names of our making
+        found.append(replace(put, columns=own) if is_named else put)
     return found
 
 

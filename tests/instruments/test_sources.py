@@ -327,6 +327,13 @@ class TestOneInput:
         with pytest.raises(ValueError, match="X has no column age, which the fit had: its columns are height, other"):
             inputs_only(absent if len(inputs) > 1 else absent["x"], inputs=inputs, columns=fitted.columns)
 
+    def test_a_column_that_is_called_as_the_only_input_is_taken_by_its_name(self):
+        inputs, fitted = [Input("age", (1,))], source(FRAME[["age"]], Y, inputs=[Input("age", (1,))])
+        found = inputs_only(WHOLE, inputs=inputs, columns=fitted.columns)
+        assert found.sample(N).X.tolist() == X[:, :1].tolist()
+        with pytest.raises(ValueError, match="X has no column age, which the fit had: its columns are mass"):
+            inputs_only(FRAME[["mass"]], inputs=inputs, columns=fitted.columns)
+
     def test_batches_follow_the_columns_of_the_first(self):
         turned = FRAME[["mass", "age", "height"]]
         rows = source([(FRAME[:300], Y[:300]), (turned[300:], Y[300:])], inputs=[DESIGN])
