@@ -164,6 +164,26 @@ def test_glm_refuses_a_saturated_table():
         GLM(np.array([3.0, 5.0]), np.array([[1.0, 0.0], [1.0, 1.0]]), family=families.Poisson()).fit()
 
 
+def test_glm_has_no_log_likelihood_of_rows_of_weight_zero():
+    """It takes the logarithm of each weight where the family has a dispersion."""
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([np.ones(50), rng.normal(size=50)]), rng.gamma(2, 1, 50)
+    weights = np.where(np.arange(50) % 3 == 0, 0.0, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        of_gamma, of_gaussian = (
+            GLM(y, X, family=family, var_weights=weights).fit()
+            for family in (families.Gamma(families.links.Log()), families.Gaussian())
+        )
+        found = of_gamma.llf, of_gaussian.llf
+    left = GLM(y[weights > 0], X[weights > 0], family=families.Gaussian()).fit()
+
+    assert np.isnan(found[0])
+    assert found[1] == -np.inf
+    assert of_gaussian.params == pytest.approx(left.params, rel=1e-9)
+    assert of_gaussian.scale * 48 == pytest.approx(left.scale * (weights.sum() - 2), rel=1e-9)  # it counts among the rows
+
+
 # -- what is beneath Keras ------------------------------------------------------------------------------------------------
 
 
