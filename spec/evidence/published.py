@@ -11,7 +11,8 @@ from spec.engines.contract import Fit
 from spec.evidence import tolerances
 from spec.evidence.judge import judge, worst
 from spec.evidence.preconditions import check_fit
-from spec.evidence.rungs import attainable_digits, attainable_errors, proven_optimum, told
+from spec.evidence.rungs import proven_optimum, told
+from spec.evidence.sizes import attainable_digits, attainable_errors
 from spec.evidence.tolerances import UNIT, Tolerance
 from spec.inference import Inference
 from spec.problems import Problem, Published

@@ -71,7 +71,7 @@ def inference(attainable: float = INFERENCE_DIGITS) -> Tolerance:
 
 
 def optimum(attainable: float) -> Tolerance:
-    """Bound on the worst coefficient on data as they come; ``attainable`` in digits, see `rungs.attainable_errors`."""
+    """Bound on the worst coefficient on data as they come; ``attainable`` in digits, see `sizes.attainable_errors`."""
     return Tolerance(
         10 ** -min(attainable, FULL_DIGITS), "what a backward stable fit in float64 can know of the worst coefficient"
     )

@@ -23,7 +23,7 @@ from spec import likelihood, problems, scoring
 from spec.engines.checked import Checked
 from spec.engines.contract import Declined, Description, Evaluation, Fit
 from spec.engines.formulas import Formulas
-from spec.evidence import judge, published, rungs, tolerances
+from spec.evidence import judge, published, rungs, sizes, tolerances
 from spec.evidence.enclosure import exact_mean
 from spec.evidence.exact import Exact, exact_inference
 from spec.evidence.judge import Measurement, assert_same_values, digits, recording
@@ -41,8 +41,6 @@ from spec.evidence.rungs import (
     assert_same_numbers,
     assert_same_objective,
     assert_same_optimum,
-    attainable_digits,
-    attainable_errors,
     fitted,
     given,
     inferred,
@@ -50,6 +48,7 @@ from spec.evidence.rungs import (
     relative_errors,
     standard_errors_away,
 )
+from spec.evidence.sizes import attainable_digits, attainable_errors
 from spec.evidence.tolerances import Tolerance
 from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.inference import Inference
@@ -140,7 +139,7 @@ class TestMean:
     @each_case
     def test_a_mean_that_is_off_is_refused_in_each_place(self, problem, params):
         right = RIGHT.evaluate(problem, params)
-        slack = rungs.mean_slack(problem, params)
+        slack = sizes.mean_slack(problem, params)
         for place in places(right.mean):
             unit = np.spacing(np.abs(right.mean[place]))
             off = (tolerances.mean_ulps(problem.k) + 2) * unit + 1.01 * slack[place]
@@ -195,7 +194,7 @@ class TestMean:
 
     def test_the_rounding_of_eta_is_nothing_on_the_grid_and_bounded_off_it(self):
         problem = Problem.of("on the grid", COUNTS, X, COUNTED)
-        assert rungs.eta_error(problem, ONE).tolist() == [[0.0]] * 8
+        assert sizes.eta_error(problem, ONE).tolist() == [[0.0]] * 8
 
         size = 0.5 + np.abs(X) @ np.abs(ONE.coef)
         unit = 4 * UNIT / (1 - 4 * UNIT)
@@ -207,35 +206,35 @@ class TestMean:
             (Problem.of("too large", COUNTS, X * 2.0**26, COUNTED), ONE, 0.5 + np.abs(X * 2.0**26) @ np.abs(ONE.coef)),
         ]
         for case, params, bound in cases:
-            assert close(rungs.eta_error(case, params), unit * bound, rtol=1e-8)
+            assert close(sizes.eta_error(case, params), unit * bound, rtol=1e-8)
         through_origin = Problem.of("no intercept", COUNTS, X / 3, COUNTED, intercept=False)
-        assert close(rungs.eta_error(through_origin, ONE), 3 * UNIT * np.abs(X / 3) @ np.abs(ONE.coef), rtol=1e-8)
+        assert close(sizes.eta_error(through_origin, ONE), 3 * UNIT * np.abs(X / 3) @ np.abs(ONE.coef), rtol=1e-8)
         just_below = Problem.of("just below", COUNTS, X[:, :1] * 0 + 2.0**25 - 1, COUNTED)
-        assert (rungs.eta_error(just_below, Params([0.0], [[1.0]])) == 0).all()
-        assert (rungs.eta_error(just_below, Params([1.0], [[1.0]])) > 0).all()
+        assert (sizes.eta_error(just_below, Params([0.0], [[1.0]])) == 0).all()
+        assert (sizes.eta_error(just_below, Params([1.0], [[1.0]])) > 0).all()
 
     def test_the_rounding_of_eta_moves_the_mean_by_the_slope(self):
         problem, third = Problem.of("off the grid", COUNTS, X / 3, COUNTED), ONE
-        eta_error = rungs.eta_error(problem, third)
-        assert close(rungs.mean_slack(problem, third), np.exp(problem.eta(third)) * eta_error)
+        eta_error = sizes.eta_error(problem, third)
+        assert close(sizes.mean_slack(problem, third), np.exp(problem.eta(third)) * eta_error)
         falling = Problem.of("falling", Model(Gamma(), Inverse()), X / 3, COUNTED + 1)
         eta = falling.eta(Params([1.0], ONE.coef))
         assert close(
-            rungs.mean_slack(falling, Params([1.0], ONE.coef)),
-            rungs.eta_error(falling, Params([1.0], ONE.coef)) / eta**2,
+            sizes.mean_slack(falling, Params([1.0], ONE.coef)),
+            sizes.eta_error(falling, Params([1.0], ONE.coef)) / eta**2,
         )
 
         scaled = Problem.of("on the grid", Model(Binomial(), Probit()), X, np.sign(COUNTED))
         eta = scaled.eta(ONE)
         density = np.exp(-(eta**2) / 2) / math.sqrt(2 * math.pi)
-        assert close(rungs.mean_slack(scaled, ONE), density * 2 * UNIT * np.abs(eta))
+        assert close(sizes.mean_slack(scaled, ONE), density * 2 * UNIT * np.abs(eta))
 
         classes = Problem.of("classes", SOFTMAX, X / 3, EYE)
-        mu, error = classes.model.link.inverse(classes.eta(THREE)), rungs.eta_error(classes, THREE)
+        mu, error = classes.model.link.inverse(classes.eta(THREE)), sizes.eta_error(classes, THREE)
         by_class = [
             [sum(abs(mu[i, a] * ((a == b) - mu[i, b])) * error[i, b] for b in range(3)) for a in range(3)] for i in range(len(X))
         ]
-        assert close(rungs.mean_slack(classes, THREE), by_class)
+        assert close(sizes.mean_slack(classes, THREE), by_class)
 
 
 class TestObjective:
@@ -373,8 +372,8 @@ def contributions(problem: Problem, params: Params) -> np.ndarray:
 class TestContributions:
     @each_case
     def test_the_size_of_a_score_is_what_its_rows_put_in_without_signs(self, problem, params):
-        assert close(rungs.row_contributions(problem, params), row_contributions(problem, params), rtol=1e-13)
-        assert close(rungs.contributions(problem, params), contributions(problem, params), rtol=1e-13)
+        assert close(sizes.row_contributions(problem, params), row_contributions(problem, params), rtol=1e-13)
+        assert close(sizes.contributions(problem, params), contributions(problem, params), rtol=1e-13)
 
     def test_a_link_that_is_not_canonical_has_its_slope_over_the_variance(self):
         problem, params = Problem.of("gamma", Model(Gamma(), Log()), X, COUNTED + 1, weights=WEIGHTS, offset=OFFSET), ONE
@@ -382,12 +381,12 @@ class TestContributions:
         terms = 0.5 + np.abs(X) @ np.abs(ONE.coef) + np.abs(OFFSET)
         expected = np.array(WEIGHTS)[:, None] * ((problem.y + mu) / mu + terms)
 
-        assert close(rungs.row_contributions(problem, params), expected, rtol=1e-13)
+        assert close(sizes.row_contributions(problem, params), expected, rtol=1e-13)
 
         falling = Problem.of("gamma", Model(Gamma(), Inverse()), X, COUNTED + 1)
         params = Params([2.0], ONE.coef)
         mu, terms = 1 / falling.eta(params), 2.0 + np.abs(X) @ np.abs(ONE.coef)
-        assert close(rungs.row_contributions(falling, params), falling.y + mu + mu**2 * terms, rtol=1e-13)
+        assert close(sizes.row_contributions(falling, params), falling.y + mu + mu**2 * terms, rtol=1e-13)
 
 
 class TestCurvature:
@@ -651,7 +650,7 @@ class TestFitted:
 each_inferred = pytest.mark.parametrize("problem", INFERRED, ids=str)
 
 
-def sizes(problem: Problem, right) -> dict[str, np.ndarray]:
+def entry_sizes(problem: Problem, right) -> dict[str, np.ndarray]:
     """What each entry is known relative to: residuals to what they are differences of, tails to what moves them."""
     mean = problem.y - right.response_residuals
     both = np.abs(problem.y) + np.abs(mean)
@@ -679,7 +678,7 @@ class TestInference:
             assert_same_inference(problem, right, right)
         assert [m.measure for m in collected] == [f"inference ({e})" for e, value in vars(right).items() if value is not None]
         assert {(m.digits, m.required, m.rule) for m in collected} == {(16.0, tolerance.digits, tolerance.reason)}
-        for entry, size in sizes(problem, right).items():
+        for entry, size in entry_sizes(problem, right).items():
             value = np.asarray(getattr(right, entry), dtype=float)
             for place in places(value):
                 if np.broadcast_to(size, value.shape)[place] == 0:
@@ -810,7 +809,7 @@ class TestNumbersOfAnAnswer:
 
     @each_case
     def test_a_log_likelihood_is_held_to_the_terms_that_it_is_summed_from(self, problem, params):
-        right, size = TEXTBOOK.evaluate(problem, params), rungs.likelihood_size(problem, params)
+        right, size = TEXTBOOK.evaluate(problem, params), sizes.likelihood_size(problem, params)
         allowed = tolerances.loss(problem.n).value * float(size)
 
         for by in (0.9 * allowed, -0.9 * allowed):
@@ -824,7 +823,7 @@ class TestProvenInference:
     @each_inferred
     def test_errors_dispersion_and_deviance_have_ten_digits_in_each_place(self, problem):
         right = inferred(problem, RIGHT)
-        known = sizes(problem, right)
+        known = entry_sizes(problem, right)
 
         with recording() as collected:
             assert_proven_inference(problem, right)

@@ -12,7 +12,7 @@ from spec.engines.contract import Fit
 from spec.evidence import tolerances
 from spec.evidence.edge import edge
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import eta_terms
+from spec.evidence.sizes import eta_terms
 from spec.model import Params
 from spec.problems.problem import name_rows
 

@@ -14,7 +14,8 @@ from spec.engines import answers
 from spec.engines.contract import Recipe
 from spec.evidence import tolerances
 from spec.evidence.judge import assert_same_values
-from spec.evidence.rungs import assert_same_gradient, assert_same_mean, contributions, proven_optimum
+from spec.evidence.rungs import assert_same_gradient, assert_same_mean, proven_optimum
+from spec.evidence.sizes import contributions
 from spec.families import Poisson
 from spec.links import Log
 from spec.problems import Problem, Said
