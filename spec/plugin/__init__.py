@@ -9,4 +9,10 @@ import os
 # One thread for BLAS: NumPy, SciPy and TensorFlow bring a pool each, and on few cores they wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-pytest_plugins = ["spec.plugin.options", "spec.plugin.absent", "spec.plugin.outcomes", "spec.plugin.quick"]
+pytest_plugins = [
+    "spec.plugin.options",
+    "spec.plugin.own_data",
+    "spec.plugin.absent",
+    "spec.plugin.outcomes",
+    "spec.plugin.quick",
+]

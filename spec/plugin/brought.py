@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spec.compat import first_line
-from spec.plugin.options import BROUGHT, GIVEN, OWN, path_of_data, unfit
+from spec.plugin.own_data import BROUGHT, GIVEN, OWN, path_of_data, unfit
 
 if TYPE_CHECKING:
     from spec.diagnosis.answer import Answer

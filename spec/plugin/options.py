@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec.compat import first_line
 from spec.files import CLAIMS, INSTALLED, NAMED
+from spec.plugin import own_data
+from spec.plugin.own_data import GIVEN, keras_is_installed, unfit
 
 if TYPE_CHECKING:  # the modules of the specification are imported only when they are needed
     from xdist.remote import Producer
     from xdist.scheduler import Scheduling
 
     from spec.engines.checked import Checked
-    from spec.problems import Problem
     from spec.report.gaps import Gap
 
 SUBJECT = "spec.engines.keras:KerasEngine"
@@ -35,21 +35,6 @@ SECONDS = 300.0  # of a call to an engine, far more than one should take
 DEFAULTS: dict[str, str | float] = {"--subject": SUBJECT, "--reference": REFERENCE, "--seed": 0, "--engine-timeout": SECONDS}
 ENGINES: pytest.StashKey[dict[str, Checked]] = pytest.StashKey()
 GAPS: pytest.StashKey[list[Gap]] = pytest.StashKey()
-OWN = {  # the options about a reader's own data, with what each is
-    "--formula": ("'y ~ x + C(group)'", "the formula, in the words of formulaic"),
-    "--response": ("COLUMN", "in place of a formula: the response, which all other columns explain"),
-    "--family": ("FAMILY", "gaussian, binomial, poisson, gamma, multinomial, negative-binomial(0.5), ..."),
-    "--link": (
-        "LINK",
-        "identity, log, logit, probit, ... (default: the canonical one; log for gamma, negative binomial and Tweedie)",
-    ),
-    "--offset": ("EXPRESSION", "what is added to the linear predictor, such as 'log(exposure)'"),
-    "--weights": ("EXPRESSION", "prior weights of the rows"),
-    "--trials": ("EXPRESSION", "the number of trials, of which the response is the share or the count of successes"),
-}
-BROUGHT = ("--network", "--coefficients")
-GIVEN: pytest.StashKey[Problem] = pytest.StashKey()
-SAID: pytest.StashKey[dict[str, float]] = pytest.StashKey()  # the tests about the reader's data, and up to how many rows
 MARKERS = (
     "claim(slug, source, level): a claim of the specification, the sentence of the source that it is about, and how it is known",
     "quick: one case of each claim, and one answer that it refuses: for a first taste",
@@ -90,14 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="a call to an engine that takes longer is broken (default: 300; 0: it may take any time)",
     )
-    own = parser.getgroup("your own data")
-    own.addoption("--data", metavar="FILE", help="run the claims that are true of any data on these: CSV, Parquet or Feather")
-    for option, (metavar, said) in OWN.items():
-        own.addoption(option, metavar=metavar, help=said)
-    own.addoption(
-        "--network", metavar="MODEL", help="your network, to be held to these data: a .keras or .h5 file, or module:model"
-    )
-    own.addoption("--coefficients", metavar="TABLE.csv", help="coefficients of another program, to be held to them")
+    own_data.add_options(parser)
 
 
 def _seconds(text: str) -> float:
@@ -133,7 +111,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         if said := gaps.unknown(listed, source.slugs(claims_folder(config))):
             raise pytest.UsageError(f"{config.getoption('--gaps')}: {said}")
-    _take_own_data(config)
+    if own_data.take(config):
+        config.stash[GAPS] = []  # they are gaps on the specification's own problems
     if not hasattr(config, "workerinput"):
         _register_writers(config)
     if getattr(config.option, "numprocesses", None):  # report a wrong name once, and not from each process
@@ -197,72 +176,13 @@ def _register_writers(config: pytest.Config) -> None:
         config.pluginmanager.register(Reporter(path, config, typed(config)))
 
 
-def _take_own_data(config: pytest.Config) -> None:
-    """Make the problem that the options name. Raises `pytest.UsageError`, a sentence, for one that cannot be made."""
-    asked = {option.lstrip("-"): config.getoption(option) for option in OWN}
-    data = config.getoption("--data")
-    if data is None:
-        alone = [o for o in (*OWN, *BROUGHT) if config.getoption(o) is not None]
-        if alone:
-            raise pytest.UsageError(f"{alone[0]} is about your own data: name them with --data FILE.")
-        return
-    if asked["family"] is None:
-        raise pytest.UsageError("--data needs --family: gaussian, binomial, poisson, gamma, multinomial, ...")
-    path = Path(data) if Path(data).is_absolute() else config.invocation_params.dir / data
-    if not path.exists():  # before Keras is imported
-        raise pytest.UsageError(f"--data {data}: there is no file {path}.")
-    if not keras_is_installed():
-        raise pytest.UsageError("--data needs Keras, with which the data are read: pip install 'glm-spec[keras]'.")
-    from spec.diagnosis.given import given
-
-    try:
-        config.stash[GIVEN] = given(path, **asked)
-    except (ValueError, TypeError, ImportError) as error:
-        raise pytest.UsageError(f"--data {data}: {first_line(error)}") from error
-    config.stash[SAID] = {}
-    config.stash[GAPS] = []  # they are gaps on the specification's own problems
-
-
-def path_of_data(config: pytest.Config) -> Path:
-    """The file of --data, from where pytest was called."""
-    return config.invocation_params.dir / config.getoption("--data")
-
-
-def unfit(problem: Problem) -> bool:
-    """Whether the data are no problem, so that there is nothing to ask of them."""
-    from spec.problems import ProblemError
-
-    try:
-        return not problem.data
-    except ProblemError:
-        return True
-
-
 def pytest_report_header(config: pytest.Config) -> str | None:
     """What the claims are held to, where it is the reader's data, or where there is no reference."""
-    if (problem := config.stash.get(GIVEN, None)) is None:
-        if config.getoption("--reference") != NONE:
-            return None
-        return "reference: none; the proof and the specification's own formulas judge"
-    size = "" if unfit(problem) else f", {problem.n} rows, {problem.p} columns"
-    return f"your data: {problem.model}{size}: {problem.about}"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Put the reader's problem in place of the problems of a claim, where the claim can be said of it."""
-    if (problem := metafunc.config.stash.get(GIVEN, None)) is None:
-        return
-    from spec.problems import Said
-
-    marks = metafunc.definition.own_markers
-    for place, mark in enumerate(marks):
-        said = mark.args[1] if mark.name == "parametrize" and len(mark.args) > 1 else None
-        if isinstance(said, Said):
-            cases = ([problem] if mark.args[0] == "problem" else []) if unfit(problem) else said.of(problem)
-            if cases:
-                marks[place] = pytest.mark.parametrize(mark.args[0], cases, **mark.kwargs).mark
-                metafunc.config.stash[SAID][metafunc.definition.nodeid] = said.most
+    if GIVEN in config.stash:
+        return own_data.header(config.stash[GIVEN])
+    if config.getoption("--reference") != NONE:
+        return None
+    return "reference: none; the proof and the specification's own formulas judge"
 
 
 def engine(config: pytest.Config, option: str) -> Checked:
@@ -287,11 +207,6 @@ def engine(config: pytest.Config, option: str) -> Checked:
         gc.freeze()  # the hundred thousand objects of a library stay: to search them for garbage costs a twentieth of a run
         gc.set_threshold(50_000, 20, 50)
     return engines[option]
-
-
-def keras_is_installed() -> bool:
-    """Whether Keras is installed, alone or in TensorFlow; it is not imported."""
-    return any(map(find_spec, ("keras", "tensorflow")))
 
 
 def _path(name: str) -> str:
@@ -329,26 +244,7 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the claims first, in reading order; then the tests of the instruments; benchmarks last. With --data, those about it."""
     items.sort(key=lambda item: min((ORDER[part] for part in item.path.parts if part in ORDER), default=3))
-    if (problem := config.stash.get(GIVEN, None)) is None:
-        return
-    said = config.stash[SAID]
-    kept = [item for item in items if item.nodeid.partition("[")[0] in said]
-    if unfit(problem):
-        kept = kept[:1]  # which says why, once
-    else:
-        _leave_out_what_takes_minutes(problem, kept, said)
-    others = set(items) - set(kept)
-    config.hook.pytest_deselected(items=[item for item in items if item in others])
-    items[:] = kept
-
-
-def _leave_out_what_takes_minutes(problem: Problem, items: list[pytest.Item], said: dict[str, float]) -> None:
-    """Skip the claims whose proofs take too long on so many rows, with that for a reason."""
-    for item in items:
-        most = said[item.nodeid.partition("[")[0]]
-        if problem.n > most:
-            why = f"left out: it proves an optimum of other data, which takes long on more than {most} rows; here are {problem.n}"
-            item.add_marker(pytest.mark.skip(reason=why))
+    own_data.select(config, items)
 
 
 @pytest.hookimpl(optionalhook=True)

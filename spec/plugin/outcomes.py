@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spec.plugin.brought import diagnosed
-from spec.plugin.options import BROUGHT, DEFAULTS, ENGINES, GAPS, GIVEN, OWN, chapter, chapters, command
+from spec.plugin.options import DEFAULTS, ENGINES, GAPS, chapter, chapters, command
+from spec.plugin.own_data import BROUGHT, GIVEN, OWN
 from spec.report.levels import level
 
 if TYPE_CHECKING:

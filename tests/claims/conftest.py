@@ -18,7 +18,8 @@ from spec.engines.checked import Checked
 from spec.engines.contract import Fit, Likelihood, Network, Recipe
 from spec.model import Params
 from spec.plugin.brought import asked
-from spec.plugin.options import engine, keras_is_installed
+from spec.plugin.options import engine
+from spec.plugin.own_data import keras_is_installed
 from spec.problems import Problem
 
 
