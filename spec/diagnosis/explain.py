@@ -1,49 +1,40 @@
 """
 The diagnosis: first the answer as it is, then each cause alone, then pairs, then the way to the optimum.
 
-An explanation (`spec.diagnosis.search`) counts if what it leaves is no more than the rounding of the answer; else, marked as not
-proven, if it leaves a small part of what was there. One that would fit by chance does not count.
+`spec.diagnosis.search` makes the explanations, `spec.diagnosis.accepted` says which of them count, and
+`spec.diagnosis.conclusion` says what follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from spec.diagnosis import errors
+from spec.diagnosis.accepted import SMALL, accepted, nearly, precision
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import named
-from spec.diagnosis.causes.rows import has_free_scale
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
-from spec.diagnosis.causes.units import SCALINGS
-from spec.diagnosis.causes.way import CHANCE, EXACT, Way, digits_kept, is_vague, keeps_digits, rounded_away
-from spec.diagnosis.estimator import Settings, defaults
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.causes.way import EXACT, Way, digits_kept, is_vague, keeps_digits, rounded_away
+from spec.diagnosis.conclusion import about_errors, concluded, ruled_out
+from spec.diagnosis.hypothesis import Context, Hypothesis
 from spec.diagnosis.objective import Likelihood
-from spec.diagnosis.proof import Metric, at, compared, likelihood_lost, nearest_optimum, penalised, stated_optimum, summed
+from spec.diagnosis.proof import at, compared, likelihood_lost, nearest_optimum, stated_optimum, summed
 from spec.diagnosis.question import Question
 from spec.diagnosis.repeats import without_repeats
 from spec.diagnosis.result import EITHER, FOUND, NO_OPTIMUM, NONE, UNEXPLAINED, Compared, Diagnosis, Finding
 from spec.diagnosis.search import Explained, Search
-from spec.diagnosis.told import as_told, keeps_its_rule
+from spec.diagnosis.told import by_its_settings, by_its_solver
 from spec.fit.workers import one_blas_thread
 
-NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
-SMALL = 0.3  # standard errors: the most that it may leave
-OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
-FLAT = 1e-4  # standard errors: so near the optimum float64 hardly shows the loss fall, and a solver ends whatever its rule is
 NEAR_ITS_END = 0.01  # standard errors: how far from the optimum the usual rules stop scoring
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
 CONVERTED = {"baseline", "coding"}  # what a table's names show: it was taken into account, and explains nothing further
-LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
-FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
-MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 OTHERWISE = 3  # readings of a table that are asked where the likeliest explains nothing
+MANY = 40  # hypotheses that go on to the pairs, where a pass is long
 ORDERS = 24  # orders of the columns that go on to the pairs
 ROUGH = 3.0  # standard errors, without the information: pairs beyond are not looked at
 LONG = 2e6  # numbers of the design times outputs: where a pass is long
@@ -80,7 +71,7 @@ def _explained(context: Context) -> Diagnosis:
         return _agreed(search, search.stated)
     if (other := _read_otherwise(search)) is not None:
         return _explained(Context(context.question, other, context.on_rows))
-    if answer.settings is not None and (told := _as_told(search, answer.settings)) is not None:
+    if answer.settings is not None and (told := by_its_settings(search, answer.settings)) is not None:
         return told
     found = _searched(search)
     for other in answer.readings[:OTHERWISE] if found.verdict == UNEXPLAINED else ():
@@ -109,7 +100,7 @@ def _begun(context: Context) -> tuple[Search, str]:
     stated = compared(context, root, optimum, metric)
     if not root.intercept and root.objective.free(root.matrix[:1]).any():
         stated = replace(stated, distance=max(stated.distance, _by_its_bias(context, root, optimum)))
-    search.stated, search.metric, search.precision = stated, metric, _precision(totals, metric)
+    search.stated, search.metric, search.precision = stated, metric, precision(totals, metric)
     search.exact = EXACT + 3 * rounded_away(context, root, metric)
     return search, why
 
@@ -165,10 +156,10 @@ def _agreed(search: Search, stated: Compared) -> Diagnosis:
     context = search.context
     if search.exact > COARSE and stated.distance > EXACT and search.metric and is_vague(context, search.root, search.metric):
         return search.diagnosis(UNEXPLAINED, coarse=search.exact)
-    about_errors = _errors(context, at(search.root, context.best), context.answer) if context.best is not None else ()
+    of_errors = about_errors(context, at(search.root, context.best), context.answer) if context.best is not None else ()
     found = _program(context.answer)
-    sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in about_errors))
-    return search.diagnosis(FOUND if about_errors or found else NONE, found=found, errors=about_errors, mended=sure)
+    sure = replace(stated, proven=stated.proven and not any(one.code == "errors-unexplained" for one in of_errors))
+    return search.diagnosis(FOUND if of_errors or found else NONE, found=found, errors=of_errors, mended=sure)
 
 
 def _at_another_optimum(search: Search) -> Diagnosis | None:
@@ -188,142 +179,67 @@ def _at_another_optimum(search: Search) -> Diagnosis | None:
     return search.diagnosis(NONE, mended=mended)
 
 
-def _errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple[Finding, ...]:
-    given = answer.standard_errors
-    if given is None or not context.in_memory or not np.isfinite(given).any():
-        return ()
-    mine, half = (_of_intercept(context, optimum, one) for one in (given, np.broadcast_to(answer.error_rounding, given.shape)))
-    if mine.shape != optimum.free.shape:
-        return ()
-    told = errors.convention(context, optimum, mine, half)
-    if told is None:
-        return ()
-    code, says = told
-    return (named(code).finding(says),) if code != "unexplained" else (Finding("errors-unexplained", says),)
-
-
-def _of_intercept(context: Context, optimum: Hypothesis, given: np.ndarray) -> np.ndarray:
-    """Numbers of the question's free parameters (q, m) as those of a hypothesis, which may have another intercept or none."""
-    given = np.asarray(given, dtype=float)
-    if optimum.intercept == context.question.intercept:
-        return given
-    return np.vstack([np.full((1, given.shape[1]), np.nan), given]) if optimum.intercept else given[1:]
-
-
-def _as_told(search: Search, settings: Settings) -> Diagnosis | None:
-    """The diagnosis by what an estimator was told, alone or beside one change; None where that is not enough."""
-    context = search.context
-    if not context.in_memory:
-        return None
-    is_fact = settings is context.answer.settings
-
-    def tried(hypotheses: Sequence[Hypothesis]) -> list[tuple[Explained, bool]]:
-        found, informed = search.explained([as_told(context, one, settings) for one in hypotheses])
-        return [(one, keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
-
-    most, alone = _most_left(search, settings), tried([search.root])
-    scalings = tried([one for one in search.changed(search.root) if one.codes == (settings.scaling,)])
-    nearest = min((one.left for one, _ in scalings), default=0.0)
-    for one, keeps in [pair for pair in scalings if pair[0].left <= 2 * nearest][:1]:  # the usual form goes first
-        is_near = keeps or one.left <= max(one.allowed, most)
-        if is_near and all(one.left < own.left / 10 for own, _ in alone):
-            return _ended(search, one, keeps, settings)
-    for own, keeps in alone:
-        outweighs = is_fact and bool(own.codes) and own.left <= search.before / 2  # what was done beside it
-        if outweighs or (keeps and (is_fact or own.chance <= CHANCE)):
-            return _ended(search, own, keeps, settings)
-    scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
-    changed = tried(search.changed(search.root) if is_fact else scaled)
-    held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= max(one.allowed, most))]
-    likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
-    if not likely:
-        return None
-    return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings)
-
-
-def _most_left(search: Search, settings: Settings) -> float:
-    """The most that the end of an estimator's solver leaves, in standard errors; 0 where its rule says what it may leave."""
-    if settings.steps_of_rows or settings.was_cut_off:
-        return NEARLY * search.before
-    return min(SMALL, NEARLY * search.before) if settings.slope is None else 0.0
-
-
-def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> Diagnosis:
-    """
-    The diagnosis of an estimator at what an explanation leaves: its solver ended there.
-
-    A solver whose rule is known, and is not kept, did not end there: then the rest is unexplained.
-    """
-    found, is_there = one.hypothesis.found, one.left <= one.allowed
-    may_end = keeps or settings.slope is None or settings.was_cut_off or one.left <= FLAT
-    if not is_there and may_end:
-        found = (*found, _end(settings))
-    ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
-    diagnosis = _told(search, [ended], proven=is_there)
-    return diagnosis if is_there or may_end else replace(diagnosis, verdict=UNEXPLAINED)
-
-
-def _end(settings: Settings) -> Finding:
-    """What an estimator's own solver leaves."""
-    code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
-    return named(code).finding(settings.ended)
-
-
-def _by_its_solver(search: Search) -> Diagnosis | None:
-    """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
-    answer, context = search.context.answer, search.context
-    if (settings := answer.settings) is not None:
-        is_near = search.before <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before
-        if not (is_near or settings.was_cut_off or settings.steps_of_rows):
-            return None
-        found, _ = search.explained([as_told(context, search.root, settings)])
-        if not found:  # so far away that no row says anything
-            return search.diagnosis(FOUND, found=(_end(settings),))
-        return _ended(search, found[0], False, settings)
-    if answer.record is not None or answer.program:
-        return None
-    guesses = (_as_told(search, one) for one in defaults(context.question.model))
-    return next((one for one in guesses if one is not None), None)
-
-
-def _searched(search: Search) -> Diagnosis:
-    """The diagnosis of an answer that is not the optimum as it was stated."""
+def _near_its_end(search: Search) -> Diagnosis | None:
+    """The diagnosis of an answer so near the optimum that a solver may have stopped there: after how many of Newton's steps."""
     brought = search.context.answer
-    is_near = search.before <= NEAR_ITS_END + search.exact and brought.record is None and CONVERTED.issuperset(brought.program)
-    if is_near and (steps := _trained(search, [search.root], ["newton-steps"])) is not None:
-        told = _told(search, [steps], proven=False)
-        return replace(told, found=(*_program(brought), *told.found))
-    found = _alone(search)
-    likely = _best_of(search, [one for one in found if len(one.codes) == 1])
+    if search.before > NEAR_ITS_END + search.exact or brought.record is not None or not CONVERTED.issuperset(brought.program):
+        return None
+    if (steps := _trained(search, [search.root], ["newton-steps"])) is None:
+        return None
+    told = concluded(search, [steps], proven=False)
+    return replace(told, found=(*_program(brought), *told.found))
+
+
+def _by_other_problems(search: Search) -> Diagnosis | None:
+    """The diagnosis by one cause or two, whose problem has its optimum at the answer."""
+    search.found = _alone(search)
+    likely = accepted(search, [one for one in search.found if len(one.codes) == 1])
     if not likely:
-        found += _pairs(search)
-        likely = _best_of(search, found)
+        search.found += _pairs(search)
+        likely = accepted(search, search.found)
         chosen = bool(likely) and likely[0].unknowns > 1  # as many numbers as a descent has, its steps and its rate
         if chosen and (path := _trained(search, [search.root], REPLAYED)) is not None:  # one cause goes before two
-            return _told(search, [path], proven=False)
+            return concluded(search, [path], proven=False)
     if likely and likely[0].unknowns and (path := _trained(search, [search.root], ["float32"])) is not None:
-        return _told(search, [path], proven=False)  # of a step that rounds to nothing, no number is to be chosen
-    if likely:
-        return _told(search, likely, proven=True)
-    if (ended := _by_its_solver(search)) is not None:
-        return ended
+        return concluded(search, [path], proven=False)  # of a step that rounds to nothing, no number is to be chosen
+    return concluded(search, likely, proven=True) if likely else None
+
+
+def _by_a_slip(search: Search) -> Diagnosis | None:
+    """The diagnosis of a table in which one coefficient alone is not the optimum's."""
+    answer = search.context.answer
+    if answer.record is not None or answer.program or not (why := _all_but_one(search)):
+        return None
+    return search.diagnosis(UNEXPLAINED, why=why, ruled_out=ruled_out(search))
+
+
+def _by_what_is_near(search: Search) -> Diagnosis | None:
+    """The diagnosis by the way to the optimum, by what the network itself shows, or by a cause that leaves a small part."""
     answer = search.context.answer
     program = _program(answer)
-    if answer.record is None and not program and (why := _all_but_one(search)):
-        return search.diagnosis(UNEXPLAINED, why=why, ruled_out=_ruled_out(search))
-    measured = None if program else _measured(search, found)
+    measured = None if program else nearly(search, search.found)
     has_no_optimum = bool(NOISY & set(answer.program)) or answer.has_unknown_loss  # that is known, to be on the way to
     trained = None if has_no_optimum else _trained(search, _on_their_way(search, measured), tuple(VERDICTS))
     if trained is not None:
-        return _told(search, [trained], proven=False)
+        return concluded(search, [trained], proven=False)
     if program and not CONVERTED.issuperset(answer.program):
-        return search.diagnosis(FOUND, found=program, ruled_out=_ruled_out(search))
-    if measured is not None:
-        return _told(search, [measured], proven=False)
+        return search.diagnosis(FOUND, found=program, ruled_out=ruled_out(search))
+    return None if measured is None else concluded(search, [measured], proven=False)
+
+
+def _unexplained(search: Search) -> Diagnosis:
     why = f"{search.before:.2g} standard errors"
-    if search.before <= SMALL and answer.record is None:
+    if search.before <= SMALL and search.context.answer.record is None:
         why = f"{why}, which a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
-    return search.diagnosis(UNEXPLAINED, why=why, ruled_out=_ruled_out(search))
+    return search.diagnosis(UNEXPLAINED, why=why, ruled_out=ruled_out(search))
+
+
+STEPS = (_near_its_end, _by_other_problems, by_its_solver, _by_a_slip, _by_what_is_near, _unexplained)
+
+
+def _searched(search: Search) -> Diagnosis:
+    """The diagnosis of an answer that is not the optimum as it was stated: by the first step that explains it."""
+    return next(told for told in (step(search) for step in STEPS) if told is not None)
 
 
 def _all_but_one(search: Search) -> str:
@@ -355,7 +271,7 @@ def _without_optimum(search: Search, why: str) -> Diagnosis:
     fewer = without_repeats(search.context) if code == "collinear" else None
     if fewer is None:
         found = (*found, *(one for other in _penalised(search) for one in other.hypothesis.found))
-        return search.diagnosis(NO_OPTIMUM, found=found, why=why, ruled_out=_ruled_out(search))
+        return search.diagnosis(NO_OPTIMUM, found=found, why=why, ruled_out=ruled_out(search))
     inner = _with_repeats(search, Context(*fewer))
     outer = search.diagnosis(NO_OPTIMUM)
     return replace(
@@ -371,7 +287,7 @@ def _without_optimum(search: Search, why: str) -> Diagnosis:
 def _penalised(search: Search) -> list[Explained]:
     """The explanation by a penalty alone, if there is one; it makes an optimum where the stated model has none."""
     alone = [one for one in _alone(search) if len(one.codes) == 1 and named(one.codes[0]).group == "penalty"]
-    return _best_of(search, alone)[:1]
+    return accepted(search, alone)[:1]
 
 
 def _with_repeats(search: Search, fewer: Context) -> Diagnosis:
@@ -380,11 +296,11 @@ def _with_repeats(search: Search, fewer: Context) -> Diagnosis:
     search.stated = inner.stated
     settings, told = search.context.answer.settings, None
     if search.stated is not None and settings is not None:
-        told = _as_told(search, settings)
+        told = by_its_settings(search, settings)
     elif search.stated is not None and search.before > EXACT:
         if penalised := _penalised(search):
-            return _told(search, penalised, proven=True)
-        told = _by_its_solver(search)
+            return concluded(search, penalised, proven=True)
+        told = by_its_solver(search)
     return told or _explained(fewer)
 
 
@@ -423,102 +339,6 @@ def _of_a_column(hypothesis: Hypothesis) -> bool:
     return any({"column", "rows"} & set(one.values) for one in hypothesis.found)
 
 
-def _best_of(search: Search, found: Sequence[Explained]) -> list[Explained]:
-    """
-    The explanations that leave nothing: those with the fewest causes, and of these those with the fewest numbers to choose.
-
-    What the network itself shows goes first. Those that the digits are too few to prove are vague; they go before others with
-    more causes or numbers, which fit whatever they fit.
-    """
-    sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
-    program = set(search.context.answer.program)
-    shown = [one for one in sure if program & set(one.codes)] or sure
-    ranked = sorted(shown, key=lambda one: (len(one.codes), one.unknowns, one.chance))
-    for _, alike in groupby(ranked[:MANY], key=lambda one: (len(one.codes), one.unknowns)):
-        unique: dict[tuple[str, ...], Explained] = {}
-        for one in alike:
-            if tuple(sorted(one.codes)) not in unique and (reached := _reached(search, one)) is not None:
-                unique[tuple(sorted(one.codes))] = reached
-        if unique:
-            proven = [one for one in unique.values() if not one.is_vague]
-            return proven or list(unique.values())
-    return []
-
-
-def _reached(search: Search, one: Explained) -> Explained | None:
-    """
-    An explanation that has its optimum at the answer, to each digit that was written; None where it has not.
-
-    Few rows contradict little, and what is flat is not at rest; and digits say more of each coefficient than of all together.
-    Where they are too few to prove it, it is vague, and has to fit less by chance.
-    """
-    if one.residue is not None:
-        return one
-    context, few = search.context, bool({"rows-first", "rows-last"} & set(one.codes))
-    is_rounded = one.allowed > 10 * EXACT
-    if not few and not is_rounded:
-        return one
-    found = nearest_optimum(context, one.hypothesis)
-    if found is None:
-        return None
-    optimum, _, metric = found
-    step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
-    if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
-        return None
-    if not is_rounded:
-        return one
-    is_known = one.unknowns == len(one.vectors)  # how the optimum moves with the numbers that were chosen
-    if is_known and not keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors):
-        return None
-    if not is_vague(context, one.hypothesis, metric):
-        return one
-    return replace(one, is_vague=True) if one.roughly <= CHANCE else None
-
-
-def _holds(search: Search, one: Explained, allowed: float) -> bool:
-    """Whether an explanation holds on all rows, where these have an optimum, and in units of the rows' own scores too."""
-    if one.residue is not None:
-        return True
-    if (sums := summed(search.context, one.hypothesis)) is None:
-        return False
-    totals, metric = sums
-    allowed = max(allowed, EXACT + 3 * rounded_away(search.context, one.hypothesis, metric))  # in its own standard errors
-    score = penalised(search.context, one.hypothesis, totals.score)
-    usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
-    rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
-    if metric.dispersion > FAR_OFF * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
-        return False  # a few rows that are impossible make a dispersion that is no yardstick
-    if _precision(totals, metric) < LEAST * search.precision:
-        return False  # rows that say next to nothing contradict nothing
-    return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
-
-
-def _precision(totals: Totals, metric: Metric) -> float:
-    """The middle one of the inverse squares of the standard errors, in white coordinates."""
-    return float(np.median(np.diag(totals.information))) / metric.dispersion
-
-
-def _measured(search: Search, found: list[Explained]) -> Explained | None:
-    """The explanation that leaves a small part, where there is one; of two causes hardly anything, and much less than of one."""
-    most = min(SMALL, NEARLY * search.before)
-    of_two = min(OF_TWO, OF_TWO * search.before)
-    near = [one for one in found if one.chance <= CHANCE and one.left <= (most if len(one.codes) == 1 else of_two)]
-    near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most) and _is_near(search, one)]
-    if not near:
-        return None
-    alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.chance, default=None)
-    both = min(near, key=lambda one: one.left)
-    return both if alone is None or both.left < alone.left / 100 else alone
-
-
-def _is_near(search: Search, one: Explained) -> bool:
-    """Whether an explanation has an optimum nearby, in standard errors that are not those of a model that fits nothing."""
-    if one.residue is not None:
-        return True
-    found = nearest_optimum(search.context, one.hypothesis)
-    return found is not None and (found[2].dispersion == 1 or found[2].dispersion <= FAR_OFF * search.context.dispersion)
-
-
 def _on_their_way(search: Search, measured: Explained | None) -> list[Hypothesis]:
     """The hypotheses whose way to the optimum is looked at: the answer as it is, or what another cause leaves."""
     program = set(search.context.answer.program)
@@ -543,62 +363,3 @@ def _trained(search: Search, hypotheses: Sequence[Hypothesis], asked: Sequence[s
                 found = (*hypothesis.found, named(code).finding(says))
                 return Explained(replace(hypothesis, found=found), search.before, -9, search.exact)
     return None
-
-
-def _ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
-    """The causes that were tried alone, by the distance that each leaves."""
-    rest = {code: left for code, left in search.ruled_out.items() if code not in found}
-    return dict(sorted(rest.items(), key=lambda pair: pair[1]))
-
-
-def _told(search: Search, likely: list[Explained], proven: bool) -> Diagnosis:
-    """The diagnosis by one explanation, or by several that the data cannot tell apart."""
-    context, first = search.context, likely[0]
-    proven = proven and not first.is_vague
-    near = nearest_optimum(context, first.hypothesis) if first.residue is None else None
-    mended = None
-    if near is not None:
-        optimum, _, metric = near
-        mended = compared(context, first.hypothesis, optimum, metric)
-        if not proven or mended.distance > 2 * first.allowed:
-            mended = replace(mended, proven=False)
-    elif first.residue is not None:
-        mended = _by_a_step(context, first)
-    found = [tuple(one.hypothesis.found) for one in likely]
-    is_likelihood = first.hypothesis.objective.is_likelihood and not has_free_scale(context, first.hypothesis.found)
-    return search.diagnosis(
-        FOUND if len(found) == 1 else EITHER,
-        found=found[0],
-        others=tuple(found[1:]),
-        errors=_errors_beside(search, first, near[0]) if near is not None and is_likelihood else (),
-        mended=mended,
-        ruled_out=_ruled_out(search, first.codes),
-    )
-
-
-def _errors_beside(search: Search, one: Explained, optimum: Hypothesis) -> tuple[Finding, ...]:
-    """The finding about standard errors beside a cause of the coefficients, which may have left them as they are."""
-    context, answer = search.context, search.context.answer
-    if answer.standard_errors is None:
-        return ()
-    given = np.asarray(answer.standard_errors, dtype=float)
-    tried = [(optimum, given)]
-    if "response-units" in one.codes and context.best is not None:  # under a log link it may be the exposure's
-        tried.append((at(search.root, context.best), given))
-    if "exponentiated" in one.codes:  # by the delta method: those of a ratio are the ratio times those of its logarithm
-        tried.append((optimum, given / np.abs(search.root.free)))
-    if "another-intercept" in one.codes:  # that of another intercept is not known
-        tried.append((optimum, np.vstack([np.full_like(given[:1], np.nan), given[1:]])))
-    told = [_errors(context, where, replace(answer, standard_errors=errors)) for where, errors in tried]
-    known = (found for found in told if not any(each.code == "errors-unexplained" for each in found))
-    return next((found for found in told if not found), next(known, told[0]))
-
-
-def _by_a_step(context: Context, one: Explained) -> Compared | None:
-    """An answer beside the optimum that one step leads to, of a condition that is no sum: it is not proven."""
-    sums = summed(context, one.hypothesis)
-    if sums is None or one.residue is None:
-        return None
-    _, metric = sums
-    step = context.basis(one.hypothesis.intercept) @ metric.step(one.residue)
-    return compared(context, one.hypothesis, at(one.hypothesis, one.hypothesis.free + step), metric, prove=False)

@@ -57,9 +57,10 @@ class Search:
     stated: Compared | None = None  # the answer beside the optimum as it was stated, where there is one
     metric: Metric | None = None  # at that optimum
     exact: float = EXACT
-    precision: float = 0.0  # of the stated model at its optimum, see `_precision`
+    precision: float = 0.0  # of the stated model at its optimum, see `spec.diagnosis.accepted.precision`
     ruled_out: dict[str, float] = field(default_factory=dict)
     informed: list[tuple[Hypothesis, Totals, Metric]] = field(default_factory=list)  # each cause that is a change, alone
+    found: list[Explained] = field(default_factory=list)  # the explanations by one cause, and by two where they were tried
 
     @property
     def before(self) -> float:

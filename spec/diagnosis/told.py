@@ -1,21 +1,29 @@
-"""What an estimator was told to do, applied to a hypothesis, and whether its solver's own rule holds at the answer."""
+"""What an estimator was told to do, whether its solver's own rule holds at the answer, and the diagnosis of both."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from spec.diagnosis.accepted import NEARLY, SMALL
 from spec.diagnosis.causes import named
 from spec.diagnosis.causes.penalty import elastic, quadratic
 from spec.diagnosis.causes.rows import weighing_classes
-from spec.diagnosis.causes.way import EXACT
-from spec.diagnosis.estimator import Settings
+from spec.diagnosis.causes.units import SCALINGS
+from spec.diagnosis.causes.way import CHANCE, EXACT
+from spec.diagnosis.conclusion import concluded
+from spec.diagnosis.estimator import Settings, defaults
 from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
 from spec.diagnosis.proof import penalised, summed
+from spec.diagnosis.result import FOUND, UNEXPLAINED, Diagnosis, Finding
+from spec.diagnosis.search import Explained, Search
+
+FLAT = 1e-4  # standard errors: so near the optimum float64 hardly shows the loss fall, and a solver ends whatever its rule is
 
 
-def as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hypothesis:
+def _as_told(context: Context, hypothesis: Hypothesis, settings: Settings) -> Hypothesis:
     """The hypothesis with the weights of the classes and the penalty that an estimator was told, each a finding."""
     penalty: str | None = None
     found = list(hypothesis.found)
@@ -74,7 +82,7 @@ def _weight(context: Context, hypothesis: Hypothesis) -> float:
     return float(sum(hypothesis.rows(*piece).weights.sum() for piece in context.batches()))
 
 
-def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals, settings: Settings) -> bool:
+def _keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals, settings: Settings) -> bool:
     """Whether no slope of the mean loss, in the columns as the solver had them, is larger than it stops at."""
     if settings.slope is None:
         return False
@@ -82,3 +90,80 @@ def keeps_its_rule(context: Context, hypothesis: Hypothesis, totals: Totals, set
     if hypothesis.objective.has_gauge:
         slopes = np.hstack([-slopes.sum(axis=1, keepdims=True), slopes])
     return bool(np.abs(slopes).max(initial=0.0) <= settings.slope * (1 + 1e-6))  # two sums of the same rows differ by less
+
+
+# -- the diagnosis of an estimator -------------------------------------------------------------------------------------------
+def by_its_settings(search: Search, settings: Settings) -> Diagnosis | None:
+    """The diagnosis by what an estimator was told, alone or beside one change; None where that is not enough."""
+    context = search.context
+    if not context.in_memory:
+        return None
+    is_fact = settings is context.answer.settings
+
+    def tried(hypotheses: Sequence[Hypothesis]) -> list[tuple[Explained, bool]]:
+        found, informed = search.explained([_as_told(context, one, settings) for one in hypotheses])
+        return [(one, _keeps_its_rule(context, *sums[:2], settings)) for one, sums in zip(found, informed)]
+
+    most, alone = _most_left(search, settings), tried([search.root])
+    scalings = tried([one for one in search.changed(search.root) if one.codes == (settings.scaling,)])
+    nearest = min((one.left for one, _ in scalings), default=0.0)
+    for one, keeps in [pair for pair in scalings if pair[0].left <= 2 * nearest][:1]:  # the usual form goes first
+        is_near = keeps or one.left <= max(one.allowed, most)
+        if is_near and all(one.left < own.left / 10 for own, _ in alone):
+            return _ended(search, one, keeps, settings)
+    for own, keeps in alone:
+        outweighs = is_fact and bool(own.codes) and own.left <= search.before / 2  # what was done beside it
+        if outweighs or (keeps and (is_fact or own.chance <= CHANCE)):
+            return _ended(search, own, keeps, settings)
+    scaled = [one for one, *_ in search.informed if one.codes[0] in SCALINGS]  # what people do beside a penalty
+    changed = tried(search.changed(search.root) if is_fact else scaled)
+    held = [(one, keeps) for one, keeps in changed if keeps or (is_fact and one.left <= max(one.allowed, most))]
+    likely = [(one, keeps) for one, keeps in held if one.chance <= CHANCE]
+    if not likely:
+        return None
+    return _ended(search, *min(likely, key=lambda pair: (len(pair[0].codes), pair[0].left)), settings)
+
+
+def by_its_solver(search: Search) -> Diagnosis | None:
+    """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
+    answer, context = search.context.answer, search.context
+    if (settings := answer.settings) is not None:
+        is_near = search.before <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before
+        if not (is_near or settings.was_cut_off or settings.steps_of_rows):
+            return None
+        found, _ = search.explained([_as_told(context, search.root, settings)])
+        if not found:  # so far away that no row says anything
+            return search.diagnosis(FOUND, found=(_end(settings),))
+        return _ended(search, found[0], False, settings)
+    if answer.record is not None or answer.program:
+        return None
+    guesses = (by_its_settings(search, one) for one in defaults(context.question.model))
+    return next((one for one in guesses if one is not None), None)
+
+
+def _most_left(search: Search, settings: Settings) -> float:
+    """The most that the end of an estimator's solver leaves, in standard errors; 0 where its rule says what it may leave."""
+    if settings.steps_of_rows or settings.was_cut_off:
+        return NEARLY * search.before
+    return min(SMALL, NEARLY * search.before) if settings.slope is None else 0.0
+
+
+def _ended(search: Search, one: Explained, keeps: bool, settings: Settings) -> Diagnosis:
+    """
+    The diagnosis of an estimator at what an explanation leaves: its solver ended there.
+
+    A solver whose rule is known, and is not kept, did not end there: then the rest is unexplained.
+    """
+    found, is_there = one.hypothesis.found, one.left <= one.allowed
+    may_end = keeps or settings.slope is None or settings.was_cut_off or one.left <= FLAT
+    if not is_there and may_end:
+        found = (*found, _end(settings))
+    ended = replace(one, hypothesis=replace(one.hypothesis, found=found))
+    diagnosis = concluded(search, [ended], proven=is_there)
+    return diagnosis if is_there or may_end else replace(diagnosis, verdict=UNEXPLAINED)
+
+
+def _end(settings: Settings) -> Finding:
+    """What an estimator's own solver leaves."""
+    code = "minibatch-noise" if settings.steps_of_rows else "stopped" if settings.was_cut_off else "solver-tolerance"
+    return named(code).finding(settings.ended)

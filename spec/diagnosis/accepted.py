@@ -1,0 +1,122 @@
+"""
+Which explanations count.
+
+Those count that leave no more than the rounding of the answer; else, marked as not proven, one that leaves a small part of what
+was there. One that would fit by chance does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+
+from spec.diagnosis.causes.way import CHANCE, EXACT, is_vague, keeps_digits, rounded_away
+from spec.diagnosis.hypothesis import Totals
+from spec.diagnosis.proof import Metric, nearest_optimum, penalised, summed
+from spec.diagnosis.search import Explained, Search
+
+NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
+SMALL = 0.3  # standard errors: the most that such a cause may leave
+OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
+LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
+FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
+MANY = 40  # explanations that are looked at closely
+
+
+def accepted(search: Search, found: Sequence[Explained]) -> list[Explained]:
+    """
+    The explanations that leave nothing: those with the fewest causes, and of these those with the fewest numbers to choose.
+
+    What the network itself shows goes first. Those that the digits are too few to prove are vague; they go before others with
+    more causes or numbers, which fit whatever they fit.
+    """
+    sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
+    program = set(search.context.answer.program)
+    shown = [one for one in sure if program & set(one.codes)] or sure
+    ranked = sorted(shown, key=lambda one: (len(one.codes), one.unknowns, one.chance))
+    for _, alike in groupby(ranked[:MANY], key=lambda one: (len(one.codes), one.unknowns)):
+        unique: dict[tuple[str, ...], Explained] = {}
+        for one in alike:
+            if tuple(sorted(one.codes)) not in unique and (reached := _reached(search, one)) is not None:
+                unique[tuple(sorted(one.codes))] = reached
+        if unique:
+            proven = [one for one in unique.values() if not one.is_vague]
+            return proven or list(unique.values())
+    return []
+
+
+def _reached(search: Search, one: Explained) -> Explained | None:
+    """
+    An explanation that has its optimum at the answer, to each digit that was written; None where it has not.
+
+    Few rows contradict little, and what is flat is not at rest; and digits say more of each coefficient than of all together.
+    Where they are too few to prove it, it is vague, and has to fit less by chance.
+    """
+    if one.residue is not None:
+        return one
+    context, few = search.context, bool({"rows-first", "rows-last"} & set(one.codes))
+    is_rounded = one.allowed > 10 * EXACT
+    if not few and not is_rounded:
+        return one
+    found = nearest_optimum(context, one.hypothesis)
+    if found is None:
+        return None
+    optimum, _, metric = found
+    step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
+    if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
+        return None
+    if not is_rounded:
+        return one
+    is_known = one.unknowns == len(one.vectors)  # how the optimum moves with the numbers that were chosen
+    if is_known and not keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors):
+        return None
+    if not is_vague(context, one.hypothesis, metric):
+        return one
+    return replace(one, is_vague=True) if one.roughly <= CHANCE else None
+
+
+def _holds(search: Search, one: Explained, allowed: float) -> bool:
+    """Whether an explanation holds on all rows, where these have an optimum, and in units of the rows' own scores too."""
+    if one.residue is not None:
+        return True
+    if (sums := summed(search.context, one.hypothesis)) is None:
+        return False
+    totals, metric = sums
+    allowed = max(allowed, EXACT + 3 * rounded_away(search.context, one.hypothesis, metric))  # in its own standard errors
+    score = penalised(search.context, one.hypothesis, totals.score)
+    usual = np.diag(totals.information).reshape(score.T.shape).T * metric.dispersion
+    rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
+    if metric.dispersion > FAR_OFF * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
+        return False  # a few rows that are impossible make a dispersion that is no yardstick
+    if precision(totals, metric) < LEAST * search.precision:
+        return False  # rows that say next to nothing contradict nothing
+    return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
+
+
+def precision(totals: Totals, metric: Metric) -> float:
+    """The middle one of the inverse squares of the standard errors, in white coordinates."""
+    return float(np.median(np.diag(totals.information))) / metric.dispersion
+
+
+def nearly(search: Search, found: list[Explained]) -> Explained | None:
+    """The explanation that leaves a small part, where there is one; of two causes hardly anything, and much less than of one."""
+    most = min(SMALL, NEARLY * search.before)
+    of_two = min(OF_TWO, OF_TWO * search.before)
+    near = [one for one in found if one.chance <= CHANCE and one.left <= (most if len(one.codes) == 1 else of_two)]
+    near = [one for one in sorted(near, key=lambda one: one.left)[:MANY] if _holds(search, one, most) and _is_near(search, one)]
+    if not near:
+        return None
+    alone = min((one for one in near if len(one.codes) == 1), key=lambda one: one.chance, default=None)
+    both = min(near, key=lambda one: one.left)
+    return both if alone is None or both.left < alone.left / 100 else alone
+
+
+def _is_near(search: Search, one: Explained) -> bool:
+    """Whether an explanation has an optimum nearby, in standard errors that are not those of a model that fits nothing."""
+    if one.residue is not None:
+        return True
+    found = nearest_optimum(search.context, one.hypothesis)
+    return found is not None and (found[2].dispersion == 1 or found[2].dispersion <= FAR_OFF * search.context.dispersion)
