@@ -210,7 +210,9 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     constant = _constant(rows)
     columns = rows.columns or _numbered(rows.sample(1).X.shape[1], [j for j, _ in constant[:1]])
     intercept = not constant if intercept is None else intercept
-    question = Question(stated, replace(rows, columns=columns), intercept, columns, outputs, trials=trials)
+    offset = beside["offset"]
+    called = None if offset is None else offset if isinstance(offset, str) else str(getattr(offset, "name", None) or "offset")
+    question = Question(stated, replace(rows, columns=columns), intercept, columns, outputs, trials=trials, offset=called)
     return _Case(question, () if intercept else constant)
 
 
@@ -297,7 +299,9 @@ def _answer(brought: Any, case: _Case, name: str = "") -> Answer:
         answer = Answer(brought, name, np.abs(brought.matrix) * 2.0**-53)
     else:
         called = "your table" if name == YOURS else name
-        found = answer_of_table(brought, question.columns, question.intercept, question.outputs, called, str(question.model))
+        found = answer_of_table(
+            brought, question.columns, question.intercept, question.outputs, called, str(question.model), question.offset
+        )
         answer = replace(found, name=name, readings=tuple(replace(one, name=name) for one in found.readings))
     return _folded(answer, case) if case.constant else answer
 

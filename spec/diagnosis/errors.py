@@ -31,7 +31,7 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     mu = problem.model.link.inverse(problem.eta(params))
     estimates = problem.has_dispersion and (context.question.quasi or problem.model.family.has_dispersion)
     pearson = likelihood.dispersion(problem, mu) if estimates else 1.0
-    n, rest = problem.n, max(problem.n - problem.q * problem.free_outputs, 1)
+    n, rest = problem.n * problem.free_outputs, max(problem.freedom, 1)
     yield "", "", np.sqrt(pearson) * unit
     observed = white.newton_at(problem, problem.eta(params))
     if observed is not None:
@@ -40,16 +40,14 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
     deviance = likelihood.deviance(problem, mu)
     if estimates:
         yield "errors-n", "the dispersion is divided by n, not by n - p", np.sqrt(pearson * rest / n) * unit
-        if (repeated := float(problem.row_weights.sum()) - (n - rest)) > 0:
+        if (repeated := float(problem.row_weights.sum() - problem.q) * problem.free_outputs) > 0:
             says = "the dispersion is divided by the sum of the weights less p, not by n - p"
             yield "errors-frequency", says, np.sqrt(pearson * rest / repeated) * unit
         yield "errors-deviance", "the dispersion is the deviance over n - p, not Pearson's", np.sqrt(deviance / rest) * unit
         if (likely := _most_likely(problem, deviance)) is not None:
             yield "errors-ml", "the dispersion is that of the highest likelihood", np.sqrt(likely) * unit
         yield "errors-no-dispersion", "the dispersion is taken as 1", unit
-    elif (
-        own := 0.0 if problem.model.has_classes else float(problem.model.pearson(problem.y, mu, problem.row_weights).sum())
-    ) > 0:
+    elif (own := float(problem.model.pearson(problem.y, mu, problem.row_weights).sum())) > 0:
         yield "errors-dispersion", "a dispersion is estimated, where the family has 1", np.sqrt(own / rest) * unit
         says = "a dispersion, the deviance over n - p, is estimated, where the family has 1"
         yield "errors-dispersion", says, np.sqrt(deviance / rest) * unit

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,8 @@ def given_question(data: Any, **asked: Any) -> Question:
     opened = _opened(data, IN_MEMORY)
     made = _made(opened, Asked(**asked))
     columns, subsets = made.rows.columns, _subsets(opened)
-    return Question(made.model, made.rows, made.intercept, columns, made.outputs, trials=made.trials, subsets=subsets)
+    question = Question(made.model, made.rows, made.intercept, columns, made.outputs, subsets=subsets)
+    return replace(question, trials=made.trials, offset=asked.get("offset"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -413,11 +413,8 @@ def _totals(spread: _Spread, total: _Sum, grows: float) -> Totals | None:
 
 
 def _pearson(objective: Objective, scored: Scored) -> float:
-    model, y = objective.model, scored.rows.y
-    if model.has_classes:
-        return 0.0
-    mu = model.link.inverse(scored.eta)
-    return float(model.pearson(y, mu, scored.weight).sum())
+    model = objective.model
+    return float(model.pearson(scored.rows.y, model.link.inverse(scored.eta), scored.weight).sum())
 
 
 def _as_if(y: Callable[[Batch], np.ndarray]) -> Callable[[Objective, Scored], np.ndarray]:

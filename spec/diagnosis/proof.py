@@ -48,7 +48,8 @@ class Metric:
         least = 1e-12 * (context.facts.y_size**2 if isinstance(family, Gaussian) else 1.0)  # a perfect fit leaves rounding
         if type(family) is type(context.question.model.family):
             least = max(least, context.dispersion * (1.0 if hypothesis.is_flat else 1e-4))
-        return cls(lower, max(totals.pearson / max(totals.rows - totals.score.size, 1), least, 1e-300))
+        q, m = totals.score.shape
+        return cls(lower, max(totals.pearson / max((totals.rows - q) * m, 1), least, 1e-300))
 
     def whiten(self, score: np.ndarray) -> np.ndarray:
         """The score (q, m) as a vector (q m,) whose length is the distance."""

@@ -20,6 +20,7 @@ class Question:
     ``columns`` name those of X, ``outputs`` the response or its classes; ``trials`` says that the weights of the rows have the
     trials as a factor, and which;
     ``subsets`` are other choices of the rows that a reader may have made without a word, by what was done, each a mask (n,).
+    ``offset`` is what the offset is called, where it has a name; None where there is none.
     ``clusters`` (n,) number the groups of rows that go together, such as those of one person, where the reader says so.
     """
 
@@ -32,6 +33,7 @@ class Question:
     trials: np.ndarray | None = None
     subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
     clusters: np.ndarray | None = None
+    offset: str | None = None
 
     @classmethod
     def of(cls, problem: Problem) -> Question:

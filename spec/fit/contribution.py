@@ -155,7 +155,9 @@ def _made(shape: Shape) -> _Compiled:
         weights = weights[:, None]
         none = weights[0, 0] * 0
         if model.has_classes:
-            return [none, none, BACKEND.concatenate([weights, network.model(inputs)[:, 1:]], axis=1)]
+            means = network.model(inputs)
+            pearson = BACKEND.row_sums(BACKEND.row_sums(model.pearson(y, means, weights, BACKEND)))
+            return [pearson, none, BACKEND.concatenate([weights, means[:, 1:]], axis=1)]
         X, *offset = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         eta = sum([*bias, *offset], X @ kernel)
         mu = model.link.inverse(eta, BACKEND)

@@ -38,6 +38,7 @@ from spec.fit.responses import (
     of_codes,
     of_shares,
     refuse_absent,
+    remarks,
     usable,
     weights_differ,
 )
@@ -145,6 +146,7 @@ def fit(
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
         rows = _read_as(reading, given, sample.y)
+        case = replace(case, notes=(*case.notes, *remarks(reading.model, reading.outputs, sample, quasi, factors)))
         with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
             settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}

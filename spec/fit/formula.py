@@ -11,7 +11,7 @@ import ast
 import builtins
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
@@ -141,7 +141,7 @@ def designed(
         rows = replace(of_arrays(*made(sample, X).parts), columns=design.names)
     else:
         rows = _rows(table, needed, made, design.names)
-        rows = replace(rows, draw=lambda size: made(_fewer(sample.loc[chosen], size)))
+        rows = replace(rows, draw=partial(_drawn, made, sample.loc[chosen]))
     layers = _layers(model, len(design.names), len(outputs), design.intercept)
     return Designed(layers, rows, response, outputs, event, notes, design, own or offset is not None)
 
@@ -166,8 +166,20 @@ def _rows(table: Table, needed: list[str], made: _Made, names: tuple[str, ...]) 
     most = int(np.clip(BATCH // max(len(names), 1), 2**12, 2**16))
     if blocks := table.blocks(needed, made, most):
         return Rows(blocks, None, table.total, names, workers=present_workers(blocks))
-    read = partial(frames, table, needed)
-    return of_pieces(lambda size: read(most), lambda frame, first: made(frame), table.total, names)
+    return of_pieces(partial(_frames, table, needed, most), partial(_of_frame, made), table.total, names)
+
+
+def _frames(table: Table, needed: list[str], most: int, size: int) -> Iterator[Frame]:
+    """Frames of at most ``most`` rows, however many are asked for."""
+    return frames(table, needed, most)
+
+
+def _of_frame(made: _Made, frame: Frame, first: int) -> Batch:
+    return made(frame)
+
+
+def _drawn(made: _Made, frame: Frame, size: int) -> Batch:
+    return made(_fewer(frame, size))
 
 
 def _fewer(frame: Frame, size: int) -> Frame:

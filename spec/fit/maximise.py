@@ -276,7 +276,7 @@ class _Climb:
         self.first = self.first or decrement
         if self.kind.dispersion:  # if the log-likelihood is quadratic, Pearson's X^2 after the step is known before it
             pearson = here.pearson - (decrement if self.kind.quadratic else 0.0)
-            self.phi = max(pearson, 0.0) / max(here.rows - len(trial), 1)
+            self.phi = max(pearson, 0.0) / max((here.rows - len(trial)) * trial.shape[1], 1)
         distance = float(np.sqrt(decrement / self.phi)) if self.phi > 0 else np.inf
         if self._is_perfect(step, decrement):
             distance = 0.0  # of a dispersion that is rounding, too, it would be anything

@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,16 +76,18 @@ class Table(dict[str, Any]):
         if not columns:
             return np.zeros((rows or 0, 0))
 
-        def take(chosen: Any) -> np.ndarray:
-            pieces = [column[chosen] for column in columns]
-            X = np.empty((len(pieces[0]), len(pieces)))
-            step = max(IN_CACHE // len(pieces), 1)
-            for start in range(0, len(X), step):
-                for j, piece in enumerate(pieces):
-                    X[start : start + step, j] = piece[start : start + step]
-            return X
+        return Sliced((len(columns[0]), len(columns)), partial(_side_by_side, columns), tuple(self))
 
-        return Sliced((len(columns[0]), len(columns)), take, tuple(self))
+
+def _side_by_side(columns: Sequence[Column], rows: Any) -> np.ndarray:
+    """Some rows of columns as one array."""
+    pieces = [column[rows] for column in columns]
+    X = np.empty((len(pieces[0]), len(pieces)))
+    step = max(IN_CACHE // len(pieces), 1)
+    for start in range(0, len(X), step):
+        for j, piece in enumerate(pieces):
+            X[start : start + step, j] = piece[start : start + step]
+    return X
 
 
 def library(values: Any) -> str:
@@ -115,22 +118,23 @@ def numbers(values: Any, part: str, first: int = 0, rows: int | None = None) -> 
 
 
 def _lazy(values: Any) -> Sliced:
-    """Numbers on disk or compressed. Some libraries take slices only, and not the numbers of the rows of a sample."""
+    """Numbers on disk or compressed."""
     values = values.tocsr() if hasattr(values, "tocsr") else values
+    return Sliced(tuple(values.shape), partial(_dense_rows, values))
 
-    def dense(rows: Any) -> np.ndarray:
-        piece = values[rows]
-        return piece.toarray() if hasattr(piece, "toarray") else np.asarray(piece)
 
-    def take(rows: Any) -> np.ndarray:
-        try:
-            return dense(rows)
-        except (TypeError, ValueError, IndexError, NotImplementedError):
-            if isinstance(rows, slice):
-                raise
-            return np.concatenate([dense(slice(row, row + 1)) for row in rows.tolist()])
+def _dense_rows(values: Any, rows: Any) -> np.ndarray:
+    """Some rows as an array. Some libraries take slices only, and not the numbers of the rows of a sample."""
+    try:
+        return _dense(values[rows])
+    except (TypeError, ValueError, IndexError, NotImplementedError):
+        if isinstance(rows, slice):
+            raise
+        return np.concatenate([_dense(values[row : row + 1]) for row in rows.tolist()])
 
-    return Sliced(tuple(values.shape), take)
+
+def _dense(piece: Any) -> np.ndarray:
+    return piece.toarray() if hasattr(piece, "toarray") else np.asarray(piece)
 
 
 def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarray:

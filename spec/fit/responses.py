@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,14 @@ RATES = (
     "y times weight is a whole number in each row: the fit is that of these counts, whose means are the weights times the "
     "network's, as with the logarithm of the weight for offset under a log link. Standard errors are those of the counts, at "
     "dispersion 1; with quasi=True the dispersion is estimated."
+)
+SHARES = (
+    "y holds shares that are no whole number of trials, so standard errors take each row for as many trials as it weighs. "
+    "quasi=True estimates the dispersion instead; robust('HC1') of the result holds whatever the variance is."
+)
+LABELS = (
+    "class_weight takes the largest of the {outputs} labels of a row for its class, as Keras does. To weigh the classes of each "
+    "label, fit each label alone."
 )
 
 
@@ -85,6 +93,19 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     classes = whole(batch.y[:, 0]) if batch.y.shape[1] == 1 else batch.y.argmax(axis=1)
     factors = np.array([class_weight.get(int(one), 1.0) if np.isfinite(one) else 1.0 for one in classes.tolist()])
     return replace(batch, weights=batch.weights * factors)
+
+
+def remarks(model: Model, outputs: int, some: Batch, quasi: bool | None, class_weight: Any) -> Iterator[str]:
+    """What is to be said of responses and class weights that are served and may mean something else; ``some`` are rows."""
+    is_binary = isinstance(model.family, Binomial)
+    if (
+        (is_binary or model.has_classes)
+        and not quasi
+        and not (are_whole(some.y) | are_whole(some.weights[:, None] * some.y)).all()
+    ):
+        yield SHARES
+    if class_weight is not None and is_binary and outputs > 1:
+        yield LABELS.format(outputs=outputs)
 
 
 def weights_differ(rows: Rows) -> bool:

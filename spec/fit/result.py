@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROBUST = "Robust standard errors"  # a note about them begins so
 NO_ERRORS = "none: not asked for"
+LEAST_LEVEL = 0.5  # of an interval: a smaller one is what others call alpha
 PIECE = 2**14  # rows that are predicted at a time
 ALONE = 32  # columns: products of so few are never shared among threads
 
@@ -164,7 +165,7 @@ class Fitted:
         return self._tail.two_sided(self.statistics)
 
     def conf_int(self, level: float = 0.95) -> np.ndarray:
-        """(q, m, 2), the ends of confidence intervals of the coefficients. Raises ValueError for a level outside (0, 1)."""
+        """(q, m, 2), the ends of confidence intervals of the coefficients; the ``level`` is what others call 1 - alpha."""
         reach = self._reach(level)
         return np.stack([self.coefficients - reach * self.standard_errors, self.coefficients + reach * self.standard_errors], -1)
 
@@ -179,11 +180,22 @@ class Fitted:
 
     @property
     def _tail(self) -> Tail:
-        return Tail(self.rows - len(self._origin.coefficients) if self._is_t else None)
+        return Tail(self._freedom if self._is_t else None)
+
+    @property
+    def _freedom(self) -> int:
+        """The degrees of freedom that the fit leaves, n - q for each free output."""
+        q, m = self._origin.coefficients.shape
+        return (self.rows - q) * m
 
     def _reach(self, level: float) -> float:
         if not 0 < level < 1:
             raise ValueError(f"level is {level}: it is a share between 0 and 1, such as 0.95.")
+        if level < LEAST_LEVEL:
+            raise ValueError(
+                f"level is {level}: it is the share of the intervals that cover the true value, such as 0.95. "
+                f"If you mean an alpha of {level}, give level={1 - level:g}."
+            )
         return self._tail.reach(level)
 
     # -- what the likelihood says -----------------------------------------------------------------------------------------------
@@ -211,8 +223,7 @@ class Fitted:
         """The dispersion at which the log-likelihood is stated, see `spec.inference.likelihood_dispersion`."""
         if self.quasi:
             return 1.0
-        degrees = max(self.rows - len(self._origin.coefficients), 1)
-        return self.dispersion * degrees / self.rows if self.model.is_least_squares else self.dispersion
+        return self.dispersion * max(self._freedom, 1) / self.rows if self.model.is_least_squares else self.dispersion
 
     @property
     def log_likelihood(self) -> float:
@@ -333,9 +344,14 @@ class Fitted:
         """
         The means (n, k) for other X, in any form that a fit takes; in the response's units.
 
-        With ``interval`` a `Prediction`: also the ends of intervals of the mean, those of eta carried over by the link. Raises
-        ValueError where the fit had an offset and ``offset`` is missing, and for intervals of a softmax.
+        With ``interval=True`` a `Prediction`: also the ends of intervals of the mean, those of eta carried over by the link.
+        Raises ValueError where the fit had an offset and ``offset`` is missing, and for intervals of a softmax.
         """
+        if not isinstance(interval, (bool, np.bool_)):
+            level = f", level={interval}" if isinstance(interval, float) else ""
+            raise ValueError(
+                f"interval is {interval!r}: interval=True{level} gives intervals of the mean, the only ones there are."
+            )
         refuse_reordered({"X": X, "offset": offset})
         if self._view is not None:
             return self._view.fit.predict(X, offset, interval, level)

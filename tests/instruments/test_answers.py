@@ -704,3 +704,59 @@ def test_no_link_is_supposed_but_that_of_the_network(in_float32):
         found = diagnose(model, X, given, family=family)
 
         assert not any("probit" in one.says or "softplus" in one.says or "sqrt" in one.says for one in found.found)
+
+
+# -- what is no coefficient of a column ------------------------------------------------------------------------------------------
+
+LOG_YEARS = RNG.uniform(-1.0, 1.0, size=N)
+FREE = sm.GLM(COUNTS[:, 0], sm.add_constant(np.column_stack([X, LOG_YEARS])), family=sm.families.Poisson()).fit(tol=1e-14)
+OF_OFFSET = {
+    "its column": ("log_years", "log_years"),
+    "its expression": ("np.log(years)", "log(years)"),
+    "of Stata": ("ln(years)", "np.log(years)"),
+    "offset": ("offset", "log_years"),
+    "of R": ("offset(log(years))", "log(years)"),
+}
+
+
+def asked_with_offset(coefficients, offset="log_years"):
+    frame = pd.DataFrame(X, columns=COLUMNS).assign(n=COUNTS[:, 0], log_years=LOG_YEARS, years=np.exp(LOG_YEARS))
+    return diagnose(coefficients, formula="n ~ age + income + size", data=frame, family="poisson", offset=offset)
+
+
+@pytest.mark.parametrize(("name", "offset"), OF_OFFSET.values(), ids=OF_OFFSET)
+def test_a_row_of_the_offset_is_its_coefficient(name, offset):
+    """A table of a regression that has the offset as a column, by whatever name the program prints for it."""
+    found = asked_with_offset(dict(zip(("const", *COLUMNS, name), FREE.params.tolist(), strict=True)), offset)
+
+    assert found.codes == ("offset-free",)
+    assert found.mended.proven
+    assert f"{FREE.params[-1]:.6g} in place of 1" in found.found[0].says
+
+
+def test_arrays_with_the_coefficient_of_the_offset():
+    """It is the last of them."""
+    for given in (FREE.params, (FREE.params[1:], FREE.params[:1])):
+        found = diagnose(given, X, COUNTS, family="poisson", offset=LOG_YEARS)
+        assert found.codes == ("offset-free",)
+
+
+def test_the_offset_itself_is_left_out():
+    """Stata prints it with a coefficient of 1."""
+    fixed = sm.GLM(COUNTS[:, 0], sm.add_constant(X), family=sm.families.Poisson(), offset=LOG_YEARS).fit(tol=1e-14)
+    found = asked_with_offset(dict(zip(("const", *COLUMNS, "log_years"), [*fixed.params.tolist(), 1.0], strict=True)))
+
+    assert found.verdict == "none"
+
+
+CUT_POINTS = {
+    "statsmodels": {"age": 1.0, "income": 0.5, "size": 0.1, "a/b": -1.2, "b/c": 0.4},
+    "R": "Coefficients:\n   Value Std. Error t value\nage 1.1 0.2 5.5\nincome 0.5 0.1 5.0\nsize 0.1 0.1 1.0\n\n"
+    "Intercepts:\n    Value Std. Error t value\na|b -1.2 0.2 -6.0\nb|c 0.4 0.2 2.0\n",
+}
+
+
+@pytest.mark.parametrize("given", CUT_POINTS.values(), ids=CUT_POINTS)
+def test_cut_points_are_those_of_an_ordinal_model(given):
+    with pytest.raises(ValueError, match=r"has cut points between classes \(a.b, b.c\): it is an ordinal model"):
+        answer_of_table(given, COLUMNS, True, ("a", "b", "c"))

@@ -21,12 +21,11 @@ from spec.evidence.rungs import proven_optimum
 from spec.fit import contribution, fit, optimise
 from spec.fit.maximise import SETTLED
 from spec.fit.rows import of_arrays
-from spec.inference import likelihood_dispersion
+from spec.inference import Tail, likelihood_dispersion
 from spec.model import Model
 from spec.problems import Problem
 
 ROOT = Path(__file__).parents[2]
-PROBLEMS = [problem for problem in problems.ALL if not problem.quasi]
 RNG = np.random.default_rng(3)
 N = 60_000
 X = RNG.normal(size=(N, 5)) @ RNG.normal(size=(5, 5)) + 1
@@ -50,10 +49,15 @@ def with_offset():
     return model
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def optimised(problem):
+    rows = of_arrays(problem.X, problem.y, problem.row_weights[:, 0], problem.offset)
+    return optimise(problem.model, rows, problem.intercept, quasi=problem.quasi)
+
+
+@pytest.mark.parametrize("problem", problems.ALL, ids=str)
 def test_the_proven_optimum_is_reached(problem):
     """On every problem of the registry: to 1e-6 standard errors, or to what float64 leaves on NIST's hard ones."""
-    found = optimise(problem.model, of_arrays(problem.X, problem.y, problem.row_weights[:, 0], problem.offset), problem.intercept)
+    found = optimised(problem)
     proven = proven_optimum(problem)
 
     assert found.converged, found.reason
@@ -61,6 +65,21 @@ def test_the_proven_optimum_is_reached(problem):
     size = np.linalg.norm(problem.design, axis=0)[:, None]
     rounding = 4 * np.finfo(float).eps * np.linalg.cond(problem.design / size.T) * (size * np.abs(optimum)).max() / size
     assert (np.abs(problem.free(found.params) - optimum) <= 1e-6 * found.standard_errors + rounding).all()
+
+
+@pytest.mark.parametrize("problem", problems.ALL, ids=str)
+def test_inference_is_that_of_the_formulas(problem):
+    """On every problem of the registry, quasi-likelihoods of classes too; at the answer, whose rounding then does not count."""
+    found = optimised(problem)
+    mu = problem.model.link.inverse(problem.eta(found.params))
+    phi = likelihood.dispersion(problem, mu)
+    tail = Tail(problem.freedom if problem.has_dispersion else None)
+    precise = pytest.approx(phi, rel=1e-6, abs=1e-9 * float((problem.y**2).mean()))
+
+    assert found.dispersion == precise
+    if phi > 1e-9:
+        assert found.standard_errors == pytest.approx(problem_errors(problem, found.params), rel=1e-4)
+        assert found.pvalues == pytest.approx(tail.two_sided(found.coefficients / found.standard_errors), rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -289,6 +308,31 @@ class TestWays:
         assert found.dispersion == pytest.approx(expected.scale, rel=1e-6)
         assert found.standard_errors[:, 0] == pytest.approx(expected.bse.to_numpy(), rel=1e-4)
         assert found.notes[0].startswith("as quasi=True asks, the fit is a quasi-likelihood")
+
+    def test_shares_without_trials_are_remarked(self):
+        """Their errors are as if each row were a trial, or as many as it weighs; counts over their trials are no such shares."""
+        shares, trials = RNG.beta(2, 2, 300), RNG.integers(1, 9, 300)
+        data = pd.DataFrame({"a": RNG.normal(size=300), "shares": shares, "trials": trials, "whole": np.round(shares * trials)})
+        data["of_trials"], data["event"] = data.whole / trials, (shares > 0.5) * 1
+
+        def remarked(response, **settings):
+            notes = fit(formula=f"{response} ~ a", data=data, family="binomial", **settings).notes
+            return any("no whole number of trials" in note for note in notes)
+
+        assert remarked("shares")
+        assert remarked("of_trials")
+        assert not remarked("shares", quasi=True)
+        assert not remarked("of_trials", weights="trials")
+        assert not remarked("event", weights="shares")
+
+    def test_class_weights_of_several_labels_are_remarked(self):
+        """They are Keras's: a row's class is its largest label, which hardly anyone means."""
+        labels = (RNG.random((300, 3)) < 0.4) * 1.0
+        found = fit(dense(3), X[:300], labels, class_weight={0: 1.0, 1: 2.0})
+        alone = fit(dense(), X[:300], labels[:, :1], weights=np.where(labels.argmax(axis=1) == 1, 2.0, 1.0))
+
+        assert found[0].params.coef == pytest.approx(alone.params.coef, rel=1e-6, abs=1e-9)
+        assert all("the largest of the 3 labels" in one.notes[0] for one in found)
 
     def test_rates_of_a_negative_binomial_are_not_its_counts(self):
         """Only Poisson's likelihood of a rate and a weight is that of the count: the dispersion of others is estimated."""

@@ -1,18 +1,22 @@
 """What a reader asks is one question, however it is put: as arrays, as a file, with trials, weights of 0 or clusters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from spec import existence, families, links
+from spec import existence, families, likelihood, links
 from spec.diagnosis import diagnose
 from spec.diagnosis.brought import asked
 from spec.diagnosis.causes import named
 from spec.diagnosis.explain import explain
 from spec.diagnosis.result import FOUND, NO_OPTIMUM
-from spec.model import Model
+from spec.fit import optimise
+from spec.fit.rows import of_arrays
+from spec.model import Model, Params
 from spec.problems import Problem
 
 RNG = np.random.default_rng(71)
@@ -298,3 +302,22 @@ def test_a_scaler_of_the_training_part_beside_a_fit_of_it(share):
 
     assert set(found.codes) == {"standardised", "rows-first"}
     assert found.proven
+
+
+def test_a_quasi_likelihood_of_classes_has_a_dispersion():
+    """The distance of an answer is in standard errors with Pearson's dispersion, summed over the classes."""
+    shares = RNG.dirichlet([4.0, 3.0, 2.0], size=N)
+    model = Model(families.Multinomial(), links.Softmax())
+    found = optimise(model, of_arrays(X, shares), quasi=True)
+    problem = Problem.of("shares", found.model, X, shares)
+    information = likelihood.expected_information(problem, found.params)
+    phi = likelihood.dispersion(replace(problem, quasi=True), found.model.link.inverse(problem.eta(found.params)))
+    moved = np.zeros((3, 3))
+    moved[1, 2] = 0.01
+    answer = Params.from_matrix(found.params.matrix + moved)
+    away = moved[:, 1:].T.ravel()
+
+    distance = diagnose(answer, X, shares, family="multinomial", quasi=True).stated.distance
+
+    assert 0.05 < phi < 0.2
+    assert distance == pytest.approx(np.sqrt(away @ information @ away / phi), rel=1e-2)

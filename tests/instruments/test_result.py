@@ -221,6 +221,18 @@ class TestNumbers:
         with pytest.raises(ValueError, match="level is 95"):
             FITS["poisson-log"][0].conf_int(95)
 
+    @pytest.mark.parametrize("level", [0.05, 0.1, 0.01])
+    def test_an_alpha_is_no_level(self, level):
+        """Statsmodels' conf_int takes alpha; an interval that covers 5 % is what nobody asks for."""
+        with pytest.raises(ValueError, match=f"alpha of {level}, give level={1 - level:g}"):
+            FITS["poisson-log"][0].conf_int(level)
+
+    @pytest.mark.parametrize("interval", [0.9, "prediction", "mean", 1])
+    def test_an_interval_is_true_or_false(self, interval):
+        asked = "interval=True, level=0.9 gives" if interval == 0.9 else "interval=True gives"
+        with pytest.raises(ValueError, match=f"interval is {interval!r}: {asked} intervals of the mean"):
+            FITS["poisson-log"][0].predict(np.zeros((1, 3)), interval=interval)
+
 
 def least_squares(name):
     """The linear model of statsmodels, whose HC1, HC2 and HC3 are those of their authors."""

@@ -1,15 +1,20 @@
 """A model with a link or a family of this specification is saved, loaded and cloned like any of Keras's own."""
 
 import json
+import pickle
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import pandas as pd
+import pyarrow
 import pytest
+from scipy import sparse
 
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import BUILT_IN, InverseLink, NegativeLogLikelihood, activation
 from spec.families import FAMILIES, Binomial, Family, Gamma, Gaussian, Multinomial, NegativeBinomial, Poisson, Tweedie
+from spec.fit import fit
 from spec.links import LINKS, Identity, Link, Log, NegativeBinomialLink, Power, Probit, Softmax, plain, restored
 from spec.model import PAIRS, Model
 
@@ -176,3 +181,50 @@ class TestPlainData:
 
         assert (loss.family, loss.link) == (Gaussian(), None)
         assert InverseLink.from_config(InverseLink(Identity()).get_config()).link == Identity()
+
+
+# -- fits ----------------------------------------------------------------------------------------------------------------------
+
+DATA = pd.DataFrame(np.random.default_rng(9).normal(size=(200, 2)), columns=["a", "b"])
+DATA["y"] = np.random.default_rng(10).poisson(np.exp(0.3 * DATA.a))
+A, Y = DATA[["a", "b"]], DATA["y"]
+
+
+def counts(*inputs):
+    layers = [keras.Input((width,), name=name) for name, width in inputs or (("X", 2),)]
+    joined = layers[0] if len(layers) == 1 else keras.layers.Concatenate()(layers)
+    model = keras.Model(layers, keras.layers.Dense(1, activation="exponential")(joined))
+    model.compile(loss="poisson")
+    return model
+
+
+KEPT = {
+    "arrays": lambda folder: fit(counts(), A.to_numpy(), Y.to_numpy()),
+    "a frame": lambda folder: fit(counts(), A, Y),
+    "names of columns": lambda folder: fit(counts(), DATA, "y"),
+    "sparse": lambda folder: fit(counts(), sparse.csr_matrix(A.to_numpy()), Y),
+    "several inputs": lambda folder: fit(counts(("a", 1), ("b", 1)), A, Y),
+    "a table of pyarrow": lambda folder: fit(counts(), pyarrow.Table.from_pandas(DATA), "y"),
+    "a file": lambda folder: fit(counts(), written(folder), "y"),
+    "batches": lambda folder: fit(counts(), [(A.to_numpy()[rows::4], Y.to_numpy()[rows::4]) for rows in range(4)]),
+    "a formula": lambda folder: fit(formula="y ~ a + b", data=DATA, family="poisson"),
+    "a formula of a file": lambda folder: fit(formula="y ~ a + b", data=written(folder), family="poisson"),
+}
+
+
+def written(folder):
+    DATA.to_parquet(folder / "data.parquet", index=False)
+    return folder / "data.parquet"
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # of Keras, for a model that was never trained
+@pytest.mark.parametrize("make", KEPT.values(), ids=KEPT)
+def test_a_fit_can_be_pickled(make, tmp_path):
+    """With its rows, so that it can still tell robust errors, the deviance and predictions."""
+    found = make(tmp_path)
+    again = pickle.loads(pickle.dumps(found))
+
+    assert again.params.matrix.tolist() == found.params.matrix.tolist()
+    assert again.robust("HC1").standard_errors.tolist() == found.robust("HC1").standard_errors.tolist()
+    assert again.deviance == found.deviance
+    assert again.predict(A).tolist() == found.predict(A).tolist()

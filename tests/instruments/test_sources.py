@@ -14,7 +14,8 @@ import pytest
 from pyarrow import csv, dataset, feather, parquet
 from scipy import sparse
 
-from spec.fit.sources import Input, inputs_only, source
+from spec.fit.inputs import Input
+from spec.fit.sources import inputs_only, source
 
 RNG = np.random.default_rng(6)
 N = 1000

@@ -23,7 +23,13 @@ from spec.diagnosis.tables.names import Design
 
 
 def answer_of_table(
-    given: Any, columns: Sequence[str], intercept: bool, outputs: Sequence[str], name: str = "the reference", family: str = ""
+    given: Any,
+    columns: Sequence[str],
+    intercept: bool,
+    outputs: Sequence[str],
+    name: str = "the reference",
+    family: str = "",
+    offset: str | None = None,
 ) -> Answer:
     """
     The coefficients of a table as an answer about a design with these columns.
@@ -35,11 +41,13 @@ def answer_of_table(
     classes of a multinomial model in their order; otherwise it has one entry. A class that the table leaves out has zeros: the
     answer keeps the table's gauge.
 
+    ``offset`` is what the offset is called; None where there is none. A coefficient of it is the last of the answer.
+
     Each coefficient is known to half a unit of its last printed digit; zeros at the end that a program drops are counted as
     printed. A table whose factor has another baseline is converted, and ``program`` says so. Raises ValueError where the names
     of the table and those of the design do not match one to one.
     """
-    design = Design(tuple(columns), intercept, tuple(outputs))
+    design = Design(tuple(columns), intercept, tuple(outputs), offset)
     source = str(given) if isinstance(given, os.PathLike) or (isinstance(given, str) and "\n" not in given) else "the text"
     brought, given = given, content(bare(given))
     arrays = None if is_grid(given) else arrays_of(given)

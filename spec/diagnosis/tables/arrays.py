@@ -65,6 +65,8 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is neither a table nor an array of numbers.") from error
     p, k = len(design.columns), design.k
+    if design.offset is not None and coef.shape[-1 if intercept is not None else 0] == p + 1 + (intercept is None):
+        p += 1  # the coefficient of the offset is the last
     own = intercept is not None
     matrix = _named_rows(coef, np.asarray(intercept, dtype=float), p, k) if own else _first_row(coef, p, k)
     if matrix is None:

@@ -23,6 +23,7 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     notes: list[str] = []
     kept = [_with_output(cell, design) for cell in _counted_from_one(cells, design)]
     kept = [cell for cell in kept if design.term(cell.term) is not None or squash(cell.term) not in STATISTICS]
+    _refuse_cut_points(kept, design, name)
     absent = [cell.term for cell in kept if decimal(cell.value) is None and not is_missing(cell.value)]
     if absent:
         raise ValueError(f"the coefficient of {absent[0]} in {name} is no number.")
@@ -38,11 +39,40 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     if scales:
         notes.append(f"{', '.join(dict.fromkeys(scales))} in {name} is a parameter of the family, and no coefficient.")
     kept = [cell for cell in kept if cell.term not in scales]
+    of_offset = [cell for cell in kept if design.is_offset(cell.term)]
+    kept = [cell for cell in kept if cell not in of_offset]
+    free = [cell for cell in of_offset if decimal(cell.value) != 1 or decimal(cell.error)]  # of 1, fixed, it is the offset
     numbered, base = _numbered([cell.output for cell in kept], design, name)
     table = _by_term(kept, numbered, design, name)
     kinds = kinds_of([cell.term for cell in kept], design)
     found, *others = [_laid_out(each, base, design, name, says, notes) for each, says in readings(table, kinds, design, name)]
+    if free:
+        found, *others = (_beside(one, free[0], name) for one in (found, *others))
     return replace(found, readings=tuple(others))
+
+
+def _beside(answer: Answer, cell: Cell, name: str) -> Answer:
+    """The answer with the coefficient of the offset in a last row."""
+    value, half = float(decimal(cell.value) or 0), half_units([cell.value])[0]
+    matrix, rounding = np.vstack([answer.params.matrix, [[value]]]), np.vstack([answer.rounding, [[half]]])
+    note = f"The standard errors of {name} are beside a coefficient of the offset, {cell.term}, and were not compared."
+    notes = answer.notes if answer.standard_errors is None else (*answer.notes, note)
+    return replace(answer, params=Params.from_matrix(matrix), rounding=rounding, standard_errors=None, notes=notes)
+
+
+def _refuse_cut_points(cells: Sequence[Cell], design: Design, name: str) -> None:
+    """Raise ValueError for the cut points between classes that an ordinal model has, such as 0/1 and 1|2."""
+    ends = {cell.term: re.split(r"[/|]", cell.term) for cell in cells}
+    cuts = [
+        term
+        for term, parts in ends.items()
+        if design.k > 1 and len(parts) == 2 and all(class_of(part.strip(), design.outputs) is not None for part in parts)
+    ]
+    if len(cuts) > 1 or (cuts and design.k == 2):
+        raise ValueError(
+            f"{name} has cut points between classes ({', '.join(cuts)}): it is an ordinal model, such as R's polr or "
+            "statsmodels' OrderedModel, with one slope for all classes. A softmax has one for each class, so they are two models."
+        )
 
 
 def _counted_from_one(cells: Sequence[Cell], design: Design) -> list[Cell]:
@@ -97,9 +127,9 @@ def _numbered(labels: Sequence[str], design: Design, name: str) -> tuple[list[in
             raise ValueError(f"{name} has coefficients for {', '.join(distinct)}, but the model has one output.")
         return [0] * len(labels), None
     if len(distinct) not in (k - 1, k):
-        shown = ", ".join(distinct)
+        has = "one coefficient for each column" if distinct == [""] else f"coefficients of {', '.join(distinct)}"
         raise ValueError(
-            f"{name} has coefficients of {len(distinct)} outputs ({shown}), but the classes are {', '.join(design.outputs)}."
+            f"{name} has {has}, but the classes are {', '.join(design.outputs)}: give coefficients for each, or for each but one."
         )
     by_name = {label: class_of(label, design.outputs) for label in distinct}
     counted = [str(j) for j in range(len(distinct))]

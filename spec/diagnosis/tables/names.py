@@ -78,11 +78,11 @@ class Design:
     The columns of a design, by what they are made of.
 
     ``terms`` give the number of each column, ``levels`` those of each factor that have a column, in their order, and ``kinds``
-    the contrast of each factor that has one: S, H or D.
+    the contrast of each factor that has one: S, H or D. ``offset`` is what the offset is called; None where there is none.
     """
 
-    def __init__(self, columns: tuple[str, ...], intercept: bool, outputs: tuple[str, ...]) -> None:
-        self.columns, self.intercept, self.outputs = columns, intercept, outputs
+    def __init__(self, columns: tuple[str, ...], intercept: bool, outputs: tuple[str, ...], offset: str | None = None) -> None:
+        self.columns, self.intercept, self.outputs, self.offset = columns, intercept, outputs, offset
         self.terms: dict[Term, int] = {}
         self.levels: dict[str, list[str]] = {}
         self.kinds: dict[str, str] = {}
@@ -137,6 +137,13 @@ class Design:
         whole = self._part(name)  # a column whose own name has a colon or a star
         return None if whole is None else frozenset([whole])
 
+    def is_offset(self, name: str) -> bool:
+        """Whether a name that is no column's is that of the offset: its expression, "offset", or "offset(...)"."""
+        if self.offset is None or (self.term(name) or frozenset()) & set().union(*self.terms):
+            return False
+        inside = re.sub(r"^offset\((.*)\)$", r"\1", name.strip(), flags=re.IGNORECASE)
+        return _as_logged(inside) in ("offset", _as_logged(self.offset))
+
     def _part(self, text: str) -> Part | None:
         key = squash(bare_part(text))
         whole = squash(bare_part(re.sub(r"\[(.*)\]$", r" \1", text)))  # a level may itself begin with "S."
@@ -164,6 +171,11 @@ class Design:
             if waiting and squash(part) in self.levels:
                 parts[i] = f"{part} {waiting.pop(0)}"
         return ":".join([*parts[:-1], " ".join([parts[-1], *waiting])]) if parts else name
+
+
+def _as_logged(text: str) -> str:
+    """A name squashed, with Stata's ln for log."""
+    return squash(re.sub(r"^ln(?=\()", "log", bare_part(text)))
 
 
 def first_big(name: str) -> str:

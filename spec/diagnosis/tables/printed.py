@@ -95,7 +95,7 @@ def _without_numbers(block: list[list[str]]) -> list[list[str]]:
 
 def _numbers(line: str) -> tuple[str, list[str]]:
     """Return (name, numbers): the numbers at the end of a line, without its stars, and what stands before them."""
-    tokens = line.replace("|", " ").split()
+    tokens = re.sub(r"\|(?=\s|$)", " ", line).split()
     first = len(tokens)
     while (first and _BESIDE.fullmatch(tokens[first - 1])) or (first and _NUMBER.fullmatch(tokens[first - 1])):
         first -= 1

@@ -19,6 +19,7 @@ import numpy as np
 
 from spec.domains import POSITIVE, REAL
 from spec.engines.keras.versions import keras
+from spec.fit.inputs import Input
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
@@ -29,7 +30,6 @@ from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
-from spec.fit.sources import Input
 from spec.model import Model, Params
 
 SHOWN = 64  # rows that the rungs are asked of

@@ -24,7 +24,7 @@ from spec.compat import Recent, first_line
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
-from spec.fit.sources import Input
+from spec.fit.inputs import Input
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
 WHOLE = 2.0**53  # up to which float64 has each whole number
