@@ -52,10 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 where nothing is wrong, 1 for a diagnosis, 2 for what cannot be diagnosed."""
     command = parser()
     options = command.parse_args(arguments)
-    if (options.formula is None) == (options.response is None):
-        command.error("give --formula or --response, and not both.")
+    if options.formula is None and options.response is None:
+        command.error("say what is explained: give --formula 'y ~ x + C(group)', or --response COLUMN for all other columns.")
+    if options.formula is not None and options.response is not None:
+        command.error("give --formula or --response, and not both: the formula begins with its response.")
     if options.coefficients is not None and options.family is None:
-        command.error("--coefficients need a --family: a table does not say which model is meant.")
+        command.error("--coefficients needs --family: a table does not say which model is meant.")
     sys.path[:0] = [] if os.getcwd() in sys.path or "" in sys.path else [os.getcwd()]  # for package.module:model
     try:
         return _diagnosed(options)

@@ -228,9 +228,10 @@ def _by_what_is_near(search: Search) -> Diagnosis | None:
 
 
 def _unexplained(search: Search) -> Diagnosis:
-    why = f"{search.before:.2g} standard errors"
+    why = ""
     if search.before <= SMALL and search.context.answer.record is None:
-        why = f"{why}, which a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
+        left = f"{search.before:.2g} standard errors"
+        why = f"{left} is what a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
     return search.diagnosis(UNEXPLAINED, why=why, ruled_out=ruled_out(search))
 
 

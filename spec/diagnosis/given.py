@@ -19,7 +19,7 @@ import numpy as np
 from spec.compat import first_line
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
-from spec.fit.formula import _model, _needs, designed
+from spec.fit.formula import _model, _needs, designed, refuse_numbers
 from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
 from spec.fit.parquet import data_set
 from spec.fit.rows import Rows, joined
@@ -216,6 +216,7 @@ def _term(column: Any, name: str, rows: int) -> str:
     check_kind(column, name)
     if pandas_module().api.types.is_numeric_dtype(column):
         return _column(name)
+    refuse_numbers(name, list(column.unique()), column.to_frame(name), least=2, times=1)
     levels = column.nunique()
     if levels > 20 and 2 * levels > rows:
         raise ValueError(

@@ -227,7 +227,8 @@ def _details(one: Diagnosis) -> Iterator[str]:
         held = one.stated if one.stated is not None else one.mended
         if held is not None:
             agrees = "" if one.verdict == NONE and not one.errors else f" and agrees with it {_digits(held)}"
-            yield f"It lies {errors(held.distance)} from the optimum of your model{agrees}."
+            if not np.isnan(held.distance):
+                yield f"It lies {errors(held.distance)} from the optimum of your model{agrees}."
     else:
         yield from _before_and_after(one, one.mended)
         yield from _says(one.errors)

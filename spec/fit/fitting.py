@@ -233,7 +233,7 @@ def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
     elif reading.model.has_classes:
         given = given.map(of_shares)
     if width != k and not reading.codes:
-        cure = ": give its second column" if (k, width) == (1, 2) else ""
+        cure = ": if they are the indicators of two classes, give the second" if (k, width) == (1, 2) else ""
         if cure and isinstance(reading.model.family, Binomial) and are_whole(some).all() and some.max() > 1:
             cure = ": of successes and failures give the shares, y[:, 0] / y.sum(axis=1), with weights=y.sum(axis=1)"
         raise ValueError(f"the model gives {k} output{'s' * (k > 1)}, but y has {width} column{'s' * (width > 1)}{cure}.")

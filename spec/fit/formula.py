@@ -130,6 +130,10 @@ def designed(
             check_kind(sample[expr], expr)
 
     design, X = _Part.fixed(rhs, sample)
+    if design.intercept and (whole := [name for name in design.names if SPLINE.match(name) and "constraints" not in name]):
+        raise ValueError(
+            f"the columns of {SPLINE.sub(PLAIN, whole[0])} contain the intercept: write {SPLINE.sub(CENTRED, whole[0])}."
+        )
     take_y, outputs, event = _response(response, model.family, sample)
     take_weights, _ = _numbers("weights", weights, sample, table)
     take_offset, own = _numbers("offset", offset, sample, table)
@@ -269,7 +273,12 @@ def _formula(text: str, columns: Sequence[str] = ()) -> Any:
         raise ValueError(f"{text!r} has what is no expression of Python: {error.msg}.") from error
     except _formulaic("formulaic.errors").FormulaicError as error:
         shown = first_line(error)
-        raise ValueError(f"{text!r} is no formula: {shown} Write such as 'y ~ x + C(group)'.") from error
+        advice = "Write such as 'y ~ x + C(group)'."
+        if "operator" in shown.lower():
+            advice = (
+                "A comparison stands in I(...), such as I(x > 0), and a name with other signs in backticks, such as `% white`."
+            )
+        raise ValueError(f"{text!r} is no formula: {shown} {advice}") from error
 
 
 def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
@@ -283,6 +292,8 @@ def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     if not len(lhs) or lhs[0] == "1":
         raise ValueError(f"{formula!r} has no response: write it before the ~, as in 'y ~ x'.")
     if isinstance(lhs, tuple) or len(lhs) > 1 or len(lhs[0].factors) > 1 or isinstance(rhs, tuple):
+        if isinstance(rhs, tuple):
+            raise ValueError(f"{formula!r}: formulas have no |, for fixed effects or groups: write + C(g) for a factor g.")
         raise ValueError(
             f"{formula!r}: a formula has one response and one list of terms, as in 'y ~ x + z'; a quotient is I(n / exposure)."
         )
@@ -335,7 +346,9 @@ def _known(names: Sequence[str], table: Table) -> list[str]:
         of_numpy = "".join(f" NumPy's function is np.{name}." for name in unknown if callable(getattr(np, name, None)))
         if "pd" in unknown or "pandas" in unknown:
             of_numpy = " What pandas makes, such as pd.cut, is made before: a column of the data, such as C(age_group)."
-        raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.{of_numpy}")
+        odd = [column for column in table.columns if not column.isidentifier() and set(re.split(r"\W+", column)) & set(unknown)]
+        quoted = f" In a formula the name of {odd[0]} stands in backticks: `{odd[0]}`." if odd else of_numpy
+        raise ValueError(f"there is no column {', '.join(unknown)}: the columns are {', '.join(table.columns)}.{quoted}")
     return list(dict.fromkeys(name for name in names if name in table.columns))
 
 
@@ -357,7 +370,7 @@ class _Part:
             if len(levels) < 2:
                 raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
             if expr in frame:
-                _refuse_numbers(expr, levels, frame)
+                refuse_numbers(expr, levels, frame)
         part._check_rows_by_themselves(frame, matrix)
         return part, part._without_intercept(matrix)
 
@@ -428,13 +441,24 @@ def _leveled(spec: Any) -> dict[str, list[Any]]:
     return {expr: state["categories"] for expr, (_, state) in states if "categories" in state}
 
 
+SPLINE = re.compile(r"^(c[rsc]\(.*)\)\[\d+\]$")  # natural and cyclic cubic splines
+PLAIN, CENTRED = r"\1)", r"\1, constraints='center')"
 MANY = 10  # levels that read as numbers, beside a few that do not
 
 
-def _refuse_numbers(name: str, levels: list[Any], frame: Frame) -> None:
-    """Raise ValueError for a column of numbers that is text, since a value of it is none, or its decimal sign is the comma."""
+def refuse_numbers(name: str, levels: list[Any], frame: Frame, least: int = MANY, times: int = 9) -> None:
+    """
+    Raise ValueError for numbers that are text: all of them, or since one is none, or since their decimal sign is a comma.
+
+    One is none where at least so many levels read as numbers, and so many times as many as do not.
+    """
     odd = [level for level in levels if isinstance(level, str) and not reads_as_number(level)]
-    if len(levels) - len(odd) >= max(MANY, 9 * len(odd)) and odd:
+    if len(levels) >= MANY and not odd and all(isinstance(level, str) for level in levels):
+        raise ValueError(
+            f"column {name} holds numbers that are written as text, such as {levels[0]!r}: convert it, as by pandas.to_numeric; "
+            f"or write C({name}), if its values are levels."
+        )
+    if len(levels) - len(odd) >= max(least, times * len(odd)) and odd:
         row = frame.index[int(np.argmax((frame[name] == odd[0]).to_numpy()))]
         raise ValueError(
             f"column {name} is text, since {odd[0]!r} in row {row} is no number: mend or drop such rows, then convert it, as by "
@@ -479,7 +503,8 @@ def _expression(part: str, expression: str, frame: Frame) -> _Part:
     formula = _formula(f"0 + {{{expression}}}")
     found, matrix = _Part.fixed(formula, frame)
     if matrix.shape[1] != 1 or found.spec.factor_contrasts:
-        raise ValueError(f"{part}, {expression}, is not one number for each row.")
+        what = "text or levels" if found.spec.factor_contrasts else f"{matrix.shape[1]} columns"
+        raise ValueError(f"{part}: {expression.strip('`')} is {what}, and not one number for each row.")
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from spec.fit.batch import Batch
 from spec.fit.blocks import Block
 from spec.fit.cluster import is_dask, partitions
-from spec.fit.parquet import data_set, row_groups
+from spec.fit.parquet import data_set, refuse_no_file, row_groups
 from spec.fit.sources import form_of
 
 Frame = Any  # a pandas.DataFrame, whose index is the numbers of its rows
@@ -53,6 +53,7 @@ class TableError(ValueError):
 
 def csv_frame(path: Path) -> Frame:
     """A CSV file as a frame of pandas. Raises TableError where it has another separator than the comma, or a name twice."""
+    refuse_no_file(path)
     pandas = pandas_module()
     names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
     if len(twice := names[names.duplicated() & names.notna()]):  # pandas would rename the second

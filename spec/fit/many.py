@@ -158,7 +158,7 @@ def _number(parts: dict[str, Any]) -> int:
     counts = {part: values if part == "bootstrap" else _width(values) for part, values in parts.items() if values is not None}
     drawn = counts.get("bootstrap", 1)
     if isinstance(drawn, bool) or not (isinstance(drawn, (int, np.integer)) and drawn > 0):
-        raise ValueError(f"bootstrap is {drawn}: it is the number of resamples, such as 1000.")
+        raise ValueError(f"bootstrap is {drawn!r}: it is the number of resamples, such as 1000.")
     several = {part: count for part, count in counts.items() if count > 1}
     if len(set(several.values())) > 1:
         said = ", ".join(f"{part} {count}" for part, count in several.items())

@@ -182,7 +182,7 @@ def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
     """What to do about numbers that are written as text, one of which may be none."""
     odd = next((row for row, value in enumerate(column) if _is_odd(value) is not None), None)
     if odd is None:
-        return f"{where} is text, though all of it are numbers, such as {_shown(column[0])}: convert it, as by pandas.to_numeric."
+        return f"{where} holds numbers that are text, such as {_shown(column[0])}: convert it, as by pandas.to_numeric."
     return (
         f"{where} is text, since {_shown(column[odd])} in row {first + odd} is no number: mend or drop such rows, then "
         "convert it, as by pandas.to_numeric."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from spec.compat import first_line
 from spec.fit.batch import Batch
 from spec.fit.blocks import taken
 from spec.fit.numeric import Column
@@ -92,19 +92,29 @@ class _From:
         return self.rows[rows.start - self.first : rows.stop - self.first]
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raise FileNotFoundError where there is no file, and ValueError where it is empty."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}.")
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(f"{path} is empty.")
+
+
 def data_set(path: str, form: str) -> Any:
     """
     The pyarrow Dataset of a file, or of a folder of files, with the types that hold the values of all.
 
     A file in which all amounts are whole has another type than the next.
     """
+    if "://" not in path:
+        refuse_no_file(Path(path))
     from pyarrow import ArrowException, ArrowInvalid, schema, unify_schemas
     from pyarrow.dataset import dataset
 
     try:
         found = dataset(path, format=form)
     except ArrowInvalid as error:
-        raise ValueError(f"{path} cannot be read as a {form} file: {first_line(error)}") from error
+        raise ValueError(f"{path} cannot be read as a {form} file.") from error
     if not found.files:
         raise ValueError(f"there are no files in the folder {path}.")
     try:

@@ -292,7 +292,7 @@ class Fitted:
             ("Deviance", self.deviance),
             ("Rows", str(self.rows)),
             ("Null deviance", self.null_deviance),
-            ("Converged", f"{'yes' if self.converged else 'NO'}, {len(self.passes)} passes"),
+            ("Converged", f"{'yes' if self.converged else 'NO'}, {len(self.passes)} pass{'es' * (len(self.passes) != 1)}"),
             ("Dispersion", self.dispersion if self.has_estimated_dispersion else "1 (fixed)"),
             ("Standard errors", "none: penalised" if self.is_penalised else self.errors or "of the model"),
             ("AIC", none or self.aic),

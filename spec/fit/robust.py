@@ -39,6 +39,10 @@ def cluster_codes(groups: ArrayLike, rows: int) -> np.ndarray:
     """
     import pandas
 
+    if isinstance(groups, str):
+        raise ValueError(
+            f"groups is the name {groups!r}: give the labels themselves, one for each row, such as data[{groups!r}]."
+        )
     labels = np.asarray(groups)
     if labels.shape not in ((rows,), (rows, 1)):
         raise ValueError(f"groups has the shape {labels.shape}, but the fit has {rows} rows: give one label for each.")

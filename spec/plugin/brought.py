@@ -32,7 +32,7 @@ def _asked(config: pytest.Config, brought: str) -> tuple[Question, Answer]:
     try:
         return asked(path_of_data(config), brought, **options)
     except (ValueError, TypeError, ImportError) as error:
-        pytest.exit(f"{brought}: {first_line(error)}", returncode=pytest.ExitCode.USAGE_ERROR)
+        raise pytest.UsageError(f"{brought}: {first_line(error)}") from error
 
 
 def diagnosed(config: pytest.Config, width: int, colour: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from spec.files import CLAIMS, INSTALLED, NAMED
-from spec.plugin import own_data
+from spec.plugin import brought, own_data
 from spec.plugin.own_data import GIVEN, keras_is_installed, unfit
 
 if TYPE_CHECKING:  # the modules of the specification are imported only when they are needed
@@ -113,6 +113,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{config.getoption('--gaps')}: {said}")
     if own_data.take(config):
         config.stash[GAPS] = []  # they are gaps on the specification's own problems
+        if not hasattr(config, "workerinput") and not unfit(config.stash[GIVEN]):
+            brought.asked(config)  # before the claims, which may take minutes
     if not hasattr(config, "workerinput"):
         _register_writers(config)
     if getattr(config.option, "numprocesses", None):  # report a wrong name once, and not from each process

@@ -64,6 +64,8 @@ def take(config: pytest.Config) -> bool:
         config.stash[GIVEN] = given(path, **asked)
     except (ValueError, TypeError, ImportError) as error:
         raise pytest.UsageError(f"--data {data}: {first_line(error)}") from error
+    if all(config.getoption(option) for option in BROUGHT):
+        raise pytest.UsageError(f"give {' or '.join(BROUGHT)}, and not both: one answer is held to the data.")
     config.stash[SAID] = {}
     return True
 

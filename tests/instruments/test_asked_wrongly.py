@@ -96,13 +96,19 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "folder").mkdir()
     pd.DataFrame({"a": [*map(str, range(5000)), "foo"], "y": [0, 1] * 2500 + [1]}).to_csv(tmp_path / "late.csv", index=False)
     for name, says in {
-        "empty.csv": "empty.csv cannot be read as a csv file",
+        "empty.csv": "empty.csv is empty",
         "broken.parquet": "broken.parquet cannot be read as a parquet file",
         "folder": "there are no files in the folder",
         "late.csv": "column a of X is text, since 'foo' in row 5000 is no number",
     }.items():
         with pytest.raises(ValueError, match=says):
             fit(dense(), tmp_path / name, "y")
+    for ending in ("csv", "parquet"):
+        absent = tmp_path / f"absent.{ending}"
+        with pytest.raises(FileNotFoundError, match=f"there is no file .*absent.{ending}"):
+            fit(dense(), absent, "y")
+        with pytest.raises(FileNotFoundError, match=f"there is no file .*absent.{ending}"):
+            fit(formula="y ~ a", data=absent, family="binomial")
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,9 @@ def test_a_page_is_written(files, capsys):
     ("arguments", "said"),
     [
         ([], "the following arguments are required"),
-        (["{}/claims.csv", "--coefficients", "{}/right.csv", "--family", "poisson"], "give --formula or --response"),
-        (["{}/claims.csv", "--formula", "claims ~ age", "--coefficients", "{}/right.csv"], "need a --family"),
+        (["{}/claims.csv", "--coefficients", "{}/right.csv", "--family", "poisson"], "give --formula 'y ~ x"),
+        (["{}/claims.csv", *RATES, "--response", "y", "--coefficients", "{}/right.csv"], "and not both: the formula begins"),
+        (["{}/claims.csv", "--formula", "claims ~ age", "--coefficients", "{}/right.csv"], "--coefficients needs --family"),
         (["{}/claims.csv", *RATES], "one of the arguments --network --coefficients is required"),
     ],
 )

@@ -411,7 +411,7 @@ class TestData:
         ("make", "data", "message"),
         [
             (dense, (X[:, :3], Y), "takes 5 columns of X, but X has 3"),
-            (dense, (X, np.eye(2)[np.minimum(CLASSES, 1)]), "but y has 2 columns: give its second column"),
+            (dense, (X, np.eye(2)[np.minimum(CLASSES, 1)]), "if they are the indicators of two classes, give the second"),
             (dense, (X, np.eye(3)[CLASSES]), "gives 1 output, but y has 3 columns"),
             (dense, (X, spoiled(Y, 33_000, 2)), "y is 2 in row 33000: a sigmoid takes 0 and 1"),
             (dense, (spoiled(X, 33_000, np.nan), Y), "X is missing .* in column x1, row 33000"),

@@ -456,7 +456,11 @@ class TestErrors:
             ({"formula": "age + power"}, "has no response"),
             ({"formula": "~ age"}, "has no response"),
             ({"formula": "claims + cost ~ age"}, "one response"),
-            ({"formula": "claims ~ age | power"}, "one list of terms"),
+            ({"formula": "claims ~ age | region"}, r"formulas have no \|, for fixed effects or groups: write \+ C\(g\)"),
+            ({"formula": "claims ~ (age > 40)"}, r"Unknown operator '>'. A comparison stands in I\(...\), such as I\(x > 0\)"),
+            ({"formula": "claims ~ odd-name"}, "In a formula the name of odd-name stands in backticks: `odd-name`"),
+            ({"formula": "claims ~ written"}, "column written holds numbers that are written as text, such as '0': convert it"),
+            ({"formula": "claims ~ cr(age, df=4)"}, r"of cr\(age, df=4\) contain the intercept: write cr\(age, df=4, c"),
             ({"formula": "claims ~ 0"}, "has no terms"),
             ({"formula": "claims ~ age + offset(log(exposure))"}, r"no offset\(\): give the offset beside the formula"),
             ({"formula": "cbind(claims, w) ~ age"}, "the trials"),
@@ -481,7 +485,7 @@ class TestErrors:
             ({"formula": "claims ~ gap"}, "column gap has 1 missing value, the first in row 7: drop such rows, or impute"),
             ({"formula": "claims ~ age", "weights": "gap"}, "column gap has 1 missing value"),
             ({"weights": [1, 2]}, "weights has 2 rows, but the data have 600"),
-            ({"weights": "region"}, "weights, `region`, is not one number for each row"),
+            ({"weights": "region"}, "weights: region is text or levels, and not one number for each row"),
             ({"family": "weibull"}, "there is no family 'weibull': they are gaussian, binomial"),
             ({"family": "tweedie"}, r"write tweedie\(power\)"),
             ({"family": "quasi-Poisson"}, "Did you mean 'poisson' with quasi=True"),
@@ -495,6 +499,7 @@ class TestErrors:
         data = DATA.assign(
             day=pd.Timestamp("2020-01-01"), one="a", mixed=[1, "a"] * (N // 2), gap=DATA.age.where(np.arange(N) != 7)
         )
+        data["odd-name"], data["written"] = 1.0, np.arange(N).astype(str)
         settings = {"formula": "claims ~ age", "data": data, "family": "poisson", **changes}
         with pytest.raises(ValueError, match=message):
             designed(**settings)

@@ -139,7 +139,7 @@ def test_responses_of_two_columns_are_told_by_what_they_hold():
 
     with pytest.raises(ValueError, match=r"give the shares, y\[:, 0\] / y.sum\(axis=1\), with weights=y.sum\(axis=1\)"):
         fit(dense("binary_crossentropy", "sigmoid"), X, counts)
-    with pytest.raises(ValueError, match="give its second column"):
+    with pytest.raises(ValueError, match="the indicators of two classes, give the second"):
         fit(dense("binary_crossentropy", "sigmoid"), X, labels)
 
 

@@ -346,6 +346,10 @@ class TestRobustErrors:
         with pytest.raises(ValueError, match=message):
             FITS["gamma-log"][0].clustered(labels)
 
+    def test_a_name_is_no_group(self):
+        with pytest.raises(ValueError, match=r"groups is the name 'g': give the labels, one for each row, such as data\['g'\]"):
+            FITS["poisson-log"][0].clustered("g")
+
     def test_a_row_that_alone_determines_a_coefficient(self):
         alone = np.column_stack([X, np.arange(N) == 17])
         found = optimise(MODELS["gaussian-identity"], of_arrays(alone, FAMILIES["gaussian-identity"][0]))

@@ -628,7 +628,7 @@ WRONG = [
     ),
     (lambda: source(spoiled(59_999, 1, "red").to_numpy(), LONG), "column x2 of X is text, since 'red' in row 59999 is no number"),
     (lambda: source(np.array([["1"], ["red"]]), [0, 1]), "X is text, since 'red' in row 1 is no number"),
-    (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X is text, though all of it are numbers, such as '1'"),
+    (lambda: source(np.array([["1"], ["2"]]), [0, 1]), "X holds numbers that are text, such as '1'"),
     (lambda: source([[1.0, 2.0], [3.0, "red"]], [0, 1]), "column x2 of X is text, since 'red' in row 1 is no number"),
     (
         lambda: source([[1.0, "blue"], [3.0, "red"]], [0, 1]),
@@ -665,7 +665,7 @@ WRONG = [
     ),
     (
         lambda: source(X, np.arange(N).astype(str)),
-        "y is text, though all of it are numbers, such as '0': convert it, as by pandas.to_numeric",
+        "y holds numbers that are text, such as '0': convert it, as by pandas.to_numeric",
     ),
     # lengths
     (lambda: source(X, Y[:-1]), "^X has 1000 rows, but y has 999"),

@@ -182,7 +182,8 @@ class Twin:
         if seen.ndim != 2:
             raise NotRead(
                 f"the layer {self.dense.name} gets an array of {seen.ndim} dimensions, {seen.shape}; a generalized linear model "
-                "has a row of numbers for each observation: put a Flatten before it."
+                "has a row of numbers for each observation. Put a Flatten before it, if each row of X is one observation; else "
+                f"give X.reshape(-1, {seen.shape[-1]}) and y.reshape(-1, ...)."
             )
         last = BACKEND.numpy(before[-1]).reshape(len(X), -1) if before else None
         return Seen(seen, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
