@@ -366,3 +366,29 @@ def test_the_claims_of_each_theme_are_said_of_any_data(files, monkeypatch):
     assert not chapters & {"03", "07", "15", "16"}  # softmax, least squares, and what rests on data of its own
     assert all("good" in name for name in found.names)
     assert len(found.names) > 120
+
+
+@pytest.mark.parametrize(
+    ("brought", "sentence"),
+    [
+        (("--network", "none.keras"), "none.keras: there is no file none.keras."),
+        (("--coefficients", "none.csv"), "none.csv: there is no file none.csv."),
+        (("--coefficients", "none.csv", "--network", "none.keras"), "give --network or --coefficients, and not both"),
+    ],
+    ids=["no network", "no table", "both"],
+)
+def test_what_is_brought_is_read_before_the_claims(project, files, brought, sentence):
+    status, said = project("--data", files["good"], *OWN, *brought, chapter=CHAPTER)
+
+    assert status == 4
+    assert f"ERROR: {sentence}" in said
+    assert "passed" not in said
+
+
+def test_a_word_among_numbers_is_no_level(tmp_path):
+    """Of a response and all other columns: a slip of the pen would make a factor of a column of numbers."""
+    FRAME[["age"]].astype({"age": str}).replace({"age": {str(FRAME.age[3]): "x"}}).assign(y=0).to_csv(
+        tmp_path / "slip.csv", index=False
+    )
+    with pytest.raises(ValueError, match="column age is text, since 'x' in row 3 is no number: mend or drop such rows"):
+        given(tmp_path / "slip.csv", response="y", family="binomial")
