@@ -30,8 +30,8 @@ A proof [over the real numbers](for_all_weights.md) says nothing of rounding. Th
 again, in balls, with the rounding of each of its operations. Each number is proven: at least so many digits are right, of
 the mean, of the loss, and of the loss's first and second derivative in $\\eta$. It holds for every $\\eta$ in small boxes
 near 0 ($\\pm 0.3$ and $\\pm 2$) and far out ($\\pm 20$), and for the responses 0, 0.4, 1 and 3, those of them that the
-family has. Of a softmax the first $\\eta$ is there and each next one is minus half of the one before; the response is one
-class, another, or a share of both, and the fewest digits of all classes count. A float64 has 15.9 digits.
+family has. For a softmax the first $\\eta$ lies in the box; each further $\\eta$ is minus half of the one before it. The
+response is one class, another, or a share of both, and the fewest digits of all classes count. A float64 has 15.9 digits.
 
 *Exact* says that nothing is lost. A blank says that the quantity is 0, or so small that floats have fewer digits there, or
 that the model has no such $\\eta$. Few digits of a gradient need not be a program's fault: where $y - \\mu$ is small beside
@@ -43,8 +43,9 @@ after, loses at most $n$ units in the last place of the sum of the rows' sizes.
 
 **How far the bounds are from what is lost.** Near 0 the median bound is at most 10 times the largest loss at some tens of
 points, and at most 40 times for the probit and for the negative binomial with log link: their erfc and logistic function lose
-less in most places than is assumed of them (`tests/instruments/test_floats.py`). Far out its curvature keeps all digits, of
-which few are proven: the slopes of a correction cancel exactly, and each is bounded for itself.
+less in most places than is assumed of them (`tests/instruments/test_floats.py`). Far out the curvature
+of the negative binomial with log link keeps all its digits, but only few of them are proven: the slopes of a correction cancel
+exactly, and each is bounded for itself.
 `python -m spec.proof.digits` makes this page.
 """
 

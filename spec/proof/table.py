@@ -28,9 +28,9 @@ HEAD = """# What is proven for all weights
 
 Each row is a network of the claims, or one with a loss of Keras's own. "Proven" says that a rung holds at all weights, inputs
 and responses, over the real numbers ([how](for_all_weights.md), and [what you must believe](believe.md)). Where a program
-approximates a function, or clips, the cell says where: there something remains that is not zero. (At the border itself, where
-that is no rational number, nothing is decided.) `python -m spec.proof.table` makes this page, and prints how long each proof
-takes.
+approximates a function, or clips, the cell says where: there something remains that is not zero. (If the border is
+not a rational number, nothing is said about the border point itself.) `python -m spec.proof.table` makes this page, and prints
+how long each proof takes.
 """
 RUNGS = {"mean": "mean", "objective": "loss", "gradient": "gradient", "curvature": "curvature"}  # and their headings
 Cells = dict[str, dict[str, str]]  # of a backend: by network and rung

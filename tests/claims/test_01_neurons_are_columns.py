@@ -97,7 +97,7 @@ def test_a_dead_input_is_noticed(problem, params, reference):
 @pytest.mark.parametrize("problem", SENTENCE + SMALL, ids=str)
 def test_one_vector_added_to_all_classes_changes_nothing(problem, params, subject):
     r"""
-    Of the (32 + 1) * 16 weights (32 + 1) * 15 are free: one vector added to every class changes no probability.
+    Free are (p + 1) (K - 1) of (p + 1) K weights, as 33 * 15 of 33 * 16: one vector added to every class changes no probability.
 
     .. math:: \frac{e^{\eta_k + c}}{\sum_j e^{\eta_j + c}} = \frac{e^{\eta_k}}{\sum_j e^{\eta_j}}
     """

@@ -46,7 +46,7 @@ def test_another_function_is_refused(rung, wrong, problem, params, reference):
 @pytest.mark.parametrize("problem", ONE, ids=str)
 def test_inputs_with_the_same_linear_predictor_get_the_same_prediction(problem, params, subject):
     r"""
-    The inputs act through their weighted sum alone: a move along which the sum stands still changes no prediction.
+    The inputs act through their weighted sum alone: a move that leaves the sum unchanged changes no prediction.
 
     .. math:: x \cdot w = x' \cdot w \implies \mu(x) = \mu(x')
 

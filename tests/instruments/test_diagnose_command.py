@@ -1,5 +1,8 @@
 """The doors to the diagnosis: `diagnose` from Python, and ``python -m spec.diagnose``."""
 
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -280,3 +283,20 @@ def test_help_imports_nothing_heavy():
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "--network" in done.stdout
+
+
+def test_the_book_shows_what_is_said(tmp_path, monkeypatch, capsys):
+    """Word for word; the digits of numbers may be another processor's. After a change, write it by the command in it."""
+    page = ROOT / "docs" / "disagree"
+    command, _, shown = (page / "shown.txt").read_text().partition("\n")
+    sm.datasets.spector.load_pandas().data.to_csv(tmp_path / "spector.csv", index=False)
+    shutil.copy(page / "sklearn.csv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    main(shlex.split(command)[4:])
+
+    assert without_numbers(capsys.readouterr().out) == without_numbers(shown)
+
+
+def without_numbers(text):
+    return re.sub(r"-?\d[\d.]*(?:e-?\d+)?|\s+", " ", text).split()

@@ -386,7 +386,7 @@ def test_what_is_brought_is_read_before_the_claims(project, files, brought, sent
 
 
 def test_a_word_among_numbers_is_no_level(tmp_path):
-    """Of a response and all other columns: a slip of the pen would make a factor of a column of numbers."""
+    """A slip of the pen would make a factor of a column of numbers, where all other columns explain the response."""
     FRAME[["age"]].astype({"age": str}).replace({"age": {str(FRAME.age[3]): "x"}}).assign(y=0).to_csv(
         tmp_path / "slip.csv", index=False
     )

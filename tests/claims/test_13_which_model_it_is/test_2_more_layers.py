@@ -76,7 +76,7 @@ def assert_same_loss(problem, deep, flat):
 @pytest.mark.parametrize("problem", STACKED, ids=str)
 def test_linear_layers_share_the_score_of_one_layer(problem, subject, network, rng):
     r"""
-    Each of several linear layers is taught the score of the one layer, seen through the other layers.
+    Each of several linear layers gets for its gradient the score of the one layer, multiplied by the other layers' matrices.
 
     .. math:: -\frac{n}{c} \frac{\partial L}{\partial M_l}
               = (M_1 \cdots M_{l-1})^\top \frac{\partial \ell}{\partial M} (M_{l+1} \cdots M_3)^\top
