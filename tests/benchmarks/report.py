@@ -14,6 +14,8 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.cases import GROUPS
+
 OURS = "Keras (TensorFlow)"
 GOOD = 1e-3  # standard errors: who is further away has not found the optimum, however fast
 AXES = {"rows": ("n", "rows"), "columns": ("p", "columns"), "classes": ("classes", "classes")}
@@ -50,6 +52,16 @@ def read(path: Path) -> tuple[list[Fit], str]:
     if not fits:
         raise ValueError(f"{path} has no fit in it: was tests/benchmarks/test_fits.py run?")
     return fits, made
+
+
+def joined(paths: list[Path]) -> tuple[list[Fit], str]:
+    """The fits of several runs on one machine, in their order; a fit that was made again counts as it was made last."""
+    runs = [read(path) for path in paths]
+    if len(others := {made for _, made in runs}) > 1:
+        raise ValueError(f"the runs were made on different machines or libraries: {'; '.join(sorted(others))}.")
+    found = {(fit["group"], fit["case"], fit["peer"]): fit for fits, _ in runs for fit in fits}
+    order = [str(case) for cases in GROUPS.values() for case in cases]
+    return sorted(found.values(), key=lambda fit: order.index(fit["case"]) if fit["case"] in order else len(order)), runs[0][1]
 
 
 def by_case(fits: list[Fit], *groups: str) -> dict[str, list[Fit]]:
@@ -236,9 +248,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description="The tables and the plot of a run.")
     parser.add_argument("run", type=Path, help="what pytest --benchmark-json wrote")
     parser.add_argument("folder", type=Path, nargs="?", help="where speed.md and speed.svg go (default: beside the run)")
+    parser.add_argument(
+        "--and", dest="more", type=Path, action="append", default=[], metavar="RUN", help="another run, such as of other cases"
+    )
     options = parser.parse_args(arguments)
     try:
-        fits, made = read(options.run)
+        fits, made = joined([options.run, *options.more])
     except ValueError as error:
         print(f"python -m tests.benchmarks.report: {error}", file=sys.stderr)
         return 2

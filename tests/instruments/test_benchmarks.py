@@ -103,6 +103,29 @@ def test_the_page_and_the_tables_say_what_was_measured(tmp_path, capsys):
     assert "1e-02 SE" in shown
 
 
+def test_runs_of_some_cases_are_joined(tmp_path, capsys):
+    """In the order of the cases; a fit that was made again counts as it was made last. Runs of two machines are refused."""
+
+    def run(name, *fits, cores=2):
+        machine = {"libraries": {"keras": "3"}, "cores": cores, "machine": "x86_64", "python_version": "3.11"}
+        (tmp_path / name).write_text(json.dumps({"machine_info": machine, "benchmarks": [{"extra_info": one} for one in fits]}))
+        return tmp_path / name
+
+    later, first = (str(case) for case in (CASES[3], CASES[0]))
+    one = run("one.json", fit(report.OURS, 0.1, case=later), fit("R", 0.5, case=later))
+    two = run("two.json", fit(report.OURS, 0.2, case=later), fit(report.OURS, 0.3, case=first))
+    fits, made = report.joined([one, two])
+
+    assert [(found["case"], found["peer"], found["seconds"]) for found in fits] == [
+        (first, report.OURS, 0.3),
+        (later, report.OURS, 0.2),
+        (later, "R", 0.5),
+    ]
+    assert made.startswith("2 cores")
+    assert report.main([str(one), "--and", str(run("three.json", fit(report.OURS, 0.1), cores=4))]) == 2
+    assert "on different machines or libraries" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"benchmarks": [], "machine_info": {"libraries": {}, "cores": 2}}'])
 def test_a_file_that_is_no_run_is_refused(content, tmp_path, capsys):
     """With what to do; nothing is written."""
