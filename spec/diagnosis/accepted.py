@@ -14,9 +14,9 @@ from itertools import groupby
 import numpy as np
 
 from spec.diagnosis.causes.way import CHANCE, EXACT, is_vague, keeps_digits, rounded_away
-from spec.diagnosis.hypothesis import Totals
 from spec.diagnosis.proof import Metric, nearest_optimum, penalised, summed
 from spec.diagnosis.search import Explained, Search
+from spec.diagnosis.sums import Totals
 
 NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that such a cause may leave

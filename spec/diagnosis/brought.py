@@ -23,8 +23,8 @@ from spec.diagnosis.tables import answer_of_table
 from spec.engines.keras.versions import keras
 from spec.families import Family
 from spec.fit.checks import find_wrong
-from spec.fit.formula import _model
 from spec.fit.frames import frames, table_of
+from spec.fit.named import model_of
 from spec.fit.responses import mostly_no_counts, of_codes, of_shares
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
@@ -110,7 +110,7 @@ def asked(
 ) -> tuple[Question, Answer]:
     """Return (question, answer) of a file or a frame and what is brought to it; the keywords are those of `diagnose`."""
     beside = {"weights": None, "offset": None, "trials": None, **beside}
-    case = _checked(_case_of_data(_model(family, link), data, formula, response, beside))
+    case = _checked(_case_of_data(model_of(family, link), data, formula, response, beside))
     brought = load_network(brought) if is_network_name(brought) else brought
     return case.question, _answer(brought, case)
 
@@ -162,9 +162,9 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
     if isinstance(family, Model):
         return family, ()
     if family is not None:
-        return _model(family, link), ()
+        return model_of(family, link), ()
     if (own := meant_by(bare(model))) is not None:
-        meant = own if link is None else _model(own.family, link)
+        meant = own if link is None else model_of(own.family, link)
         return meant, (f"No family was given: {meant} is meant, by the estimator. Give family= if it is another.",)
     if not isinstance(model, keras.Model):
         raise ValueError(
@@ -172,7 +172,7 @@ def _stated(model: Any, X: Any, y: Any, family: Any, link: Any) -> tuple[Model, 
         )
     meant = meant_model(model) if model.built and model.inputs else meant_model(model, source(X, y))
     if link is not None:
-        meant = _model(meant.family, link)
+        meant = model_of(meant.family, link)
     return meant, (f"No family was given: {meant} is meant, by the network's last activation. Give family= if it is another.",)
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from spec.diagnosis import errors
+from spec.diagnosis import standard_errors
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.causes import named
 from spec.diagnosis.causes.rows import has_free_scale
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.proof import at, compared, nearest_optimum, summed
 from spec.diagnosis.result import EITHER, FOUND, Compared, Diagnosis, Finding
 from spec.diagnosis.search import Explained, Search
@@ -83,7 +84,7 @@ def about_errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple
     mine, half = (_of_intercept(context, optimum, one) for one in (given, np.broadcast_to(answer.error_rounding, given.shape)))
     if mine.shape != optimum.free.shape:
         return ()
-    told = errors.convention(context, optimum, mine, half)
+    told = standard_errors.convention(context, optimum, mine, half)
     if told is None:
         return ()
     code, says = told

@@ -19,7 +19,8 @@ from spec.diagnosis.causes import named
 from spec.diagnosis.causes.training import REPLAYED, VERDICTS
 from spec.diagnosis.causes.way import EXACT, Way, digits_kept, is_vague, keeps_digits, rounded_away
 from spec.diagnosis.conclusion import about_errors, concluded, ruled_out
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import Likelihood
 from spec.diagnosis.proof import at, compared, likelihood_lost, nearest_optimum, stated_optimum, summed
 from spec.diagnosis.question import Question

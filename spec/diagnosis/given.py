@@ -19,8 +19,9 @@ import numpy as np
 from spec.compat import first_line
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
-from spec.fit.formula import _model, _needs, designed, refuse_numbers
+from spec.fit.formula import designed, needs, refuse_numbers
 from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
+from spec.fit.named import model_of
 from spec.fit.parquet import data_set
 from spec.fit.rows import Rows, joined
 from spec.fit.sources import form_of
@@ -59,7 +60,7 @@ class Asked:
     @property
     def model(self) -> Model:
         """The family and the link; raises ValueError for a name that is none, and for what does not go together."""
-        model = _model(self.family, self.link)
+        model = model_of(self.family, self.link)
         if self.formula is None and self.response is None:
             raise ValueError("give a formula such as 'y ~ x + C(group)', or a response: then all other columns are inputs.")
         if self.formula is not None and self.response is not None:
@@ -203,7 +204,7 @@ def _of_all_columns(asked: Asked, data: Any) -> str:
     table = table_of(data)
     if asked.response not in table.columns:
         raise ValueError(f"there is no column {asked.response}: the columns are {', '.join(table.columns)}.")
-    beside = {asked.response, *_needs(asked.row_weights(table.columns), table), *_needs(asked.offset, table)}
+    beside = {asked.response, *needs(asked.row_weights(table.columns), table), *needs(asked.offset, table)}
     others = [name for name in table.columns if name not in beside]
     if not others:
         raise ValueError(f"there is no column but {asked.response} to explain it by: write --formula '{asked.response} ~ 1'.")

@@ -8,8 +8,10 @@ import numpy as np
 from scipy import linalg
 
 from spec import existence, likelihood, scoring
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.result import Compared
+from spec.diagnosis.sums import Totals
 from spec.evidence.enclosure import Optimum, enclose_near
 from spec.evidence.preconditions import PreconditionFailed
 from spec.families import Gaussian

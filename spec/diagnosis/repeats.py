@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.hypothesis import Context, design
+from spec.diagnosis.context import Context, design
 from spec.diagnosis.question import Question
 from spec.fit.rows import Batch
 from spec.model import Params

@@ -19,10 +19,12 @@ from spec.diagnosis.causes import CAUSES, Cause, named
 from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
 from spec.diagnosis.causes.way import EXACT, rounded_away
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import SquaredHinge
 from spec.diagnosis.proof import Metric, penalised
 from spec.diagnosis.result import Compared, Diagnosis
+from spec.diagnosis.sums import Totals
 from spec.families import Binomial
 
 TRIED = {0: 1, 1: 1e2, 2: 5e3, 3: 2.5e5}  # about how many explanations of so many causes there are

@@ -14,11 +14,13 @@ from spec.diagnosis.causes.rows import weighing_classes
 from spec.diagnosis.causes.units import SCALINGS
 from spec.diagnosis.causes.way import CHANCE, EXACT
 from spec.diagnosis.conclusion import concluded
+from spec.diagnosis.context import Context
 from spec.diagnosis.estimator import Settings, defaults
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.proof import penalised, summed
 from spec.diagnosis.result import FOUND, UNEXPLAINED, Diagnosis, Finding
 from spec.diagnosis.search import Explained, Search
+from spec.diagnosis.sums import Totals
 
 FLAT = 1e-4  # standard errors: so near the optimum float64 hardly shows the loss fall, and a solver ends whatever its rule is
 

@@ -17,8 +17,9 @@ import numpy as np
 
 from spec.domains import REAL
 from spec.existence import may_separate
+from spec.fit.convergence import REST, ROUNDING, SETTLED, Kind
 from spec.fit.elements import SIZE, Formulas, Told
-from spec.fit.maximise import HALVINGS, REST, ROUNDING, SETTLED, Kind
+from spec.fit.maximise import HALVINGS
 from spec.fit.rows import Rows
 from spec.model import Model
 from spec.scoring import BACK, UNKNOWN
@@ -259,7 +260,7 @@ class Fits:
         """
         The distance that a step leaves, as the step before it lets expect; infinite where it says nothing, or contracts badly.
 
-        Newton's step leaves the square of the distance times a constant, see `spec.fit.maximise.Convergence`.
+        Newton's step leaves the square of the distance times a constant, see `spec.fit.convergence.Convergence`.
         """
         with np.errstate(all="ignore"):
             rate = np.where(last < np.inf, made.distance / last**2, np.inf)

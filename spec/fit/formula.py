@@ -12,7 +12,7 @@ import builtins
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any, Optional
@@ -22,13 +22,14 @@ import numpy as np
 from spec.compat import first_line
 from spec.engines.keras.network import BUILT_IN, NegativeLogLikelihood, activation
 from spec.engines.keras.versions import keras
-from spec.families import FAMILIES, Binomial, Family, Gamma, Multinomial, NegativeBinomial, Tweedie
+from spec.families import Binomial, Family, Multinomial
 from spec.fit.arithmetic import NAMES, meant, number
 from spec.fit.cluster import present_workers
 from spec.fit.frames import Frame, Table, check_kind, frames, listed_levels, pandas_module, sample_of, seen_levels, table_of
+from spec.fit.named import model_of
 from spec.fit.numeric import reads_as_number
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
-from spec.links import LINKS, Link, Log
+from spec.links import Link
 from spec.model import Model
 
 Take = Callable[[Frame], Optional[np.ndarray]]
@@ -73,7 +74,7 @@ class Designed:
         if offset is None and self._offset is True:
             raise ValueError("the fit had an array for its offset: give offset= for these rows too.")
         own = self._offset if offset is None and isinstance(self._offset, _Part) else None
-        needed = _known([*self._design.needs, *(own.needs if own else _needs(offset, table))], table)
+        needed = _known([*self._design.needs, *(own.needs if own else needs(offset, table))], table)
         if not table.total:
             return replace(of_arrays(np.zeros((0, len(self.rows.columns))), None, None, None), columns=self.rows.columns)
         first = next(frames(table, needed)) if isinstance(offset, str) else None
@@ -111,8 +112,8 @@ def designed(
     table = table_of(data)
     if not table.total:
         raise ValueError("the data have no rows.")
-    model = _model(family, link)
-    beside = [*_needs(weights, table), *_needs(offset, table)]
+    model = model_of(family, link)
+    beside = [*needs(weights, table), *needs(offset, table)]
     lhs, rhs = _parsed(formula, [name for name in table.columns if name not in beside])
     needed = _known([*_names(lhs), *_names(rhs), *beside], table)
     if "Intercept" in needed:
@@ -193,56 +194,6 @@ def _fewer(frame: Frame, size: int) -> Frame:
 
 # -- the model -----------------------------------------------------------------------------------------------------------------
 
-ONES_OF_OURS = {"family": "spec.families, such as Poisson()", "link": "spec.links, such as Log()"}
-
-
-def _model(family: str | Family, link: str | Link | None) -> Model:
-    """The family and the link, by their names or as they are."""
-    family = _named(family, FAMILIES, "family") if isinstance(family, str) else family
-    for what, given, kind in (("family", family, Family), ("link", link, (Link, str, type(None)))):
-        if not isinstance(given, kind):
-            module = type(given).__module__.partition(".")[0]
-            raise TypeError(f"{what} is a {type(given).__name__} of {module}: give a name, or one of {ONES_OF_OURS[what]}.")
-    if link is None:
-        link = Log() if isinstance(family, (Gamma, NegativeBinomial, Tweedie)) else family.canonical_link
-    return Model(family, _named(link, LINKS, "link") if isinstance(link, str) else link)
-
-
-OTHER_NAMES = {  # of families, in other programs
-    "logistic": "binomial",
-    "logit": "binomial",
-    "bernoulli": "binomial",
-    "normal": "gaussian",
-    "ols": "gaussian",
-    "nb": "negative-binomial(1)",
-    "nb2": "negative-binomial(1)",
-    "negbin": "negative-binomial(1)",
-    "invgauss": "inverse-gaussian",
-    "mnlogit": "multinomial",
-    "softmax": "multinomial",
-    "categorical": "multinomial",
-}
-
-
-def _named(name: str, known: Sequence[Any], what: str) -> Any:
-    """The family or the link of a name, such as "inverse-gaussian", "tweedie(1.5)" or "negative-binomial(alpha=0.5)"."""
-    parts = re.fullmatch(r"([\w -]+?)\s*(?:\((?:\s*(\w+)\s*=)?\s*([^()]*?)\s*\))?", name.strip().lower())
-    word, key, number = parts.groups() if parts else (name, None, None)
-    kinds = {re.sub(r"\(.*|-", "", str(one)): type(one) for one in known}
-    kind = kinds.get(short := re.sub(r"[-_ ]", "", word))
-    if kind is None:
-        plain, is_quasi = short.replace("quasi", ""), " with quasi=True" * short.startswith("quasi")
-        other = OTHER_NAMES.get(plain, plain if plain in kinds else None) if what == "family" else None
-        meant = f" Did you mean {other!r}{is_quasi}?" if other else ""
-        raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.{meant}")
-    asked = [field.name for field in fields(kind)]
-    if not asked and number is not None:
-        beside = " Give link= beside the family." if key == "link" else ""
-        raise ValueError(f"{what} {name!r}: {word} takes no number.{beside}")
-    if asked and (not number or key not in (None, asked[0]) or not reads_as_number(number)):
-        raise ValueError(f"{what} {name!r}: write {word}({asked[0]}), with a number for {asked[0]}.")
-    return kind(*map(float, [number] if number else []))
-
 
 def _layers(model: Model, p: int, k: int, intercept: bool) -> keras.Model:
     """The network of a model as its user would write it: Keras's own activation and loss where it has them."""
@@ -302,7 +253,7 @@ def _parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     return lhs, rhs
 
 
-def _needs(expression: Any, table: Table) -> list[str]:
+def needs(expression: Any, table: Table) -> list[str]:
     """The columns that weights or an offset are made of; none if they are an array."""
     if not isinstance(expression, str):
         return []

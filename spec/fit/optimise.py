@@ -15,8 +15,9 @@ from spec.engines.keras.backend import BACKEND
 from spec.existence import NONE_INSIDE
 from spec.fit.checks import find_wrong
 from spec.fit.contribution import Contribution, in_float64
+from spec.fit.convergence import Wanted
 from spec.fit.ending import left_free, separated, why_not
-from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, Wanted, climb, maximise, together
+from spec.fit.maximise import INTERRUPTED, Climb, Maximum, Pass, Question, climb, maximise, together
 from spec.fit.penalised import PenalisedMaximum, maximise_penalised
 from spec.fit.penalty import Penalty
 from spec.fit.result import NO_ERRORS, Fitted

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg
 
-from spec.fit.maximise import HALVINGS, NOISE, REST, Kind, Pass, Wanted
+from spec.fit.convergence import REST, Kind, Wanted
+from spec.fit.maximise import HALVINGS, NOISE, Pass
 from spec.fit.penalty import Penalty
 from spec.fit.sums import Sums
 from spec.scoring import AT_EDGE, GAIN

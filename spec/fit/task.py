@@ -17,7 +17,8 @@ from spec.families import Binomial, Poisson
 from spec.fit.blocks import batch_sizes
 from spec.fit.checks import check, find_wrong
 from spec.fit.contribution import FEW, Contribution, Shape
-from spec.fit.maximise import CONTRACTS, REST, Kind, Maximum, Wanted
+from spec.fit.convergence import CONTRACTS, REST, Kind, Wanted
+from spec.fit.maximise import Maximum
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.sums import Sums, add_up
 from spec.fit.workers import one_blas_thread

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from spec.domains import Interval
-from spec.fit.maximise import Kind, Wanted, maximise
+from spec.fit.convergence import Kind, Wanted
+from spec.fit.maximise import maximise
 from spec.fit.rows import PIECE, Batch, Rows
 from spec.fit.sums import Sums, add_up
 from spec.model import Model, Params, quietly

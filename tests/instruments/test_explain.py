@@ -20,12 +20,13 @@ import statsmodels.api as sm
 from pyarrow import parquet
 from scipy import optimize, special
 
-from spec.diagnosis import hypothesis as hypotheses
+from spec.diagnosis import context as contexts
 from spec.diagnosis import proof
 from spec.diagnosis.answer import Answer, Record
 from spec.diagnosis.causes import CAUSES
+from spec.diagnosis.context import Context
 from spec.diagnosis.explain import explain
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import CLIP, Clipped, Likelihood, Lowered, OneVersusRest, SquaredShares, Twice
 from spec.diagnosis.question import Question
 from spec.evidence.enclosure import enclose_near
@@ -1169,8 +1170,8 @@ def test_a_parquet_file_has_the_diagnosis_of_arrays(tmp_path):
 @pytest.fixture
 def in_parts(monkeypatch):
     """So small a piece of rows that 90 rows are many, and those are no few numbers."""
-    monkeypatch.setattr(hypotheses, "PIECE", 2**6)
-    monkeypatch.setattr(hypotheses, "SMALL", 0)
+    monkeypatch.setattr(contexts, "PIECE", 2**6)
+    monkeypatch.setattr(contexts, "SMALL", 0)
 
 
 MANY = [
@@ -1209,7 +1210,7 @@ def test_a_part_of_the_rows_and_all_of_them_leave_a_moved_answer_unexplained(kin
 @pytest.mark.usefixtures("in_parts")
 def test_a_column_that_the_part_does_not_have():
     """Three rows of ninety have it, and the part is of 32 rows: the information of the part is singular."""
-    seen = hypotheses.Context(Question.of(small("logistic")), Answer(Params.from_matrix(best("logistic")))).part[1]
+    seen = contexts.Context(Question.of(small("logistic")), Answer(Params.from_matrix(best("logistic")))).part[1]
     rare = np.setdiff1d(np.arange(N), seen)[:3]
     X = np.column_stack([drawn().X[:, 0], np.isin(np.arange(N), rare)])
     y = drawn().y["logistic"].copy()

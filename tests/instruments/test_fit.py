@@ -19,7 +19,7 @@ from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.engines.statsmodels.engine import StatsmodelsEngine
 from spec.evidence.rungs import proven_optimum
 from spec.fit import contribution, fit, optimise
-from spec.fit.maximise import SETTLED
+from spec.fit.convergence import SETTLED
 from spec.fit.rows import of_arrays
 from spec.inference import Tail, likelihood_dispersion
 from spec.model import Model

@@ -8,7 +8,7 @@ import pytest
 from spec import families, links
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.fit import batched, fit, fit_many
-from spec.fit.maximise import SETTLED
+from spec.fit.convergence import SETTLED
 from spec.model import Model
 
 RNG = np.random.default_rng(11)

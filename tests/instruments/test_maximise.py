@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from spec import likelihood, problems, scoring
-from spec.fit.maximise import Convergence, Kind, maximise
+from spec.fit.convergence import Convergence, Kind
+from spec.fit.maximise import maximise
 from spec.fit.sums import Sums, summed_information
 from spec.fit.task import PLAIN
 

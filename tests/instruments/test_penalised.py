@@ -14,7 +14,7 @@ from spec.compat import strict_zip
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.network import loss, precision
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomial, Poisson, Tweedie
-from spec.fit.maximise import Kind
+from spec.fit.convergence import Kind
 from spec.fit.penalised import maximise_penalised, optimum
 from spec.fit.penalty import Penalty
 from spec.fit.sums import Sums

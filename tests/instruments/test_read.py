@@ -12,7 +12,7 @@ from keras import ops
 from spec import families, links
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, precision
 from spec.fit import fit, optimise
-from spec.fit.maximise import SETTLED
+from spec.fit.convergence import SETTLED
 from spec.fit.reading.license import GRADIENT
 from spec.fit.reading.twin import NotRead
 from spec.fit.reading.weights import set_weights

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spec.diagnosis import hypothesis as hypotheses
+from spec.diagnosis import context as contexts
 from spec.diagnosis.answer import Record
 from tests.instruments.test_explain import N, asked, bend, drawn, minimum, said, sigmoid, slope, small, total
 
@@ -234,8 +234,8 @@ def test_few_rows_that_were_left_out_are_found(kind, lost, code):
 @pytest.mark.parametrize("lost", [1, 4, 189])
 def test_a_cut_is_found_to_the_row_where_few_places_are_noted(monkeypatch, lost):
     """Eight of 600 rows."""
-    monkeypatch.setattr(hypotheses, "SMALL", 0)
-    monkeypatch.setattr(hypotheses, "PLACES", 8)
+    monkeypatch.setattr(contexts, "SMALL", 0)
+    monkeypatch.setattr(contexts, "PLACES", 8)
     _, X, y = rare(0)
     found = asked(small("logistic", X=X, y=y), minimum("logistic", X[:-lost], y[:-lost]))
 

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.result import Finding
+from spec.diagnosis.sums import Totals
 
 ALONE = 16  # numeric columns, of which each is tried alone
 NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is there, and why a cause is untested without

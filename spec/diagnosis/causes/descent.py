@@ -8,7 +8,7 @@ import numpy as np
 
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.causes.way import CHANCE, Way
-from spec.diagnosis.hypothesis import design
+from spec.diagnosis.context import design
 from spec.diagnosis.objective import Likelihood
 
 RATES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4)

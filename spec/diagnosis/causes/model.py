@@ -13,9 +13,11 @@ from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
 from spec.diagnosis.causes.units import rescaled
+from spec.diagnosis.context import Context
 from spec.diagnosis.contrasts import CONTRASTS
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredHinge, SquaredShares, Twice
+from spec.diagnosis.sums import Totals
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch
 from spec.links import ELEMENTWISE, Identity, Log, Logit

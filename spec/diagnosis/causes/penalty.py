@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from spec.diagnosis.causes.cause import Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
+from spec.diagnosis.sums import Totals
 from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Poisson, Tweedie
 from spec.links import Identity, Log, Logit
 from spec.model import Model

@@ -9,7 +9,8 @@ import numpy as np
 
 from spec.diagnosis.causes.cause import Change
 from spec.diagnosis.causes.model import is_plain
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import CLIP, EPSILON, Clipped, Lowered
 from spec.families import Binomial, Poisson
 from spec.links import Logit

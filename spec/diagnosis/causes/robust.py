@@ -13,7 +13,9 @@ import numpy as np
 from scipy.optimize import lsq_linear, minimize_scalar
 
 from spec.diagnosis.causes.cause import Ending
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
+from spec.diagnosis.context import Context, design
+from spec.diagnosis.hypothesis import Hypothesis
+from spec.diagnosis.sums import Totals
 from spec.fit.rows import Batch
 
 EXACT = 1e-5  # of the middle residual: how near to a row a quantile regression passes

@@ -9,8 +9,10 @@ from functools import partial
 import numpy as np
 
 from spec.diagnosis.causes.cause import Change, Ending, Reading
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals, design
+from spec.diagnosis.context import Context, design
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.result import Finding
+from spec.diagnosis.sums import Totals
 from spec.families import Binomial, NegativeBinomial, Poisson, Tweedie
 from spec.fit.rows import Batch
 from spec.links import Log

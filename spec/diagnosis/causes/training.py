@@ -12,7 +12,7 @@ from scipy import special
 from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.causes.way import CHANCE, Way
-from spec.diagnosis.hypothesis import design
+from spec.diagnosis.context import design
 from spec.diagnosis.proof import at, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch

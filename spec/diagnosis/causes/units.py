@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from spec.diagnosis.causes.cause import ALONE, Change
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.proof import at, nearest_optimum
 from spec.fit.rows import Batch
 from spec.links import Log

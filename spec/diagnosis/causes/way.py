@@ -9,8 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import linprog
 
-from spec.diagnosis.hypothesis import Context, Hypothesis, Totals
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.proof import Metric, penalised
+from spec.diagnosis.sums import Totals
 
 EXACT = 1e-6  # standard errors: what an answer may be away from an optimum that it is at, beyond its rounding
 VAGUE = 0.1  # standard errors: half a unit of the last digit of a coefficient that says too little of it

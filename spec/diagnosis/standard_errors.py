@@ -8,7 +8,8 @@ import numpy as np
 from scipy import linalg, optimize, special
 
 from spec import likelihood, scoring
-from spec.diagnosis.hypothesis import Context, Hypothesis
+from spec.diagnosis.context import Context
+from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.proof import problem_of
 from spec.families import Gamma, Gaussian, InverseGaussian
 from spec.model import Params
