@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,7 +25,8 @@ from spec.families import Family
 from spec.fit.checks import find_wrong
 from spec.fit.frames import frames, table_of
 from spec.fit.named import model_of
-from spec.fit.responses import mostly_no_counts, of_codes, of_shares
+from spec.fit.progress import rows_shown
+from spec.fit.responses import mostly_no_counts, of_codes, of_shares, one_of
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
 from spec.links import Link
@@ -73,9 +74,7 @@ def diagnose(
     >>> diagnose({"const": 2.0, "x1": 4.0}, X, y, family="gaussian").verdict
     'none'
     """
-    if weights is not None and sample_weight is not None:
-        raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
-    weights = sample_weight if weights is None else weights
+    weights = one_of(weights, sample_weight)
     model = load_network(model) if is_network_name(model) else model
     brought_X, (own, made) = X, transformed(model, X)
     if own is not X:
@@ -97,7 +96,7 @@ def diagnose(
         case = replace(case, question=replace(case.question, clusters=of_rows))
     question, answer = case.question, _answer(model, case)
     answer = replace(answer, notes=(*made, *notes, *answer.notes))
-    with _heard(progress, question.rows.total) as on_rows:
+    with rows_shown(question.rows.total) if progress is True else nullcontext(progress or None) as on_rows:
         found = explain(question, answer, progress=on_rows)
         if reference is None:
             return found
@@ -122,28 +121,6 @@ def _checked(case: _Case, quasi: bool | None = None) -> _Case:
         question = replace(question, quasi=True)
     find_wrong(question.model, question.rows, question.quasi)
     return replace(case, question=question)
-
-
-@contextmanager
-def _heard(progress: bool | Callable[[int], None], total: int | None) -> Iterator[Callable[[int], None] | None]:
-    """What hears of the rows that are read: a bar on stderr, the caller's own function, or nothing."""
-    if progress is not True:
-        yield progress or None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    shown = (TextColumn("reading, pass {task.fields[number]}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*shown, console=Console(stderr=True), transient=True) as bars:
-        bar, read = bars.add_task("", total=total, number=1), 0
-
-        def on_rows(rows: int) -> None:
-            nonlocal read
-            read += rows
-            done, left = divmod(read, total) if total else (0, read)
-            bars.update(bar, completed=left, number=done + 1)
-
-        yield on_rows
 
 
 # -- the question --------------------------------------------------------------------------------------------------------------

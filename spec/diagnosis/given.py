@@ -19,10 +19,12 @@ import numpy as np
 from spec.compat import first_line
 from spec.diagnosis.question import Question
 from spec.families import Binomial, Family
-from spec.fit.formula import designed, needs, refuse_numbers
+from spec.fit.formula import designed
 from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
 from spec.fit.named import model_of
 from spec.fit.parquet import data_set
+from spec.fit.parsed import needs
+from spec.fit.part import refuse_numbers
 from spec.fit.rows import Rows, joined
 from spec.fit.sources import form_of
 from spec.links import Link

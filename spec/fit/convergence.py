@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from spec.fit.maximise import Maximum
 
 SETTLED = 1e-5  # the relative change of the standard errors that the last step may still make
 ROUNDING = 1e-10  # the share of a distance that a step leaves because of rounding, where it would leave nothing
@@ -32,6 +29,14 @@ class Kind:
     dispersion: bool
 
 
+class Sampled(NamedTuple):
+    """What is known of convergence from a fit of so many rows, or of the ``whole``; for the ``constant`` see `Convergence`."""
+
+    constant: float
+    rows: int
+    whole: bool
+
+
 class Convergence:
     """
     An estimate of the next distance from the optimum, made from the distances so far.
@@ -47,13 +52,13 @@ class Convergence:
     Where no ``standard_errors`` are wanted, a stale step may be the last.
     """
 
-    def __init__(self, kind: Kind, parameters: int, guess: Maximum | None = None, standard_errors: bool = True) -> None:
+    def __init__(self, kind: Kind, parameters: int, guess: Sampled | None = None, standard_errors: bool = True) -> None:
         self.standard_errors = standard_errors
         self.quadratic, self.canonical = kind.quadratic, kind.canonical and not kind.quadratic
         self.constant = ROUNDING if kind.quadratic else guess.constant if guess else np.inf
         self.sampled = guess is not None and self.constant < np.inf and not kind.quadratic
         # the share of a distance that a stale step leaves, if one was made or the guess is from a sample
-        self.drift: float | None = np.sqrt(parameters / guess.sums.rows) if guess is not None and self.sampled else None
+        self.drift: float | None = np.sqrt(parameters / guess.rows) if guess is not None and self.sampled else None
         self.whole = guess is not None and guess.whole
         self.good = 10 ** (-1 / max(1, parameters / 128))  # the more parameters, the more passes an information costs
         self.last = self.place = np.inf  # the last distance, and the distance at which the last information was summed

@@ -37,6 +37,7 @@ from spec.fit.responses import (
     of_classes,
     of_codes,
     of_shares,
+    one_of,
     refuse_absent,
     remarks,
     usable,
@@ -116,9 +117,7 @@ def fit(
     >>> fitted.standard_errors.round(4).ravel()  # of the bias and of the coefficient
     array([1.1547, 1.633 ])
     """
-    if weights is not None and sample_weight is not None:
-        raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
-    weights = sample_weight if weights is None else weights
+    weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
     if formula is None and model is not None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.fit.convergence import ROUNDING, Convergence, Kind, Wanted
+from spec.fit.convergence import ROUNDING, Convergence, Kind, Sampled, Wanted
 from spec.fit.sums import Sums
 from spec.scoring import AT_EDGE, BACK, GAIN, ROOM, Steer
 
@@ -174,7 +174,8 @@ class _Climb:
     ) -> None:
         self.basis, self.kind, self.room, self.guess = basis, kind, room, guess
         self.on_pass = on_pass
-        self.convergence = Convergence(kind, start.size, guess, standard_errors)
+        known = None if guess is None else Sampled(guess.constant, guess.sums.rows, guess.whole)
+        self.convergence = Convergence(kind, start.size, known, standard_errors)
         self.history: list[Pass] = []
         self.best, self.step = start, np.zeros_like(start)
         self.share = 1.0  # of the step, which is being tried

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from spec.fit.maximise import Pass
 
@@ -23,6 +23,22 @@ def shown(total: int | None, console: Console | None = None) -> Iterator[tuple[C
             progress.reset(bar, total=total, number=state.number + 1, ending=ending(state))
 
         yield on_pass, lambda rows: progress.update(bar, completed=rows)
+
+
+@contextmanager
+def rows_shown(total: int | None) -> Iterator[Callable[[int], None]]:
+    """Yield a function of the rows that were just read, which shows them, pass after pass of ``total``; on stderr."""
+    columns = (TextColumn("reading, pass {task.fields[number]}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar, read = progress.add_task("", total=total, number=1), 0
+
+        def on_rows(rows: int) -> None:
+            nonlocal read
+            read += rows
+            done, left = divmod(read, total) if total else (0, read)
+            progress.update(bar, completed=left, number=done + 1)
+
+        yield on_rows
 
 
 def line(state: Pass) -> str:

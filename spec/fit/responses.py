@@ -35,6 +35,13 @@ LABELS = (
 )
 
 
+def one_of(weights: Any, sample_weight: Any) -> Any:
+    """The weights of the rows, by either name. Raises ValueError where both are given."""
+    if weights is not None and sample_weight is not None:
+        raise ValueError("weights and sample_weight are two names of one thing: give one of them.")
+    return sample_weight if weights is None else weights
+
+
 def usable(rows: Rows, size: int) -> Batch:
     """
     Some rows that are finite and count, at most ``size``: of a sample, or else the first.

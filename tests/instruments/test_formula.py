@@ -12,9 +12,9 @@ from pyarrow import dataset, parquet
 
 from spec import families, links
 from spec.engines.keras.network import NegativeLogLikelihood
-from spec.fit import formula as module
 from spec.fit import frames as tables
 from spec.fit.formula import designed
+from spec.fit.named import model_of
 from spec.fit.optimise import optimise
 from spec.fit.rows import joined
 from spec.model import PAIRS, Model
@@ -317,7 +317,7 @@ class TestModel:
         ],
     )
     def test_names(self, family, link, expected):
-        assert str(module._model(family, link)) == expected
+        assert str(model_of(family, link)) == expected
 
     @pytest.mark.parametrize("pair", [*PAIRS, Model(families.Multinomial(), links.Softmax())], ids=str)
     def test_fit_reads_the_network_as_that_model(self, pair):
