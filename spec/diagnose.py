@@ -74,7 +74,7 @@ def _diagnosed(options: argparse.Namespace) -> int:
     for path in filter(None, (options.data, options.coefficients)):  # before Keras is imported, which takes seconds
         if not Path(path).exists():
             raise ValueError(f"there is no file {path}.")
-    from spec.diagnosis import diagnose, words
+    from spec.diagnosis import diagnose, terminal
     from spec.diagnosis.network_file import load_network
 
     network = options.network is not None
@@ -94,7 +94,7 @@ def _diagnosed(options: argparse.Namespace) -> int:
     )
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = min(os.get_terminal_size().columns, 130) if sys.stdout.isatty() else 100
-    for line in words.render(found, width, colour):
+    for line in terminal.render(found, width, colour):
         print(line)
     if options.report is not None:
         page.write(options.report, found)

@@ -14,8 +14,9 @@ from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import meant_by
 from spec.diagnosis.explain import explain, with_reference
 from spec.diagnosis.given import are_counts, given_question
-from spec.diagnosis.network import answer_of_model, meant_model
+from spec.diagnosis.network import answer_of_model
 from spec.diagnosis.network_file import is_network_name, load_network
+from spec.diagnosis.network_opened import meant_model
 from spec.diagnosis.pipeline import bare, coded, transformed
 from spec.diagnosis.question import Question
 from spec.diagnosis.result import Diagnosis

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.diagnosis import picture, words
+from spec.diagnosis import picture, terminal, words
 from spec.diagnosis.result import Diagnosis
 from spec.files import replace, unfit
 
@@ -31,7 +31,7 @@ def fragment(diagnosis: Diagnosis) -> str:
     Without Jinja it is the text for a terminal, and without matplotlib it has no picture.
     """
     if find_spec("jinja2") is None:
-        return f"<pre>{escape(words.text(diagnosis))}</pre>"
+        return f"<pre>{escape(terminal.text(diagnosis))}</pre>"
     return _rendered(words.read(diagnosis), "fragment")
 
 

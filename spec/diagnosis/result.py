@@ -80,7 +80,7 @@ class Diagnosis:
         return tuple(one.code for one in (*self.found, *self.errors))
 
     def __str__(self) -> str:
-        return str(import_module("spec.diagnosis.words").text(self))  # which knows this class
+        return str(import_module("spec.diagnosis.terminal").text(self))  # which knows this class
 
     def _repr_html_(self) -> str:
         return str(import_module("spec.diagnosis.page").fragment(self))

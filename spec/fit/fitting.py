@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,14 @@ import numpy as np
 
 from spec.engines.keras.backend import BACKEND
 from spec.families import Binomial, Family
+from spec.fit.case import Case, case_of
 from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
 from spec.fit.contribution import in_float64
-from spec.fit.formula import designed
-from spec.fit.labels import labels_of, refuse_reordered
 from spec.fit.maximise import Pass
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
-from spec.fit.reading import Reading, build, read
+from spec.fit.reading import Reading, read
 from spec.fit.responses import (
     QUASI,
     RATES,
@@ -46,7 +45,6 @@ from spec.fit.responses import (
 from spec.fit.result import Fitted
 from spec.fit.rows import Rows
 from spec.fit.several import Several
-from spec.fit.sources import inputs_only, source
 from spec.links import Link
 from spec.model import Params
 
@@ -120,18 +118,7 @@ def fit(
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
-    if formula is None and model is not None:
-        for name, value in {"family": family, "link": link, "data": data}.items():
-            if value is not None:
-                raise ValueError(
-                    f"{name}= goes with formula=. A model says it by its activation, its loss and X: leave {name}= out."
-                )
-    if formula is None:
-        case = _case_of_model(model, X, y, weights, offset)
-    elif model is None and X is None and y is None:
-        case = _case_of_formula(formula, data, family, link, weights, offset)
-    else:
-        raise ValueError("a formula makes the model and the design: give formula=, data= and family=, and no model, X or y.")
+    case = case_of(model, X, y, formula, data, family, link, weights, offset)
     rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
     given = rows.remembered().map(without_weightless)
     factors = None if class_weight is None else of_classes(class_weight)
@@ -184,42 +171,6 @@ def refuse_weights(reading: Reading, differ: Callable[[], bool]) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Case:
-    """A compiled Keras model and rows for it; ``other`` makes rows of other data, of their X and offset."""
-
-    model: keras.Model
-    rows: Rows
-    other: Callable[..., Rows]
-    names: tuple[str, ...] = ()  # of the outputs, where they have names
-    notes: tuple[str, ...] = ()
-
-
-def _case_of_model(model: keras.Model | None, X: Any, y: Any, weights: Any, offset: Any) -> _Case:
-    if model is None or X is None:
-        raise ValueError("give a compiled Keras model with X and y, or formula=, data= and family=.")
-    inputs = build(model, X, lambda: source(X, y, weights, offset))
-    rows = source(X, y, weights, offset, inputs=inputs)
-    return _Case(model, rows, partial(inputs_only, inputs=inputs, columns=rows.columns), _names(y))
-
-
-def _names(y: Any) -> tuple[str, ...]:
-    """The names that responses have: those of a frame's columns, a series, or a column given by its name."""
-    named = y if isinstance(y, str) else getattr(y, "name", None)
-    return (named,) if isinstance(named, str) else tuple(map(str, getattr(y, "columns", ())))
-
-
-def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: Any, offset: Any) -> _Case:
-    if data is None or family is None:
-        raise ValueError(
-            f"a formula needs {'data' if data is None else 'a family'}: give {'data=' if data is None else 'family='}."
-        )
-    refuse_reordered({"data": data, "weights": weights, "offset": offset})
-    made = designed(formula, data, family, link, weights, offset)
-    rows = replace(made.rows, labels=labels_of(data))
-    return _Case(made.model, rows, made.prepared, made.outputs, made.notes)
-
-
 def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
     """
     The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes.
@@ -262,13 +213,13 @@ def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]
     return [replace(one, converged=False, reason=wrong, distance=np.nan) for one in found] if wrong else found
 
 
-def _prepared(case: _Case, reading: Reading, number: int, X: Any, offset: Any = None) -> Rows:
+def _prepared(case: Case, reading: Reading, number: int, X: Any, offset: Any = None) -> Rows:
     """Rows of other data, as the Dense layer takes them, for one of its outputs."""
     rows = case.other(X, offset).map(reading.features)
     return rows.map(partial(output, number=number)) if reading.several else rows
 
 
-def _completed(one: Fitted, number: int, reading: Reading, case: _Case, given: Rows) -> Fitted:
+def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Rows) -> Fitted:
     """The fit of an output with its name, its units, and the way to other data."""
 
     names = one.outputs

@@ -40,6 +40,6 @@ def diagnosed(config: pytest.Config, width: int, colour: bool) -> Iterator[str]:
     if GIVEN not in config.stash or unfit(config.stash[GIVEN]) or (found := asked(config)) is None:
         return
     from spec.diagnosis.explain import explain
-    from spec.diagnosis.words import render
+    from spec.diagnosis.terminal import render
 
     yield from render(explain(*found), width, colour)

@@ -60,8 +60,8 @@ def joined(paths: list[Path]) -> tuple[list[Fit], str]:
     if len(others := {made for _, made in runs}) > 1:
         raise ValueError(f"the runs were made on different machines or libraries: {'; '.join(sorted(others))}.")
     found = {(fit["group"], fit["case"], fit["peer"]): fit for fits, _ in runs for fit in fits}
-    order = [str(case) for cases in GROUPS.values() for case in cases]
-    return sorted(found.values(), key=lambda fit: order.index(fit["case"]) if fit["case"] in order else len(order)), runs[0][1]
+    order = [(group, str(case)) for group, cases in GROUPS.items() for case in cases]
+    return sorted(found.values(), key=lambda fit: order.index((fit["group"], fit["case"]))), runs[0][1]
 
 
 def by_case(fits: list[Fit], *groups: str) -> dict[str, list[Fit]]:
@@ -159,7 +159,8 @@ def markdown(rows: Iterator[tuple[str, ...]]) -> str:
 def page(fits: list[Fit], made: str) -> str:
     """docs/speed.md"""
     details = "\n\n".join(
-        f"### {case[:1].upper() + case[1:]}\n\n{markdown(table(of_case))}" for case, of_case in by_case(fits, "cases").items()
+        f"### {case[:1].upper() + case[1:]}\n\n{markdown(table(of_case))}"
+        for case, of_case in by_case(fits, "cases", "small").items()
     )
     return f"""# Speed: how long is the way to the optimum?
 
@@ -187,8 +188,8 @@ A pass computes the loss and its gradient by the network, and Pearson's X^2; som
 
 A fit cannot be faster than its passes. Those with a link that is not canonical (gamma-log, probit) need more of them: the
 expected information is not the Hessian, so a step leaves a share of the distance and not its square. `Logit` and `Probit` of
-statsmodels do Newton's steps in NumPy, and are the fastest that statsmodels has; with hundreds of columns and few rows one
-information costs as much as dozens of gradients, which is where `lbfgs`, without standard errors, is ahead. Fits of a few rows
+statsmodels do Newton's steps in NumPy, and are the fastest that statsmodels has. With hundreds of columns and few rows one
+information costs as much as dozens of gradients, which `lbfgs`, without standard errors, does not need. Fits of a few rows
 cost milliseconds that are spent in Python: the calls of TensorFlow, and the threads.
 
 ## As data grow

@@ -12,8 +12,9 @@ from keras import layers as L
 
 from spec import families, links
 from spec.diagnosis import diagnose
-from spec.diagnosis.network import answer_of_model, meant_model
+from spec.diagnosis.network import answer_of_model
 from spec.diagnosis.network_file import is_network_name, load_network
+from spec.diagnosis.network_opened import meant_model
 from spec.diagnosis.tables import answer_of_table
 from spec.diagnosis.tables.grid import half_units
 from spec.engines.keras.backend import BACKEND

@@ -347,7 +347,9 @@ class TestRobustErrors:
             FITS["gamma-log"][0].clustered(labels)
 
     def test_a_name_is_no_group(self):
-        with pytest.raises(ValueError, match=r"groups is the name 'g': give the labels, one for each row, such as data\['g'\]"):
+        with pytest.raises(
+            ValueError, match=r"groups is the name 'g': give the labels themselves, one for each row, such as data\['g'\]"
+        ):
             FITS["poisson-log"][0].clustered("g")
 
     def test_a_row_that_alone_determines_a_coefficient(self):

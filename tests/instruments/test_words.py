@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spec.diagnosis import page, picture, words
+from spec.diagnosis import page, picture, terminal, words
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.result import Compared, Diagnosis, Finding
 from spec.model import Params
@@ -88,7 +88,7 @@ EVERY = {
 
 
 def said(diagnosis, **options):
-    return " ".join(" ".join(words.render(diagnosis, **options)).split())
+    return " ".join(" ".join(terminal.render(diagnosis, **options)).split())
 
 
 class TestSentences:
@@ -168,7 +168,7 @@ class TestSentences:
 class TestTerminal:
     def test_order(self):
         """The sentence, the verdict, the evidence, what to do, what was ruled out, and what was not tested."""
-        text = words.text(FOUND)
+        text = terminal.text(FOUND)
         sections = ("Evidence: binomial-logit, 1,234 rows", "What to do", "What was ruled out", "What was not tested")
         verdict = "verdict found: ridge (claim weight-decay-is-a-penalty); proven"
         order = [text.index(each) for each in ("Your network", verdict, *sections)]
@@ -190,17 +190,17 @@ class TestTerminal:
     @pytest.mark.parametrize("name", EVERY)
     @pytest.mark.parametrize("width", [60, 80, 100])
     def test_no_line_is_wider(self, name, width):
-        for line in words.render(EVERY[name], width):
+        for line in terminal.render(EVERY[name], width):
             assert len(line) <= width
 
     def test_both_sides_stand_in_standard_errors(self):
         """The far coefficient before the cause is applied, and after."""
-        (line,) = (line for line in words.text(FOUND).splitlines() if line.startswith("  age"))
+        (line,) = (line for line in terminal.text(FOUND).splitlines() if line.startswith("  age"))
 
         assert line.split() == ["age", "-0.62", "0", "-3.1", "2e-10", "0", "1e-9"]
 
     def test_the_farthest_are_shown(self):
-        text = words.text(EVERY["many"])
+        text = terminal.text(EVERY["many"])
 
         assert "x63" in text
         assert "x53" not in text
@@ -210,7 +210,7 @@ class TestTerminal:
         """Nor does it leave its line."""
         name = "\x1b[31mred\n[bold]"
         found = replace(FOUND, answer=answer(name), found=(replace(RIDGE, mend="a\n\x1b[2Jb"),))
-        text = words.text(replace(found, stated=compared(1, 1, 1, names=(name,)), mended=None))
+        text = terminal.text(replace(found, stated=compared(1, 1, 1, names=(name,)), mended=None))
 
         assert "\x1b" not in text
         assert "\\x1b[31mred\\n[bold] was fitted" in text
@@ -218,7 +218,7 @@ class TestTerminal:
 
     def test_colours_are_asked_for(self):
         """The words are the same."""
-        plain, colours = words.text(FOUND), "\n".join(words.render(FOUND, colour=True))
+        plain, colours = terminal.text(FOUND), "\n".join(terminal.render(FOUND, colour=True))
 
         assert "\x1b[" not in plain
         assert "\x1b[" in colours
