@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from spec.compat import first_line
-from spec.diagnosis.question import Question
+from spec.diagnosis.question import Question, called
 from spec.families import Binomial, Family
 from spec.fit.formula import designed
 from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
 from spec.fit.named import model_of
+from spec.fit.numeric import reads_as_number
 from spec.fit.parquet import data_set
 from spec.fit.parsed import needs
-from spec.fit.part import refuse_numbers
 from spec.fit.rows import Rows, joined
 from spec.fit.sources import form_of
 from spec.links import Link
@@ -107,7 +107,7 @@ def given_question(data: Any, **asked: Any) -> Question:
     made = _made(opened, Asked(**asked))
     columns, subsets = made.rows.columns, _subsets(opened)
     question = Question(made.model, made.rows, made.intercept, columns, made.outputs, subsets=subsets)
-    return replace(question, trials=made.trials, offset=asked.get("offset"))
+    return replace(question, trials=made.trials, offset=called(asked.get("offset")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +219,7 @@ def _term(column: Any, name: str, rows: int) -> str:
     check_kind(column, name)
     if pandas_module().api.types.is_numeric_dtype(column):
         return _column(name)
-    refuse_numbers(name, list(column.unique()), column.to_frame(name), least=2, times=1)
+    _refuse_a_slip(column, name)
     levels = column.nunique()
     if levels > 20 and 2 * levels > rows:
         raise ValueError(
@@ -227,6 +227,16 @@ def _term(column: Any, name: str, rows: int) -> str:
             "without it."
         )
     return f"C({_column(name)})"
+
+
+def _refuse_a_slip(column: Any, name: str) -> None:
+    """Raise ValueError for a column of numbers in which hardly any row has a word, for which all would become levels."""
+    odd = [row for row, value in enumerate(column) if isinstance(value, str) and not reads_as_number(value)]
+    if 0 < len(odd) <= max(len(column) // 20, 1) and column.nunique() - len({column.iloc[row] for row in odd}) > 1:
+        raise ValueError(
+            f"column {name} is text, since {column.iloc[odd[0]]!r} in row {odd[0]} is no number: mend or drop such rows; or "
+            f"write a formula with C({name}), if its values are levels."
+        )
 
 
 def _column(name: str) -> str:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from spec.fit.rows import Rows, of_arrays
 from spec.model import Model
 from spec.problems import Problem
+
+
+def called(offset: Any) -> str | None:
+    """What an offset is called: an expression or a column, the name of a series, else "offset"; None where there is none."""
+    if offset is None or isinstance(offset, str):
+        return offset
+    name = getattr(offset, "name", None)
+    return name if isinstance(name, str) else "offset"
 
 
 @dataclass(frozen=True, eq=False)

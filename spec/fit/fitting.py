@@ -123,6 +123,7 @@ def fit(
     given = rows.remembered().map(without_weightless)
     factors = None if class_weight is None else of_classes(class_weight)
     if factors is not None:
+        own = usable(given, SAMPLE)
         given = given.map(partial(class_weighted, class_weight=factors))
     BACKEND.enable_float64()
     sample = usable(given, SAMPLE)
@@ -132,7 +133,9 @@ def fit(
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
         rows = _read_as(reading, given, sample.y)
-        case = replace(case, notes=(*case.notes, *remarks(reading.model, reading.outputs, sample, quasi, factors)))
+        has_errors = not (quasi or reading.penalty)
+        notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors)
+        case = replace(case, notes=(*case.notes, *notes))
         with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
             settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}

@@ -186,7 +186,7 @@ def _layers(model: Model, p: int, k: int, intercept: bool) -> keras.Model:
     return network
 
 
-# -- the formula ---------------------------------------------------------------------------------------------------------------
+# -- response, weights, offset -------------------------------------------------------------------------------------------------
 
 
 def _numbers(part: str, given: Any, frame: Frame, table: Table) -> tuple[Take, Part | None]:

@@ -55,7 +55,10 @@ def csv_frame(path: Path) -> Frame:
     """A CSV file as a frame of pandas. Raises TableError where it has another separator than the comma, or a name twice."""
     refuse_no_file(path)
     pandas = pandas_module()
-    names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    try:
+        names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    except pandas.errors.EmptyDataError as error:
+        raise TableError(f"{path} is empty.") from error
     if len(twice := names[names.duplicated() & names.notna()]):  # pandas would rename the second
         raise TableError(f"two columns are called {twice.iloc[0]}: give each a name of its own.")
     frame = pandas.read_csv(path)

@@ -65,7 +65,7 @@ def optimise_outputs(
         tasks = [Task.of(model, own, intercept, quasi) for own in of_output]
         try:
             maxima = together(
-                [_climb(task, _of_output(chosen, number), number == 0) for number, task in enumerate(tasks)],
+                [_climb(task, _of_output(chosen, number, outputs), number == 0) for number, task in enumerate(tasks)],
                 partial(_pass, tasks, rows, chosen.on_rows),
             )
         except FloatingPointError as error:
@@ -89,8 +89,8 @@ def output(batch: Batch, number: int) -> Batch:
     return replace(batch, y=batch.y[:, of], offset=None if batch.offset is None else batch.offset[:, of])
 
 
-def _of_output(settings: Settings, number: int) -> Settings:
-    if settings.start is None or settings.start.coef.shape[1] == 1:
+def _of_output(settings: Settings, number: int, outputs: int) -> Settings:
+    if settings.start is None or settings.start.coef.shape[1] == 1 or outputs == 1:
         return settings
     of = slice(number, number + 1)
     return replace(settings, start=Params(settings.start.intercept[of], settings.start.coef[:, of]))
@@ -176,7 +176,7 @@ def _fitted(task: Task, rows: Rows, maximum: Maximum, settings: Settings) -> Fit
         reason, distance = why_not(task, rows, maximum)
     elif converged and maximum.steer and maximum.steer.tells_little and (none := separated(task, rows)) is not None:
         reason, distance, converged = none, np.nan, False  # its score is zero by rounding alone
-    spent = task.known.has_dispersion and maximum.sums.rows <= maximum.free.size
+    spent = task.known.has_dispersion and maximum.sums.rows <= len(maximum.free)
     notes = ("There are as many coefficients as rows, so nothing tells the dispersion, nor standard errors.",) if spent else ()
     return Fitted(
         **_described(task, rows),
@@ -218,7 +218,7 @@ def optimise_penalised(
     with in_float64, one_blas_thread, at_work(rows) as rows:
         for number in range(outputs):
             own = rows.map(partial(output, number=number)) if outputs > 1 else rows
-            task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number)
+            task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number, outputs)
             start = of_output.start or task.known.params(null_free(task.known))
             try:
                 maximum = maximise_penalised(

@@ -43,10 +43,8 @@ def formula_of(text: str, columns: Sequence[str] = ()) -> Any:
     except formulaic("formulaic.errors").FormulaicError as error:
         shown = first_line(error)
         advice = "Write such as 'y ~ x + C(group)'."
-        if "operator" in shown.lower():
-            advice = (
-                "A comparison stands in I(...), such as I(x > 0), and a name with other signs in backticks, such as `% white`."
-            )
+        if "Unknown operator" in shown:
+            advice = "A comparison stands in I(...), such as I(x > 0), and a name with other signs in backticks, such as `a-b`."
         raise ValueError(f"{text!r} is no formula: {shown} {advice}") from error
 
 

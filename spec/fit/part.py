@@ -37,7 +37,7 @@ class Part:
             if len(levels) < 2:
                 raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
             if expr in frame:
-                refuse_numbers(expr, levels, frame)
+                _refuse_numbers(expr, levels, frame)
         if part.intercept and (whole := [name for name in part.names if SPLINE.match(name) and "constraints" not in name]):
             own, centred = (SPLINE.sub(form, whole[0]) for form in (PLAIN, CENTRED))
             raise ValueError(f"the columns of {own} contain the intercept: write {centred}.")
@@ -111,19 +111,16 @@ def _leveled(spec: Any) -> dict[str, list[Any]]:
     return {expr: state["categories"] for expr, (_, state) in states if "categories" in state}
 
 
-def refuse_numbers(name: str, levels: list[Any], frame: Frame, least: int = MANY, times: int = 9) -> None:
-    """
-    Raise ValueError for numbers that are text: all of them, or since one is none, or since their decimal sign is a comma.
-
-    One is none where at least so many levels read as numbers, and so many times as many as do not.
-    """
+def _refuse_numbers(name: str, levels: list[Any], frame: Frame) -> None:
+    """Raise ValueError for numbers that are text: all of them, or since one is none, or since their decimal sign is a comma."""
     odd = [level for level in levels if isinstance(level, str) and not reads_as_number(level)]
-    if len(levels) >= MANY and not odd and all(isinstance(level, str) for level in levels):
+    is_text = not isinstance(frame[name].dtype, pandas_module().CategoricalDtype)
+    if is_text and len(levels) >= MANY and not odd and all(isinstance(level, str) for level in levels):
         raise ValueError(
             f"column {name} holds numbers that are written as text, such as {levels[0]!r}: convert it, as by pandas.to_numeric; "
             f"or write C({name}), if its values are levels."
         )
-    if len(levels) - len(odd) >= max(least, times * len(odd)) and odd:
+    if len(levels) - len(odd) >= max(MANY, 9 * len(odd)) and odd:
         row = frame.index[int(np.argmax((frame[name] == odd[0]).to_numpy()))]
         raise ValueError(
             f"column {name} is text, since {odd[0]!r} in row {row} is no number: mend or drop such rows, then convert it, as by "

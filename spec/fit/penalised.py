@@ -164,8 +164,9 @@ class _Descent:
         phi = 1.0
         if self.kind.dispersion:
             least = LEAST**2 * float(now @ expected @ now) / rows  # the mean square of eta, in units of the variance
-            freedom = rows - np.count_nonzero(now)
-            phi = max(point.sums.pearson / (freedom if freedom > 0 else rows), least, np.finfo(float).tiny)
+            free = max(point.weights.shape[1] - 1, 1)  # of classes one is fixed by the others
+            freedom = rows * free - int(np.minimum(np.count_nonzero(point.weights, axis=1), free).sum())
+            phi = max(point.sums.pearson / (freedom if freedom > 0 else rows * free), least, np.finfo(float).tiny)
         hessian = expected + 2 * np.diag(self.l2)
         slope = point.gradient + self.l1 * np.sign(now)
         wrong = np.where(now == 0, np.maximum(np.abs(slope) - self.l1, 0.0), np.abs(slope))

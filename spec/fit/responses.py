@@ -102,17 +102,24 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     return replace(batch, weights=batch.weights * factors)
 
 
-def remarks(model: Model, outputs: int, some: Batch, quasi: bool | None, class_weight: Any) -> Iterator[str]:
-    """What is to be said of responses and class weights that are served and may mean something else; ``some`` are rows."""
+def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool) -> Iterator[str]:
+    """
+    What is to be said of responses and class weights that are served and may mean something else.
+
+    ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family.
+    """
     is_binary = isinstance(model.family, Binomial)
-    if (
-        (is_binary or model.has_classes)
-        and not quasi
-        and not (are_whole(some.y) | are_whole(some.weights[:, None] * some.y)).all()
-    ):
+    if has_errors and (is_binary or model.has_classes) and not _are_shares_of_trials(some):
         yield SHARES
     if class_weight is not None and is_binary and outputs > 1:
         yield LABELS.format(outputs=outputs)
+
+
+def _are_shares_of_trials(some: Batch) -> bool:
+    """Whether each response is whole, or is when multiplied by its weight; one that float32 holds, to that precision."""
+    totals, single = some.weights[:, None] * some.y, some.y.astype(np.float32) == some.y
+    is_near = np.abs(totals - np.round(totals)) <= 2.0**-23 * np.abs(totals)
+    return bool((are_whole(some.y) | are_whole(totals) | (single & is_near)).all())
 
 
 def weights_differ(rows: Rows) -> bool:

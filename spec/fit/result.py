@@ -165,7 +165,11 @@ class Fitted:
         return self._tail.two_sided(self.statistics)
 
     def conf_int(self, level: float = 0.95) -> np.ndarray:
-        """(q, m, 2), the ends of confidence intervals of the coefficients; the ``level`` is what others call 1 - alpha."""
+        """
+        (q, m, 2), the ends of confidence intervals of the coefficients.
+
+        The ``level`` is what others call 1 - alpha. Raises ValueError for one that is below 0.5, or no share.
+        """
         reach = self._reach(level)
         return np.stack([self.coefficients - reach * self.standard_errors, self.coefficients + reach * self.standard_errors], -1)
 
@@ -194,7 +198,7 @@ class Fitted:
         if level < LEAST_LEVEL:
             raise ValueError(
                 f"level is {level}: it is the share of the intervals that cover the true value, such as 0.95. "
-                f"If you mean an alpha of {level}, give level={1 - level:g}."
+                f"If you mean an alpha of {level}, give level={1 - level:.12g}."
             )
         return self._tail.reach(level)
 
@@ -347,10 +351,11 @@ class Fitted:
         With ``interval=True`` a `Prediction`: also the ends of intervals of the mean, those of eta carried over by the link.
         Raises ValueError where the fit had an offset and ``offset`` is missing, and for intervals of a softmax.
         """
-        if not isinstance(interval, (bool, np.bool_)):
-            level = f", level={interval}" if isinstance(interval, float) else ""
+        if interval not in (True, False):
+            level = interval if isinstance(interval, float) else level
+            asked = f", level={max(level, 1 - level):.12g}" if isinstance(interval, float) and 0 < level < 1 else ""
             raise ValueError(
-                f"interval is {interval!r}: interval=True{level} gives intervals of the mean, the only ones there are."
+                f"interval is {interval!r}: interval=True{asked} gives intervals of the mean, the only ones there are."
             )
         refuse_reordered({"X": X, "offset": offset})
         if self._view is not None:

@@ -742,6 +742,37 @@ def test_arrays_with_the_coefficient_of_the_offset():
         assert found.codes == ("offset-free",)
 
 
+def test_a_row_of_the_offset_is_said_to_be_one():
+    found = asked_with_offset(dict(zip(("const", *COLUMNS, "log_years"), FREE.params, strict=True)))
+
+    assert "The row log_years of your table is read as the coefficient of the offset." in found.answer.notes
+
+
+@pytest.mark.parametrize("name", ["n", "alpha"])
+def test_an_offset_may_be_called_like_a_statistic(name):
+    found = answer_of_table({"const": 1, "age": 0.2, name: 0.3}, ("age",), True, ("y",), offset=name)
+
+    assert coefficients(found) == [1, 0.2, 0.3]
+
+
+def test_an_estimate_of_one_is_no_fixed_offset():
+    """It has a standard error, in parentheses too."""
+    table = pd.DataFrame(
+        {"term": ["const", "age", "e"], "estimate": ["1", "0.2", "1.00"], "std.error": ["(0.1)", "(0.1)", "(0.02)"]}
+    )
+    assert coefficients(answer_of_table(table, ("age",), True, ("y",), offset="e")) == [1, 0.2, 1.0]
+
+
+def test_an_offset_has_one_coefficient():
+    """One output has one, classes have none; and a column may be called as cut points are."""
+    with pytest.raises(ValueError, match=r"has 2 coefficients of the offset \(offset, e\): a model has one"):
+        answer_of_table({"const": 1, "age": 0.2, "offset": 0.3, "e": 0.4}, ("age",), True, ("y",), offset="e")
+    rows = {"term": ["age", "offset", "age", "offset"], "class": ["b", "b", "c", "c"], "estimate": [0.1, 0.2, 0.3, 0.4]}
+    with pytest.raises(ValueError, match="and none of classes"):
+        answer_of_table(pd.DataFrame(rows), ("age",), True, ("a", "b", "c"), offset="offset")
+    assert coefficients(answer_of_table({"const": 1, "yes/no": 2}, ("yes/no",), True, ("no", "yes"))) == [0, 1, 0, 2]
+
+
 def test_the_offset_itself_is_left_out():
     """Stata prints it with a coefficient of 1."""
     fixed = sm.GLM(COUNTS[:, 0], sm.add_constant(X), family=sm.families.Poisson(), offset=LOG_YEARS).fit(tol=1e-14)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -324,6 +325,42 @@ class TestWays:
         assert not remarked("shares", quasi=True)
         assert not remarked("of_trials", weights="trials")
         assert not remarked("event", weights="shares")
+
+    def test_shares_that_are_no_fault_are_not_remarked(self):
+        """Shares in float32 beside their trials, whatever the class weights are; and where a penalty leaves no errors."""
+        trials = RNG.integers(20_000, 200_000, 300)
+        single = (RNG.binomial(trials, 0.3) / trials).astype("float32")
+        tenths = RNG.integers(0, 11, 300) / 10
+        shares = RNG.beta(2, 2, 300)
+        few = X[:300]
+
+        assert not fit(dense(), few, single, weights=trials).notes
+        assert not fit(dense(), few, tenths, weights=np.full(300, 10.0), class_weight={0: 1.0, 1: 2.5}).notes
+        penalised = fit(dense(kernel_regularizer="l2"), few, shares).notes
+        assert penalised
+        assert not any("no whole number of trials" in note for note in penalised)
+
+    def test_a_quasi_likelihood_of_classes_has_its_dispersion(self):
+        """Few rows have one too, and so has a fit beside a penalty that is next to nothing."""
+        shares = RNG.dirichlet([4.0, 3.0, 2.0], size=300)
+        softmax = {"units": 3, "activation": "softmax", "loss": "categorical_crossentropy"}
+        for rows in (slice(0, 8), slice(0, 300)):
+            found = fit(dense(**softmax), X[rows], shares[rows], quasi=True)
+            problem = Problem.of("shares", found.model, X[rows], shares[rows])
+            mu = found.model.link.inverse(problem.eta(found.params))
+            expected = likelihood.dispersion(replace(problem, quasi=True), mu)
+            little = fit(dense(**softmax, kernel_regularizer=keras.regularizers.L2(1e-12)), X[rows], shares[rows], quasi=True)
+
+            assert found.dispersion == pytest.approx(expected, rel=1e-6)
+            assert little.dispersion == pytest.approx(expected, rel=1e-3)
+
+    def test_the_fit_of_a_softmax_goes_on_from_an_earlier_one(self):
+        softmax = {"units": 3, "activation": "softmax", "loss": "sparse_categorical_crossentropy"}
+        first = fit(dense(**softmax), X[:300], CLASSES[:300])
+        again = fit(dense(**softmax), X[:300], CLASSES[:300], start=first.params)
+
+        assert len(again.passes) <= 3
+        assert again.params.matrix == pytest.approx(first.params.matrix, abs=1e-9)
 
     def test_class_weights_of_several_labels_are_remarked(self):
         """They are Keras's: a row's class is its largest label, which hardly anyone means."""

@@ -459,6 +459,7 @@ class TestErrors:
             ({"formula": "claims ~ age | region"}, r"formulas have no \|, for fixed effects or groups: write \+ C\(g\)"),
             ({"formula": "claims ~ (age > 40)"}, r"Unknown operator '>'. A comparison stands in I\(...\), such as I\(x > 0\)"),
             ({"formula": "claims ~ odd-name"}, "In a formula the name of odd-name stands in backticks: `odd-name`"),
+            ({"formula": "claims ~ age +"}, "Write such as 'y ~ x"),
             ({"formula": "claims ~ written"}, "column written holds numbers that are written as text, such as '0': convert it"),
             ({"formula": "claims ~ cr(age, df=4)"}, r"of cr\(age, df=4\) contain the intercept: write cr\(age, df=4, c"),
             ({"formula": "claims ~ 0"}, "has no terms"),

@@ -392,3 +392,12 @@ def test_a_word_among_numbers_is_no_level(tmp_path):
     )
     with pytest.raises(ValueError, match="column age is text, since 'x' in row 3 is no number: mend or drop such rows"):
         given(tmp_path / "slip.csv", response="y", family="binomial")
+
+
+def test_levels_that_begin_like_numbers_are_levels():
+    """A word in many rows is a level, and so is text that was made a categorical."""
+    frame = pd.DataFrame({"y": np.arange(40) % 3, "kids": ["0", "1", "2", "3+"] * 10, "x": np.arange(40.0)})
+    months = frame.assign(month=pd.Categorical([f"{1 + row % 12:02}" for row in range(40)]))
+
+    assert given(frame, response="y", family="poisson").p == 4
+    assert given(months, formula="y ~ month", family="poisson").p == 11

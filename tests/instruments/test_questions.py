@@ -304,6 +304,15 @@ def test_a_scaler_of_the_training_part_beside_a_fit_of_it(share):
     assert found.proven
 
 
+@pytest.mark.parametrize("kind", [list, np.asarray, pd.Series])
+def test_an_offset_may_be_an_array_beside_a_frame(kind):
+    data = pd.DataFrame(X, columns=["a", "b"]).assign(y=COUNTS)
+    coef = newton(COUNTS, DESIGN, np.ones(N), lambda eta: poisson(eta + ETA))
+    table = dict(zip(("Intercept", "a", "b"), coef.tolist(), strict=True))
+
+    assert diagnose(table, data=data, formula="y ~ a + b", family="poisson", offset=kind(ETA)).verdict == "none"
+
+
 def test_a_quasi_likelihood_of_classes_has_a_dispersion():
     """The distance of an answer is in standard errors with Pearson's dispersion, summed over the classes."""
     shares = RNG.dirichlet([4.0, 3.0, 2.0], size=N)

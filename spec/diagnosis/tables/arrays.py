@@ -65,10 +65,12 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is neither a table nor an array of numbers.") from error
     p, k = len(design.columns), design.k
-    if design.offset is not None and coef.shape[-1 if intercept is not None else 0] == p + 1 + (intercept is None):
-        p += 1  # the coefficient of the offset is the last
     own = intercept is not None
-    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), p, k) if own else _first_row(coef, p, k)
+    has_free = (
+        k == 1 and design.offset is not None and coef.size == p + 1 + (not own)
+    )  # the coefficient of the offset is the last
+    wide = p + has_free
+    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), wide, k) if own else _first_row(coef, wide, k)
     if matrix is None:
         asked = f"{p} columns" + (" and an intercept" if design.intercept else "") + (f", of {k} classes" if k > 1 else "")
         raise ValueError(

@@ -22,6 +22,9 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     """The answer that the cells make, one for each column and output of the design."""
     notes: list[str] = []
     kept = [_with_output(cell, design) for cell in _counted_from_one(cells, design)]
+    of_offset = [cell for cell in kept if design.is_offset(cell.term)]
+    free = _free(of_offset, design, name)
+    kept = [cell for cell in kept if cell not in of_offset]
     kept = [cell for cell in kept if design.term(cell.term) is not None or squash(cell.term) not in STATISTICS]
     _refuse_cut_points(kept, design, name)
     absent = [cell.term for cell in kept if decimal(cell.value) is None and not is_missing(cell.value)]
@@ -39,25 +42,36 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     if scales:
         notes.append(f"{', '.join(dict.fromkeys(scales))} in {name} is a parameter of the family, and no coefficient.")
     kept = [cell for cell in kept if cell.term not in scales]
-    of_offset = [cell for cell in kept if design.is_offset(cell.term)]
-    kept = [cell for cell in kept if cell not in of_offset]
-    free = [cell for cell in of_offset if decimal(cell.value) != 1 or decimal(cell.error)]  # of 1, fixed, it is the offset
     numbered, base = _numbered([cell.output for cell in kept], design, name)
     table = _by_term(kept, numbered, design, name)
     kinds = kinds_of([cell.term for cell in kept], design)
     found, *others = [_laid_out(each, base, design, name, says, notes) for each, says in readings(table, kinds, design, name)]
     if free:
-        found, *others = (_beside(one, free[0], name) for one in (found, *others))
+        found, *others = (_beside(one, free, name) for one in (found, *others))
     return replace(found, readings=tuple(others))
+
+
+def _free(cells: Sequence[Cell], design: Design, name: str) -> Cell | None:
+    """The coefficient of the offset, where it has one of its own: of 1, without an error, the row is the offset itself."""
+    found = [cell for cell in cells if decimal(cell.value) != 1 or decimal(_unwrapped(cell.error))]
+    if len(found) > 1 or (found and design.k > 1):
+        listed = ", ".join(dict.fromkeys(cell.term for cell in found))
+        raise ValueError(f"{name} has {len(found)} coefficients of the offset ({listed}): a model has one, and none of classes.")
+    if found and decimal(found[0].value) is None:
+        raise ValueError(f"the coefficient of {found[0].term} in {name} is no number.")
+    return found[0] if found else None
 
 
 def _beside(answer: Answer, cell: Cell, name: str) -> Answer:
     """The answer with the coefficient of the offset in a last row."""
     value, half = float(decimal(cell.value) or 0), half_units([cell.value])[0]
     matrix, rounding = np.vstack([answer.params.matrix, [[value]]]), np.vstack([answer.rounding, [[half]]])
-    note = f"The standard errors of {name} are beside a coefficient of the offset, {cell.term}, and were not compared."
-    notes = answer.notes if answer.standard_errors is None else (*answer.notes, note)
-    return replace(answer, params=Params.from_matrix(matrix), rounding=rounding, standard_errors=None, notes=notes)
+    note = f"The row {cell.term} of {name} is read as the coefficient of the offset."
+    if answer.standard_errors is not None:
+        note = f"{note} Standard errors beside it are those of another model, and were not compared."
+    return replace(
+        answer, params=Params.from_matrix(matrix), rounding=rounding, standard_errors=None, notes=(*answer.notes, note)
+    )
 
 
 def _refuse_cut_points(cells: Sequence[Cell], design: Design, name: str) -> None:
@@ -66,7 +80,10 @@ def _refuse_cut_points(cells: Sequence[Cell], design: Design, name: str) -> None
     cuts = [
         term
         for term, parts in ends.items()
-        if design.k > 1 and len(parts) == 2 and all(class_of(part.strip(), design.outputs) is not None for part in parts)
+        if design.k > 1
+        and len(parts) == 2
+        and not design.knows(term)
+        and all(class_of(part.strip(), design.outputs) is not None for part in parts)
     ]
     if len(cuts) > 1 or (cuts and design.k == 2):
         raise ValueError(
