@@ -10,8 +10,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = [
+    "spec.plugin.own_data",  # before what imports it, so that pytest may rewrite its assertions
     "spec.plugin.options",
-    "spec.plugin.own_data",
     "spec.plugin.absent",
     "spec.plugin.outcomes",
     "spec.plugin.quick",

@@ -99,7 +99,7 @@ def project(tmp_path):
     """A specification of one chapter, with the plug-in of this one: run it with options, and know its status and words."""
     (tmp_path / "tests" / "claims").mkdir(parents=True)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  claim: a\n  control: a\n")
-    plugins = ["spec.plugin.options", "spec.plugin.own_data", "spec.plugin.outcomes", "tests.claims.conftest"]
+    plugins = ["spec.plugin.own_data", "spec.plugin.options", "spec.plugin.outcomes", "tests.claims.conftest"]
     (tmp_path / "conftest.py").write_text(f"pytest_plugins = {plugins}\n")
 
     def run(*options, gaps="", chapter=CHAPTER):

@@ -201,7 +201,7 @@ PARTS = cut(NUMBERS)
 WRONG = {
     "NaN": (but(3, b=with_one(PARTS[3].b, 17, np.nan)), "partition 3: X is missing .* in column b, row 17"),
     "a response": (but(2, y=with_one(PARTS[2].y, 5, 7.0)), "partition 2: y is 7 in row 5: a sigmoid takes 0 and 1"),
-    "text": (but(4, a=PARTS[4].a.astype(str)), "partition 4: column a of X is text"),
+    "text": (but(4, a=PARTS[4].a.astype(str)), "partition 4: column a of X holds numbers that are text"),
     "columns": ([*PARTS[:1], PARTS[1].rename(columns={"b": "z"}), *PARTS[2:]], "partition 1: it has the columns a, z, c"),
     "empty": ([part.iloc[:0] for part in PARTS], "there are no rows"),
 }
