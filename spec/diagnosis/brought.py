@@ -18,7 +18,7 @@ from spec.diagnosis.network import answer_of_model
 from spec.diagnosis.network_file import is_network_name, load_network
 from spec.diagnosis.network_opened import meant_model
 from spec.diagnosis.pipeline import bare, coded, transformed
-from spec.diagnosis.question import Question, called
+from spec.diagnosis.question import Question, name_of_offset
 from spec.diagnosis.result import Diagnosis
 from spec.diagnosis.tables import answer_of_table
 from spec.engines.keras.versions import keras
@@ -189,7 +189,13 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     columns = rows.columns or _numbered(rows.sample(1).X.shape[1], [j for j, _ in constant[:1]])
     intercept = not constant if intercept is None else intercept
     question = Question(
-        stated, replace(rows, columns=columns), intercept, columns, outputs, trials=trials, offset=called(beside["offset"])
+        stated,
+        replace(rows, columns=columns),
+        intercept,
+        columns,
+        outputs,
+        trials=trials,
+        offset=name_of_offset(beside["offset"]),
     )
     return _Case(question, () if intercept else constant)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from spec.compat import first_line
-from spec.diagnosis.question import Question, called
+from spec.diagnosis.question import Question, name_of_offset
 from spec.families import Binomial, Family
 from spec.fit.formula import designed
 from spec.fit.frames import Frame, TableError, check_kind, csv_frame, frames, pandas_module, table_of
@@ -33,6 +33,7 @@ from spec.problems import Data, Problem
 from spec.problems.problem import name_rows
 
 IN_MEMORY = 2**20  # rows of a file that are read at once
+FEW = 20  # one row in so many, at most, has a word by a slip; a level has more
 MISSING = "rows with a missing value in any column of the file"
 
 
@@ -107,7 +108,7 @@ def given_question(data: Any, **asked: Any) -> Question:
     made = _made(opened, Asked(**asked))
     columns, subsets = made.rows.columns, _subsets(opened)
     question = Question(made.model, made.rows, made.intercept, columns, made.outputs, subsets=subsets)
-    return replace(question, trials=made.trials, offset=called(asked.get("offset")))
+    return replace(question, trials=made.trials, offset=name_of_offset(asked.get("offset")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +233,7 @@ def _term(column: Any, name: str, rows: int) -> str:
 def _refuse_a_slip(column: Any, name: str) -> None:
     """Raise ValueError for a column of numbers in which hardly any row has a word, for which all would become levels."""
     odd = [row for row, value in enumerate(column) if isinstance(value, str) and not reads_as_number(value)]
-    if 0 < len(odd) <= max(len(column) // 20, 1) and column.nunique() - len({column.iloc[row] for row in odd}) > 1:
+    if 0 < len(odd) <= max(len(column) // FEW, 1) and column.nunique() - len({column.iloc[row] for row in odd}) > 1:
         raise ValueError(
             f"column {name} is text, since {column.iloc[odd[0]]!r} in row {odd[0]} is no number: mend or drop such rows; or "
             f"write a formula with C({name}), if its values are levels."

@@ -13,7 +13,7 @@ from spec.model import Model
 from spec.problems import Problem
 
 
-def called(offset: Any) -> str | None:
+def name_of_offset(offset: Any) -> str | None:
     """What an offset is called: an expression or a column, the name of a series, else "offset"; None where there is none."""
     if offset is None or isinstance(offset, str):
         return offset

@@ -60,8 +60,9 @@ def joined(paths: list[Path]) -> tuple[list[Fit], str]:
     if len(others := {made for _, made in runs}) > 1:
         raise ValueError(f"the runs were made on different machines or libraries: {'; '.join(sorted(others))}.")
     found = {(fit["group"], fit["case"], fit["peer"]): fit for fits, _ in runs for fit in fits}
+    made = runs[0][1] + (f"; joined of {len(runs)} runs" if len(runs) > 1 else "")
     order = [(group, str(case)) for group, cases in GROUPS.items() for case in cases]
-    return sorted(found.values(), key=lambda fit: order.index((fit["group"], fit["case"]))), runs[0][1]
+    return sorted(found.values(), key=lambda fit: order.index((fit["group"], fit["case"]))), made
 
 
 def by_case(fits: list[Fit], *groups: str) -> dict[str, list[Fit]]:

@@ -122,6 +122,7 @@ def test_runs_of_some_cases_are_joined(tmp_path, capsys):
         (later, "R", 0.5),
     ]
     assert made.startswith("2 cores")
+    assert made.endswith("; joined of 2 runs")
     assert report.main([str(one), "--and", str(run("three.json", fit(report.OURS, 0.1), cores=4))]) == 2
     assert "on different machines or libraries" in capsys.readouterr().err
 

@@ -66,9 +66,8 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
         raise ValueError(f"{name} is neither a table nor an array of numbers.") from error
     p, k = len(design.columns), design.k
     own = intercept is not None
-    has_free = (
-        k == 1 and design.offset is not None and coef.size == p + 1 + (not own)
-    )  # the coefficient of the offset is the last
+    # where there is an offset, one number more is its coefficient, the last
+    has_free = k == 1 and design.offset is not None and coef.size == p + 1 + (not own)
     wide = p + has_free
     matrix = _named_rows(coef, np.asarray(intercept, dtype=float), wide, k) if own else _first_row(coef, wide, k)
     if matrix is None:
