@@ -154,6 +154,11 @@ def _shift(opened: Opened, p: int) -> np.ndarray:
             offset = np.broadcast_to(offset, shift.shape)
         shift = shift - contrast(opened.link, offset)
     if np.abs(shift - shift[:1]).max(initial=0.0) > 1e-6 * (1 + np.abs(opened.shift).max(initial=0.0)):
+        if added := [layer.name for layer in opened.layers if layer.trainable_weights and layer is not opened.dense]:
+            raise NotRead(
+                f"the network adds what {', '.join(added)} gives to what {opened.dense.name} gives: give its coefficients in its "
+                "place, or join the inputs of these layers (Concatenate) before one Dense."
+            )
         raise NotRead(
             "the network adds to its linear predictor something of the data that is not the offset: give the offset as the "
             "network takes it, or leave that part out."

@@ -17,10 +17,11 @@ from spec.engines.keras.versions import keras
 from spec.families import FAMILIES, Binomial, Multinomial, Poisson
 from spec.fit.reading import NotRead, build
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside
+from spec.fit.reading.leaves import leaves
+from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import setting
 from spec.fit.reading.mean import mean_rung, proposed_links
-from spec.fit.reading.read import trainable_layer
-from spec.fit.reading.twin import Twin, leaves
+from spec.fit.reading.twin import Twin
 from spec.fit.responses import usable
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.links import Identity, Link, Logit, Softmax, Softplus
@@ -70,8 +71,9 @@ def opened_network(model: keras.Model, rows: Rows | None) -> Opened:
     """A network that is watched, on some of the rows; without rows on numbers of its inputs' shape."""
     build(model, None, lambda: rows or _any_rows(model))
     dense = last_dense(model)
+    _refuse_sums(model)
     shown, beside = fed(model, usable(rows or _any_rows(model), SHOWN)[:SHOWN])
-    twin = Twin(model, dense)
+    twin = Twin(model, Linear.of([dense]))
     asked = ask(twin, shown.X)
     k = asked[0].z.shape[1]
     opened = Opened(model, dense, twin, shown, beside, asked, Identity(), np.ones(k), np.zeros((len(shown), k)))
@@ -101,7 +103,20 @@ def last_dense(model: keras.Model) -> keras.layers.Dense:
     layers = list(leaves(model))
     weighted = [layer for layer in layers if layer.trainable_weights] or [layer for layer in layers if layer.weights]
     dense = [layer for layer in weighted if type(layer) is keras.layers.Dense]
-    return dense[-1] if dense else trainable_layer(model)
+    if not dense:
+        raise NotRead(f"the network has no Dense layer, but {linear_of(model).name}: give its coefficients in its place.")
+    return dense[-1]
+
+
+def _refuse_sums(model: keras.Model) -> None:
+    """Raise `NotRead` where a network adds an Embedding to what its Dense layer gives."""
+    factors = [layer.name for layer in leaves(model) if type(layer) is keras.layers.Embedding and layer.trainable_weights]
+    if factors:
+        raise NotRead(
+            f"the network looks codes up in {', '.join(factors)}, and a design has a column for each level: give its "
+            "coefficients, by the columns' names, in its place; a level's is its weight less that of the reference. "
+            "(spec.fit.fit takes such a network as it is.)"
+        )
 
 
 def _widths(model: keras.Model) -> list[int]:

@@ -132,6 +132,7 @@ def fit(
         if factors is not None:
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
+        reading = reading.settled(given)
         rows = _read_as(reading, given, sample.y)
         has_errors = not (quasi or reading.penalty)
         notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors)
@@ -176,7 +177,7 @@ def refuse_weights(reading: Reading, differ: Callable[[], bool]) -> None:
 
 def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
     """
-    The rows as the model that was read takes them: the inputs of its Dense layer, its offset, and indicators of classes.
+    The rows as the model that was read takes them: the design of its linear part, its offset, and indicators of classes.
 
     ``some`` are responses of theirs.
     """
@@ -198,7 +199,7 @@ def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str
     several = reading.outputs if reading.several else 1
     asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
     make = partial(optimise_penalised, penalty=reading.penalty) if reading.penalty else optimise_outputs
-    found = make(reading.model, rows, reading.dense.use_bias, several, quasi=quasi, **settings)
+    found = make(reading.model, rows, reading.linear.use_bias, several, quasi=quasi, **settings)
     if not quasi or reading.model.family.has_dispersion:
         return found
     if not asked and are_rates(reading.model, rows):

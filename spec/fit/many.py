@@ -132,6 +132,7 @@ def fit_many(
         reading = read(model, usable(given.map(_first), SAMPLE))
     _refuse(reading)
     refuse_weights(reading, lambda: own is not None)
+    reading = reading.settled(given)
     rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
     asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
     find_wrong(reading.model, rows, quasi)
@@ -269,7 +270,7 @@ class _Several:
 
     @property
     def _intercept(self) -> bool:
-        return bool(self.reading.dense.use_bias)
+        return bool(self.reading.linear.use_bias)
 
     def _side_by_side(self, rows: Rows) -> Climbed:
         """The fits that are made side by side: from the fit of their mean weights, or each from its mean response."""

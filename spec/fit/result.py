@@ -453,14 +453,16 @@ class Fitted:
 
     def in_data_units(self) -> Fitted:
         """
-        The fit with the coefficients of the data's own columns, where layers before the Dense layer change their units.
+        The fit with the coefficients of the data's own columns, where layers before the trained ones change their units.
 
         Raises ValueError where what those layers do is no affine map.
         """
         if self._units is None:
             return self
         if not self._units:
-            raise ValueError("what comes before the Dense layer is no affine map: the data's columns have no coefficients.")
+            raise ValueError(
+                "what comes before the trained layers is no affine map: the columns of the data have no coefficients."
+            )
         return self.in_units(*self._units)
 
     def noted(self, note: str) -> Fitted:

@@ -11,7 +11,7 @@ from keras import ops
 from scipy import sparse
 
 from spec.fit import fit
-from spec.fit.reading.twin import NotRead
+from spec.fit.reading import NotRead
 
 RNG = np.random.default_rng(11)
 N = 300

@@ -12,7 +12,7 @@ from spec.compat import strict_zip
 from spec.engines.keras.network import precision
 from spec.engines.keras.versions import keras
 from spec.fit import fit, fit_many
-from spec.fit.reading.twin import NotRead
+from spec.fit.reading import NotRead
 from spec.model import Params
 
 RNG = np.random.default_rng(8)

@@ -173,7 +173,7 @@ def test_glm_has_no_log_likelihood_of_rows_of_weight_zero():
         warnings.simplefilter("ignore")
         of_gamma, of_gaussian = (
             GLM(y, X, family=family, var_weights=weights).fit()
-            for family in (families.Gamma(families.links.Log()), families.Gaussian())
+            for family in (versions.family("Gamma", versions.link_class("Log")()), families.Gaussian())
         )
         found = of_gamma.llf, of_gaussian.llf
     left = GLM(y[weights > 0], X[weights > 0], family=families.Gaussian()).fit()

@@ -13,8 +13,8 @@ from spec import families, links
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, precision
 from spec.fit import fit, optimise
 from spec.fit.convergence import SETTLED
+from spec.fit.reading import NotRead
 from spec.fit.reading.license import GRADIENT
-from spec.fit.reading.twin import NotRead
 from spec.fit.reading.weights import set_weights
 from spec.fit.rows import of_arrays
 from spec.model import Model

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 
 from spec.domains import POSITIVE, REAL, UNIT
-from spec.fit.reading.twin import NotRead, Seen, Twin
+from spec.fit.reading.leaves import NotRead
+from spec.fit.reading.twin import Seen, Twin
 from spec.links import Link, Softmax
 from spec.model import Model
 
@@ -41,19 +42,23 @@ def ask(twin: Twin, X: np.ndarray) -> list[Asked]:
                 "so its rows have no likelihood of their own: compute such numbers beforehand, once for all rows."
             )
     if not np.isfinite(features).all():
-        raise NotRead(f"the inputs of the layer {twin.dense.name} are NaN or infinite on the first rows of the data.")
+        raise NotRead(f"the inputs of {twin.linear.name} are NaN or infinite on the first rows of the data.")
     rng = np.random.default_rng(0)
-    p, k = features.shape[1], int(twin.dense.units)
+    p, k = features.shape[1], twin.linear.units
     size = np.sqrt((features**2).mean(axis=0)) * np.sqrt(max(p, 1))
     size[size == 0] = 1
-    towards_one = np.linalg.lstsq(features, np.ones(len(features)), rcond=None)[0] if not twin.dense.use_bias else np.zeros(p)
+    towards_one = np.linalg.lstsq(features, np.ones(len(features)), rcond=None)[0] if not twin.linear.use_bias else np.zeros(p)
     asked = []
     for (level, spread), share in product(MANY if (np.ptp(features, axis=0) <= EVEN * size).all() else LEVELS, (1.0, 0.6)):
         kernel = share * spread * rng.normal(size=(p, k)) / size[:, None] + level * towards_one[:, None]
         bias = np.full(k, level) + 0.3 * share * spread * rng.normal(size=k)
         twin.set(kernel, bias)
-        z = features @ kernel + (bias if twin.dense.use_bias else 0.0)
+        z = features @ kernel + (bias if twin.linear.use_bias else 0.0)
         asked.append(Asked(kernel, bias, z, twin(X)))
+        if not np.array_equal(asked[-1].seen.features, features):
+            raise NotRead(
+                f"the model has a hidden layer: the inputs of {twin.linear.name} change with weights that are trained themselves."
+            )
     return asked
 
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from spec.compat import first_line
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, numbers, usable
+from spec.fit.reading.leaves import NotRead
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import mean_rung, proposed_links
 from spec.fit.reading.objective import Candidate, objective_rung, responses
-from spec.fit.reading.twin import NotRead, Twin
+from spec.fit.reading.twin import Twin
 from spec.fit.rows import Batch
 from spec.links import Log
 
@@ -28,10 +29,17 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
     asked = ask(twin, rows.X)
     if asked[0].seen.outputs.shape != asked[0].z.shape:
         raise NotRead(
-            f"the layer {twin.dense.name} has {asked[0].z.shape[1]} units, but the model gives {asked[0].seen.outputs.shape[1]} "
+            f"the layer {twin.linear.name} has {asked[0].z.shape[1]} units, but the model gives {asked[0].seen.outputs.shape[1]} "
             "outputs: a generalized linear model has one output for each unit."
         )
-    link, factor = mean_rung(asked, proposed_links(proposed))
+    try:
+        link, factor = mean_rung(asked, proposed_links(proposed))
+    except NotRead as error:
+        if len(twin.linear.parts) == 1:
+            raise
+        raise NotRead(
+            f"{error} Are the outputs of its layers ({twin.linear.name}) added, without activations of their own?"
+        ) from None
     offset = np.median(
         [eta_at(link, one) - factor * one.z for one in asked if inside(link, one).all()] or [0.0 * asked[0].z], axis=0
     )
@@ -64,7 +72,7 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
             f"the gradient. ({type(error).__name__}: {first_line(error)})"
         ) from error
     score = candidate.score(y[used], eta[used])
-    design = np.hstack([np.ones((len(used), int(twin.dense.use_bias))), one.seen.features[used]])
+    design = np.hstack([np.ones((len(used), int(twin.linear.use_bias))), one.seen.features[used]])
     # Keras's Poisson loss adds 1e-7 to the mean: much of a row's score where y is near the mean, little of what it is made of
     made_of = model.sizes(y[used], eta[used])[1]
     expected, size = candidate.slope(design, score), np.abs(candidate.slope(np.abs(design), made_of))

@@ -11,7 +11,7 @@ from spec.compat import strict_zip
 from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import cast, keras
-from spec.fit.reading.twin import NotRead
+from spec.fit.reading.leaves import NotRead
 
 JOINED = 1e-4  # of its size, by which the loss of a batch may differ from that of its rows: a loss may compute in float32
 

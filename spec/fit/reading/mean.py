@@ -9,7 +9,7 @@ import numpy as np
 from spec.domains import UNIT
 from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.fit.reading.asked import Asked, contrast, eta_at, inside, numbers
-from spec.fit.reading.twin import NotRead
+from spec.fit.reading.leaves import NotRead
 from spec.links import ELEMENTWISE, Link, Logit, Softmax
 
 MEAN = 1e-6  # how much eta may differ, relative to its size

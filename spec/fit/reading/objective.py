@@ -19,10 +19,11 @@ from spec.engines.keras.network import NegativeLogLikelihood
 from spec.families import FAMILIES, Binomial, Gamma, Gaussian, Multinomial, Poisson
 from spec.fit.reading.asked import Asked, contrast, eta_of
 from spec.fit.reading.compared import OBJECTIVE, Compared, compare
+from spec.fit.reading.leaves import NotRead
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import MEAN
 from spec.fit.reading.no_likelihood import why_no_likelihood
-from spec.fit.reading.twin import NotRead, Seen
+from spec.fit.reading.twin import Seen
 from spec.fit.rows import Batch
 from spec.links import Identity, Link, Log, Logit, Softmax
 from spec.model import Model

@@ -9,9 +9,9 @@ loss. What passes is that model, however it is written; what does not pass is re
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,16 +22,19 @@ from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
+from spec.fit.reading.leaves import NotRead, leaves
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
+from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import OwnLoss, loss_weights
 from spec.fit.reading.objective import responses
-from spec.fit.reading.twin import NotRead, Twin, inputs_of, leaves
+from spec.fit.reading.twin import Twin, inputs_of
 from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.model import Model, Params
 
+PIECE = 2**12  # rows whose levels are looked up at once
 SHOWN = 64  # rows that the rungs are asked of
 LIBRARIES = ("keras", "tensorflow", "tf_keras", "builtins")
 OWN = (*LIBRARIES, "spec")
@@ -44,15 +47,15 @@ EVERYWHERE = (  # activations and losses of Keras that are one function for all 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """
-    What a compiled Keras model is: a family and a link, of the inputs of its ``dense`` layer.
+    What a compiled Keras model is: a family and a link, of the design that its ``linear`` part makes.
 
-    eta is ``factor`` times what the Dense layer gives, plus the model's own offset. ``codes`` says that y is one column of the
-    classes' codes; ``several`` that the outputs are as many models; ``plain`` that the layer's inputs are the data themselves;
-    ``known`` that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the layer's inputs.
+    eta is ``factor`` times what the linear part gives, plus the model's own offset. ``codes`` says that y is one column of the
+    classes' codes; ``several`` that the outputs are as many models; ``plain`` that the design is the data themselves; ``known``
+    that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the inputs of the Dense layers.
     """
 
     model: Model
-    dense: keras.layers.Dense
+    linear: Linear
     twin: Twin
     loss: OwnLoss
     candidate: Candidate
@@ -63,7 +66,7 @@ class Reading:
 
     @property
     def outputs(self) -> int:
-        return int(self.dense.units)
+        return self.linear.units
 
     @property
     def codes(self) -> bool:
@@ -88,7 +91,7 @@ class Reading:
                 f"The {self.model.link} link has eta in {self.model.eta_domain}, and so has this fit. The network has means for "
                 "other eta too: with such, its loss may be lower."
             )
-        return tuple(found)
+        return (*found, *(told for factor in self.linear.factors if (told := factor.told())))
 
     @property
     def has_means_beyond(self) -> bool:
@@ -99,7 +102,7 @@ class Reading:
         row = np.ones((1, sum(one.width or 0 for one in self.twin.inputs)))
         features, eta = self.twin(row).features[0], -8.0 if domain == POSITIVE else 8.0
         kernel = np.outer(features, np.full(self.outputs, eta / self.candidate.factor)) / max(features @ features, 1e-300)
-        with self.twin.at(kernel, [np.zeros(self.outputs)] * bool(self.dense.use_bias)):
+        with self.twin.at(kernel, np.zeros(self.outputs)):
             outputs = self.twin(row).outputs
         return bool(self.model.family.mu_domain.contains(outputs).all())
 
@@ -109,25 +112,23 @@ class Reading:
 
     @property
     def features(self) -> Callable[[Batch], Batch]:
-        """What gives a batch the inputs of the Dense layer for X, and adds the model's own offset."""
+        """What gives a batch the design of the linear part for X, and adds the model's own offset."""
         return _same if self.plain else Features(self.twin, self.candidate, self.has_offset)
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Names for the inputs of the Dense layer: those of the data's columns where each is made of one."""
-        width = self.dense.kernel.shape[0]
-        if self.units is not None and (found := self.units.columns(names)):
-            return found
-        return tuple(f"feature {j}" for j in range(1, width + 1))
+        """Names for the columns of the design: those of the data where each is made of one; those of a factor's levels."""
+        found = self.units.columns(names) if self.units is not None else ()
+        return self.linear.names(found or (f"feature {j}" for j in range(1, self.linear.width + 1)))
 
     def of_data(self, names: Sequence[str]) -> tuple[Any, ...] | None:
         """
         (matrix, shift, names) of the data's columns that the features are made of.
 
-        None where the features are the data; empty where what makes them is no affine map.
+        None where the features are the data; empty where what makes them is no affine map, as where there are factors.
         """
         if self.plain:
             return None
-        if self.units is None:
+        if self.units is None or self.linear.factors:
             return ()
         used = self.units.used
         known = list(names) or [f"x{j}" for j in range(1, len(self.units.matrix) + 1)]
@@ -135,17 +136,25 @@ class Reading:
 
     def write(self, params: Params) -> None:
         """Set the weights of the user's model to those of a fit. Raises ValueError where its precision has no such numbers."""
-        weights = self._weights(params)
-        refuse_unheld(self.dense, weights)
-        set_weights(self.dense, weights)
+        weights = self.linear.weights(*self._weights(params))
+        refuse_unheld(self.linear.layers[0], [one for own in weights for one in own])
+        for layer, own in zip(self.linear.layers, weights):
+            set_weights(layer, own)
 
     def rounding(self, params: Params, rows: Batch) -> str | None:
         """What to say of some rows whose means the model's own precision takes far from those of the fit."""
-        return rounding(self.dense, self.model, params, self.features(rows))
+        return rounding(self.linear.layers[0], self.model, params, self.features(rows))
 
-    def _weights(self, params: Params) -> list[np.ndarray]:
-        weights = [params.coef / self.candidate.factor, params.intercept / self.candidate.factor]
-        return weights[: 1 + bool(self.dense.use_bias)]
+    def _weights(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
+        return params.coef / self.candidate.factor, params.intercept / self.candidate.factor
+
+    def settled(self, given: Rows) -> Reading:
+        """The same reading, with the levels of each factor that the rows have: the others have no weight."""
+        if not self.linear.factors:
+            return self
+        there = np.any(list(given.each(partial(_there, self.twin), PIECE)), axis=0)
+        levels = partial(Linear.of_levels, there=there, every=bool(self.penalty))
+        return replace(self, linear=levels(self.linear), twin=self.twin.with_linear(levels(self.twin.linear)))
 
     def departure(self, params: Params, given: Rows) -> str | None:
         """
@@ -157,15 +166,15 @@ class Reading:
         if self.known:
             return None
         candidate, k = self.candidate, self.outputs
-        kernel, *bias = self._weights(params)
+        kernel, bias = self._weights(params)
         self.twin.set(np.zeros_like(kernel), np.zeros(k))
-        own = expected = size = np.zeros((len(kernel) + len(bias), k))
+        own = expected = size = np.zeros((len(kernel) + self.linear.use_bias, k))
         for batch in given.read(2**14):
             here = self.features(replace(batch, offset=None))
             eta = params.linear_predictor(here.X) + (0 if here.offset is None else here.offset)
             y = indicators(batch.y, k) if self.codes else batch.y
             score = candidate.score(y, eta, batch.weights[:, None])
-            design = np.hstack([np.ones((len(batch), len(bias))), here.X])
+            design = np.hstack([np.ones((len(batch), int(self.linear.use_bias))), here.X])
             expected = expected + candidate.slope(design, score)
             size = size + np.abs(candidate.slope(np.abs(design), np.abs(score)))
             with self.twin.at(kernel, bias):
@@ -201,6 +210,11 @@ class Features:
 
 def _same(batch: Batch) -> Batch:
     return batch
+
+
+def _there(twin: Twin, pieces: Iterable[Batch]) -> np.ndarray:
+    """Which columns (p,) of the design have a row of a block that is not 0 in them."""
+    return np.any([twin(batch.X).features.any(axis=0) for batch in pieces], axis=0)
 
 
 def read(model: keras.Model, sample: Batch) -> Reading:
@@ -251,8 +265,8 @@ def _check_size(y: np.ndarray) -> None:
 def _read(model: keras.Model, sample: Batch) -> Reading:
     _check_size(sample.y)
     loss = OwnLoss(model)
-    dense = trainable_layer(model)
-    twin = Twin(model, dense)
+    linear = linear_of(model)
+    twin = Twin(model, linear)
     rows = _spread(sample)
     if odd := twin.acts_in_training(rows.X):
         raise NotRead(
@@ -265,12 +279,12 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
         loss.refuse_own_weights(model, rows.y, outputs)
         loss.refuse_joined_rows(rows.y, outputs)
     candidate = license_model(twin, loss, rows, _proposed(model, loss))
-    penalty = _penalty(model, twin, loss, rows, candidate)
-    twin.set(np.zeros(dense.kernel.shape), np.zeros(dense.units))
-    plain = candidate.is_free_of_offset and _is_plain(model, dense)
+    penalty = _penalty(model, loss, linear, twin, rows, candidate)
+    twin.set(np.zeros((linear.width, linear.units)), np.zeros(linear.units))
+    plain = candidate.is_free_of_offset and _is_plain(model, linear)
     return Reading(
         model=candidate.model,
-        dense=dense,
+        linear=linear,
         twin=twin,
         loss=loss,
         candidate=candidate,
@@ -344,61 +358,31 @@ def is_subclass(model: keras.Model) -> bool:
     return any(name in vars(kind) for kind in own for name in ("call", "train_step", "compute_loss"))
 
 
-def trainable_layer(model: keras.Model) -> keras.layers.Dense:
-    """The one Dense layer that is trained. Raises ValueError where there is none, or more, or it is constrained."""
-    layers = list(leaves(model))
-    trained = [layer for layer in layers if layer.trainable_weights]
-    names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in trained)
-    if not trained:
-        frozen = [layer.name for layer in layers if layer.weights]
-        what = f"{', '.join(frozen)} is frozen: set trainable = True" if frozen else "it has no layer with weights: add a Dense"
-        raise NotRead(f"nothing in this model is trained: {what}.")
-    if len(trained) > 1 or type(trained[0]) is not keras.layers.Dense:
-        raise NotRead(
-            f"fit takes a model with one layer with weights that are trained, a Dense; this model has: {names}. Where several "
-            "layers make one sum, join their inputs (Concatenate) before one Dense."
-        )
-    (dense,) = trained
-    for what, done in {"quantised": "quantization_mode", "given LoRA": "lora_enabled"}.items():
-        if getattr(dense, done, None):
-            raise NotRead(f"{dense.name} was {what}, so its kernel is not what is trained: fit the model as it was before.")
-    if len(dense.trainable_weights) != 1 + bool(dense.use_bias):
-        raise NotRead(f"some weights of {dense.name} are frozen, and others are trained: set trainable = True of all of them.")
-    if dense.activity_regularizer is not None:
-        raise NotRead(f"{dense.name} has an activity_regularizer, a penalty on its outputs: leave it out.")
-    for name in ("kernel_constraint", "bias_constraint"):
-        if getattr(dense, name) is not None:
-            raise NotRead(f"{dense.name} has a {name}: its optimum may not be the maximum-likelihood estimate. Leave it out.")
-    return dense
-
-
 def _proposed(model: keras.Model, loss: OwnLoss) -> list[Any]:
     """What the model's own layers and loss name: activations and losses of `spec.engines.keras.network`."""
     return [getattr(layer, "activation", None) for layer in leaves(model)] + [loss.loss]
 
 
-def _is_plain(model: keras.Model, dense: keras.layers.Dense) -> bool:
-    """Whether the Dense layer's inputs are the model's only input itself, and only activations follow."""
+def _is_plain(model: keras.Model, linear: Linear) -> bool:
+    """Whether the design is the model's only input itself: that of its one Dense layer, which only activations follow."""
+    dense, *more = linear.layers
+    if more or linear.factors:
+        return False
     operations = [one for one in getattr(model, "operations", model.layers) if not isinstance(one, keras.layers.InputLayer)]
     others = [one for one in operations if one is not dense and type(one) is not keras.layers.Activation]
     return not others and len(model.inputs) == 1 and len(model.inputs[0].shape) == 2 and operations[0] is dense
 
 
-def _penalty(model: keras.Model, twin: Twin, loss: OwnLoss, rows: Batch, candidate: Candidate) -> Penalty:
-    dense = trainable_layer(model)
-    parts: dict[str, float] = {}
+def _penalty(model: keras.Model, loss: OwnLoss, linear: Linear, twin: Twin, rows: Batch, candidate: Candidate) -> Penalty:
+    """The penalty of the linear part, in the units of the weights of eta. Raises `NotRead` where its parts have several."""
+    parts = {}
     for of in ("kernel", "bias"):
-        regularizer = getattr(dense, f"{of}_regularizer")
-        if regularizer is None or (of == "bias" and not dense.use_bias):
-            continue
-        if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
-            raise NotRead(f"{dense.name} has a penalty that is neither L1 nor L2, {type(regularizer).__name__}: leave it out.")
-        l1, l2 = (float(getattr(regularizer, norm, 0.0)) for norm in ("l1", "l2"))
-        parts.update({f"{of}_l1": l1 / candidate.factor, f"{of}_l2": l2 / candidate.factor**2})  # of the weights of eta
+        l1, l2 = linear.penalties(of)
+        parts.update({f"{of}_l1": l1 / candidate.factor, f"{of}_l2": l2 / candidate.factor**2})
     penalty = Penalty(**parts, scale=candidate.scale)
     if not penalty:
         return penalty
-    y, *_ = next(responses(candidate.model, rows, dense.units, np.random.default_rng(3)))
+    y, *_ = next(responses(candidate.model, rows, linear.units, np.random.default_rng(3)))
     if not loss.is_compiled_as_a_mean(model, y, [one.seen.tensor for one in ask(twin, rows.X)]):
         raise NotRead(
             "the compiled loss is not the plain mean of the rows' losses (its reduction, or loss_weights), so what the penalty "

@@ -2,7 +2,7 @@
 A float64 twin of a user's compiled Keras model: the same layers and operations, made anew in float64, and watched.
 
 The user's own model is never changed by a question: random weights are put into its twin. What a model computes is asked of the
-twin: the inputs of its trainable Dense layer, its linear predictor before the last activation, its outputs, and its own loss with
+twin: the design that its trained layers make, its linear predictor before the last activation, its outputs, and its own loss with
 the gradient that Keras back-propagates of it.
 """
 
@@ -12,6 +12,7 @@ import inspect
 import pickle
 import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,20 +26,22 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
+from spec.fit.reading.leaves import NotRead, leaves
+from spec.fit.reading.linear import Linear
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
+BEFORE = -1  # the place of what goes into an activation, among those of the layers of the linear part
 WHOLE = 2.0**53  # up to which float64 has each whole number
-DROPPED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
-
-
-class NotRead(ValueError):
-    """A model that is no generalized linear model, or cannot be read as one: says why, and what to do."""
+DROPPED = (
+    *("kernel_regularizer", "bias_regularizer", "embeddings_regularizer", "activity_regularizer"),
+    *("kernel_constraint", "bias_constraint", "embeddings_constraint"),
+)
 
 
 @dataclass(frozen=True)
 class Seen:
     """
-    What a twin computed of some rows: the ``features`` (b, p) of its Dense layer, and its ``outputs`` (b, k).
+    What a twin computed of some rows: the ``features`` (b, p) of its linear part, and its ``outputs`` (b, k).
 
     ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at what a tensor was made of.
     """
@@ -49,19 +52,10 @@ class Seen:
     before: np.ndarray | None  # (b, k): what went into the last activation, if that is a layer of its own
 
 
-def leaves(layer: Any) -> Iterator[Any]:
-    """Yield the layers that a model consists of, those of nested models in their place."""
-    for inner in getattr(layer, "layers", ()):
-        if isinstance(inner, keras.Model):
-            yield from leaves(inner)
-        else:
-            yield inner
-
-
 class Twin:
-    """The float64 twin of a model. ``dense`` is the user's trainable Dense layer."""
+    """The float64 twin of a model. ``linear`` is the user's linear part, and in the twin its own."""
 
-    def __init__(self, model: keras.Model, dense: keras.layers.Dense) -> None:
+    def __init__(self, model: keras.Model, linear: Linear) -> None:
         self._made: dict[int, Any] = {}
         self._seen = threading.local()
         self.model = self._rebuilt(model)
@@ -69,22 +63,23 @@ class Twin:
         for layer in leaves(model):
             if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None:
                 self._take_constants(layer, self._made[id(layer)])
-        self._settle(self._made[id(dense)], inputs_of(model))
+        self._settle(linear.with_layers(self._made[id(layer)] for layer in linear.layers), inputs_of(model))
 
-    def _settle(self, dense: keras.layers.Dense, inputs: tuple[Input, ...]) -> None:
-        self.dense, self.inputs = dense, inputs
+    def _settle(self, linear: Linear, inputs: tuple[Input, ...]) -> None:
+        self.linear, self.inputs = linear, inputs
         self.types = [str(getattr(tensor.dtype, "name", tensor.dtype)) for tensor in self.model.inputs]
-        self._watch(self.dense, "features")
+        for place, layer in enumerate(linear.layers):
+            self._watch(layer, place)
         for layer in leaves(self.model):
             if isinstance(layer, keras.layers.Activation):
-                self._watch(layer, "before")
+                self._watch(layer, BEFORE)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process is sent the model as Keras saves it, and loads it once; code of a user's own does not go along."""
-        return _sent, self._saved
+        return _sent, (self._saved,)
 
     @cached_property
-    def _saved(self) -> tuple[Any, ...]:
+    def _saved(self) -> bytes:
         constants = {
             layer.name: tuple(np.asarray(BACKEND.numpy(getattr(layer, name))) for name in CONSTANTS)
             for layer in leaves(self.model)
@@ -92,7 +87,8 @@ class Twin:
         }
         with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
-            return pickle.dumps(self.model), self.dense.name, self.inputs, constants
+            by_name = self.linear.with_layers(layer.name for layer in self.linear.layers)
+            return pickle.dumps((self.model, by_name, self.inputs, constants))
 
     # -- made once -------------------------------------------------------------------------------------------------------------
     def _rebuilt(self, model: keras.Model) -> keras.Model:
@@ -126,31 +122,40 @@ class Twin:
         for name in CONSTANTS:
             setattr(made, name, BACKEND.tensor(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float), "float64"))
 
-    def _watch(self, layer: Any, name: str) -> None:
-        """Note what the layer is called with."""
+    def _watch(self, layer: Any, place: int) -> None:
+        """Note what the layer is called with, at its place in the linear part or `BEFORE` the end."""
         call = layer.call
 
         def watched(inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-            if hasattr(self._seen, name):
-                getattr(self._seen, name).append(inputs)
+            if (calls := getattr(self._seen, "calls", None)) is not None:
+                calls[place].append(inputs)
             return call(inputs, *args, **kwargs)
 
         layer.call = watched
 
+    def with_linear(self, linear: Linear) -> Twin:
+        """The same twin, whose layers have weights for other levels."""
+        made = Twin.__new__(Twin)  # `copy` would make the model anew, by `__reduce__`
+        made.__dict__.update(self.__dict__, linear=linear)
+        made.__dict__.pop("_saved", None)
+        return made
+
     # -- what it computes ------------------------------------------------------------------------------------------------------
     def set(self, kernel: np.ndarray, bias: np.ndarray) -> None:
-        """Set the weights of the Dense layer: (p, k) and (k,)."""
-        self.dense.set_weights([kernel, bias][: 1 + self.dense.use_bias])
+        """Set the coefficients (p, k) and the intercept (k,)."""
+        for layer, weights in zip(self.linear.layers, self.linear.weights(kernel, bias)):
+            layer.set_weights(weights)
 
     @contextmanager
-    def at(self, kernel: np.ndarray, bias: list[np.ndarray]) -> Iterator[None]:
-        """A context with other weights of the Dense layer; at its end they are what they were."""
-        before = self.dense.get_weights()
-        self.dense.set_weights([kernel, *bias])
+    def at(self, kernel: np.ndarray, bias: np.ndarray) -> Iterator[None]:
+        """A context with other coefficients and another intercept; at its end they are what they were."""
+        before = [layer.get_weights() for layer in self.linear.layers]
+        self.set(kernel, bias)
         try:
             yield
         finally:
-            self.dense.set_weights(before)
+            for layer, weights in zip(self.linear.layers, before):
+                layer.set_weights(weights)
 
     def tensors(self, X: np.ndarray) -> Any:
         """The inputs of the model, as tensors, from the table (b, d) that holds them side by side."""
@@ -170,23 +175,23 @@ class Twin:
 
     def __call__(self, X: np.ndarray, training: bool = False) -> Seen:
         """Compute the outputs of the rows of a table (b, d), and what led to them."""
-        self._seen.features, self._seen.before = [], []
+        calls: dict[int, list[Tensor]] = defaultdict(list)
+        self._seen.calls = calls
         try:
             tensor = self.model(self.tensors(X), training=training)
-            features, before = self._seen.features, self._seen.before
+        except Exception:
+            for place, part in enumerate(self.linear.parts):
+                for inputs in calls[place]:
+                    part.check(BACKEND.numpy(inputs))
+            raise
         finally:
-            del self._seen.features, self._seen.before
-        if len(features) != 1:
-            raise NotRead(f"the layer {self.dense.name} is used {len(features)} times: fit takes a model that uses it once.")
-        seen = BACKEND.numpy(features[0])
-        if seen.ndim != 2:
-            raise NotRead(
-                f"the layer {self.dense.name} gets an array of {seen.ndim} dimensions, {seen.shape}; a generalized linear model "
-                "has a row of numbers for each observation. Put a Flatten before it, if each row of X is one observation; else "
-                f"give X.reshape(-1, {seen.shape[-1]}) and y.reshape(-1, ...)."
-            )
-        last = BACKEND.numpy(before[-1]).reshape(len(X), -1) if before else None
-        return Seen(seen, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
+            del self._seen.calls
+        for place, layer in enumerate(self.linear.layers):
+            if len(calls[place]) != 1:
+                raise NotRead(f"the layer {layer.name} is used {len(calls[place])} times: fit takes a model that uses it once.")
+        design = self.linear.design([BACKEND.numpy(calls[place][0]) for place in range(len(self.linear.layers))])
+        last = BACKEND.numpy(calls[BEFORE][-1]).reshape(len(X), -1) if calls[BEFORE] else None
+        return Seen(design, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
 
     def added_losses(self) -> bool:
         """Whether layers add losses of their own, by `add_loss`. Asked after a call."""
@@ -211,25 +216,26 @@ class Twin:
             return loss(y, self.model(inputs), weights)
 
         data = [self.tensors(X), BACKEND.tensor(y, "float64"), BACKEND.tensor(weights, "float64")]
-        _, (kernel, *bias) = BACKEND.derivatives(objective, self.dense.trainable_variables, data).gradient()
-        return np.vstack([*bias, kernel])
+        variables = [variable for layer in self.linear.layers for variable in layer.trainable_variables]
+        return self.linear.slopes(BACKEND.derivatives(objective, variables, data).gradient()[1])
 
 
 _received = Recent(8)  # the last few twins that were sent to this process
 _receiving = threading.Lock()
 
 
-def _sent(saved: bytes, dense: str, inputs: tuple[Input, ...], constants: dict[str, tuple[np.ndarray, ...]]) -> Twin:
+def _sent(saved: bytes) -> Twin:
     """The twin of a saved model, whose watched layers are those of `Twin`."""
     with _receiving:
         if saved not in _received:
             twin = Twin.__new__(Twin)
-            twin._seen, twin.model = threading.local(), pickle.loads(saved)
+            twin._seen = threading.local()
+            twin.model, by_name, inputs, constants = pickle.loads(saved)
             layers = {layer.name: layer for layer in leaves(twin.model)}
             for name, values in constants.items():
                 for constant, value in zip(CONSTANTS, values):
                     setattr(layers[name], constant, BACKEND.tensor(value, "float64"))
-            twin._settle(layers[dense], inputs)
+            twin._settle(by_name.with_layers(layers[name] for name in by_name.layers), inputs)
             _received[saved] = twin
         return _received[saved]
 

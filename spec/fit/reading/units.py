@@ -38,10 +38,11 @@ def units_of(twin: Twin, X: np.ndarray) -> Units | None:
     """The affine map of some rows (b, d) to a twin's features; None where there is none, or too many columns."""
     if X.shape[1] > MOST:
         return None
-    centre, spread, far = _asked(X, whole=not all("float" in kind for kind in twin.types))
+    centre, spread, far = _asked(X, _whole(twin, X))
+    of_data = twin.linear.is_of_data
     try:
-        at = twin(np.vstack([centre, centre + np.diag(spread)])).features
-        found = twin(far).features
+        at = twin(np.vstack([centre, centre + np.diag(spread)])).features[:, of_data]
+        found = twin(far).features[:, of_data]
     except Exception:  # a layer may take no other numbers than those of the data, as an Embedding does
         return None
     matrix = (at[1:] - at[:1]) / spread[:, None]
@@ -55,17 +56,22 @@ def units_of(twin: Twin, X: np.ndarray) -> Units | None:
     return Units(matrix, shift) if (off <= EXACT * (size + np.abs(far) @ np.abs(matrix))).all() else None
 
 
-def _asked(X: np.ndarray, whole: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _whole(twin: Twin, X: np.ndarray) -> np.ndarray:
+    """Which columns (d,) take whole numbers alone: those of such an input, and beside a factor those that have no others."""
+    kinds = np.repeat(["float" not in kind for kind in twin.types], [one.width or 0 for one in twin.inputs])
+    return kinds | (bool(twin.linear.factors) & (np.rint(X) == X).all(axis=0))
+
+
+def _asked(X: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Return (centre, spread, far): a row, how far each column moves from it by itself, and rows where the map is tried.
 
-    An input of ``whole`` numbers takes only such, of a limited size: the columns get values that they have in other rows.
+    A column of ``whole`` numbers may take only some: it gets values that it has in other rows.
     """
-    if whole:
-        centre = X[0]
-        moved = X[np.abs(X - centre).argmax(axis=0), np.arange(X.shape[1])] - centre
-        mixed = [np.roll(column, 1 + place) for place, column in enumerate(X.T)]
-        return centre, np.where(moved != 0, moved, np.where(centre > 0, -1.0, 1.0)), np.vstack([X, np.column_stack(mixed)])
-    centre = X.mean(axis=0)
-    spread = np.where(np.ptp(X, axis=0) > 0, np.ptp(X, axis=0), 1.0)
-    return centre, spread, np.vstack([X, 3 * X - 2 * centre, centre - 5 * spread, centre + 5 * spread])
+    centre = np.where(whole, X[0], X.mean(axis=0))
+    moved = X[np.abs(X - centre).argmax(axis=0), np.arange(X.shape[1])] - centre
+    moved = np.where(moved != 0, moved, np.where(centre > 0, -1.0, 1.0))
+    spread = np.where(whole, moved, np.where(np.ptp(X, axis=0) > 0, np.ptp(X, axis=0), 1.0))
+    mixed = np.column_stack([np.roll(column, 1 + place) for place, column in enumerate(X.T)])
+    beyond = [np.where(whole, mixed[:1], row) for row in (centre - 5 * spread, centre + 5 * spread)]
+    return centre, spread, np.vstack([X, np.where(whole, mixed, 3 * X - 2 * centre), *beyond])
