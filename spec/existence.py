@@ -141,7 +141,7 @@ class Separation:
         moving = size > 1e-9 * size.max()
         moves = []
         for output, column in np.argwhere(moving.T).tolist():
-            of_class = f" of class {output + 1}" if self.problem.model.has_classes else ""
+            of_class = f" of class {self.problem.data.outputs[output + 1]}" if self.problem.model.has_classes else ""
             way = "up" if self.direction[column, output] > 0 else "down"
             moves.append(f"{_names(self.problem)[column]}{of_class} {way}")
         return ", ".join([*moves[:SHOWN], *([f"{len(moves) - SHOWN} more"] if len(moves) > SHOWN else [])])
@@ -151,9 +151,10 @@ class Separation:
         counts = self.problem.row_weights[:, 0] > 0
         y = self.problem.y[counts]
         if self.problem.model.has_classes:
-            return " ".join(f"Class {k} never occurs in y." for k in np.flatnonzero(~(y > 0).any(axis=0)))
+            absent = np.flatnonzero(~(y > 0).any(axis=0))
+            return " ".join(f"Class {self.problem.data.outputs[k]} never occurs in y." for k in absent)
         every = "every row" if counts.all() else "every row that has weight"
-        return f"y is {y[0, 0]:g} in {every}." if (y == y[0]).all() else ""
+        return f"{self.problem.data.outputs[0]} is {y[0, 0]:g} in {every}." if (y == y[0]).all() else ""
 
 
 def separated_by(found: Separation, rows: int) -> str:

@@ -190,7 +190,7 @@ def _case_of_arrays(stated: Model, model: Any, X: Any, y: Any, beside: dict[str,
     intercept = not constant if intercept is None else intercept
     question = Question(
         stated,
-        replace(rows, columns=columns),
+        replace(rows, columns=columns, outputs=outputs),
         intercept,
         columns,
         outputs,

@@ -92,7 +92,7 @@ def given(data: Any, **asked: Any) -> Problem:
     weights = None if wanted.weights is None else batch.weights
     if weights is not None and wanted.trials is not None:
         weights = _beside(made.response, opened, made.model, wanted.weights)[1]
-    loaded = Data(batch.X, batch.y, batch.offset, weights, made.trials, made.rows.columns)
+    loaded = Data(batch.X, batch.y, batch.offset, weights, made.trials, made.rows.columns, made.outputs)
     name, source = (Path(data).stem, os.fspath(data)) if isinstance(data, (str, os.PathLike)) else ("data", "a frame")
     about = " ".join([f"{made.formula}, of {source}", *made.notes])
     return Problem(name, made.model, lambda: loaded, intercept=made.intercept, about=about)
@@ -143,7 +143,7 @@ def _made(data: Any, asked: Asked) -> _Made:
     made = designed(formula, data, model.family, model.link, asked.row_weights(columns), asked.offset)
     intercept = bool(made.model.layers[-1].use_bias)
     outputs = made.outputs if model.has_classes else (response,)
-    return _Made(model, made.rows, intercept, response, outputs, formula, trials, made.notes)
+    return _Made(model, replace(made.rows, outputs=outputs), intercept, response, outputs, formula, trials, made.notes)
 
 
 def _beside(response: str, data: Any, model: Model, expression: str | None) -> tuple[np.ndarray, np.ndarray]:

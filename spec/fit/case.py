@@ -24,7 +24,6 @@ class Case:
     model: keras.Model
     rows: Rows
     other: Callable[..., Rows]
-    names: tuple[str, ...] = ()  # of the outputs, where they have names
     notes: tuple[str, ...] = ()
 
 
@@ -57,8 +56,8 @@ def _case_of_model(model: keras.Model | None, X: Any, y: Any, weights: Any, offs
     if model is None or X is None:
         raise ValueError("give a compiled Keras model with X and y, or formula=, data= and family=.")
     inputs = build(model, X, lambda: source(X, y, weights, offset))
-    rows = source(X, y, weights, offset, inputs=inputs)
-    return Case(model, rows, partial(inputs_only, inputs=inputs, columns=rows.columns), _names(y))
+    rows = replace(source(X, y, weights, offset, inputs=inputs), outputs=_names(y))
+    return Case(model, rows, partial(inputs_only, inputs=inputs, columns=rows.columns))
 
 
 def _names(y: Any) -> tuple[str, ...]:
@@ -74,5 +73,5 @@ def _case_of_formula(formula: str, data: Any, family: Any, link: Any, weights: A
         )
     refuse_reordered({"data": data, "weights": weights, "offset": offset})
     made = designed(formula, data, family, link, weights, offset)
-    rows = replace(made.rows, labels=labels_of(data))
-    return Case(made.model, rows, made.prepared, made.outputs, made.notes)
+    rows = replace(made.rows, labels=labels_of(data), outputs=made.outputs)
+    return Case(made.model, rows, made.prepared, made.notes)

@@ -23,15 +23,22 @@ Wrong = tuple[np.ndarray, Callable[[int], str]]  # which rows of a batch are wro
 
 
 def check(
-    model: Model, batch: Batch, first: int, columns: tuple[str, ...] = (), quasi: bool = False, *, X_too: bool = True
+    model: Model,
+    batch: Batch,
+    first: int,
+    columns: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    quasi: bool = False,
+    *,
+    X_too: bool = True,
 ) -> None:
     """
     Raise ValueError for the first wrong row of a batch, whose own first row has the number ``first`` in the data.
 
-    ``columns`` name those of X. What is said of all values of y is said of the batch; `find_wrong` knows all rows. Without
-    ``X_too`` X is left out: a pass notices by itself that its sums are not finite, and reads X once.
+    ``columns`` name those of X, ``outputs`` those of y. What is said of all values of y is said of the batch; `find_wrong` knows
+    all rows. Without ``X_too`` X is left out: a pass notices by itself that its sums are not finite, and reads X once.
     """
-    _raise_first(_wrong(model, batch, first, columns, quasi, lambda: [batch], X_too))
+    _raise_first(_wrong(model, batch, first, columns, outputs, quasi, lambda: [batch], X_too))
 
 
 def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
@@ -39,7 +46,7 @@ def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
     counted: set[bool] = set()
 
     def look(batch: Batch, first: int) -> None:
-        _raise_first(_wrong(model, batch, first, rows.columns, quasi, lambda: rows.read(PIECE)))
+        _raise_first(_wrong(model, batch, first, rows.columns, rows.outputs, quasi, lambda: rows.read(PIECE)))
         counted.add(bool((batch.weights > 0).any()))
 
     for _ in rows.checked(look).read(PIECE):
@@ -60,6 +67,7 @@ def _wrong(
     batch: Batch,
     first: int,
     columns: tuple[str, ...],
+    outputs: tuple[str, ...],
     quasi: bool,
     everything: Callable[[], Iterable[Batch]],
     X_too: bool = True,
@@ -82,7 +90,8 @@ def _wrong(
 
     def of_y(row: int) -> str:
         column = int(np.argmin(_inside(model.family, batch.y[row : row + 1], quasi)[0]))
-        found = Outside(model, _domain(model.family, quasi), batch.y[row], column, first + row, everything)
+        part = _part_of_y(column, batch.y.shape[1], outputs)
+        found = Outside(model, _domain(model.family, quasi), batch.y[row], column, part, first + row, everything)
         return WORDS.get(type(model.family), _other)(found)
 
     yield ~(np.isfinite(batch.weights) & (batch.weights >= 0)), of_weights
@@ -91,8 +100,16 @@ def _wrong(
         yield counts & _not_finite(batch.X), of_part("X", batch.X, names, "drop or mend such rows first.")
     if batch.offset is not None:
         yield counts & _not_finite(batch.offset), of_part("offset", batch.offset, (), "is it the log of an exposure of 0?")
-    yield counts & _not_finite(batch.y), of_part("y", batch.y, (), "drop or mend such rows first.")
+    of_one = outputs[0] if len(outputs) == batch.y.shape[1] == 1 else "y"
+    yield counts & _not_finite(batch.y), of_part(of_one, batch.y, (), "drop or mend such rows first.")
     yield counts & ~_inside(model.family, batch.y, quasi).all(axis=1), of_y
+
+
+def _part_of_y(column: int, k: int, names: tuple[str, ...]) -> str:
+    """What the reader calls a column of the responses."""
+    if k == 1:
+        return names[0] if len(names) == 1 else "y"
+    return f"column {names[column] if len(names) == k else column + 1} of y"
 
 
 def _not_finite(values: np.ndarray) -> np.ndarray:
@@ -125,22 +142,19 @@ def _plain(value: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """A response ``y`` (k,) outside its domain: the first wrong column, and the number of its row in the data."""
+    """A response ``y`` (k,) outside its domain: the first wrong column, what it is called, and its row's number in the data."""
 
     model: Model
     domain: Domain
     y: np.ndarray
     column: int
+    part: str
     row: int
     everything: Callable[[], Iterable[Batch]]
 
     @property
     def value(self) -> float:
         return float(self.y[self.column])
-
-    @property
-    def part(self) -> str:
-        return "y" if len(self.y) == 1 else f"column {self.column + 1} of y"
 
     def __str__(self) -> str:
         return f"{self.part} is {_plain(self.value)} in row {self.row}"

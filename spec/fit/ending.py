@@ -78,14 +78,15 @@ class _Like:
     intercept: bool
     quasi: bool
     columns: tuple[str, ...]
+    outputs: tuple[str, ...]
 
     @classmethod
     def of(cls, task: Task) -> _Like:
         known = task.known
-        return cls(known.model, known.intercept, known.quasi, known.data.columns)
+        return cls(known.model, known.intercept, known.quasi, known.data.columns, known.data.outputs)
 
     def __call__(self, batch: Batch) -> Problem:
-        data = {"weights": batch.weights, "offset": batch.offset, "columns": self.columns}
+        data = {"weights": batch.weights, "offset": batch.offset, "columns": self.columns, "outputs": self.outputs}
         return replace(Problem.of("the data", self.model, batch.X, batch.y, self.intercept, **data), quasi=self.quasi)
 
 

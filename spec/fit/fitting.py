@@ -227,8 +227,8 @@ def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Ro
     """The fit of an output with its name, its units, and the way to other data."""
 
     names = one.outputs
-    if len(case.names) == reading.outputs:
-        names = case.names if reading.model.has_classes else (case.names[number],)
+    if len(given.outputs) == reading.outputs:
+        names = given.outputs if reading.model.has_classes else (given.outputs[number],)
     elif reading.several:
         names = (f"output {number}",)
     notes = (*case.notes, *one.notes, *reading.caveats)

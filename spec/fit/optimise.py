@@ -61,7 +61,7 @@ def optimise_outputs(
     BACKEND.enable_float64()
     chosen = Settings(**settings)
     with in_float64, one_blas_thread, at_work(rows) as rows:
-        of_output = [rows.map(partial(output, number=number)) for number in range(outputs)] if outputs > 1 else [rows]
+        of_output = [_of_one(rows, number) for number in range(outputs)] if outputs > 1 else [rows]
         tasks = [Task.of(model, own, intercept, quasi) for own in of_output]
         try:
             maxima = together(
@@ -87,6 +87,10 @@ def output(batch: Batch, number: int) -> Batch:
     """The batch with one column of y, and of the offset."""
     of = slice(number, number + 1)
     return replace(batch, y=batch.y[:, of], offset=None if batch.offset is None else batch.offset[:, of])
+
+
+def _of_one(rows: Rows, number: int) -> Rows:
+    return replace(rows.map(partial(output, number=number)), outputs=rows.outputs[number : number + 1])
 
 
 def _of_output(settings: Settings, number: int, outputs: int) -> Settings:
@@ -217,7 +221,7 @@ def optimise_penalised(
     found = []
     with in_float64, one_blas_thread, at_work(rows) as rows:
         for number in range(outputs):
-            own = rows.map(partial(output, number=number)) if outputs > 1 else rows
+            own = _of_one(rows, number) if outputs > 1 else rows
             task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number, outputs)
             start = of_output.start or task.known.params(null_free(task.known))
             try:

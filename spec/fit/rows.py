@@ -74,14 +74,15 @@ class Rows:
     Rows in blocks, with the steps that are taken with each piece when it is read.
 
     ``draw(size)`` gives about ``size`` of them, before the steps, to represent all; without it the first do. ``total`` is their
-    number, if it is known before they are read. ``columns`` names those of X, if they have names; ``labels`` are pandas's
-    row labels, ``seen`` is a digest of some rows, see `remembered`.
+    number, if it is known before they are read. ``columns`` names those of X and ``outputs`` those of y or the classes, if they
+    have names; ``labels`` are pandas's row labels, ``seen`` is a digest of some rows, see `remembered`.
     """
 
     blocks: Sequence[Block]
     draw: Callable[[int], Batch] | None = None
     total: int | None = None
     columns: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     workers: Workers = HERE
     labels: Any = None

@@ -57,7 +57,8 @@ class Task:
             least = size = max(64, 1 << (rows.total - 1).bit_length())
         guesses = rows.total is None or rows.total >= 3 * max(size, GUESSING * q * m)
         sample = rows.sample(max(size, (GUESSING if guesses else KNOWING) * q * m))
-        data = {"weights": sample.weights, "offset": sample.offset, "columns": rows.columns}
+        outputs = rows.outputs if len(rows.outputs) == k else ()
+        data = {"weights": sample.weights, "offset": sample.offset, "columns": rows.columns, "outputs": outputs}
         known = replace(Problem.of("the data", model, sample.X, sample.y, intercept, **data), quasi=quasi)
         try:
             design = known.design
@@ -215,7 +216,7 @@ def _a_gpu_computes() -> bool:
 
 def checked(rows: Rows, known: Problem) -> Rows:
     """The same rows, each batch of which is checked before it is used."""
-    return rows.checked(partial(check, known.model, columns=rows.columns, quasi=known.quasi, X_too=False))
+    return rows.checked(partial(check, known.model, columns=rows.columns, outputs=rows.outputs, quasi=known.quasi, X_too=False))
 
 
 def _room(model: Model, intercept: bool, free: np.ndarray, step: np.ndarray, pieces: Iterable[Batch]) -> tuple[float, np.ndarray]:

@@ -27,7 +27,8 @@ class Data:
 
     ``X`` (n, p) explanatory variables, without a column for the intercept; ``y`` (n, k) response, one column for each
     output neuron; ``offset`` (n, k) added to eta; ``weights`` (n,) prior weights; ``trials`` (n,) for shares of counts.
-    ``columns`` names those of X. ``planted`` are the parameters that generated y; ``exact`` the optimum in closed form.
+    ``columns`` names those of X, ``outputs`` those of y. ``planted`` are the parameters that generated y; ``exact`` the optimum
+    in closed form.
     """
 
     X: np.ndarray
@@ -36,6 +37,7 @@ class Data:
     weights: np.ndarray | None = None
     trials: np.ndarray | None = None
     columns: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     planted: Params | None = None
     exact: Params | None = None
 
@@ -46,6 +48,8 @@ class Data:
                 object.__setattr__(self, name, _numbers(name, value))
         if not self.columns and self.X.ndim == 2:
             object.__setattr__(self, "columns", tuple(f"x{j}" for j in range(1, self.X.shape[1] + 1)))
+        if not self.outputs and self.y.ndim == 2:
+            object.__setattr__(self, "outputs", ("y",) if self.y.shape[1] == 1 else tuple(map(str, range(self.y.shape[1]))))
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,13 @@ class Problem:
         The problem with other ``parts`` of its data, each a value or a function of the data as they were; loaded when asked for.
 
         ``what`` is added to the name. The planted and the exact answer are dropped unless they are named too, and so are the
-        names of the columns where X is another.
+        names of the columns where X or y is another.
         """
 
         def load() -> Data:
             other = {name: part(self.data) if callable(part) else part for name, part in parts.items()}
-            dropped: dict[str, Any] = {"planted": None, "exact": None, **({"columns": ()} if "X" in parts else {})}
+            named = {"X": "columns", "y": "outputs"}
+            dropped: dict[str, Any] = {"planted": None, "exact": None, **{name: () for of, name in named.items() if of in parts}}
             return replace(self.data, **{**dropped, **other})
 
         return replace(self, name=f"{self.name}, {what}" if what else self.name, load=load)

@@ -12,6 +12,7 @@ from pyarrow import dataset, parquet
 
 from spec import families, links
 from spec.engines.keras.network import NegativeLogLikelihood
+from spec.fit import fit
 from spec.fit import frames as tables
 from spec.fit.formula import designed
 from spec.fit.named import model_of
@@ -298,6 +299,15 @@ class TestResponses:
         assert [made.outputs[i] for i in y.argmax(axis=1)] == column.astype(str).tolist()
         assert (y.sum(axis=1) == 1).all()
         assert made.model.output_shape == (None, len(made.outputs))
+
+    def test_reasons_call_responses_and_classes_as_the_reader_does(self):
+        old = DATA.assign(age_class=np.where(DATA.age > 50, "old", "young"), none=0)
+        with pytest.raises(ValueError, match=r"^age is \S+ in row \d+: a sigmoid takes 0 and 1"):
+            fit(formula="age ~ power", data=DATA, family="binomial")
+        with pytest.raises(ValueError, match=r"^none is 0 in row 0, but a response of the gamma family"):
+            fit(formula="none ~ power", data=old, family="gamma")
+        assert "age of class young down" in fit(formula="age_class ~ age", data=old, family="multinomial").reason
+        assert "none is 0 in every row" in fit(formula="none ~ power", data=old, family="poisson").reason
 
 
 class TestModel:
