@@ -143,7 +143,7 @@ def _map(opened: Opened, p: int) -> tuple[np.ndarray | None, np.ndarray, bool]:
         if h == width and np.array_equal(features, X[:, :width]):
             return np.eye(d)[:, :width], np.zeros(h), True
     units = units_of(twin, X)
-    return (None, np.zeros(h), False) if units is None else (units.matrix, units.shift, False)
+    return (None, np.zeros(h), False) if units is None or not units.affine.all() else (units.matrix, units.shift, False)
 
 
 def _shift(opened: Opened, p: int) -> np.ndarray:

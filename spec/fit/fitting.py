@@ -71,6 +71,7 @@ def fit(
     start: Params | None = None,
     keep: bool = False,
     standard_errors: bool = True,
+    drop_redundant: bool = False,
     tolerance: float = 1e-6,
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
@@ -87,6 +88,10 @@ def fit(
 
     With a ``formula`` such as "claims ~ age + C(region)", ``data`` and a ``family``, the model and the design are made of them,
     and ``weights`` and ``offset`` may be expressions such as "log(exposure)": see `spec.fit.formula.designed`.
+
+    Columns that are 0 in each row, or made of others, have no coefficients of their own. Where the model's layers make them (an
+    Embedding, the indicators of all levels beside a bias) they are left out, with weights of 0, and a note names them; those of
+    the data are a reason not to converge, unless ``drop_redundant`` leaves them out too.
 
     The rows lie in blocks, which the data fix: row groups of Parquet, partitions of Dask, ranges of an array. Threads of this
     process compute on them, or an ``executor``: one of `concurrent.futures`, a client of Dask, whatever has ``submit``. Dask's
@@ -132,7 +137,7 @@ def fit(
         if factors is not None:
             refuse_absent(factors, reading.model, reading.outputs)
         refuse_weights(reading, partial(weights_differ, given))
-        reading = reading.settled(given)
+        reading = reading.settled(given, drop_redundant)
         rows = _read_as(reading, given, sample.y)
         has_errors = not (quasi or reading.penalty)
         notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors)
@@ -231,7 +236,9 @@ def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Ro
         names = given.outputs if reading.model.has_classes else (given.outputs[number],)
     elif reading.several:
         names = (f"output {number}",)
-    notes = (*case.notes, *one.notes, *reading.caveats)
+    notes = (*case.notes, *one.notes, *reading.caveats, *reading.told(given.columns))
+    if reading.plain and getattr(one.reason, "code", "") == "collinear":
+        notes = (*notes, "With drop_redundant=True a fit leaves such columns out, as R does: their coefficients are 0.")
     return replace(
         one,
         outputs=names,

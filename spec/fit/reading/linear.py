@@ -4,90 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Union
+from itertools import islice
+from typing import Any, ClassVar
 
 import numpy as np
 
 from spec.engines.keras.versions import keras
 from spec.fit.reading.leaves import NotRead, leaves
 
-SHOWN = 5  # codes of a sentence
-
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """A Dense layer: its inputs are columns of the design."""
+class Part:
+    """
+    A layer whose outputs are added to those of others, and the columns that it brings to the design.
 
-    layer: keras.layers.Dense
+    ``there`` are its columns that are not 0 in each row, and ``free`` those of them that have a coefficient: at the others the
+    layer's weight is 0.
+    """
 
-    @property
-    def units(self) -> int:
-        return int(self.layer.units)
+    layer: Any
+    there: np.ndarray
+    free: np.ndarray
+
+    has_bias: ClassVar[Any] = False
+    penalised: ClassVar[dict[str, str]] = {}  # what Keras calls its weights, by what they are in the linear predictor
+
+    @classmethod
+    def of(cls, layer: Any) -> Part:
+        """The part of a layer, all of whose columns are free."""
+        kind = Factor if type(layer) is keras.layers.Embedding else Columns
+        every = np.arange(int(layer.weights[0].shape[0]))
+        return kind(layer, every, every)
 
     @property
     def width(self) -> int:
-        return int(self.layer.kernel.shape[0])
+        return len(self.free)
 
     @property
-    def has_bias(self) -> bool:
-        return bool(self.layer.use_bias)
+    def units(self) -> int:
+        return int(self.layer.weights[0].shape[1])
 
-    @property
-    def penalised(self) -> dict[str, str]:
-        """What Keras calls its weights, by what they are in the linear predictor."""
-        return {"kernel": "kernel", "bias": "bias"} if self.has_bias else {"kernel": "kernel"}
+    def with_columns(self, there: np.ndarray, free: np.ndarray) -> Part:
+        """The same with fewer columns, of those that are free: masks (p,)."""
+        return replace(self, there=self.free[there], free=self.free[free])
+
+    def weights(self, kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+        """What the layer's weights are where its columns have the coefficients ``kernel`` (p, k)."""
+        table = np.zeros(tuple(self.layer.weights[0].shape))
+        table[self.free] = kernel
+        return [table, bias][: 1 + self.has_bias]
+
+    def slopes(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """The slopes (p, k) in the coefficients of its columns, of those in its weights."""
+        return gradients[0][self.free]
 
     def check(self, inputs: np.ndarray) -> None:
         """Raise ValueError where the layer cannot be called with these inputs."""
 
     def block(self, inputs: np.ndarray) -> np.ndarray:
-        """The columns (b, p) that the layer makes of what it is called with."""
+        """The columns (b, p) of what the layer is called with. Raises ValueError where one that is not there is not 0."""
+        raise NotImplementedError
+
+    def names(self, of_columns: Iterator[str]) -> list[str]:
+        """Names for all of its columns; ``of_columns`` are those of the inputs of all Dense layers."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Columns(Part):
+    """A Dense layer: its inputs are columns of the design."""
+
+    penalised: ClassVar = {"kernel": "kernel", "bias": "bias"}
+
+    @property
+    def has_bias(self) -> bool:  # type: ignore[override]
+        return bool(self.layer.use_bias)
+
+    def block(self, inputs: np.ndarray) -> np.ndarray:
         if inputs.ndim != 2:
             raise NotRead(
                 f"the layer {self.layer.name} gets an array of {inputs.ndim} dimensions, {inputs.shape}; a generalized linear "
                 "model has a row of numbers for each observation. Put a Flatten before it, if each row of X is one observation; "
                 f"else give X.reshape(-1, {inputs.shape[-1]}) and y.reshape(-1, ...)."
             )
-        return inputs
+        if len(self.there) < inputs.shape[1] and np.delete(inputs, self.there, axis=1).any():
+            at = int(np.argmax(np.delete(inputs, self.there, axis=1).any(axis=0)))
+            column = int(np.setdiff1d(np.arange(inputs.shape[1]), self.there)[at])
+            raise ValueError(
+                f"the input {column} of the layer {self.layer.name} was 0 in each row of the fit, and is not in a row of these "
+                "data: it has no weight."
+            )
+        return inputs if self.width == inputs.shape[1] else inputs[:, self.free]
 
-    def weights(self, kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
-        """What the layer's weights are where its columns have the coefficients ``kernel`` (p, k)."""
-        return [kernel, bias][: 1 + self.has_bias]
-
-    def slopes(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
-        """The slopes (p, k) in the coefficients of its columns, of those in its weights."""
-        return gradients[0]
-
-    def names(self, of_columns: Iterator[str]) -> Iterator[str]:
-        """Names for its columns; those of `Units` come in the order of all Dense layers."""
-        return (next(of_columns) for _ in range(self.width))
+    def names(self, of_columns: Iterator[str]) -> list[str]:
+        return list(islice(of_columns, int(self.layer.weights[0].shape[0])))
 
 
 @dataclass(frozen=True, eq=False)
-class Factor:
-    """An Embedding of one code for each row: each level that is ``free`` has a column, and at the others the weight is 0."""
+class Factor(Part):
+    """An Embedding of one code for each row: each level has a column."""
 
-    layer: keras.layers.Embedding
-    there: np.ndarray  # the levels that rows have
-    free: np.ndarray
-
-    has_bias, penalised = False, {"kernel": "embeddings"}
-
-    @classmethod
-    def of(cls, layer: keras.layers.Embedding) -> Factor:
-        every = np.arange(int(layer.input_dim))
-        return cls(layer, every, every)
-
-    @property
-    def units(self) -> int:
-        return int(self.layer.output_dim)
-
-    @property
-    def width(self) -> int:
-        return len(self.free)
+    penalised: ClassVar = {"kernel": "embeddings"}
 
     def block(self, inputs: np.ndarray) -> np.ndarray:
-        """The indicators (b, p) of the free levels, of the codes that the layer is called with."""
         self.check(inputs)
         codes = np.asarray(inputs).astype(np.int64).reshape(len(inputs), -1)
         if codes.shape[1] != 1:
@@ -108,30 +127,8 @@ class Factor:
                 f"{inputs[~is_code][0]:g}: give each level a code below input_dim, a missing value too."
             )
 
-    def weights(self, kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
-        table = np.zeros((int(self.layer.input_dim), self.units))
-        table[self.free] = kernel
-        return [table]
-
-    def slopes(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
-        return gradients[0][self.free]
-
-    def names(self, of_columns: Iterator[str]) -> Iterator[str]:
-        return (f"{self.layer.name}[{level}]" for level in self.free)
-
-    def told(self) -> str:
-        """A sentence on the levels whose weight is 0."""
-        absent = np.setdiff1d(np.arange(int(self.layer.input_dim)), self.there)
-        reference = np.setdiff1d(self.there, self.free)
-        said = [f"code {code} is the reference, whose weight is 0" for code in reference]
-        if len(absent):
-            shown = f"{', '.join(map(str, absent[:SHOWN]))}{', ...' * (len(absent) > SHOWN)}"
-            one = len(absent) == 1
-            said.append(f"code{'s' * (not one)} {shown}, which no row has, {'has' if one else 'have'} the weight 0")
-        return f"The layer {self.layer.name}: {'; '.join(said)}." if said else ""
-
-
-Part = Union[Columns, Factor]
+    def names(self, of_columns: Iterator[str]) -> list[str]:
+        return [f"{self.layer.name}[{level}]" for level in range(int(self.layer.input_dim))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +143,13 @@ class Linear:
 
     @classmethod
     def of(cls, layers: Iterable[keras.layers.Layer]) -> Linear:
-        return cls(tuple(Factor.of(one) if type(one) is keras.layers.Embedding else Columns(one) for one in layers))
+        return cls(tuple(map(Part.of, layers)))
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
         return [part.layer for part in self.parts]
 
-    def with_layers(self, layers: Iterable[keras.layers.Layer]) -> Linear:
+    def with_layers(self, layers: Iterable[Any]) -> Linear:
         """The same of other layers, such as those of a twin."""
         return Linear(tuple(replace(part, layer=layer) for part, layer in zip(self.parts, layers)))
 
@@ -178,13 +175,19 @@ class Linear:
         return int(self.ends[-1])
 
     @property
+    def has_factors(self) -> bool:
+        return any(isinstance(part, Factor) for part in self.parts)
+
+    @property
+    def free_inputs(self) -> np.ndarray:
+        """The columns (p,) that are free, by their numbers among the inputs of all Dense layers, where there are no factors."""
+        inputs = [int(part.layer.weights[0].shape[0]) for part in self.parts]
+        return np.concatenate([part.free + sum(inputs[:place]) for place, part in enumerate(self.parts)])
+
+    @property
     def is_of_data(self) -> np.ndarray:
         """Which columns (p,) are inputs of a Dense layer, and no levels."""
         return np.repeat([isinstance(part, Columns) for part in self.parts], [part.width for part in self.parts])
-
-    @property
-    def factors(self) -> list[Factor]:
-        return [part for part in self.parts if isinstance(part, Factor)]
 
     def design(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """The columns (b, p) of what each layer is called with."""
@@ -192,9 +195,10 @@ class Linear:
         return blocks[0] if len(blocks) == 1 else np.hstack(blocks)
 
     def penalties(self, of: str) -> tuple[float, float]:
-        r"""The factors (l1, l2) that the layers give their sums of \|w\| and w^2, of the ``kernel`` or the ``bias``."""
-        found = {_penalty_of(part.layer, name) for part in self.parts if (name := part.penalised.get(of))}
-        if len(found) > 1 or (of == "bias" and found != {NONE} and sum(part.has_bias for part in self.parts) > 1):
+        """The factors (l1, l2) that the layers give their sums of \\|w\\| and w^2, of the ``kernel`` or the ``bias``."""
+        held = [part for part in self.parts if of == "kernel" or part.has_bias]
+        found = {_penalty_of(part.layer, part.penalised[of]) for part in held}
+        if len(found) > 1 or (of == "bias" and found != {NONE} and len(held) > 1):
             raise NotRead(
                 f"the layers {self.name} have several penalties of the {of}, and fit takes one for all coefficients: give each "
                 "layer the same, and use_bias=True to one of them alone."
@@ -221,22 +225,43 @@ class Linear:
     def names(self, of_columns: Iterable[str]) -> tuple[str, ...]:
         """Names for the columns; ``of_columns`` are those of the Dense layers' inputs."""
         left = iter(of_columns)
-        return tuple(name for part in self.parts for name in part.names(left))
+        return tuple(named[j] for part in self.parts for named in [part.names(left)] for j in part.free)
 
-    def of_levels(self, there: np.ndarray, every: bool) -> Linear:
-        """
-        The same with weights for the levels that are ``there``, which says (p,) of each column whether a row has it.
+    def told(self, of_columns: Iterable[str]) -> tuple[str, ...]:
+        """Sentences on the columns without a coefficient."""
+        left, absent, made = iter(of_columns), [], []
+        for part in self.parts:
+            named = np.array(part.names(left), dtype=object)
+            absent += np.delete(named, part.there).tolist()
+            made += named[np.setdiff1d(part.there, part.free)].tolist()
+        return (*([_of_made(made)] if made else ()), *([_of_absent(absent)] if absent else ()))
 
-        The levels of a factor add up to the intercept, or to another factor's, so the first has the weight 0, unless ``every``
-        level is to have one, as under a penalty.
-        """
-        is_told, found = self.use_bias, []
-        for part, own in zip(self.parts, np.split(there, self.ends[:-1])):
-            if isinstance(part, Factor):
-                levels = part.free[own]
-                part, is_told = replace(part, there=levels, free=levels[int(is_told and not every) :]), True
-            found.append(part)
-        return Linear(tuple(found))
+    def with_columns(self, there: np.ndarray, free: np.ndarray) -> Linear:
+        """The same with fewer columns: masks (p,) of those that are not 0 in each row, and of those with a coefficient."""
+        ends = self.ends[:-1]
+        masks = zip(self.parts, np.split(there, ends), np.split(there & free, ends))
+        return Linear(tuple(part.with_columns(*own) for part, *own in masks))
+
+
+SHOWN = 5  # names of a sentence
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _of_made(names: Sequence[str]) -> str:
+    s, they = ("s", "they are") if len(names) > 1 else ("", "it is")
+    return (
+        f"Nothing tells the coefficient{s} of {_shown(names)} from those of the other columns: {they} 0, as of a reference level "
+        "(R's glm says NA)."
+    )
+
+
+def _of_absent(names: Sequence[str]) -> str:
+    are, so = ("are", "their coefficients are") if len(names) > 1 else ("is", "its coefficient is")
+    return f"{_shown(names)} {are} 0 in each row: {so} 0."
 
 
 def linear_of(model: keras.Model) -> Linear:

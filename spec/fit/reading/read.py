@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,11 +31,11 @@ from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import Twin, inputs_of
 from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
+from spec.fit.redundant import free_of, there_of
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.model import Model, Params
 
-PIECE = 2**12  # rows whose levels are looked up at once
 SHOWN = 64  # rows that the rungs are asked of
 LIBRARIES = ("keras", "tensorflow", "tf_keras", "builtins")
 OWN = (*LIBRARIES, "spec")
@@ -91,7 +92,7 @@ class Reading:
                 f"The {self.model.link} link has eta in {self.model.eta_domain}, and so has this fit. The network has means for "
                 "other eta too: with such, its loss may be lower."
             )
-        return (*found, *(told for factor in self.linear.factors if (told := factor.told())))
+        return tuple(found)
 
     @property
     def has_means_beyond(self) -> bool:
@@ -117,8 +118,15 @@ class Reading:
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names for the columns of the design: those of the data where each is made of one; those of a factor's levels."""
-        found = self.units.columns(names) if self.units is not None else ()
-        return self.linear.names(found or (f"feature {j}" for j in range(1, self.linear.width + 1)))
+        return self.linear.names(self._features_named(names))
+
+    def told(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Sentences on the columns of the design without a coefficient, by their names; ``names`` are those of the data."""
+        return self.linear.told(self._features_named(names))
+
+    def _features_named(self, names: Sequence[str]) -> Iterable[str]:
+        """Names for the inputs of the Dense layers, of all of them one after another."""
+        return (f"feature {j}" for j in count(1)) if self.units is None else self.units.columns(names)
 
     def of_data(self, names: Sequence[str]) -> tuple[Any, ...] | None:
         """
@@ -128,11 +136,11 @@ class Reading:
         """
         if self.plain:
             return None
-        if self.units is None or self.linear.factors:
+        if self.units is None or self.linear.has_factors or not self.units.affine.all():
             return ()
-        used = self.units.used
+        free, used = self.linear.free_inputs, self.units.used
         known = list(names) or [f"x{j}" for j in range(1, len(self.units.matrix) + 1)]
-        return self.units.matrix[used], self.units.shift, tuple(known[j] for j in used)
+        return self.units.matrix[np.ix_(used, free)], self.units.shift[free], tuple(known[j] for j in used)
 
     def write(self, params: Params) -> None:
         """Set the weights of the user's model to those of a fit. Raises ValueError where its precision has no such numbers."""
@@ -148,13 +156,26 @@ class Reading:
     def _weights(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
         return params.coef / self.candidate.factor, params.intercept / self.candidate.factor
 
-    def settled(self, given: Rows) -> Reading:
-        """The same reading, with the levels of each factor that the rows have: the others have no weight."""
-        if not self.linear.factors:
+    def settled(self, given: Rows, drop_redundant: bool = False) -> Reading:
+        """
+        The same reading, without the columns that the rows tell nothing of: see `spec.fit.redundant`.
+
+        Columns that the model's own layers make are left out in any case, those of the data where ``drop_redundant`` says so.
+        """
+        if self.plain and not drop_redundant:
             return self
-        there = np.any(list(given.each(partial(_there, self.twin), PIECE)), axis=0)
-        levels = partial(Linear.of_levels, there=there, every=bool(self.penalty))
-        return replace(self, linear=levels(self.linear), twin=self.twin.with_linear(levels(self.twin.linear)))
+        units = Units.same(self.linear.width) if self.plain else self.units
+        found = replace(self, plain=False, units=units)
+        there = there_of(given.map(found.features))
+        found = found._with_columns(there, there)
+        if not self.penalty:  # which tells the coefficients of all columns
+            free = free_of(given.map(found.features), self.linear.use_bias)
+            found = found._with_columns(np.ones(len(free), dtype=bool), free)
+        return self if found.linear.width == self.linear.width else found
+
+    def _with_columns(self, there: np.ndarray, free: np.ndarray) -> Reading:
+        smaller = partial(Linear.with_columns, there=there, free=free)
+        return replace(self, linear=smaller(self.linear), twin=self.twin.with_linear(smaller(self.twin.linear)))
 
     def departure(self, params: Params, given: Rows) -> str | None:
         """
@@ -210,11 +231,6 @@ class Features:
 
 def _same(batch: Batch) -> Batch:
     return batch
-
-
-def _there(twin: Twin, pieces: Iterable[Batch]) -> np.ndarray:
-    """Which columns (p,) of the design have a row of a block that is not 0 in them."""
-    return np.any([twin(batch.X).features.any(axis=0) for batch in pieces], axis=0)
 
 
 def read(model: keras.Model, sample: Batch) -> Reading:
@@ -366,7 +382,7 @@ def _proposed(model: keras.Model, loss: OwnLoss) -> list[Any]:
 def _is_plain(model: keras.Model, linear: Linear) -> bool:
     """Whether the design is the model's only input itself: that of its one Dense layer, which only activations follow."""
     dense, *more = linear.layers
-    if more or linear.factors:
+    if more or linear.has_factors:
         return False
     operations = [one for one in getattr(model, "operations", model.layers) if not isinstance(one, keras.layers.InputLayer)]
     others = [one for one in operations if one is not dense and type(one) is not keras.layers.Activation]

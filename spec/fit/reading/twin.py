@@ -269,6 +269,8 @@ def _in_float64(layer: Any) -> Any:
         config = {name: value for name, value in layer.get_config().items() if name not in DROPPED}
         if "float" in str(config.get("dtype", "")):
             config["dtype"] = "float64"
+        if hasattr(layer, "get_vocabulary"):  # a table that was adapted is no part of the configuration
+            config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
         return type(layer).from_config(config)
     except (TypeError, ValueError, OSError, NotImplementedError) as error:
         raise NotRead(

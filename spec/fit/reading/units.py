@@ -1,4 +1,4 @@
-"""The map from the data to the inputs of a model's Dense layer, where it is affine: a Normalization, a Rescaling, operators."""
+"""What the inputs of a model's Dense layers are of the data: an affine map (a Normalization, operators), or indicators."""
 
 from __future__ import annotations
 
@@ -15,51 +15,80 @@ EXACT = 1e-9  # of the size of the features: how far the map may be from them
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """The features (b, p) of data X (b, d) are X ``matrix`` (d, p) + ``shift`` (p,), on the rows where it was asked."""
+    """
+    The features (b, p) of data X (b, d): where they are ``affine`` (p,), X ``matrix`` (d, p) + ``shift`` (p,).
+
+    Of the others some are 1 where a column has a value, and else 0: ``indicated`` are (feature, column, value).
+    """
 
     matrix: np.ndarray
     shift: np.ndarray
+    affine: np.ndarray
+    indicated: tuple[tuple[int, int, float], ...] = ()
+
+    @classmethod
+    def same(cls, p: int) -> Units:
+        """Those of features that are the data."""
+        return cls(np.eye(p), np.zeros(p), np.ones(p, dtype=bool))
 
     @property
     def used(self) -> np.ndarray:
-        """The columns of the data that enter the features, by their numbers."""
+        """The columns of the data that enter the features by the map, by their numbers."""
         return np.flatnonzero(self.matrix.any(axis=1))
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Names for the features: those of the data's columns, where each feature is made of one; else none."""
-        made_of = self.matrix != 0
-        if not (made_of.sum(axis=0) == 1).all() or not (made_of.sum(axis=1) <= 1).all():
-            return ()
+        """Names for the features: those of the data's columns, where each is made of one and of no other; else their numbers."""
         known = list(names) or [f"x{j}" for j in range(1, len(self.matrix) + 1)]
-        return tuple(known[int(np.argmax(column))] for column in made_of.T)
+        found = [f"feature {j}" for j in range(1, len(self.shift) + 1)]
+        made_of = (self.matrix != 0) & self.affine
+        for column in np.flatnonzero(made_of.sum(axis=1) == 1).tolist():
+            feature = int(np.argmax(made_of[column]))
+            if made_of[:, feature].sum() == 1:
+                found[feature] = known[column]
+        for feature, column, value in self.indicated:
+            found[feature] = f"{known[column]}[{value:g}]"
+        return tuple(found)
 
 
 def units_of(twin: Twin, X: np.ndarray) -> Units | None:
-    """The affine map of some rows (b, d) to a twin's features; None where there is none, or too many columns."""
+    """What a twin's features are of some rows (b, d); None where that cannot be asked, or there are too many columns."""
     if X.shape[1] > MOST:
         return None
     centre, spread, far = _asked(X, _whole(twin, X))
     of_data = twin.linear.is_of_data
     try:
+        here = twin(X).features[:, of_data]
         at = twin(np.vstack([centre, centre + np.diag(spread)])).features[:, of_data]
         found = twin(far).features[:, of_data]
     except Exception:  # a layer may take no other numbers than those of the data, as an Embedding does
         return None
-    matrix = (at[1:] - at[:1]) / spread[:, None]
-    size = np.abs(matrix).max(axis=0) * np.abs(centre).max(initial=1.0) + np.abs(at[0])
-    matrix = np.where(np.abs(matrix * spread[:, None]) <= EXACT * size, 0.0, matrix)
-    shift = at[0] - centre @ matrix
-    shift = np.where(np.abs(shift) <= EXACT * size, 0.0, shift)
-    if not np.isfinite(found).all():
-        return None
-    off = np.abs(far @ matrix + shift - found)
-    return Units(matrix, shift) if (off <= EXACT * (size + np.abs(far) @ np.abs(matrix))).all() else None
+    with np.errstate(invalid="ignore"):
+        matrix = (at[1:] - at[:1]) / spread[:, None]
+        size = np.abs(matrix).max(axis=0) * np.abs(centre).max(initial=1.0) + np.abs(at[0])
+        matrix = np.where(np.abs(matrix * spread[:, None]) <= EXACT * size, 0.0, matrix)
+        shift = at[0] - centre @ matrix
+        shift = np.where(np.abs(shift) <= EXACT * size, 0.0, shift)
+        off = np.abs(far @ matrix + shift - found)
+        affine = (off <= EXACT * (size + np.abs(far) @ np.abs(matrix))).all(axis=0)
+    return Units(np.where(affine, matrix, 0.0), np.where(affine, shift, 0.0), affine, _indicated(X, here, affine))
+
+
+def _indicated(X: np.ndarray, features: np.ndarray, affine: np.ndarray) -> tuple[tuple[int, int, float], ...]:
+    """Return (feature, column, value) of the features that are the indicator of one value of one column, and of no other's."""
+    found = []
+    for feature in np.flatnonzero(~affine & np.isin(features, (0, 1)).all(axis=0) & features.any(axis=0)).tolist():
+        on = features[:, feature] == 1
+        first = X[int(np.argmax(on))]
+        same = np.flatnonzero(((first == X) == on[:, None]).all(axis=0)).tolist()
+        if len(same) == 1:
+            found.append((feature, same[0], float(first[same[0]])))
+    return tuple(found)
 
 
 def _whole(twin: Twin, X: np.ndarray) -> np.ndarray:
     """Which columns (d,) take whole numbers alone: those of such an input, and beside a factor those that have no others."""
     kinds = np.repeat(["float" not in kind for kind in twin.types], [one.width or 0 for one in twin.inputs])
-    return kinds | (bool(twin.linear.factors) & (np.rint(X) == X).all(axis=0))
+    return kinds | (twin.linear.has_factors & (np.rint(X) == X).all(axis=0))
 
 
 def _asked(X: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

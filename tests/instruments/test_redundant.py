@@ -1,0 +1,172 @@
+"""Columns that others make have no coefficients of their own: found to the last digit, left out where that is asked."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers as L
+
+from spec.engines.keras.network import precision
+from spec.fit import fit
+from spec.fit.convergence import SETTLED
+from spec.fit.redundant import SAMPLE, free_of, there_of
+from spec.fit.rows import of_arrays
+
+RNG = np.random.default_rng(23)
+N = 300
+X = RNG.normal(size=(N, 3))
+ZONES = np.resize([1, 2, 4], N)
+AGE = RNG.normal(40, 10, size=N)
+Y = RNG.poisson(np.exp(0.3 * X[:, 0] + 0.1 * ZONES)).astype(float)
+MEANS = {zone: float(np.mean(Y[zone == ZONES])) for zone in (1, 2, 4)}
+
+
+@pytest.fixture(autouse=True)
+def as_keras_begins():
+    """Models are made in float32, whatever other tests of this process left."""
+    with precision("float32"):
+        yield
+
+
+def poisson(width, **kwargs):
+    model = keras.Sequential([L.Input((width,)), L.Dense(1, activation="exponential", **kwargs)])
+    model.compile(loss="poisson")
+    return model
+
+
+def rows(columns):
+    return of_arrays(columns, np.zeros(len(columns)))
+
+
+class TestColumns:
+    @pytest.mark.parametrize("intercept", [True, False])
+    @pytest.mark.parametrize("size", [1.0, 1e8, 1e-8])
+    @pytest.mark.parametrize(
+        ("made", "kept"),
+        [
+            (lambda x: x, [1, 1, 1]),
+            (lambda x: np.c_[x, 2 * x[:, 0] - x[:, 2] / 3], [0, 1, 1, 1]),
+            (lambda x: np.c_[x[:, 0], x], [0, 1, 1, 1]),
+            (lambda x: np.c_[x, x @ [1, 2, 3], x @ [0, 1, -1]], [0, 0, 1, 1, 1]),
+            (lambda x: np.c_[x, x[:, 0] * (1 + 1e-7 * x[:, 1])], [1, 1, 1, 1]),  # nearly, but not quite
+        ],
+        ids=["independent", "a sum", "twice", "two", "nearly"],
+    )
+    def test_the_first_of_those_that_make_one_another_is_left_out(self, made, kept, size, intercept):
+        assert free_of(rows(size * made(X)), intercept).tolist() == [bool(one) for one in kept]
+
+    def test_a_constant_is_made_of_the_intercept_if_there_is_one(self):
+        columns = np.c_[X, np.full(N, 7.0)]
+        assert free_of(rows(columns), True).tolist() == [True, True, True, False]
+        assert free_of(rows(columns), False).all()
+
+    def test_indicators_of_all_levels_make_the_intercept(self):
+        indicators = (ZONES[:, None] == (1, 2, 4)).astype(float)
+        assert free_of(rows(indicators), True).tolist() == [False, True, True]
+        assert free_of(rows(indicators), False).all()
+
+    def test_of_fewer_rows_than_columns_as_many_are_kept(self):
+        assert free_of(rows(RNG.normal(size=(5, 9))), True).sum() == 4
+
+    def test_all_rows_decide_and_not_a_sample(self):
+        """One row, among the last, tells two columns apart, and another is the only one in which a third is not 0."""
+        columns = np.repeat(RNG.normal(size=(3 * SAMPLE, 1)), 3, axis=1)
+        columns[:, 1:] *= [1.0, 0.0]
+        columns[-2, 1], columns[-1, 2] = 9.0, 1.0
+
+        assert there_of(rows(columns)).all()
+        assert free_of(rows(columns), True).all()
+
+    def test_columns_of_squares_beyond_float64_are_left_as_they_are(self):
+        assert free_of(rows(np.c_[X, X[:, 0]] * 1e200), True).all()
+
+
+def adapted():
+    lookup = L.IntegerLookup(output_mode="one_hot")
+    lookup.adapt(ZONES[:, None])
+    return lookup
+
+
+class TestOfLayers:
+    """Where the layers of the model make such columns, a fit leaves them out."""
+
+    @pytest.mark.parametrize(
+        "encode", [lambda: L.CategoryEncoding(5, output_mode="one_hot"), adapted], ids=["encoded", "adapted"]
+    )
+    def test_indicators_of_all_codes_beside_a_bias_are_a_factor(self, encode):
+        zone, encode = L.Input((1,), name="zone", dtype="int64"), encode()
+        model = keras.Model(zone, L.Dense(1, activation="exponential")(encode(zone)))
+        model.compile(loss="poisson")
+        found = fit(model, pd.DataFrame({"zone": ZONES}), Y)
+        order = [one for one in getattr(encode, "get_vocabulary", lambda: MEANS)() if one in MEANS]
+        base, *others = (MEANS[zone] for zone in order)
+
+        assert found.columns == tuple(f"zone[{zone}]" for zone in order[1:])
+        np.testing.assert_allclose(found.params.matrix.ravel(), np.log([base, *np.array(others) / base]), atol=1e-9)
+        np.testing.assert_allclose(found.standard_errors[0], (N / 3 * base) ** -0.5, rtol=2 * SETTLED)
+        np.testing.assert_allclose(model.predict(ZONES[:9], verbose=0).ravel(), [MEANS[one] for one in ZONES[:9]], rtol=1e-6)
+        assert f"the coefficient of zone[{order[0]}] from those of the other columns: it is 0" in found.notes[-2]
+        with pytest.raises(ValueError, match="was 0 in each row of the fit"):
+            found.predict(pd.DataFrame({"zone": [3]}))
+
+    def test_bins_beside_a_bias(self):
+        age = L.Input((1,), name="age")
+        bins = L.Discretization([30.0, 40.0, 50.0], output_mode="one_hot")
+        model = keras.Model(age, L.Dense(1, activation="exponential")(bins(age)))
+        model.compile(loss="poisson")
+        found = fit(model, AGE[:, None], Y)
+        which = np.digitize(AGE, [30, 40, 50])
+
+        assert found.converged
+        means = np.array([Y[which == one].mean() for one in range(4)])
+        np.testing.assert_allclose(found.predict(AGE[:, None]).ravel(), means[which], rtol=1e-9)
+
+    def test_a_penalty_tells_all_coefficients(self):
+        zone = L.Input((1,), name="zone", dtype="int64")
+        encoded = L.CategoryEncoding(5, output_mode="one_hot")(zone)
+        model = keras.Model(zone, L.Dense(1, activation="exponential", kernel_regularizer="l2")(encoded))
+        model.compile(loss="poisson")
+        found = fit(model, pd.DataFrame({"zone": ZONES}), Y)
+
+        assert found.converged, found.reason
+        assert found.columns == ("zone[1]", "zone[2]", "zone[4]")
+        assert found.params.coef.sum() == pytest.approx(0, abs=1e-8)  # as the slope of the bias says, with the others
+
+
+class TestOfData:
+    """Columns of the data are a reason not to converge, unless they are to be left out."""
+
+    COLUMNS = np.c_[np.full(N, 2.0), X, X[:, 0] + X[:, 1], np.zeros(N)]
+
+    def test_they_are_left_out_where_that_is_asked(self):
+        model = poisson(6)
+        found, expected = fit(model, self.COLUMNS, Y, drop_redundant=True), fit(poisson(3), self.COLUMNS[:, [2, 3, 4]], Y)
+
+        assert found.converged, found.reason
+        assert found.columns == ("x3", "x4", "x5")
+        np.testing.assert_allclose(found.params.matrix, expected.params.matrix, rtol=1e-8)
+        np.testing.assert_allclose(found.standard_errors, expected.standard_errors, rtol=2 * SETTLED)
+        assert model.layers[-1].get_weights()[0].ravel()[[0, 1, 5]].tolist() == [0, 0, 0]
+        assert found.notes == (
+            "Nothing tells the coefficients of x1, x2 from those of the other columns: they are 0, as of a reference level (R's "
+            "glm says NA).",
+            "x6 is 0 in each row: its coefficient is 0.",
+        )
+
+    def test_without_that_they_are_a_reason(self):
+        found = fit(poisson(5), self.COLUMNS[:, :5], Y)
+
+        assert not found.converged
+        assert "linearly dependent" in found.reason
+        assert "drop_redundant=True" in found.notes[-1]
+
+    def test_of_a_formula(self):
+        data = {"claims": Y, "age": AGE, "months": 12 * AGE}
+        found = fit(formula="claims ~ age + months", data=data, family="poisson", drop_redundant=True)
+
+        assert found.columns == ("months",)
+        assert found.predict(data).sum() == pytest.approx(Y.sum())
+
+    def test_columns_that_are_needed_stay(self):
+        model = poisson(3)
+        assert fit(model, X, Y, drop_redundant=True).columns == fit(model, X, Y).columns
