@@ -27,7 +27,7 @@ from spec.fit.checks import find_wrong
 from spec.fit.frames import frames, table_of
 from spec.fit.named import model_of
 from spec.fit.progress import rows_shown
-from spec.fit.responses import mostly_no_counts, of_codes, of_shares, one_of
+from spec.fit.responses import no_counts, of_codes, of_shares, one_of
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
 from spec.links import Link
@@ -118,7 +118,7 @@ def asked(
 def _checked(case: _Case, quasi: bool | None = None) -> _Case:
     """The case with its quasi-likelihood decided; raises ValueError for responses that the model cannot have."""
     question = case.question
-    if quasi or (quasi is None and mostly_no_counts(question.model, question.rows)):
+    if quasi or (quasi is None and no_counts(question.model, question.rows).any()):
         question = replace(question, quasi=True)
     find_wrong(question.model, question.rows, question.quasi)
     return replace(case, question=question)

@@ -32,7 +32,7 @@ from spec.fit.responses import (
     are_rates,
     are_whole,
     class_weighted,
-    mostly_no_counts,
+    no_counts,
     of_classes,
     of_codes,
     of_shares,
@@ -139,8 +139,8 @@ def fit(
         refuse_weights(reading, partial(weights_differ, given))
         reading = reading.settled(given, drop_redundant)
         rows = _read_as(reading, given, sample.y)
-        has_errors = not (quasi or reading.penalty)
-        notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors)
+        has_errors, weightless = not (quasi or reading.penalty), bool((case.rows.sample(SAMPLE).weights == 0).any())
+        notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors, weightless)
         case = replace(case, notes=(*case.notes, *notes))
         with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
@@ -202,15 +202,21 @@ def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
 def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str, Any]) -> list[Fitted]:
     """The optimum of each output."""
     several = reading.outputs if reading.several else 1
-    asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
+    of_output = (no_counts(reading.model, rows)[:several] if quasi is None else np.full(several, quasi)).tolist()
     make = partial(optimise_penalised, penalty=reading.penalty) if reading.penalty else optimise_outputs
-    found = make(reading.model, rows, reading.linear.use_bias, several, quasi=quasi, **settings)
-    if not quasi or reading.model.family.has_dispersion:
+    found = make(reading.model, rows, reading.linear.use_bias, several, quasi=of_output, **settings)
+    if not any(of_output) or reading.model.family.has_dispersion:
         return found
-    if not asked and are_rates(reading.model, rows):
-        return [replace(one, notes=(*one.notes, RATES), dispersion=1.0) for one in found]
-    why = "as quasi=True asks, " if asked else "y is no count under a loss of counts: "
-    return [replace(one, notes=(*one.notes, why + QUASI)) for one in found]
+    rates = np.full(several, False) if quasi else are_rates(reading.model, rows)
+    why = "as quasi=True asks, " if quasi else "y is no count under a loss of counts: "
+    return [_as_quasi(one, RATES if rates[number] else why + QUASI) for number, one in enumerate(found)]
+
+
+def _as_quasi(one: Fitted, note: str) -> Fitted:
+    """A quasi-likelihood with a note on it, whose dispersion is 1 where it is of rates; another fit as it is."""
+    if not one.quasi:
+        return one
+    return replace(one, notes=(*one.notes, note), dispersion=1.0 if note == RATES else one.dispersion)
 
 
 def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]:

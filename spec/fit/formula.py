@@ -196,6 +196,8 @@ def _numbers(part: str, given: Any, frame: Frame, table: Table) -> tuple[Take, P
     if isinstance(given, str):
         own = _expression(part, f"`{given}`" if given in table.columns else given, frame)
         return own, own
+    if isinstance(given, (list, tuple)) and given and isinstance(given[0], str):
+        raise ValueError(f"{part} is a list of text: give one name or expression, such as {part}={given[0]!r}, or the numbers.")
     array = np.asarray(given, dtype=float)
     if array.ndim == 0:
         raise ValueError(f"{part} is one number, {given}: give one for each row, or the name of a column.")

@@ -1,4 +1,4 @@
-"""The row labels of pandas. Rows are taken by their place, so parts that have the same labels in another order are refused."""
+"""The row labels of pandas. Rows are taken by their place, so parts whose labels are at other places are refused."""
 
 from __future__ import annotations
 
@@ -13,17 +13,31 @@ Labels = Any  # a pandas.Index
 
 
 def refuse_reordered(parts: Mapping[str, Any]) -> None:
-    """Raise ValueError where a part, such as the weights, has the row labels of an earlier one, such as X, in another order."""
+    """
+    Raise ValueError where a part, such as the weights, has the row labels of an earlier one, such as X, at other places.
+
+    Labels that count the rows, and labels of which the other part has none, say nothing of its rows.
+    """
     labels = [each for part, values in parts.items() for each in _labels(part, values)]
     for part, own in labels[1:]:
         first, its = labels[0]
-        if len(own) == len(its) and not own.equals(its) and own.isin(its).all() and its.isin(own).all():
+        if len(own) != len(its) or own.equals(its) or own.nlevels != its.nlevels:
+            continue
+        shared = own.isin(its)
+        same = bool(shared.all() and its.isin(own).all())
+        if same or (shared.any() and not (_counts_rows(own) or _counts_rows(its))):
             row = int(np.argmax(np.asarray(own != its)))
-            cure = f"{part}.loc[{first}.index]" if own.is_unique else "other labels, since these repeat"
+            what = f"the row labels of {first} in another order" if same else f"other row labels than {first}"
+            cure = f"{part}.loc[{first}.index]" if own.is_unique and same else "both of the same rows"
             raise ValueError(
-                f"{part} has the row labels of {first} in another order: its row {row} is {own[row]}, that of {first} {its[row]}."
-                f" Give {cure}, or {part}.to_numpy() if it is in the order of the rows."
+                f"{part} has {what}: its row {row} is {own[row]}, that of {first} {its[row]}. Give {cure}, or {part}.to_numpy() "
+                "if it is in the order of the rows."
             )
+
+
+def _counts_rows(labels: Labels) -> bool:
+    """Whether labels are those that pandas gives of itself: 0, 1, ..."""
+    return bool(type(labels).__name__ == "RangeIndex" and labels.start == 0 and labels.step == 1)
 
 
 def labels_of(X: Any) -> Labels | None:

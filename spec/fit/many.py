@@ -25,7 +25,7 @@ from spec.fit.labels import refuse_reordered
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
 from spec.fit.reading import NotRead, Reading, build, read
-from spec.fit.responses import are_whole, may_be_rates, mostly_no_counts, usable
+from spec.fit.responses import are_whole, may_be_rates, no_counts, usable
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
@@ -134,12 +134,10 @@ def fit_many(
     refuse_weights(reading, lambda: own is not None)
     reading = reading.settled(given)
     rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
-    asked, quasi = quasi, mostly_no_counts(reading.model, rows) if quasi is None else quasi
-    find_wrong(reading.model, rows, quasi)
-    of_rates = bool(quasi) and not asked and own is not None and may_be_rates(reading.model)
-    several = _Several(
-        reading, given, rows, np.ones((total, 1)) if own is None else own, number, bool(quasi), of_rates, tolerance
-    )
+    of_fit = np.broadcast_to(no_counts(reading.model, rows) if quasi is None else bool(quasi), number)
+    find_wrong(reading.model, rows, bool(of_fit.any()))
+    of_rates = quasi is None and own is not None and may_be_rates(reading.model)
+    several = _Several(reading, given, rows, np.ones((total, 1)) if own is None else own, number, of_fit, of_rates, tolerance)
     return several.fitted(standard_errors)
 
 
@@ -229,7 +227,7 @@ class _Several:
     rows: Rows
     weights: np.ndarray
     number: int
-    quasi: bool
+    of_fit: np.ndarray  # (B,) whether it is a quasi-likelihood
     of_rates: bool  # whether fits whose weight times response is whole are those of the counts
     tolerance: float
 
@@ -247,8 +245,8 @@ class _Several:
                 reasons[one] = alone.reason
         with in_float64:
             reasons.update(self._departures(found))
-        if self.of_rates:
-            whole = self._of_counts()
+        if self.quasi and not self.reading.model.family.has_dispersion:
+            whole = ~self.of_fit | (self._of_counts() if self.of_rates else False)
             found.errors[:, whole] /= np.sqrt(found.dispersion[whole])
             found.dispersion[whole] = 1.0
         lost = list(reasons)
@@ -267,6 +265,11 @@ class _Several:
             reasons,
             ("intercept", *columns) if self._intercept else tuple(columns),
         )
+
+    @property
+    def quasi(self) -> bool:
+        """Whether a dispersion is estimated; fits of counts then lose theirs at the end."""
+        return bool(self.of_fit.any())
 
     @property
     def _intercept(self) -> bool:
@@ -312,7 +315,7 @@ class _Several:
 
     def _of_counts(self) -> np.ndarray:
         """The fits whose rates are counts over weights, see `spec.fit.responses.are_rates`."""
-        whole = np.ones(self.number, dtype=bool) & (self.weights != self.weights[:1]).any(axis=0)
+        whole = np.ones(self.number, dtype=bool) & (self.weights != 1).any(axis=0)
         for batch, weights in self._with_weights(self.rows):
             whole &= are_whole(weights * batch.y).all(axis=0)
         return whole
@@ -320,7 +323,7 @@ class _Several:
     def _alone(self, number: int, standard_errors: bool) -> Fitted:
         rows = self._of_fit(self.rows, number)
         settings = {"standard_errors": standard_errors, "tolerance": self.tolerance}
-        return optimise(self.reading.model, rows, self._intercept, quasi=self.quasi, **settings)
+        return optimise(self.reading.model, rows, self._intercept, quasi=bool(self.of_fit[number]), **settings)
 
     def _of_fit(self, rows: Rows, number: int) -> Rows:
         return rows.map_numbered(partial(_own, weights=self.weights, number=number)).map(without_weightless)

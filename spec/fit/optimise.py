@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -51,18 +51,18 @@ class Settings:
 
 def optimise(model: Model, rows: Rows, intercept: bool = True, *, quasi: bool = False, **settings: Any) -> Fitted:
     """The optimum of a model on rows, found as `fit` finds it; the keywords are those of `Settings`."""
-    return optimise_outputs(model, rows, intercept, 1, quasi=quasi, **settings)[0]
+    return optimise_outputs(model, rows, intercept, 1, quasi=[quasi], **settings)[0]
 
 
 def optimise_outputs(
-    model: Model, rows: Rows, intercept: bool, outputs: int, *, quasi: bool = False, **settings: Any
+    model: Model, rows: Rows, intercept: bool, outputs: int, *, quasi: Sequence[bool] = (), **settings: Any
 ) -> list[Fitted]:
-    """The optima of as many models as there are ``outputs``, each of its own column of y."""
+    """The optima of as many models as there are ``outputs``, each of its own column of y, and each ``quasi`` or not."""
     BACKEND.enable_float64()
     chosen = Settings(**settings)
     with in_float64, one_blas_thread, at_work(rows) as rows:
         of_output = [_of_one(rows, number) for number in range(outputs)] if outputs > 1 else [rows]
-        tasks = [Task.of(model, own, intercept, quasi) for own in of_output]
+        tasks = [Task.of(model, own, intercept, each) for own, each in zip(of_output, quasi or [False] * outputs)]
         try:
             maxima = together(
                 [_climb(task, _of_output(chosen, number, outputs), number == 0) for number, task in enumerate(tasks)],
@@ -86,7 +86,8 @@ def at_work(rows: Rows) -> Iterator[Rows]:
 def output(batch: Batch, number: int) -> Batch:
     """The batch with one column of y, and of the offset."""
     of = slice(number, number + 1)
-    return replace(batch, y=batch.y[:, of], offset=None if batch.offset is None else batch.offset[:, of])
+    offset = batch.offset if batch.offset is None or batch.offset.shape[1] == 1 else batch.offset[:, of]  # one is that of all
+    return replace(batch, y=batch.y[:, of], offset=offset)
 
 
 def _of_one(rows: Rows, number: int) -> Rows:
@@ -144,7 +145,8 @@ def _pass(tasks: list[Task], rows: Rows, on_rows: Callable[[int], None], asked: 
     if len(tasks) == 1:
         return {0: tasks[0].pass_over(*asked[0], on_rows)}
     contributions = {number: tasks[number].contribution(*question) for number, question in asked.items()}
-    found = add_up(partial(_of_outputs, contributions), checked(rows, tasks[0].known), tasks[0].size, on_rows)
+    lenient = max((task.known for task in tasks), key=lambda known: known.quasi)
+    found = add_up(partial(_of_outputs, contributions), checked(rows, lenient), tasks[0].size, on_rows)
     return {number: tasks[number].in_basis(sums) for number, sums in found.sums.items()}
 
 
@@ -213,7 +215,7 @@ def _described(task: Task, rows: Rows) -> dict[str, Any]:
 
 
 def optimise_penalised(
-    model: Model, rows: Rows, intercept: bool, outputs: int, *, penalty: Penalty, quasi: bool = False, **settings: Any
+    model: Model, rows: Rows, intercept: bool, outputs: int, *, penalty: Penalty, quasi: Sequence[bool] = (), **settings: Any
 ) -> list[Fitted]:
     """The penalised optima of as many models as there are ``outputs``, one after another; they have no standard errors."""
     BACKEND.enable_float64()
@@ -222,7 +224,7 @@ def optimise_penalised(
     with in_float64, one_blas_thread, at_work(rows) as rows:
         for number in range(outputs):
             own = _of_one(rows, number) if outputs > 1 else rows
-            task, of_output = Task.of(model, own, intercept, quasi), _of_output(chosen, number, outputs)
+            task, of_output = Task.of(model, own, intercept, bool(quasi and quasi[number])), _of_output(chosen, number, outputs)
             start = of_output.start or task.known.params(null_free(task.known))
             try:
                 maximum = maximise_penalised(

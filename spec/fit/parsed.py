@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +24,7 @@ FOREIGN = {
     "s": "write cr(..., df=4, constraints='center')",
     "ns": "write cr(..., df=4, constraints='center')",
 }
+NO_SCALE = "{formula}: a number scales no term; write such as I(10 * x)."
 
 
 def formulaic(module: str = "formulaic") -> Any:
@@ -42,6 +43,8 @@ def formula_of(text: str, columns: Sequence[str] = ()) -> Any:
         raise ValueError(f"{text!r} has what is no expression of Python: {error.msg}.") from error
     except formulaic("formulaic.errors").FormulaicError as error:
         shown = first_line(error)
+        if "caling terms" in shown:  # it advises 2:x
+            raise ValueError(NO_SCALE.format(formula=repr(text))) from error
         advice = "Write such as 'y ~ x + C(group)'."
         if "Unknown operator" in shown:
             advice = "A comparison stands in I(...), such as I(x > 0), and a name with other signs in backticks, such as `a-b`."
@@ -53,6 +56,7 @@ def parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
     for word, advice in FOREIGN.items():
         if re.search(rf"(?<![\w.]){re.escape(word)}\(", formula):
             raise ValueError(f"formulas have no {word}(): {advice}.")
+    _refuse_arithmetic(formula)
     parsed = formula_of(formula, columns)
     lhs: Any = getattr(parsed, "lhs", ())
     rhs: Any = getattr(parsed, "rhs", ())
@@ -64,9 +68,51 @@ def parsed(formula: str, columns: Sequence[str]) -> tuple[Any, Any]:
         raise ValueError(
             f"{formula!r}: a formula has one response and one list of terms, as in 'y ~ x + z'; a quotient is I(n / exposure)."
         )
+    if any(len(term.factors) > 1 and any(one.eval_method.value == "literal" for one in term.factors) for term in rhs):
+        raise ValueError(NO_SCALE.format(formula=repr(formula)))  # a column 10 x would be called x
     if not len(rhs):
         raise ValueError(f"{formula!r} has no terms: without an intercept there is nothing to fit.")
     return lhs, rhs
+
+
+ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant, ast.Set, ast.Dict)
+
+
+def _refuse_arithmetic(formula: str) -> None:
+    """
+    Raise ValueError for a sign that means no arithmetic in a formula, and would be taken for another without a word.
+
+    y - x is y there, since it leaves a term x out, and y**2 is y, since it is y beside its interactions with itself.
+    """
+    response, tilde, terms = formula.partition("~")
+    left, right = _python(response), _python(terms)
+    if tilde and left is not None and not isinstance(left, ATOMS) and not isinstance(getattr(left, "op", None), ast.Add):
+        written = response.strip()
+        inner = written if written.startswith("(") and written.endswith(")") else f"({written})"
+        raise ValueError(f"{written!r} before the ~ would be taken for terms, and no number: write I{inner.replace('^', '**')}.")
+    for node in _terms(right):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.left, ATOMS):
+            written = ast.unparse(node)
+            raise ValueError(f"{formula!r}: {written} is {ast.unparse(node.left)} itself in a formula. Write I({written}).")
+
+
+def _python(text: str) -> ast.expr | None:
+    """A side of a formula as Python reads it; None where it is none, such as with a colon."""
+    quoted = re.sub(r"`[^`]*`", "x", text).replace("^", "**").replace("%in%", "/")
+    try:
+        return ast.parse(quoted.strip(), mode="eval").body
+    except SyntaxError:
+        return None
+
+
+def _terms(node: ast.AST | None) -> Iterator[ast.AST]:
+    """Yield the operators of a side of a formula, and what they join, but not what stands inside functions."""
+    if node is None:
+        return
+    yield node
+    if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+        for inner in ast.iter_child_nodes(node):
+            yield from _terms(inner)
 
 
 def needs(expression: Any, table: Table) -> list[str]:

@@ -140,4 +140,7 @@ def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:
         column, known = pandas_module().Series(materializer.factor_cache[expr].values.__wrapped__), set(levels)
         if new := [value for value in column.unique().tolist() if value not in known]:
             row = frame.index[int(np.argmax(column == new[0]))]
-            raise ValueError(f"{expr} has the new level {new[0]!r} in row {row}: the levels are {listed_levels(levels)}.")
+            kind = ""
+            if str(new[0]) in map(str, levels):
+                kind = f" Here it is of type {type(new[0]).__name__}, and in the fit of type {type(levels[0]).__name__}."
+            raise ValueError(f"{expr} has the new level {new[0]!r} in row {row}: the levels are {listed_levels(levels)}.{kind}")

@@ -33,6 +33,10 @@ LABELS = (
     "class_weight takes the largest of the {outputs} labels of a row for its class, as Keras does. To weigh the classes of each "
     "label, fit each label alone."
 )
+WEIGHTLESS = (
+    "Some rows have the weight 0, and count among the rows of which the dispersion is estimated, as in statsmodels. R leaves "
+    "them out: drop them for its standard errors."
+)
 
 
 def one_of(weights: Any, sample_weight: Any) -> Any:
@@ -102,17 +106,20 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     return replace(batch, weights=batch.weights * factors)
 
 
-def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool) -> Iterator[str]:
+def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool, has_weightless: bool) -> Iterator[str]:
     """
-    What is to be said of responses and class weights that are served and may mean something else.
+    What is to be said of responses and weights that are served and may mean something else.
 
-    ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family.
+    ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family, and
+    ``has_weightless`` whether some rows weigh nothing.
     """
     is_binary = isinstance(model.family, Binomial)
     if has_errors and (is_binary or model.has_classes) and not _are_shares_of_trials(some):
         yield SHARES
     if class_weight is not None and is_binary and outputs > 1:
         yield LABELS.format(outputs=outputs)
+    if model.family.has_dispersion and has_weightless:
+        yield WEIGHTLESS
 
 
 def _are_shares_of_trials(some: Batch) -> bool:
@@ -133,13 +140,19 @@ def _weights(pieces: Iterable[Batch]) -> set[float]:
     return {float(weight) for batch in pieces for weight in (batch.weights.min(), batch.weights.max())}
 
 
-def mostly_no_counts(model: Model, rows: Rows) -> bool:
-    """Whether most of the positive responses of a family of counts are not whole: then they are rates or amounts."""
+def no_counts(model: Model, rows: Rows) -> np.ndarray:
+    """
+    Which columns (k,) of the responses of a family of counts are no counts, but rates or amounts.
+
+    Most of the positive ones are not whole; or some are not, and times its weight each is.
+    """
+    some = rows.sample(4096).y
     if not isinstance(model.family.response_domain, Counts):
-        return False
-    y = rows.sample(4096).y
-    positive = y[y > 0]
-    return bool(len(positive) and (positive != np.floor(positive)).mean() > 0.5)
+        return np.zeros(some.shape[1], dtype=bool)
+    fractions = (some > 0) & (some != np.floor(some))
+    found = fractions.sum(axis=0) > 0.5 * (some > 0).sum(axis=0)
+    doubtful = fractions.any(axis=0) & ~found
+    return found | (doubtful & are_rates(model, rows)) if doubtful.any() else found
 
 
 def may_be_rates(model: Model) -> bool:
@@ -147,13 +160,18 @@ def may_be_rates(model: Model) -> bool:
     return isinstance(model.family, Poisson)
 
 
-def are_rates(model: Model, rows: Rows) -> bool:
-    """Whether the responses are counts over weights: weight times response is a whole number in each row, but for rounding."""
-    return may_be_rates(model) and weights_differ(rows) and all(rows.each(_whole_totals))
+def are_rates(model: Model, rows: Rows) -> np.ndarray:
+    """Which columns (k,) are counts over weights: weight times response is a whole number in each row, but for rounding."""
+    if not may_be_rates(model):
+        return np.zeros(rows.sample(1).y.shape[1], dtype=bool)
+    whole, weighted = zip(*rows.each(_whole_totals))
+    return np.all(whole, axis=0) & any(weighted)
 
 
-def _whole_totals(pieces: Iterable[Batch]) -> bool:
-    return all(are_whole(batch.weights[:, None] * batch.y).all() for batch in pieces)
+def _whole_totals(pieces: Iterable[Batch]) -> tuple[np.ndarray, bool]:
+    """Which columns are whole times the weights, and whether any row has another weight than 1."""
+    found = [(are_whole(one.weights[:, None] * one.y).all(axis=0), bool((one.weights != 1).any())) for one in pieces]
+    return np.all([whole for whole, _ in found], axis=0), any(weighted for _, weighted in found)
 
 
 def are_whole(numbers: np.ndarray) -> np.ndarray:

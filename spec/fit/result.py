@@ -13,6 +13,7 @@ import numpy as np
 
 from spec.fit.labels import refuse_reordered
 from spec.fit.maximise import Pass
+from spec.fit.numeric import reads_as_number
 from spec.fit.robust import KINDS, cluster_codes, sandwich_root
 from spec.fit.rows import Batch, Rows, of_arrays
 from spec.fit.summary import Block, Summary, Term
@@ -235,8 +236,8 @@ class Fitted:
         The log-likelihood with its constants, at Pearson's estimate of the dispersion where the family has one.
 
         Least squares has it at RSS / n, a quasi-likelihood at 1; infinite where the fit is perfect. Of shares with their trials
-        for weights it has no binomial coefficients, as that of statsmodels with ``var_weights``. The first call makes a pass over
-        the rows; it raises ValueError where they were changed in place since the fit.
+        for weights it has the binomial coefficients of the counts, as R's; of other shares none. The first call makes a pass over
+        the rows; it raises ValueError where they were changed in place since the fit (of many rows 256 are compared).
         """
         if self._stated_dispersion == 0:
             return np.inf
@@ -418,10 +419,11 @@ class Fitted:
         return replace(self, params=params, baseline=number, _view=view)
 
     def _class(self, baseline: int | str) -> int:
-        if isinstance(baseline, str):
-            if self.outputs.count(baseline) != 1:
-                raise ValueError(f"there is no class {baseline!r}: the classes are {', '.join(self.outputs)}.")
-            return self.outputs.index(baseline)
+        if isinstance(baseline, str) or any(map(reads_as_number, self.outputs)):  # 1 is then the class called 1
+            name = str(baseline)
+            if self.outputs.count(name) != 1:
+                raise ValueError(f"there is no class {name}: the classes are {', '.join(self.outputs)}.")
+            return self.outputs.index(name)
         number = operator.index(baseline)
         if not 0 <= number < len(self.outputs):
             raise ValueError(f"there is no class {number}: the {len(self.outputs)} classes have the numbers from 0 on.")

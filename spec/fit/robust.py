@@ -43,7 +43,7 @@ def cluster_codes(groups: ArrayLike, rows: int) -> np.ndarray:
         raise ValueError(
             f"groups is the name {groups!r}: give the labels themselves, one for each row, such as data[{groups!r}]."
         )
-    labels = np.asarray(groups)
+    labels = np.asarray(groups, dtype=object if isinstance(groups, (list, tuple)) else None)  # which would become text
     if labels.shape not in ((rows,), (rows, 1)):
         raise ValueError(f"groups has the shape {labels.shape}, but the fit has {rows} rows: give one label for each.")
     codes, distinct = pandas.factorize(labels.reshape(-1))

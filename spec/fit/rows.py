@@ -25,7 +25,8 @@ from spec.fit.workers import HERE, Workers, one_blas_thread
 __all__ = ["PIECE", "Batch", "Rows", "Step", "joined", "of_arrays", "of_pieces"]
 
 PIECE = 2**14  # rows that are read at a time
-SOME = 256  # rows whose numbers tell whether the data are those of the fit
+SOME = 256  # rows whose numbers tell whether the data are those of the fit, where they are many
+ALL = 2**17  # numbers of data all of whose rows tell it
 FEW = 8  # blocks: fewer are not shared out among threads, but their batches are
 
 Result = TypeVar("Result")
@@ -150,11 +151,16 @@ class Rows:
 
     def remembered(self) -> Rows:
         """The same rows, which know whether they `have_changed` since; those that are drawn at random, such as an array's."""
-        return self if self.draw is None else replace(self, seen=_digest(self.draw(SOME)))
+        return self if self.draw is None else replace(self, seen=self._digest())
 
     @property
     def have_changed(self) -> bool:
-        return bool(self.seen) and self.draw is not None and _digest(self.draw(SOME)) != self.seen
+        return bool(self.seen) and self._digest() != self.seen
+
+    def _digest(self) -> bytes:
+        assert self.draw is not None
+        some = self.draw(SOME)
+        return _digest(self.draw(self.total) if self.total and self.total * some.X.shape[1] <= ALL else some)
 
     @property
     def keep_their_order(self) -> bool:

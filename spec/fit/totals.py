@@ -8,8 +8,10 @@ from functools import partial
 import numpy as np
 
 from spec.domains import Interval
+from spec.families import Binomial, Multinomial
 from spec.fit.convergence import Kind, Wanted
 from spec.fit.maximise import maximise
+from spec.fit.responses import are_whole
 from spec.fit.rows import PIECE, Batch, Rows
 from spec.fit.sums import Sums, add_up
 from spec.model import Model, Params, quietly
@@ -19,6 +21,8 @@ from spec.model import Model, Params, quietly
 class Totals:
     """
     Sums over the rows: the log-likelihood's ``kernel`` at dispersion 1, its ``normaliser``, the ``deviance``.
+
+    Of shares the normaliser is that of their counts, if each row weighs as many trials as make its share a count, and else 0.
 
     ``mean`` (k,) is the weighted mean of the response. ``offset`` are the weighted mean (k,) of the offset, and the least and the
     greatest of it; None where there is none.
@@ -47,11 +51,13 @@ class _Part:
     offsets: np.ndarray | None
     low: float
     high: float
+    are_counted: bool  # whether shares are counts of as many trials as the rows weigh
 
     def __add__(self, other: _Part) -> _Part:
         offsets = None if self.offsets is None or other.offsets is None else self.offsets + other.offsets
         ends = min(self.low, other.low), max(self.high, other.high)
-        return _Part(self.rows + other.rows, self.sums + other.sums, self.responses + other.responses, offsets, *ends)
+        counted = self.are_counted and other.are_counted
+        return _Part(self.rows + other.rows, self.sums + other.sums, self.responses + other.responses, offsets, *ends, counted)
 
 
 def total(model: Model, params: Params, rows: Rows, dispersion: float) -> Totals:
@@ -59,7 +65,7 @@ def total(model: Model, params: Params, rows: Rows, dispersion: float) -> Totals
     part = add_up(partial(_part, model, params, dispersion), rows, PIECE)
     kernel, normaliser, deviance, weight = map(float, part.sums)
     offset = None if part.offsets is None else (part.offsets / weight, part.low, part.high)
-    return Totals(kernel, normaliser, deviance, part.responses / weight, offset)
+    return Totals(kernel, normaliser if part.are_counted else 0.0, deviance, part.responses / weight, offset)
 
 
 @quietly
@@ -70,10 +76,15 @@ def _part(model: Model, params: Params, dispersion: float, piece: Batch) -> _Par
     if batch.offset is not None:
         eta, offsets = eta + batch.offset, (weights * batch.offset).sum(axis=0)
         low, high = float(batch.offset.min(initial=np.inf)), float(batch.offset.max(initial=-np.inf))
-    constants = family.normaliser(y, dispersion / weights) if family.has_dispersion else weights * family.normaliser(y)
+    are_shares = isinstance(family, (Binomial, Multinomial))
+    if are_shares:
+        constants = family.normaliser(y, 1.0, weights)
+    else:
+        constants = family.normaliser(y, dispersion / weights) if family.has_dispersion else weights * family.normaliser(y)
+    whole = not are_shares or bool((are_whole(y).all(axis=1) | are_whole(np.hstack([weights, weights * y])).all(axis=1)).all())
     deviance = (weights * family.unit_deviance(y, model.link.inverse(eta))).sum()
     sums = np.array([(weights * model.kernel(y, eta)).sum(), constants.sum(), deviance, weights.sum()])
-    return _Part(len(piece), sums, (weights * y).sum(axis=0), offsets, low, high)
+    return _Part(len(piece), sums, (weights * y).sum(axis=0), offsets, low, high, whole)
 
 
 def deviance_without_columns(model: Model, rows: Rows, totals: Totals, has_dispersion: bool) -> float:

@@ -278,14 +278,14 @@ def linear_of(model: keras.Model) -> Linear:
             "fit takes a model whose trained weights are those of a Dense layer, or of several layers (Dense, Embedding) whose "
             f"outputs are added; this model has: {_listed(trained)}."
         )
+    for layer in trained:
+        _refuse(layer)
     linear = Linear.of(trained)
     if len({part.units for part in linear.parts}) > 1:
         raise NotRead(
             "fit takes a model without a hidden layer: one layer with weights that are trained, a Dense, or several whose "
             f"outputs are added, each of as many units as the model has outputs; this model has: {_listed(trained)}."
         )
-    for layer in trained:
-        _refuse(layer)
     return linear
 
 

@@ -1,0 +1,185 @@
+"""What means another thing than a reader thinks: it is served as it is meant, refused, or told in a note."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from spec.compat import strict_zip
+from spec.engines.keras.versions import keras
+from spec.fit import fit, fit_many
+from spec.fit.convergence import SETTLED
+from spec.fit.parsed import parsed
+
+
+def poisson(outputs=1):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(outputs, activation="exponential")])
+    model.compile(loss="poisson")
+    return model
+
+
+MANY = np.random.default_rng(31)
+AXIS = MANY.normal(size=400)
+CLAIMS = MANY.poisson(np.exp(0.2 + 0.3 * AXIS)).astype(float)
+
+
+class TestArithmeticOfFormulas:
+    """A sign that means terms, and no arithmetic, is refused: formulas would leave it out without a word."""
+
+    @pytest.mark.parametrize(
+        ("formula", "says"),
+        [
+            ("after - before ~ x", r"write I\(after - before\)"),
+            ("y**2 ~ x", r"write I\(y\*\*2\)"),
+            ("y^2 ~ x", r"write I\(y\*\*2\)"),
+            ("(y - log(x)) ~ x", r"write I\(y - log\(x\)\)"),
+            ("-y ~ x", r"write I\(-y\)"),
+            ("y ~ 10:x", r"a number scales no term; write such as I\(10 \* x\)"),
+            ("y ~ x:10", "a number scales no term"),
+            ("y ~ 2*x", "a number scales no term"),
+            ("y ~ x + x**2", r"x \*\* 2 is x itself in a formula. Write I\(x \*\* 2\)"),
+            ("y ~ x^2 + z", r"x \*\* 2 is x itself"),
+        ],
+    )
+    def test_what_a_formula_does_not_compute(self, formula, says):
+        with pytest.raises(ValueError, match=says):
+            parsed(formula, ["x", "y", "z", "before", "after"])
+
+    @pytest.mark.parametrize(
+        ("formula", "terms"),
+        [
+            ("y ~ x - 1", ["x"]),
+            ("I(y - x) ~ z", ["1", "z"]),
+            ("{y - x} ~ I(x**2)", ["1", "I(x ** 2)"]),
+            ("`a b` ~ (x + z)**2", ["1", "x", "z", "x:z"]),
+            ("np.log(y) ~ bs(x, df=4):z", ["1", "bs(x, df=4):z"]),
+        ],
+    )
+    def test_what_it_means(self, formula, terms):
+        assert [str(term) for term in parsed(formula, ["x", "y", "z", "a b"])[1]] == terms
+
+
+class TestLabels:
+    FRAME = pd.DataFrame({"x": AXIS, "y": CLAIMS})
+
+    def test_rows_dropped_from_each_part_are_refused(self):
+        """As many are left of each, and others."""
+        x, y = self.FRAME[["x"]].drop(3), self.FRAME["y"].drop(350)
+        with pytest.raises(ValueError, match="y has other row labels than X: its row 3 is 3, that of X 4"):
+            fit(poisson(), x, y)
+
+    def test_partitions_in_another_order_are_refused(self):
+        dask = pytest.importorskip("dask.dataframe")
+        there = dask.from_pandas(self.FRAME, npartitions=4)
+        shuffled = dask.from_pandas(self.FRAME.sample(frac=1, random_state=0), npartitions=4, sort=False)
+        with pytest.raises(ValueError, match="partition 1: y has other row labels than X"):
+            fit(poisson(), there[["x"]], shuffled["y"])
+
+    def test_labels_that_count_rows_say_nothing(self):
+        half = self.FRAME.sample(frac=0.5, random_state=1)
+        assert fit(poisson(), half[["x"]], pd.Series(half["y"].to_numpy())).converged
+
+
+class TestRates:
+    """Counts over exposures are counts, whatever share of them is whole."""
+
+    @pytest.mark.parametrize("exposure", [np.where(AXIS > -0.3, 1.0, 0.39), np.full(400, 4.0)], ids=["years", "one"])
+    def test_have_the_errors_of_counts(self, exposure):
+        counts = np.random.default_rng(5).poisson(exposure * np.exp(0.3 * AXIS))
+        rates = fit(poisson(), AXIS[:, None], counts / exposure, sample_weight=exposure)
+        expected = fit(poisson(), AXIS[:, None], counts, offset=np.log(exposure))
+
+        np.testing.assert_allclose(rates.params.matrix, expected.params.matrix, rtol=1e-7)
+        np.testing.assert_allclose(rates.standard_errors, expected.standard_errors, rtol=2 * SETTLED)
+
+    def test_counts_beside_amounts_keep_their_errors(self):
+        amounts = np.random.default_rng(6).gamma(1, 30, 400)
+        beside = np.column_stack([CLAIMS, CLAIMS, CLAIMS, amounts])
+        alone = [fit(poisson(), AXIS[:, None], y) for y in (CLAIMS, amounts)]
+        several, many = fit(poisson(4), AXIS[:, None], beside), fit_many(poisson(), AXIS[:, None], beside)
+
+        for place, expected in ((0, alone[0]), (3, alone[1])):
+            np.testing.assert_allclose(several[place].standard_errors, expected.standard_errors, rtol=2 * SETTLED)
+            np.testing.assert_allclose(many.standard_errors[place], expected.standard_errors[:, 0], rtol=2 * SETTLED)
+            assert several[place].notes == expected.notes
+
+
+class TestLikelihoodOfShares:
+    """With their trials for weights it is that of the counts, with the binomial coefficients; without trials it has none."""
+
+    TRIALS = np.random.default_rng(7).integers(2, 20, 400)
+
+    def test_of_counts(self):
+        counts = np.random.default_rng(8).binomial(self.TRIALS, 0.3)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="sigmoid")])
+        model.compile(loss="binary_crossentropy")
+        found = fit(model, AXIS[:, None], counts / self.TRIALS, sample_weight=self.TRIALS)
+        means = found.predict(AXIS[:, None])[:, 0]
+        assert found.log_likelihood == pytest.approx(stats.binom.logpmf(counts, self.TRIALS, means).sum(), rel=1e-12)
+
+        shares = np.random.default_rng(9).random(400)
+        found = fit(model, AXIS[:, None], shares)
+        means = found.predict(AXIS[:, None])[:, 0]
+        assert found.log_likelihood == pytest.approx((shares * np.log(means) + (1 - shares) * np.log1p(-means)).sum(), rel=1e-12)
+
+    def test_of_classes(self):
+        rng = np.random.default_rng(10)
+        counts = np.array([rng.multinomial(trials, [0.2, 0.3, 0.5]) for trials in self.TRIALS])
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, activation="softmax")])
+        model.compile(loss="categorical_crossentropy")
+        found = fit(model, AXIS[:, None], counts / self.TRIALS[:, None], sample_weight=self.TRIALS)
+        means = found.predict(AXIS[:, None])
+        each = [
+            stats.multinomial.logpmf(*one) for one in strict_zip(counts, self.TRIALS, means / means.sum(axis=1, keepdims=True))
+        ]
+        assert found.log_likelihood == pytest.approx(sum(each), rel=1e-12)
+
+
+def test_one_offset_is_that_of_all_outputs():
+    found = fit(poisson(2), AXIS[:, None], np.column_stack([CLAIMS, CLAIMS]), offset=np.full(400, 0.3))
+    np.testing.assert_allclose(
+        found[1].params.matrix, fit(poisson(), AXIS[:, None], CLAIMS, offset=np.full(400, 0.3)).params.matrix, rtol=1e-9
+    )
+
+
+def test_a_missing_group_among_texts_is_missing():
+    groups = [float("nan") if row == 7 else "abc"[row % 3] for row in range(400)]
+    with pytest.raises(ValueError, match="the group is missing in row 7"):
+        fit(poisson(), AXIS[:, None], CLAIMS).clustered(groups)
+
+
+def test_classes_called_by_numbers_are_meant_by_their_names():
+    data = pd.DataFrame({"c": MANY.integers(1, 4, 400), "x": AXIS})
+    found = fit(formula="c ~ x", data=data, family="multinomial")
+
+    assert found.outputs[found.against(1).baseline] == "1"
+    with pytest.raises(ValueError, match="there is no class 0: the classes are 1, 2, 3"):
+        found.against(0)
+
+
+@pytest.mark.parametrize("row", [1, 200, 399])
+def test_each_row_that_is_changed_is_noticed_where_they_are_few(row):
+    y = CLAIMS.copy()
+    found = fit(poisson(), AXIS[:, None], y)
+    y[row] += 50
+    with pytest.raises(ValueError, match="changed in place"):
+        found.log_likelihood  # noqa: B018
+
+
+def test_rows_of_weight_zero_that_count_are_told():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    found = fit(model, AXIS[:, None], CLAIMS, sample_weight=np.arange(400) % 2)
+    assert "count among the rows of which the dispersion is estimated" in found.notes[0]
+
+
+def test_a_level_of_another_type_is_told():
+    data = pd.DataFrame({"y": CLAIMS, "k": np.arange(400) % 4})
+    found = fit(formula="y ~ k", data=data.assign(k=data.k.astype(str)), family="poisson")
+    with pytest.raises(ValueError, match="Here it is of type int, and in the fit of type str"):
+        found.predict(data)
+
+
+def test_a_list_of_names_is_no_offset():
+    with pytest.raises(ValueError, match=r"offset is a list of text: give one name or expression, such as offset='log\(x\)'"):
+        fit(formula="y ~ x", data={"y": CLAIMS, "x": AXIS}, family="poisson", offset=["log(x)"])
