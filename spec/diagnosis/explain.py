@@ -166,7 +166,8 @@ def _agreed(search: Search, stated: Compared) -> Diagnosis:
 def _at_another_optimum(search: Search) -> Diagnosis | None:
     """The diagnosis of an answer at which the stated score vanishes, and which is not the best; None where it does not."""
     context, root = search.context, search.root
-    sums = summed(context, root) if search.before > 1e-3 + search.exact else None
+    is_vague = search.exact > COARSE and context.question.model.is_log_concave  # rounding hides the score of the one optimum
+    sums = summed(context, root) if search.before > 1e-3 + search.exact and not is_vague else None
     if sums is None or not sums[1].distance(sums[0].score) <= search.exact:  # where sums overflow it is NaN
         return None
     near = nearest_optimum(context, root)
@@ -230,9 +231,11 @@ def _by_what_is_near(search: Search) -> Diagnosis | None:
 
 def _unexplained(search: Search) -> Diagnosis:
     why = ""
-    if search.before <= SMALL and search.context.answer.record is None:
-        left = f"{search.before:.2g} standard errors"
-        why = f"{left} is what a solver whose tolerance is loose may leave: fit again with a smaller one, such as tol=1e-10"
+    if search.before <= SMALL and search.context.answer.record is None and not search.context.question.model.is_least_squares:
+        why = (
+            f"{search.before:.2g} standard errors may be what a solver whose tolerance is loose leaves, or what data do that are "
+            "rounded: fit again with a smaller tolerance, such as tol=1e-10, and compare the data if that changes nothing"
+        )
     return search.diagnosis(UNEXPLAINED, why=why, ruled_out=ruled_out(search))
 
 
@@ -249,7 +252,7 @@ def _all_but_one(search: Search) -> str:
     root, context = search.root, search.context
     if search.stated is None or search.metric is None or context.best is None:
         return ""
-    differs = ~digits_kept(context, root, context.best, search.metric).T.ravel()
+    differs = ~digits_kept(context, root, context.best, search.metric, units=0.5).T.ravel()
     if differs.sum() != 1 or differs.size < 3:
         return ""
     place = int(np.argmax(differs))

@@ -18,7 +18,7 @@ import numpy as np
 from spec.diagnosis.causes import CAUSES, Cause, named
 from spec.diagnosis.causes.cause import NEEDS, Ending, Reading
 from spec.diagnosis.causes.rows import counted
-from spec.diagnosis.causes.way import EXACT, rounded_away
+from spec.diagnosis.causes.way import EXACT, chance_of_digits, rounded_away
 from spec.diagnosis.context import Context
 from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import SquaredHinge
@@ -129,9 +129,12 @@ class Search:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
         most = rounded_away(self.context, hypothesis, metric)
 
+        of_digits = 0.0 if unknowns else chance_of_digits(self.context, hypothesis, metric, self.before)
+
         def chance(left: float) -> float:
             share = max(left, 1e-12) / max(self.before, 1e-300) if np.isfinite(self.before) else 1e-12
-            return float(equations * np.log10(min(max(share, 1e-300), 1.0)) + np.log10(tries * TRIED[len(hypothesis.codes)]))
+            by_accident = min(equations * np.log10(min(max(share, 1e-300), 1.0)), of_digits)
+            return float(by_accident + np.log10(tries * TRIED[len(hypothesis.codes)]))
 
         if len(hypothesis.codes) == 1:
             (code,) = hypothesis.codes

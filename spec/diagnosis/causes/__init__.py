@@ -615,7 +615,7 @@ CAUSES: tuple[Cause, ...] = (
             ),
             (
                 "dispersion",
-                "{it} has a dispersion in its standard errors, where your model has none to estimate",
+                "{it} has a dispersion in its standard errors, where its family has none to estimate",
                 "same-inference",
                 "dispersion 1",
             ),

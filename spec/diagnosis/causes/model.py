@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
 from spec.diagnosis.causes.units import rescaled
-from spec.diagnosis.context import Context
+from spec.diagnosis.context import Context, Facts
 from spec.diagnosis.contrasts import CONTRASTS
 from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import Likelihood, OneVersusRest, SquaredHinge, SquaredShares, Twice
@@ -240,7 +240,20 @@ def response_units(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
         of_exposure = "the exposure in other units, or " if context.facts.has_offset else ""
         beside = f", or {of_exposure}only the intercept is another, as where a column is centred elsewhere"
     for reading in _affine(totals, shifted=isinstance(own.family, Gaussian)):
-        yield replace(reading, says=partial(_said_beside, reading.says, beside))
+        says = partial(_said_if_it_varies, reading.says, context.facts)
+        yield replace(reading, says=partial(_said_beside, says, beside))
+
+
+FLAT = 1e-3  # of the spread of y beside its size: a response that varies less is a constant, and any slopes are near to its own
+
+
+def _said_if_it_varies(says: Callable[[np.ndarray, int], str | None], facts: Facts, factors: np.ndarray, rows: int) -> str | None:
+    """A sentence on a response a + c y that is no constant beside its size, as y is none."""
+    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    mean = float(facts.y_mean[0])
+    spread = np.sqrt(max(facts.y_size**2 - mean**2, 0.0))
+    size = np.hypot(shift + scale * mean, scale * spread)
+    return says(factors, rows) if abs(scale) * spread * facts.y_size >= FLAT * spread * size else None
 
 
 def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, factors: np.ndarray, rows: int) -> str | None:

@@ -19,7 +19,7 @@ from spec.diagnosis.sums import Totals
 from spec.fit.rows import Batch
 
 EXACT = 1e-5  # of the middle residual: how near to a row a quantile regression passes
-SIZES = np.linspace(0.02, 0.999, 50)  # shares of the residuals that are smaller than the number that is chosen
+SIZES = np.linspace(0.5, 0.999, 40)  # shares of the residuals that are smaller than the number that is chosen: most of them
 
 Influence = Callable[[np.ndarray], np.ndarray]  # of a residual in units of the number that is chosen
 INFLUENCES: dict[str, tuple[Influence, Influence]] = {  # with the slope of each

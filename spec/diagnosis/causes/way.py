@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linprog
+from scipy.special import gammaln
 
 from spec.diagnosis.context import Context
 from spec.diagnosis.hypothesis import Hypothesis
@@ -27,10 +28,15 @@ def keeps_digits(
 
 
 def digits_kept(
-    context: Context, hypothesis: Hypothesis, best: np.ndarray, metric: Metric, vectors: Sequence[np.ndarray] = ()
+    context: Context,
+    hypothesis: Hypothesis,
+    best: np.ndarray,
+    metric: Metric,
+    vectors: Sequence[np.ndarray] = (),
+    units: float = 1.0,
 ) -> np.ndarray:
     """
-    Which coefficients (q, m) are those of an optimum (q, m), to a unit of the last digit that each was written with.
+    Which coefficients (q, m) are those of an optimum (q, m), to so many ``units`` of the last digit that each was written with.
 
     ``vectors``, each (q, m) in white coordinates, are how the score changes with numbers that were chosen from the answer: the
     optimum may move as they do.
@@ -41,7 +47,7 @@ def digits_kept(
     errors = metric.standard_errors(basis)
     exact = replace(hypothesis, rounding=np.abs(hypothesis.matrix) * 2.0**-52)
     away = hypothesis.free - best
-    allowed = 2 * half + (EXACT + 3 * rounded_away(context, exact, metric)) * errors
+    allowed = 2 * units * half + (EXACT + 3 * rounded_away(context, exact, metric)) * errors
     if len(vectors):
         moves = np.column_stack([(basis @ metric.step(vector)).ravel() for vector in vectors])
         away = _least(away.ravel(), moves, allowed.ravel()).reshape(away.shape)
@@ -62,6 +68,22 @@ def is_vague(context: Context, hypothesis: Hypothesis, metric: Metric) -> bool:
     """Whether some coefficient was written with too few digits for its standard error: then it fits too many optima."""
     half = _written(hypothesis)
     return half is not None and bool((half > VAGUE * metric.standard_errors(context.basis(hypothesis.intercept))).any())
+
+
+def chance_of_digits(context: Context, hypothesis: Hypothesis, metric: Metric, before: float) -> float:
+    """
+    The logarithm to base 10 of the chance that an optimum drawn at random has the digits that were written, see `digits_kept`.
+
+    It is drawn no more than ``before`` standard errors from the answer: the volume of the box of the digits, over that of the
+    ellipsoid. 0, which says nothing, where all digits are known.
+    """
+    half = _written(hypothesis)
+    if half is None or not (half > 0).all() or not np.isfinite(before):
+        return 0.0
+    basis, q = context.basis(hypothesis.intercept), half.size
+    spread = half.shape[1] * np.linalg.slogdet(basis)[1] - np.log(np.diag(metric.lower)).sum() + q / 2 * np.log(metric.dispersion)
+    ball = q / 2 * np.log(np.pi) - gammaln(q / 2 + 1) + q * np.log(before)
+    return float(min(np.log(4 * half).sum() - spread - ball, 0.0) / np.log(10))
 
 
 def _written(hypothesis: Hypothesis) -> np.ndarray | None:

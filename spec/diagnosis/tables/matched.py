@@ -160,12 +160,13 @@ def _by_term(cells: Sequence[Cell], numbered: Sequence[int], design: Design, nam
     """The estimates by term. Raises ValueError for a name that matches nothing, or is there twice."""
     half, half_of_error = half_units([cell.value for cell in cells]), half_units([_unwrapped(cell.error) for cell in cells])
     names = [cell.term for cell in cells]
+    together = {frozenset(variable for variable, _ in term) for term in (*design.terms, frozenset())}
     found: Table = {}
     spelled: dict[tuple[Term, int], str] = {}
     unknown = []
     for cell, output, unit, of_error in zip(cells, numbered, half, half_of_error):
         term = design.term(cell.term)
-        if term is None:
+        if term is None or frozenset(variable for variable, _ in term) not in together:  # a product that the model has not
             unknown.append(cell.term)
             continue
         if (term, output) in spelled:

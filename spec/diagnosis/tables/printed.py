@@ -56,17 +56,18 @@ def _of_marked(rows: list[list[str]]) -> list[list[str]] | None:
 def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows below a line of headings, up to what is no row."""
     before, after = line[: heading.start()].replace("|", " "), line[heading.end() :]
-    skipped = len(re.findall(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
+    degrees = list(re.finditer(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
     has_error = bool(_ERROR.match(after))
     estimate = "or" if re.fullmatch(_RATIO, heading[1], re.IGNORECASE) else HEADINGS[2]
     yield [before.strip() if "=" in before else HEADINGS[0], HEADINGS[1], estimate, HEADINGS[3]]
     factor, rows, least = "", 0, 4 if _OF_SPSS.search(after) else 0
     for row in lines:
-        name, numbers = _numbers(_STEP.sub("", row))
+        bar = _BAR.match(row)
+        name, numbers = _numbers(row[bar.end() :] if bar else _STEP.sub("", row))
         if 0 < len(numbers) < least:  # the test of a factor as a whole
             continue
         level = ""
-        if bar := _BAR.match(row):  # a line for an equation or a factor, and one for each of its levels
+        if bar:  # a line for an equation or a factor, and one for each of its levels
             left = bar[1]
             if not numbers:
                 factor = left.strip()
@@ -75,14 +76,22 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
                 continue
             is_level = bool(factor) and left.endswith("  ")
             name, level, factor = (factor, left.strip(), factor) if is_level else (left.strip(), "", "")
-        elif skipped:
-            name, _, level = name.partition(" ")
+        elif degrees:
+            name, level, numbers = _of_sas(row, degrees[0].end()) or (*name.partition(" ")[::2], numbers[len(degrees) :])
         if numbers and name and not _ENDS.match(row):
             rows += 1
-            value, error, *_ = [*numbers[skipped:], "", ""]
+            value, error, *_ = [*numbers, "", ""]
             yield [name, level.strip(), value, error if has_error else ""]
         elif rows:
             return
+
+
+def _of_sas(row: str, end: int) -> tuple[str, str, list[str]] | None:
+    """Return (name, level, numbers) of a row whose degrees of freedom end where their heading does; None of another row."""
+    *words, degrees = row[:end].split() or [""]
+    if not words or not degrees.isdigit() or row[end : end + 1].strip():
+        return None
+    return words[0], " ".join(words[1:]), _numbers(row[end:])[1]
 
 
 def _without_numbers(block: list[list[str]]) -> list[list[str]]:
@@ -145,7 +154,10 @@ def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
     for above, below in zip(lines, lines[1:]):
         numbers = below.split()
         names = above.split() if len(above.split()) == len(numbers) else _above(above, below)
-        are_pairs = all(names) and all(map(_NUMBER.fullmatch, numbers)) and not any(map(_NUMBER.fullmatch, names))
+        is_first = not found and len(names) > 1 and not names[0]  # MASS's lm.ridge has no name for the intercept
+        names = ["(Intercept)", *names[1:]] if is_first else names
+        are_numbers = all(_NUMBER.fullmatch(one) or one == "NA" for one in numbers) and any(map(_NUMBER.fullmatch, numbers))
+        are_pairs = all(names) and are_numbers and not any(map(_NUMBER.fullmatch, names))
         if are_pairs and len(names) == len(numbers) > (0 if found or is_headed else 1):
             found += [[name, "", number, ""] for name, number in zip(names, numbers)]
         is_headed = above.strip() == "Coefficients:"
@@ -153,9 +165,11 @@ def _of_pairs(lines: Sequence[str]) -> list[list[str]] | None:
 
 
 def _above(names: str, numbers: str) -> list[str]:
-    """The names that end where the numbers below them end: they may have spaces. None where one ends elsewhere."""
+    """The names that end where the numbers below them end: they may have spaces, and the first may be none."""
     ends = [number.end() for number in re.finditer(r"\S+", numbers)]
-    if len(names.rstrip()) != ends[-1] or not all(names[end - 1].strip() and not names[end : end + 1].strip() for end in ends):
+    if len(names.rstrip()) != ends[-1] or any(names[end : end + 1].strip() for end in ends):
+        return []
+    if not all(names[end - 1].strip() for end in ends[1:]) or not (names[ends[0] - 1].strip() or not names[: ends[0]].strip()):
         return []
     return [names[start:end].strip() for start, end in zip([0, *ends], ends)]
 
