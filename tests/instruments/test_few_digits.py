@@ -12,6 +12,7 @@ from spec.diagnosis.tables import printed
 RNG = np.random.default_rng(17)
 N = 500
 DATA = pd.DataFrame({"age": RNG.uniform(20, 70, N).round(), "sex": RNG.choice(["F", "M"], N)})
+DATA["rank"] = np.arange(N) % 3
 DATA["female"] = (DATA.sex == "F") * 1
 ETA = -1.4 + 0.015 * DATA.age + 0.25 * (DATA.sex == "M")
 DATA["yes"] = (RNG.random(N) < 1 / (1 + np.exp(-ETA))) * 1
@@ -63,10 +64,19 @@ region    S E   1     -0.0437      0.0938       1.4986        0.0213
         assert [row[0] for row in printed.grid(text)[1:]] == ["(Intercept)", "age", "income"]
 
 
-def test_a_product_that_the_model_has_not_is_named():
-    theirs = smf.logit("yes ~ age * sex", DATA).fit(disp=0)
-    with pytest.raises(ValueError, match=r"has age:sex\[T.M\], which matches no column of the design"):
-        diagnose(theirs, data=DATA, formula="yes ~ age + sex", family="binomial")
+@pytest.mark.parametrize(
+    ("theirs", "stated", "says"),
+    [
+        ("yes ~ age * sex", "yes ~ age + sex", r"It has the product age:sex\[T.M\], and your model has none"),
+        ("yes ~ np.log(age)", "yes ~ age", r"np.log\(age\) is made of age, which your model has as it is"),
+        ("yes ~ age + I(age**2)", "yes ~ age", r"I\(age \*\* 2\) is made of age"),
+        ("yes ~ female", "yes ~ C(female)", "It has female as numbers, and your model has its levels"),
+        ("yes ~ C(rank)", "yes ~ rank", "It has levels of rank, and your model has it as numbers"),
+    ],
+)
+def test_the_names_of_a_table_show_another_model(theirs, stated, says):
+    with pytest.raises(ValueError, match=says):
+        diagnose(smf.logit(theirs, DATA).fit(disp=0), data=DATA, formula=stated, family="binomial")
 
 
 @pytest.mark.parametrize("digits", [3, 5])
@@ -75,6 +85,13 @@ def test_another_baseline_is_found_in_few_digits(digits):
     flipped = {"const": LOGIT["Intercept"] + LOGIT["female"], "age": LOGIT["age"], "female": -LOGIT["female"]}
     given = {name: f"{value:.{digits}f}" for name, value in flipped.items()}
     assert diagnose(given, data=DATA, formula="yes ~ age + female", family="binomial").codes == ("baseline",)
+
+
+def test_two_values_coded_1_and_2_the_other_way_are_found():
+    const, age, female = smf.logit("yes ~ age + I(2 - female)", DATA).fit(disp=0).params.tolist()
+    theirs = {"const": const, "age": age, "female": female}
+    found = diagnose(theirs, data=DATA, formula="yes ~ age + female", family="binomial")
+    assert "female is coded 1 and 2 there" in str(found)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -454,6 +454,10 @@ def baseline(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
                 return np.insert(own, place + 1, 0.0, axis=0)  # of all levels, the answer's baseline at its place
 
             yield Change(_recoded(hypothesis, group, levels), says, {"level": name})
+        if len(group) == 1:  # as in files of SPSS
+            name = context.question.columns[group[0]]
+            says = f"{name} is coded 1 and 2 there, with 1 where it is 1 here and 2 where it is 0"
+            yield Change(_recoded(hypothesis, group, lambda own: np.vstack([2 * own, own])), says, {"level": name})
 
 
 def coding(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:

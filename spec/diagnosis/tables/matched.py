@@ -12,9 +12,13 @@ from spec.diagnosis.answer import Answer
 from spec.diagnosis.tables.cells import Cell
 from spec.diagnosis.tables.codings import Estimate, Table, both_sides, kinds_of, readings
 from spec.diagnosis.tables.grid import decimal, half_units, is_missing
-from spec.diagnosis.tables.names import SCALES, STATISTICS, Design, Term, class_of, first_big, squash, without_output
+from spec.diagnosis.tables.names import SCALES, STATISTICS, Design, Term, class_of, first_big, split, squash, without_output
 from spec.model import Params
 
+_FUNCTION = re.compile(
+    r"(?:np\.|numpy\.)?(?:I|log|log2|log10|log1p|sqrt|exp|poly|scale)\((?P<inner>[\w.]+)(?:\W.*)?\)(?:\[.*\]|\d+)?"
+)
+_LEVEL = re.compile(r"(?:(?:C|factor|as\.factor)\()?(?P<variable>[A-Za-z][\w.]*?)\)?(?:\[(?:[A-Z]\.)?.+\]|\s*\d+)$")
 _BASIS = re.compile(r"^(?!C\()(?P<function>[\w.]+\(.*\))\[(?P<number>\d+)\]$")
 
 
@@ -179,8 +183,24 @@ def _by_term(cells: Sequence[Cell], numbered: Sequence[int], design: Design, nam
         one.error[:, output] = _error(cell), of_error
     if unknown:
         listed = ", ".join(dict.fromkeys(unknown))
-        raise ValueError(f"{name} has {listed}, which matches no column of the design. {both_sides(names, design)}")
+        seen = next((says for one in unknown if (says := _seen_in(one, design))), "")
+        raise ValueError(f"{name} has {listed}, which matches no column of the design.{seen} {both_sides(names, design)}")
     return found
+
+
+def _seen_in(name: str, design: Design) -> str:
+    """A sentence on the difference that an unknown name shows by itself; nothing where it shows none."""
+    cure = "That is a difference of the models: state the formula as the table has it."
+    if name in design.levels or squash(name) in design.levels:
+        return f" It has {name} as numbers, and your model has its levels. {cure}"
+    if (made := _FUNCTION.fullmatch(name.strip())) and design.knows(made["inner"]):
+        return f" {name} is made of {made['inner']}, which your model has as it is. {cure}"
+    if (level := _LEVEL.match(name.strip())) and design.knows(level["variable"]):
+        return f" It has levels of {level['variable']}, and your model has it as numbers. {cure}"
+    parts = split(name)
+    if len(parts) > 1 and all(design.term(part) for part in parts):
+        return f" It has the product {name}, and your model has none. {cure}"
+    return ""
 
 
 def _error(cell: Cell) -> float:
