@@ -19,7 +19,7 @@ from spec.diagnosis.result import EITHER, NO_OPTIMUM, NONE, UNEXPLAINED, Compare
 PLAIN = {one.code: one.plain for one in CAUSES}  # {it} is the answer, {trained} says how it came about
 PLAIN["errors-unexplained"] = "{it} has standard errors of no convention that was tested"
 PROVEN = "proven"
-_WORDS = "a all an each every if it no of one only rows some steps the there they this training what where which"
+_WORDS = "a all an beside each every if it no of one only residuals rows some steps the there they this training what where which"
 _BEGINS = re.compile(f"({_WORDS.replace(' ', '|')}) ")  # a sentence, and no name of a column
 FULL = 12  # digits, with which a coefficient counts as not rounded
 NEAREST = 5  # causes that were ruled out, which are listed

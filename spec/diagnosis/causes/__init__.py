@@ -58,7 +58,7 @@ CAUSES: tuple[Cause, ...] = (
         "model",
         "{it} has an activation that is not the inverse of your model's link",
         "glm-mean",
-        "keras.layers.Dense(1, activation=...): the inverse of your model's link",
+        "the inverse of your model's link for activation: 'sigmoid' of a logit, 'exponential' of a log, None of an identity",
         changes=model.links,
     ),
     Cause(
@@ -66,7 +66,7 @@ CAUSES: tuple[Cause, ...] = (
         "model",
         "{it} was {trained} with squared error, which is not the likelihood of your model",
         "squared-error-is-not-logistic-regression",
-        "the likelihood of your model's family: in Keras loss='binary_crossentropy', 'poisson' and others",
+        "the likelihood of your model's family: in Keras loss='binary_crossentropy', 'poisson', or NegativeLogLikelihood(family)",
         changes=model.squared_error,
     ),
     Cause(
@@ -383,7 +383,7 @@ CAUSES: tuple[Cause, ...] = (
         "units",
         "{it} has the slopes of your model and another intercept",
         "units-move-weights-not-means",
-        "give the intercept too; the columns less the same numbers; all rows, not a part chosen by the response",
+        "whichever it was: give the intercept too, centre the columns alike, or take all rows, whatever their response is",
         changes=units.another_intercept,
     ),
     Cause(
