@@ -15,7 +15,7 @@ from scipy import linalg
 
 from spec.fit.rows import Batch, Rows
 
-SAMPLE = 4096  # rows of a sample: where its columns are independent, those of all rows are
+SAMPLE = 2048  # rows of a sample: where its columns are independent, those of all rows are
 NEAR = 1e-8  # of its squared length: how little of a column the others may leave, by the product, for it to be looked at
 EXACT = 1e-11  # of the size of what makes it, in each row: how far a column may be from what others make of it
 PIECE = 2**12  # rows that are read at a time

@@ -169,6 +169,15 @@ def test_what_is_no_sum_of_factors_and_columns_is_refused(make, codes, says):
         fit(make(), [X, codes], Y)
 
 
+def test_a_link_that_admits_positive_eta_alone():
+    """A row that is asked beyond its domain has a code that no row of the data has."""
+    model = added(of_columns(2, "x"), of_codes(), activation=lambda eta: eta**2)
+    found = fit(model, [X, np.where(CODES == 1, 3, CODES)], Y)
+
+    assert found.converged, found.reason
+    assert found.columns == ("group[3]", "group[4]", "x[0]", "x[1]")
+
+
 def test_a_new_level_has_no_prediction():
     found = fit(added(of_columns(2, "x"), of_codes()), [X, CODES], Y)
     with pytest.raises(ValueError, match="no row of the fit had the code 3 of the layer group"):

@@ -100,11 +100,12 @@ class Reading:
         domain = self.model.link.eta_domain
         if domain == REAL:
             return False
-        row = np.ones((1, sum(one.width or 0 for one in self.twin.inputs)))
-        features, eta = self.twin(row).features[0], -8.0 if domain == POSITIVE else 8.0
+        twin = self.twin.with_linear(Linear.of(self.twin.linear.layers))  # of all levels: the row may have any
+        row = np.ones((1, sum(one.width or 0 for one in twin.inputs)))
+        features, eta = twin(row).features[0], -8.0 if domain == POSITIVE else 8.0
         kernel = np.outer(features, np.full(self.outputs, eta / self.candidate.factor)) / max(features @ features, 1e-300)
-        with self.twin.at(kernel, np.zeros(self.outputs)):
-            outputs = self.twin(row).outputs
+        with twin.at(kernel, np.zeros(self.outputs)):
+            outputs = twin(row).outputs
         return bool(self.model.family.mu_domain.contains(outputs).all())
 
     @property
