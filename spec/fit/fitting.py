@@ -29,6 +29,8 @@ from spec.fit.reading import Reading, read
 from spec.fit.responses import (
     QUASI,
     RATES,
+    UNLIKE,
+    WEIGHTLESS,
     are_rates,
     are_whole,
     class_weighted,
@@ -51,6 +53,7 @@ from spec.model import Params
 if TYPE_CHECKING:
     from spec.engines.keras.versions import keras
 
+NEARLY_REDUNDANT = "They are so but for rounding, and not to all digits, so drop_redundant keeps them: leave one out."
 SAMPLE = 256  # rows that the model is read on
 
 
@@ -139,15 +142,18 @@ def fit(
         refuse_weights(reading, partial(weights_differ, given))
         reading = reading.settled(given, drop_redundant)
         rows = _read_as(reading, given, sample.y)
-        has_errors, weightless = not (quasi or reading.penalty), bool((case.rows.sample(SAMPLE).weights == 0).any())
-        notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors, weightless)
+        has_errors = not (quasi or reading.penalty)
+        notes = remarks(reading.model, reading.outputs, own if factors else sample, factors, has_errors)
         case = replace(case, notes=(*case.notes, *notes))
         with _heard(progress, rows.total) as (on_pass, on_rows):
             heard = {name: call for name, call in (("on_pass", on_pass), ("on_rows", on_rows)) if call is not None}
             settings = {"start": start, "standard_errors": standard_errors, "tolerance": tolerance, "max_passes": max_passes}
             found = _optima(reading, rows, quasi, {**settings, **heard})
         found = _checked(reading, found, given)
-    outputs = tuple(_completed(one, number, reading, case, given) for number, one in enumerate(found))
+        if (case.rows.sample(SAMPLE).weights == 0).any():
+            counts = (one.has_estimated_dispersion and not one.is_penalised for one in found)
+            found = [replace(one, notes=(*one.notes, WEIGHTLESS)) if each else one for one, each in zip(found, counts)]
+    outputs = tuple(_completed(one, number, reading, case, given, drop_redundant) for number, one in enumerate(found))
     result = Several(outputs) if reading.several else outputs[0]
     if result.converged or keep:
         reading.write(result.params)
@@ -208,6 +214,8 @@ def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str
     if not any(of_output) or reading.model.family.has_dispersion:
         return found
     rates = np.full(several, False) if quasi else are_rates(reading.model, rows)
+    if rates.any() and not weights_differ(rows):
+        rates &= [one.dispersion < UNLIKE for one in found]
     why = "as quasi=True asks, " if quasi else "y is no count under a loss of counts: "
     return [_as_quasi(one, RATES if rates[number] else why + QUASI) for number, one in enumerate(found)]
 
@@ -234,7 +242,7 @@ def _prepared(case: Case, reading: Reading, number: int, X: Any, offset: Any = N
     return rows.map(partial(output, number=number)) if reading.several else rows
 
 
-def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Rows) -> Fitted:
+def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Rows, drop_redundant: bool) -> Fitted:
     """The fit of an output with its name, its units, and the way to other data."""
 
     names = one.outputs
@@ -244,7 +252,8 @@ def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Ro
         names = (f"output {number}",)
     notes = (*case.notes, *one.notes, *reading.caveats, *reading.told(given.columns))
     if reading.plain and getattr(one.reason, "code", "") == "collinear":
-        notes = (*notes, "With drop_redundant=True a fit leaves such columns out, as R does: their coefficients are 0.")
+        told = "With drop_redundant=True a fit leaves such columns out, as R does: their coefficients are 0."
+        notes = (*notes, NEARLY_REDUNDANT if drop_redundant else told)
     return replace(
         one,
         outputs=names,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from spec.fit.numeric import Table, library
 
 Labels = Any  # a pandas.Index
@@ -26,7 +24,10 @@ def refuse_reordered(parts: Mapping[str, Any]) -> None:
         shared = own.isin(its)
         same = bool(shared.all() and its.isin(own).all())
         if same or (shared.any() and not (_counts_rows(own) or _counts_rows(its))):
-            row = int(np.argmax(np.asarray(own != its)))
+            pairs = zip(own.tolist(), its.tolist())
+            row = next((row for row, pair in enumerate(pairs) if repr(pair[0]) != repr(pair[1])), None)
+            if row is None:
+                continue
             what = f"the row labels of {first} in another order" if same else f"other row labels than {first}"
             cure = f"{part}.loc[{first}.index]" if own.is_unique and same else "both of the same rows"
             raise ValueError(

@@ -25,7 +25,7 @@ from spec.fit.labels import refuse_reordered
 from spec.fit.numeric import numbers
 from spec.fit.optimise import at_work, optimise, output
 from spec.fit.reading import NotRead, Reading, build, read
-from spec.fit.responses import are_whole, may_be_rates, no_counts, usable
+from spec.fit.responses import UNLIKE, are_whole, may_be_rates, no_counts, usable
 from spec.fit.result import Fitted
 from spec.fit.rows import Batch, Rows
 from spec.fit.sources import source
@@ -246,7 +246,7 @@ class _Several:
         with in_float64:
             reasons.update(self._departures(found))
         if self.quasi and not self.reading.model.family.has_dispersion:
-            whole = ~self.of_fit | (self._of_counts() if self.of_rates else False)
+            whole = ~self.of_fit | (self._of_counts(found.dispersion) if self.of_rates else False)
             found.errors[:, whole] /= np.sqrt(found.dispersion[whole])
             found.dispersion[whole] = 1.0
         lost = list(reasons)
@@ -313,9 +313,10 @@ class _Several:
             yield batch, self.weights[first : first + len(batch)]
             first += len(batch)
 
-    def _of_counts(self) -> np.ndarray:
+    def _of_counts(self, dispersion: np.ndarray) -> np.ndarray:
         """The fits whose rates are counts over weights, see `spec.fit.responses.are_rates`."""
-        whole = np.ones(self.number, dtype=bool) & (self.weights != 1).any(axis=0)
+        differ = (self.weights != self.weights[:1]).any(axis=0)
+        whole = (self.weights != 1).any(axis=0) & (differ | (dispersion < UNLIKE))
         for batch, weights in self._with_weights(self.rows):
             whole &= are_whole(weights * batch.y).all(axis=0)
         return whole

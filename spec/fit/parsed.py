@@ -88,7 +88,7 @@ def _refuse_arithmetic(formula: str) -> None:
     left, right = _python(response), _python(terms)
     if tilde and left is not None and not isinstance(left, ATOMS) and not isinstance(getattr(left, "op", None), ast.Add):
         written = response.strip()
-        inner = written if written.startswith("(") and written.endswith(")") else f"({written})"
+        inner = f"({written})"
         raise ValueError(f"{written!r} before the ~ would be taken for terms, and no number: write I{inner.replace('^', '**')}.")
     for node in _terms(right):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.left, ATOMS):
@@ -97,22 +97,23 @@ def _refuse_arithmetic(formula: str) -> None:
 
 
 def _python(text: str) -> ast.expr | None:
-    """A side of a formula as Python reads it; None where it is none, such as with a colon."""
-    quoted = re.sub(r"`[^`]*`", "x", text).replace("^", "**").replace("%in%", "/")
+    """A side of a formula as Python reads it, with other operators for its own; None where it is none, or very long."""
+    quoted = re.sub(r"`([^`]*)`", lambda name: re.sub(r"\W", "_", f"_{name[1]}"), text)
+    quoted = " ".join(quoted.split()).replace("^", "**").replace("%in%", "/").replace(":", "@")
     try:
-        return ast.parse(quoted.strip(), mode="eval").body
-    except SyntaxError:
+        return ast.parse(quoted, mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError):
         return None
 
 
 def _terms(node: ast.AST | None) -> Iterator[ast.AST]:
     """Yield the operators of a side of a formula, and what they join, but not what stands inside functions."""
-    if node is None:
-        return
-    yield node
-    if isinstance(node, (ast.BinOp, ast.UnaryOp)):
-        for inner in ast.iter_child_nodes(node):
-            yield from _terms(inner)
+    waiting = [] if node is None else [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+            waiting += ast.iter_child_nodes(node)
 
 
 def needs(expression: Any, table: Table) -> list[str]:

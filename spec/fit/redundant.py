@@ -18,6 +18,7 @@ from spec.fit.rows import Batch, Rows
 SAMPLE = 2048  # rows of a sample: where its columns are independent, those of all rows are
 NEAR = 1e-8  # of its squared length: how little of a column the others may leave, by the product, for it to be looked at
 EXACT = 1e-11  # of the size of what makes it, in each row: how far a column may be from what others make of it
+ROUNDED = 1e-14  # of the largest number of the row, in units of each column: what is left by rounding where nothing makes it
 PIECE = 2**12  # rows that are read at a time
 
 
@@ -27,19 +28,22 @@ def there_of(rows: Rows) -> np.ndarray:
     return found if found.all() else np.any([found, *rows.each(_there, PIECE)], axis=0)
 
 
-def free_of(rows: Rows, intercept: bool) -> np.ndarray:
+def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray:
     """
     Which columns (p,) to keep so that none is made of the others and the intercept.
 
-    Of those that make one another the first are left out, as the first level of a factor is.
+    Of those that make one another the first are left out, as the first level of a factor is; or the last, as R's glm does.
     """
     first = rows.sample(SAMPLE)
-    order = [*range(int(intercept)), *range(first.X.shape[1] + intercept - 1, intercept - 1, -1)]
+    columns = range(int(intercept), first.X.shape[1] + intercept)
+    order = [*range(int(intercept)), *(columns if keep_first else reversed(columns))]
     scale = np.ones(len(order))
     if not _made(_product([first], intercept, scale), order)[1]:
         return np.ones(first.X.shape[1], dtype=bool)
     gram = sum(rows.each(partial(_product, intercept=intercept, scale=scale), PIECE))
     scale = np.sqrt(np.diag(gram))
+    if not np.isfinite(scale).all() or not scale.all():  # numbers that no fit takes: it names their row
+        return np.ones(first.X.shape[1], dtype=bool)
     gram = gram / np.outer(scale, scale)
     kept, made = _made(gram, order)
     of, exact = np.zeros((len(kept), len(made))), np.zeros(len(made), dtype=bool)
@@ -47,6 +51,8 @@ def free_of(rows: Rows, intercept: bool) -> np.ndarray:
         left = partial(_left, intercept=intercept, scale=scale, kept=kept, made=made, of=of)
         found = list(rows.each(left, PIECE))
         exact = np.all([own for _, own in found], axis=0)
+        if exact.all():
+            break
         of = of + linalg.solve(gram[np.ix_(kept, kept)], sum(products for products, _ in found), assume_a="pos")
     free = np.ones(len(order), dtype=bool)
     free[np.array(made, dtype=int)[exact]] = False
@@ -101,5 +107,6 @@ def _left(
         left = design[:, made] - design[:, kept] @ of
         size = np.abs(design[:, made]) + np.abs(design[:, kept]) @ np.abs(of)
         products += design[:, kept].T @ left
-        exact &= (np.abs(left) <= EXACT * size).all(axis=0)
+        rounded = ROUNDED * np.abs(design).max(axis=1, keepdims=True)
+        exact &= (np.abs(left) <= EXACT * size + rounded).all(axis=0)
     return products, exact

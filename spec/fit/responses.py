@@ -106,20 +106,17 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     return replace(batch, weights=batch.weights * factors)
 
 
-def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool, has_weightless: bool) -> Iterator[str]:
+def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool) -> Iterator[str]:
     """
     What is to be said of responses and weights that are served and may mean something else.
 
-    ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family, and
-    ``has_weightless`` whether some rows weigh nothing.
+    ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family.
     """
     is_binary = isinstance(model.family, Binomial)
     if has_errors and (is_binary or model.has_classes) and not _are_shares_of_trials(some):
         yield SHARES
     if class_weight is not None and is_binary and outputs > 1:
         yield LABELS.format(outputs=outputs)
-    if model.family.has_dispersion and has_weightless:
-        yield WEIGHTLESS
 
 
 def _are_shares_of_trials(some: Batch) -> bool:
@@ -153,6 +150,9 @@ def no_counts(model: Model, rows: Rows) -> np.ndarray:
     found = fractions.sum(axis=0) > 0.5 * (some > 0).sum(axis=0)
     doubtful = fractions.any(axis=0) & ~found
     return found | (doubtful & are_rates(model, rows)) if doubtful.any() else found
+
+
+UNLIKE = 10.0  # Pearson's dispersion, above which rows of one weight are no counts, but amounts such as of cents
 
 
 def may_be_rates(model: Model) -> bool:

@@ -87,7 +87,7 @@ def test_an_embedding_beside_a_bias_is_a_factor_whose_first_level_is_the_referen
     np.testing.assert_allclose(found.standard_errors, expected.standard_errors, rtol=2 * SETTLED)
     assert model.get_layer("group").embeddings.numpy()[[0, 1, 3, 5]].tolist() == [[0.0]] * 4
     assert "coefficient of group[1] from those of the other columns: it is 0, as of a reference level" in found.notes[-2]
-    assert found.notes[-1] == "group[0], group[3], group[5] are 0 in each row: their coefficients are 0."
+    assert found.notes[-1].startswith("What the layers make of group[0], group[3], group[5] is 0 in each row")
     np.testing.assert_allclose(found.predict({"x": X[:9], "code": CODES[:9]}), expected.predict(np.hstack([INDICATORS, X])[:9]))
 
 

@@ -32,13 +32,15 @@ class TestArithmeticOfFormulas:
             ("after - before ~ x", r"write I\(after - before\)"),
             ("y**2 ~ x", r"write I\(y\*\*2\)"),
             ("y^2 ~ x", r"write I\(y\*\*2\)"),
-            ("(y - log(x)) ~ x", r"write I\(y - log\(x\)\)"),
+            ("(y - log(x)) ~ x", r"write I\(\(y - log\(x\)\)\)"),
             ("-y ~ x", r"write I\(-y\)"),
             ("y ~ 10:x", r"a number scales no term; write such as I\(10 \* x\)"),
             ("y ~ x:10", "a number scales no term"),
             ("y ~ 2*x", "a number scales no term"),
             ("y ~ x + x**2", r"x \*\* 2 is x itself in a formula. Write I\(x \*\* 2\)"),
-            ("y ~ x^2 + z", r"x \*\* 2 is x itself"),
+            ("y ~ x^2 + z:before", r"x \*\* 2 is x itself"),
+            ("y ~ x\n + z**2", r"z \*\* 2 is z itself"),
+            ("(y - x)/(z) ~ x", r"write I\(\(y - x\)/\(z\)\)"),
         ],
     )
     def test_what_a_formula_does_not_compute(self, formula, says):
@@ -75,6 +77,11 @@ class TestLabels:
         with pytest.raises(ValueError, match="partition 1: y has other row labels than X"):
             fit(poisson(), there[["x"]], shuffled["y"])
 
+    def test_labels_of_any_kind_are_compared(self):
+        left, right = (pd.CategoricalIndex([f"a{row}" for row in range(399)] + [last]) for last in ("a399", "b"))
+        with pytest.raises(ValueError, match="its row 399 is b, that of X a399"):
+            fit(poisson(), pd.DataFrame({"x": AXIS}, index=left), pd.Series(CLAIMS, index=right))
+
     def test_labels_that_count_rows_say_nothing(self):
         half = self.FRAME.sample(frac=0.5, random_state=1)
         assert fit(poisson(), half[["x"]], pd.Series(half["y"].to_numpy())).converged
@@ -91,6 +98,11 @@ class TestRates:
 
         np.testing.assert_allclose(rates.params.matrix, expected.params.matrix, rtol=1e-7)
         np.testing.assert_allclose(rates.standard_errors, expected.standard_errors, rtol=2 * SETTLED)
+
+    def test_amounts_of_one_weight_are_no_counts(self):
+        """Cents times 100 are whole."""
+        amounts = np.random.default_rng(3).gamma(2, 50, 400).round(2)
+        assert fit(poisson(), AXIS[:, None], amounts, sample_weight=np.full(400, 100.0)).dispersion > 100
 
     def test_counts_beside_amounts_keep_their_errors(self):
         amounts = np.random.default_rng(6).gamma(1, 30, 400)
@@ -170,7 +182,12 @@ def test_rows_of_weight_zero_that_count_are_told():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
     found = fit(model, AXIS[:, None], CLAIMS, sample_weight=np.arange(400) % 2)
-    assert "count among the rows of which the dispersion is estimated" in found.notes[0]
+    assert "count among the rows of which the dispersion is estimated" in found.notes[-1]
+
+
+def test_formulas_may_be_long():
+    columns = [f"x{number}" for number in range(1500)]
+    assert len(parsed("y ~ " + " + ".join(columns), ["y", *columns])[1]) == 1501
 
 
 def test_a_level_of_another_type_is_told():

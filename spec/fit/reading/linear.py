@@ -91,8 +91,8 @@ class Columns(Part):
             at = int(np.argmax(np.delete(inputs, self.there, axis=1).any(axis=0)))
             column = int(np.setdiff1d(np.arange(inputs.shape[1]), self.there)[at])
             raise ValueError(
-                f"the input {column} of the layer {self.layer.name} was 0 in each row of the fit, and is not in a row of these "
-                "data: it has no weight."
+                f"the input {column + 1} of the layer {self.layer.name} was 0 in each row of the fit, and is not in a row of "
+                "these data: it has no weight."
             )
         return inputs if self.width == inputs.shape[1] else inputs[:, self.free]
 
@@ -227,14 +227,14 @@ class Linear:
         left = iter(of_columns)
         return tuple(named[j] for part in self.parts for named in [part.names(left)] for j in part.free)
 
-    def told(self, of_columns: Iterable[str]) -> tuple[str, ...]:
-        """Sentences on the columns without a coefficient."""
+    def told(self, of_columns: Iterable[str], of_data: bool) -> tuple[str, ...]:
+        """Sentences on the columns without a coefficient; ``of_data`` says that they are columns of the data."""
         left, absent, made = iter(of_columns), [], []
         for part in self.parts:
             named = np.array(part.names(left), dtype=object)
             absent += np.delete(named, part.there).tolist()
             made += named[np.setdiff1d(part.there, part.free)].tolist()
-        return (*([_of_made(made)] if made else ()), *([_of_absent(absent)] if absent else ()))
+        return (*([_of_made(made, of_data)] if made else ()), *([_of_absent(absent, of_data)] if absent else ()))
 
     def with_columns(self, there: np.ndarray, free: np.ndarray) -> Linear:
         """The same with fewer columns: masks (p,) of those that are not 0 in each row, and of those with a coefficient."""
@@ -251,17 +251,17 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _of_made(names: Sequence[str]) -> str:
+def _of_made(names: Sequence[str], of_data: bool) -> str:
     s, they = ("s", "they are") if len(names) > 1 else ("", "it is")
-    return (
-        f"Nothing tells the coefficient{s} of {_shown(names)} from those of the other columns: {they} 0, as of a reference level "
-        "(R's glm says NA)."
-    )
+    like = "where R's glm says NA" if of_data else "as of a reference level"
+    return f"Nothing tells the coefficient{s} of {_shown(names)} from those of the other columns: {they} 0, {like}."
 
 
-def _of_absent(names: Sequence[str]) -> str:
+def _of_absent(names: Sequence[str], of_data: bool) -> str:
     are, so = ("are", "their coefficients are") if len(names) > 1 else ("is", "its coefficient is")
-    return f"{_shown(names)} {are} 0 in each row: {so} 0."
+    if of_data:
+        return f"{_shown(names)} {are} 0 in each row: {so} 0."
+    return f"What the layers make of {_shown(names)} is 0 in each row: {so} 0."
 
 
 def linear_of(model: keras.Model) -> Linear:

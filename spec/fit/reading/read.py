@@ -123,7 +123,7 @@ class Reading:
 
     def told(self, names: Sequence[str]) -> tuple[str, ...]:
         """Sentences on the columns of the design without a coefficient, by their names; ``names`` are those of the data."""
-        return self.linear.told(self._features_named(names))
+        return self.linear.told(self._features_named(names), of_data=self.units is not None and self.units.is_same)
 
     def _features_named(self, names: Sequence[str]) -> Iterable[str]:
         """Names for the inputs of the Dense layers, of all of them one after another."""
@@ -139,7 +139,8 @@ class Reading:
             return None
         if self.units is None or self.linear.has_factors or not self.units.affine.all():
             return ()
-        free, used = self.linear.free_inputs, self.units.used
+        free = self.linear.free_inputs
+        used = np.flatnonzero(self.units.matrix[:, free].any(axis=1))
         known = list(names) or [f"x{j}" for j in range(1, len(self.units.matrix) + 1)]
         return self.units.matrix[np.ix_(used, free)], self.units.shift[free], tuple(known[j] for j in used)
 
@@ -170,7 +171,7 @@ class Reading:
         there = there_of(given.map(found.features))
         found = found._with_columns(there, there)
         if not self.penalty:  # which tells the coefficients of all columns
-            free = free_of(given.map(found.features), self.linear.use_bias)
+            free = free_of(given.map(found.features), self.linear.use_bias, keep_first=self.plain)
             found = found._with_columns(np.ones(len(free), dtype=bool), free)
         return self if found.linear.width == self.linear.width else found
 

@@ -32,9 +32,9 @@ class Units:
         return cls(np.eye(p), np.zeros(p), np.ones(p, dtype=bool))
 
     @property
-    def used(self) -> np.ndarray:
-        """The columns of the data that enter the features by the map, by their numbers."""
-        return np.flatnonzero(self.matrix.any(axis=1))
+    def is_same(self) -> bool:
+        """Whether the features are the data."""
+        return np.array_equal(self.matrix, np.eye(len(self.matrix))) and not self.shift.any()
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names for the features: those of the data's columns, where each is made of one and of no other; else their numbers."""
