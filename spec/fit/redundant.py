@@ -19,6 +19,7 @@ SAMPLE = 2048  # rows of a sample: where its columns are independent, those of a
 NEAR = 1e-8  # of its squared length: how little of a column the others may leave, by the product, for it to be looked at
 EXACT = 1e-11  # of the size of what makes it, in each row: how far a column may be from what others make of it
 ROUNDED = 1e-14  # of the largest number of the row, in units of each column: what is left by rounding where nothing makes it
+REFINED = 3  # passes at most: the product knows what makes a column to half of the digits, and each pass the rest to as many more
 PIECE = 2**12  # rows that are read at a time
 
 
@@ -47,7 +48,7 @@ def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray
     gram = gram / np.outer(scale, scale)
     kept, made = _made(gram, order)
     of, exact = np.zeros((len(kept), len(made))), np.zeros(len(made), dtype=bool)
-    for _ in range(3):  # the product knows them to half of the digits, and what they leave to the others
+    for _ in range(REFINED):
         left = partial(_left, intercept=intercept, scale=scale, kept=kept, made=made, of=of)
         found = list(rows.each(left, PIECE))
         exact = np.all([own for _, own in found], axis=0)

@@ -116,7 +116,7 @@ def test_under_a_penalty_each_level_has_a_weight_and_the_models_own_gradient_van
     (table,), (kernel, bias) = model.get_layer("group").get_weights(), model.get_layer("dense_x").get_weights()
     residual = (Y - np.exp((X @ kernel + bias + table[CODES]).ravel())) / N
 
-    assert found.is_penalised
+    assert found.is_penalised  # the model holds its weights in float32, to 6e-8 of their size: so much is left of the slopes
     np.testing.assert_allclose(np.bincount(CODES, residual, 6), 2 * 0.01 * table.ravel(), atol=1e-7)  # 0.01 is Keras's l2
     np.testing.assert_allclose(X.T @ residual, 2 * 0.01 * kernel.ravel(), atol=1e-7)
     np.testing.assert_allclose(residual.sum(), 0, atol=1e-7)

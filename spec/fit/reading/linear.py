@@ -87,12 +87,12 @@ class Columns(Part):
                 "model has a row of numbers for each observation. Put a Flatten before it, if each row of X is one observation; "
                 f"else give X.reshape(-1, {inputs.shape[-1]}) and y.reshape(-1, ...)."
             )
-        if len(self.there) < inputs.shape[1] and np.delete(inputs, self.there, axis=1).any():
-            at = int(np.argmax(np.delete(inputs, self.there, axis=1).any(axis=0)))
-            column = int(np.setdiff1d(np.arange(inputs.shape[1]), self.there)[at])
+        absent = np.setdiff1d(np.arange(inputs.shape[1]), self.there)
+        if (wrong := inputs[:, absent].any(axis=0)).any():
+            place = absent[wrong][0] + 1
             raise ValueError(
-                f"the input {column + 1} of the layer {self.layer.name} was 0 in each row of the fit, and is not in a row of "
-                "these data: it has no weight."
+                f"the input {place} of the layer {self.layer.name} was 0 in each row of the fit, and is not in a row of these "
+                "data: it has no weight."
             )
         return inputs if self.width == inputs.shape[1] else inputs[:, self.free]
 
