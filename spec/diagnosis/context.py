@@ -136,17 +136,13 @@ class Context:
 
         Without ``exact`` the information of many rows is that of a part of them.
         """
-        known = [SpreadSum() for _ in hypotheses]
-        own = self.batches() if exact else [self.part]
-        self._each(own, [(h, spread) for h, spread in zip(hypotheses, known)])
-        usable = [(h, ScoreSum(more, self.stride)) for h, spread in zip(hypotheses, known) if not spread.is_out]
-        self._each(self.batches(), usable)
-        sums = iter(usable)
-        found: list[Totals | None] = []
-        for spread in known:
-            total = None if spread.is_out else next(sums)[1]
-            found.append(None if total is None or total.is_out else totals_of(spread, total, 1.0 if exact else self.grows))
-        return found
+        asked = [(h, SpreadSum(), ScoreSum(more, self.stride)) for h in hypotheses]
+        if exact or self.grows == 1:
+            self._each(self.batches(), [(h, (spread, total)) for h, spread, total in asked])
+            return [totals_of(spread, total, 1.0) for _, spread, total in asked]
+        self._each([self.part], [(h, (spread,)) for h, spread, _ in asked])
+        self._each(self.batches(), [(h, (total,)) for h, spread, total in asked if not spread.is_out])
+        return [totals_of(spread, total, self.grows) for _, spread, total in asked]
 
     def near_places(self, hypothesis: Hypothesis, totals: Totals, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (places, prefixes): each row about the noted places that are least ``away``, and the score of those before."""
@@ -157,7 +153,7 @@ class Context:
             for place, since in windows:
                 low, high = (max(end - int(numbers[0]), 0) for end in (place - self.stride, place + self.stride))
                 if len(part := batch[low:high]):
-                    self._each([(part, numbers[low:high])], [(hypothesis, since)])
+                    self._each([(part, numbers[low:high])], [(hypothesis, (since,))])
         before = {int(place): prefix for place, prefix in zip(totals.places, totals.prefixes[""])}
         places = [np.concatenate(since.places) for _, since in windows]
         prefixes = [np.concatenate(since.prefixes[""]) + before.get(place - self.stride, 0.0) for place, since in windows]
@@ -165,11 +161,10 @@ class Context:
 
     def refuted(self, hypotheses: Sequence[Hypothesis], most: float) -> list[bool]:
         """Which hypotheses a part of the rows refutes: that is farther from them than chance and ``most`` standard errors are."""
-        sums = [(h, ScoreSum(())) for h in hypotheses]
-        spreads = [(h, SpreadSum()) for h in hypotheses]
-        self._each([self.part], [*sums, *spreads])
+        sums = [(ScoreSum(()), SpreadSum()) for _ in hypotheses]
+        self._each([self.part], list(zip(hypotheses, sums)))
         found = []
-        for (_, total), (_, spread) in zip(sums, spreads):
+        for total, spread in sums:
             if total.is_out or spread.is_out:
                 found.append(True)
                 continue
@@ -178,18 +173,20 @@ class Context:
             found.append(not away <= most + by_chance)
         return found
 
-    def _each(self, batches: Iterable[tuple[Batch, np.ndarray]], asked: Sequence[tuple[Hypothesis, Any]]) -> None:
+    def _each(self, batches: Iterable[tuple[Batch, np.ndarray]], asked: Sequence[tuple[Hypothesis, Sequence[Any]]]) -> None:
         """Add each batch to the sums of each hypothesis."""
         for batch, numbers in batches:
             shared: dict[bool, np.ndarray] = {}  # the white designs of the rows as they are, which most hypotheses have
             for hypothesis, sums in asked:
-                if sums.is_out:
+                if sums[0].is_out:
                     continue
                 rows = hypothesis.rows(batch, numbers)
                 whites = shared if rows.X is batch.X else {}
                 if hypothesis.intercept not in whites:
                     whites[hypothesis.intercept] = design(rows.X, hypothesis.intercept) @ self.basis(hypothesis.intercept)
-                sums.add(hypothesis.objective, Scored.of(hypothesis, rows), whites[hypothesis.intercept], numbers)
+                scored = Scored.of(hypothesis, rows)
+                for one in sums:
+                    one.add(hypothesis.objective, scored, whites[hypothesis.intercept], numbers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,15 @@ class Explained:
         return self.hypothesis.codes
 
 
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A reading of a cause, and its vectors as columns (q m, r) whose lengths are distances."""
+
+    cause: Cause
+    reading: Reading
+    white: np.ndarray
+
+
 @dataclass(eq=False)
 class Search:
     """The search of one question and answer: what was tried, with the distance that each cause leaves."""
@@ -147,10 +156,10 @@ class Search:
         """The explanations by one cause more, or by two readings, that need no further pass."""
         if hypothesis.is_flat:
             return
-        score = penalised(self.context, hypothesis, totals.score)
+        goal = metric.whiten(penalised(self.context, hypothesis, totals.score))
         used = self._used(hypothesis)
         readings = [
-            (one, reading)
+            Read(one, reading, np.column_stack([metric.whiten(vector) for vector in reading.vectors]))
             for one in CAUSES
             if one.readings and one.group not in used
             for reading in one.readings(self.context, hypothesis, totals)
@@ -158,44 +167,41 @@ class Search:
         room = 2 - len(hypothesis.codes)
         for count in range(1, 1 + min(room, 2)):
             for chosen in combinations(readings, count):
-                groups = {one.group for one, _ in chosen}  # of two, one is a penalty, since others multiply each other
+                groups = {read.cause.group for read in chosen}  # of two, one is a penalty, since others multiply each other
                 if count == len(groups) and (count == 1 or "penalty" in groups):
-                    yield from self._solved(hypothesis, score, metric, chosen, totals.rows)
+                    yield from self._solved(hypothesis, goal, metric, chosen, totals.rows)
         for one in CAUSES:
-            if one.endings and one.group not in used and score.size > 1:
+            if one.endings and one.group not in used and goal.size > 1:
                 for ending in one.endings(self.context, hypothesis, totals):
                     yield self._ended(hypothesis, metric, one, ending)
         if room > 1:
             yield from self._cut(hypothesis, totals, metric, readings)
 
     def _solved(
-        self, hypothesis: Hypothesis, score: np.ndarray, metric: Metric, chosen: Sequence[tuple[Cause, Reading]], rows: int
+        self, hypothesis: Hypothesis, goal: np.ndarray, metric: Metric, chosen: Sequence[Read], rows: int
     ) -> Iterator[Explained]:
-        """The explanation by the factors that leave least of the score; none where they make no sense."""
-        vectors = [vector for _, reading in chosen for vector in reading.vectors]
-        white = np.column_stack([metric.whiten(vector) for vector in vectors])
-        length = np.linalg.norm(white, axis=0)
-        if not (np.isfinite(white).all() and length.all()):
+        """The explanation by the factors that leave least of the score, whose length in ``goal`` (q m,) is the distance."""
+        white = np.column_stack([read.white for read in chosen])
+        length = np.sqrt((white**2).sum(axis=0))
+        if not (np.isfinite(length).all() and length.all()):
             return
-        goal = metric.whiten(score)
         factors = np.linalg.lstsq(white / length, -goal, rcond=1e-12)[0] / length
         least = NOTICED if hypothesis.codes or len(chosen) > 1 else EXACT
-        if (np.linalg.norm(white * factors, axis=0) <= least).any():
+        if (length * np.abs(factors) <= least).any():
             return  # what moves nothing explains nothing
         left = float(np.linalg.norm(goal + white @ factors))
-        ends = np.cumsum([len(reading.vectors) for _, reading in chosen])
-        parts = np.split(factors, ends[:-1])
-        times = [reading.times(own) for (_, reading), own in zip(chosen, parts)]
+        parts = np.split(factors, np.cumsum([read.white.shape[1] for read in chosen])[:-1])
+        times = [read.reading.times(own) for read, own in zip(chosen, parts)]
         other = hypothesis
-        for place, (one, reading) in enumerate(chosen):
+        for place, (one, reading) in enumerate((read.cause, read.reading) for read in chosen):
             own = parts[place] * math.prod(times[:place] + times[place + 1 :])
             if (says := reading.says(own, rows)) is None:
                 return
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
-        unknowns = hypothesis.unknowns + len(vectors)
-        made = self._judged(other, left, score.size - unknowns, len(chosen), metric, unknowns)
-        yield replace(made, vectors=tuple(vectors))
+        unknowns = hypothesis.unknowns + len(factors)
+        made = self._judged(other, left, goal.size - unknowns, len(chosen), metric, unknowns)
+        yield replace(made, vectors=tuple(vector for read in chosen for vector in read.reading.vectors))
 
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
@@ -205,10 +211,10 @@ class Search:
         return made if ending.become is not None else replace(made, residue=ending.residue)
 
     def _cut(
-        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[tuple[Cause, Reading]]
+        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[Read]
     ) -> Iterator[Explained]:
         """Rows that are cut off, beside a reading of one factor."""
-        for one, reading in readings:
+        for one, reading in ((read.cause, read.reading) for read in readings):
             name, factor = reading.summed or ("", 0.0)
             known = (
                 totals.prefixes is not None and (not factor or name in totals.prefixes) and "rows" not in self._used(hypothesis)

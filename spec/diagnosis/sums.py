@@ -128,6 +128,9 @@ class SpreadSum:
 
 
 def totals_of(spread: SpreadSum, total: ScoreSum, grows: float) -> Totals | None:
+    """The sums of one hypothesis, whose spread is that of a part of the rows; None where eta leaves its domain."""
+    if spread.is_out or total.is_out:
+        return None
     found = Totals(
         total.score,
         grows * spread.squares,

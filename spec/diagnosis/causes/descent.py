@@ -139,7 +139,7 @@ class Descent:
             both = self._ends(np.concatenate([rates, rates * (1 + 1e-7)]), np.tile(steps, 2))
             gaps, slopes = both[: len(steps)], (both[len(steps) :] - both[: len(steps)]) / (1e-7 * rates[:, None])
             last, left = left, np.nan_to_num(np.linalg.norm(gaps, axis=1), nan=np.inf)
-            if (np.abs(left - last) <= 1e-3 * left).all():
+            if ((left == last) | (np.abs(left - last) <= 1e-3 * left)).all():  # what is lost is infinite
                 break
             rates = rates - np.nan_to_num((gaps * slopes).sum(axis=1) / (slopes**2).sum(axis=1))
         return rates, left
