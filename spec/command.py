@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spec import __version__
 from spec.compat import strict_zip
 from spec.files import CLAIMS, ROOT
 
@@ -80,6 +81,9 @@ def main() -> int:
     """Run pytest, and return its exit status."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(described())
+        return 0
+    if "--version" in sys.argv[1:]:
+        print(f"glm-spec {__version__}")
         return 0
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as spec.plugin says, which comes after NumPy here
     import pytest

@@ -210,9 +210,7 @@ class Search:
         made = self._judged(other, metric.distance(ending.residue), equations, ending.tries, metric, ending.unknowns)
         return made if ending.become is not None else replace(made, residue=ending.residue)
 
-    def _cut(
-        self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[Read]
-    ) -> Iterator[Explained]:
+    def _cut(self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[Read]) -> Iterator[Explained]:
         """Rows that are cut off, beside a reading of one factor."""
         for one, reading in ((read.cause, read.reading) for read in readings):
             name, factor = reading.summed or ("", 0.0)

@@ -23,6 +23,7 @@ from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
 from spec.fit.contribution import in_float64
 from spec.fit.maximise import Pass
+from spec.fit.of_keras import refuse_others
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
 from spec.fit.reading import Reading, read
@@ -79,6 +80,7 @@ def fit(
     max_passes: int = 50,
     progress: bool | Callable[[Pass], None] = False,
     executor: Any = None,
+    **others: Any,
 ) -> Fitted | Several:
     """
     The optimum of a compiled Keras model without a hidden layer. Sets the model's weights to it if the fit converged.
@@ -106,7 +108,8 @@ def fit(
     ``progress=True`` shows each pass; if ``progress`` is a function, it is called after each pass. Ctrl-C ends the fit at the
     best parameters so far; with the `Fitted.params` of an earlier fit as ``start`` the fit goes on from there. A fit that did not
     converge leaves the model as it was, unless ``keep``. A model of several outputs, each a model of its own, gives a `Several`.
-    Raises ValueError where the model is no generalized linear model or the data do not fit it.
+    Raises ValueError where the model is no generalized linear model or the data do not fit it, and TypeError for ``others``,
+    such as the epochs of Keras's own fit, with what to do.
 
     Precision: the fit computes in float64, whatever the precision of the model, and the model's weights are the optimum
     rounded to their own dtype. Keras's floatx and dtype policy are float64 only during the fit, and restored at its end. But
@@ -123,6 +126,7 @@ def fit(
     >>> fitted.standard_errors.round(4).ravel()  # of the bias and of the coefficient
     array([1.1547, 1.633 ])
     """
+    refuse_others(others, list(fit.__kwdefaults__))
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")

@@ -231,6 +231,11 @@ def test_a_chapter_that_does_not_exist_is_refused_with_those_that_do(stranger):
     assert "glm-spec: no chapter is called test_99*; the chapters are\n  test_01_neurons_are_columns\n" in said
 
 
+def test_the_version_is_that_of_the_specification(stranger):
+    """Pytest takes the same option, for its own."""
+    assert stranger("glm-spec", "--version") == (0, f"glm-spec {__version__}\n")
+
+
 def test_the_help_begins_with_the_options_of_the_specification(stranger):
     """The subject first; pytest's options in a few lines at the end."""
     status, said = stranger("glm-spec", "--help")
