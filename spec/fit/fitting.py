@@ -126,7 +126,7 @@ def fit(
     >>> fitted.standard_errors.round(4).ravel()  # of the bias and of the coefficient
     array([1.1547, 1.633 ])
     """
-    refuse_others(others, list(fit.__kwdefaults__))
+    refuse_others(others, list(fit.__kwdefaults__ or ()))
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
