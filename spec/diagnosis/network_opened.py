@@ -69,7 +69,12 @@ class Opened:
 
 def opened_network(model: keras.Model, rows: Rows | None) -> Opened:
     """A network that is watched, on some of the rows; without rows on numbers of its inputs' shape."""
-    build(model, None, lambda: rows or _any_rows(model))
+    inputs = build(model, None, lambda: rows or _any_rows(model))
+    if texts := [one.name for one in inputs if one.vocabulary is not None]:
+        raise NotRead(
+            f"the network takes text at its input {texts[0]}, and a diagnosis gives a network the columns of the formula, which "
+            "are numbers: give its coefficients in its place, which fit names."
+        )
     dense = last_dense(model)
     _refuse_sums(model)
     shown, beside = fed(model, usable(rows or _any_rows(model), SHOWN)[:SHOWN])

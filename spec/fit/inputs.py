@@ -12,6 +12,7 @@ import numpy as np
 
 from spec.fit.numeric import Column, Sliced, Table, listed, numbers
 from spec.fit.rows import Batch
+from spec.fit.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Input:
     One input of a model: its name, and its shape without the axis of rows.
 
     ``columns`` are the names of its columns in a fit, if they had names: other data are taken by them, in this order.
+    ``vocabulary`` is that of an input that takes text.
     """
 
     name: str
     shape: tuple[int | None, ...]
     columns: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @property
     def width(self) -> int | None:
@@ -36,6 +39,22 @@ class Input:
         lengths: Any = shape if None in self.shape else self.shape
         each = [f"{self.name}[{', '.join(map(str, index))}]" for index in np.ndindex(*lengths)]
         return (self.name,) if len(each) == 1 else tuple(each)
+
+    def numbers(self, values: Any, label: str, first: int, rows: int | None) -> Column:
+        """What is given for it as numbers."""
+        if self.vocabulary is not None:
+            return self.vocabulary.numbers(values, label, first)
+        return numbers(values, label, first, rows)
+
+    def label(self, number: float) -> str:
+        """A number of it as it stands in the name of a level."""
+        return f"{number:g}" if self.vocabulary is None else self.vocabulary.label(number)
+
+    def values(self, part: np.ndarray, kind: str) -> np.ndarray:
+        """What numbers (b, d) of it stand for, of the type that the model takes; in place of a missing one anything."""
+        if self.vocabulary is not None:
+            return self.vocabulary.of_numbers(part)
+        return (part if "float" in kind else np.nan_to_num(part)).astype(kind)
 
     def chosen(self, values: Any) -> Any:
         """The columns of a table that the fit had; what is no table as it is. Raises ValueError where one is absent."""
@@ -86,7 +105,11 @@ def design(
             raise ValueError("the offset is given twice: as the second entry of X, and as offset.")
         given, offset = given[:1], given[1]
     labels = [put.name for put in inputs] if len(inputs) == len(given) > 1 else ["X"] * len(given)
-    parts = [numbers(values, label, first, rows) for values, label in zip(given, labels)]
+    labels = ["X" if Table.of(values) is not None else label for values, label in zip(given, labels)]
+    last = len(inputs) - 1
+    parts = [
+        inputs[min(place, last)].numbers(values, label, first, rows) for place, (values, label) in enumerate(zip(given, labels))
+    ]
     widths = [math.prod(part.shape[1:]) for part in parts]
     if len(parts) != len(inputs) or any(put.width not in (None, width) for put, width in zip(inputs, widths)):
         raise ValueError(_misfit(inputs, widths, [name for part in parts for name in getattr(part, "names", ())]))

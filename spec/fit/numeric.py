@@ -117,6 +117,11 @@ def numbers(values: Any, part: str, first: int = 0, rows: int | None = None) -> 
     return array.astype(float) if kind == "V" else _counted(array, part, first, coded)  # V: such as bfloat16
 
 
+def objects(values: Any) -> np.ndarray:
+    """Values of any kind as an array, whatever they are."""
+    return np.asarray(next(convert(values) for knows, convert in KINDS if knows(values)), dtype=object)
+
+
 def _lazy(values: Any) -> Sliced:
     """Numbers on disk or compressed."""
     values = values.tocsr() if hasattr(values, "tocsr") else values

@@ -208,10 +208,11 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     wanted = [name for put in inputs for name in put.columns or put.names()] if any(put.columns for put in inputs) else []
     refuse_absent(wanted, found.schema.names)
     others = wanted or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]
-    names = [name for group in groups_of(others, inputs) or [others] for name in group] if inputs else others
-    records = _Records(tuple(names), named, inputs)
+    groups = (groups_of(others, inputs) if inputs else None) or [others]
+    records = _Records(tuple(name for group in groups for name in group), named, inputs)
+    texts = [name for put, group in zip(inputs, groups) for name in group if put.vocabulary is not None]
     for name in records.all:
-        if not is_number(found.schema.field(name).type):  # y whole, to name all of its labels
+        if name not in texts and not is_number(found.schema.field(name).type):  # y whole, to name all of its labels
             is_y = name == named.get("y")
             part = "y" if is_y else f"column {name} of X"
             if not is_y:
@@ -229,8 +230,8 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
         _refuse_none(total)
     X, (*_, offset) = records.parts(found.schema.empty_table(), {part: values[:0] for part, values in arrays.items()})
     columns = design(X, offset, inputs)[2]
-    if groups := row_groups(found, records.all, records.batch, arrays):
-        return Rows(groups, None, total, columns)
+    if blocks := row_groups(found, records.all, records.batch, arrays):
+        return Rows(blocks, None, total, columns)
     return of_pieces(partial(records.read, data), partial(records.beside, arrays), total, columns)
 
 

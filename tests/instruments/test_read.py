@@ -483,7 +483,7 @@ REFUSED = {
             keras.Sequential([keras.Input((1,), dtype="string"), L.StringLookup(vocabulary=["a"]), L.Dense(1)]), "mse"
         ),
         REAL,
-        "takes text at its input.*apply the layer that looks the text up",
+        "the model takes text, but X has",
     ),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }

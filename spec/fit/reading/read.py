@@ -23,7 +23,7 @@ from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
-from spec.fit.reading.leaves import NotRead, leaves
+from spec.fit.reading.leaves import NotRead, is_text, leaves, operations, takes_text
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import OwnLoss, loss_weights
@@ -346,15 +346,26 @@ def build(model: keras.Model, X: Any, given: Callable[[], Rows]) -> tuple[Input,
             f"the model has {len(model.outputs)} outputs: fit takes a model of one. Fit each by itself, as "
             "keras.Model(inputs, output)."
         )
-    texts = [one.name for one in getattr(model, "inputs", None) or () if "string" in str(one.dtype)]
-    if texts:
-        raise NotRead(
-            f"the model takes text at its input {texts[0]}, and fit takes numbers: apply the layer that looks the text up to the "
-            "data first, and fit a model of what it gives."
-        )
+    _refuse_text(model)
     if not model.built or not model.inputs:
+        if isinstance(next(leaves(model), None), keras.layers.StringLookup):
+            raise NotRead("the model is not built, and takes text: begin it with keras.Input((1,), dtype='string').")
         model.build((None, *(_shape(X) or (given().sample(1).X.shape[1],))))
     return inputs_of(model)
+
+
+def _refuse_text(model: keras.Model) -> None:
+    """Raise NotRead where a model does more with text than to look it up."""
+    if not any(is_text(one) for one in getattr(model, "inputs", None) or ()):
+        return
+    for one in operations(model):
+        is_lookup = isinstance(one, keras.layers.StringLookup)
+        if takes_text(one) and not (is_lookup and one.num_oov_indices < 2):
+            does = f"tells {one.num_oov_indices} kinds of unknown texts apart" if is_lookup else f"is a {type(one).__name__}"
+            raise NotRead(
+                f"the layer {one.name} takes text, and {does}: fit reads text that a StringLookup with at most one index for "
+                "unknown texts looks up. Apply the layer to the data first, and fit a model of what it gives."
+            )
 
 
 def _shape(X: Any) -> tuple[int, ...]:

@@ -26,8 +26,9 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
-from spec.fit.reading.leaves import NotRead, leaves
+from spec.fit.reading.leaves import NotRead, is_text, leaves
 from spec.fit.reading.linear import Linear
+from spec.fit.vocabulary import vocabulary_of
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
 BEFORE = -1  # the place of what goes into an activation, among those of the layers of the linear part
@@ -157,19 +158,24 @@ class Twin:
             for layer, weights in zip(self.linear.layers, before):
                 layer.set_weights(weights)
 
+    @cached_property
+    def takes_floats(self) -> np.ndarray:
+        """Which columns of the inputs side by side (d,) may be any number."""
+        return np.repeat(["float" in kind for kind in self.types], [one.width or 0 for one in self.inputs])
+
     def tensors(self, X: np.ndarray) -> Any:
         """The inputs of the model, as tensors, from the table (b, d) that holds them side by side."""
         ends = np.cumsum([one.width for one in self.inputs])
         parts = np.split(X, ends[:-1], axis=1)
         for part, one, kind in zip(parts, self.inputs, self.types):
-            if "int" in kind and len(part) and np.abs(part).max(initial=0) > WHOLE:
+            if "int" in kind and len(part) and np.nanmax(np.abs(part), initial=0) > WHOLE:
                 raise NotRead(
                     f"the input {one.name} takes whole numbers, and some are beyond 2^53, where float64 lacks most: give "
                     "smaller ones, as by pandas.factorize."
                 )
+        values = [one.values(part, kind) for part, one, kind in zip(parts, self.inputs, self.types)]
         shaped = [
-            BACKEND.tensor(part.reshape(len(X), *one.shape).astype(kind), kind)
-            for part, one, kind in zip(parts, self.inputs, self.types)
+            BACKEND.tensor(part.reshape(len(X), *one.shape), kind) for part, one, kind in zip(values, self.inputs, self.types)
         ]
         return shaped if len(shaped) > 1 else shaped[0]
 
@@ -190,6 +196,8 @@ class Twin:
             if len(calls[place]) != 1:
                 raise NotRead(f"the layer {layer.name} is used {len(calls[place])} times: fit takes a model that uses it once.")
         design = self.linear.design([BACKEND.numpy(calls[place][0]) for place in range(len(self.linear.layers))])
+        if (missing := np.isnan(X[:, ~self.takes_floats]).any(axis=1)).any():  # text and whole numbers have no NaN
+            design = np.where(missing[:, None], np.nan, design)
         last = BACKEND.numpy(calls[BEFORE][-1]).reshape(len(X), -1) if calls[BEFORE] else None
         return Seen(design, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
 
@@ -248,7 +256,15 @@ def inputs_of(model: keras.Model) -> tuple[Input, ...]:
     """The inputs of a model that is built, called by the keys of its dict of inputs, if it has one."""
     structure = getattr(model, "input", None)
     keys = {id(tensor): str(key) for key, tensor in structure.items()} if isinstance(structure, dict) else {}
-    return tuple(Input(keys.get(id(tensor), str(tensor.name).split(":")[0]), tuple(tensor.shape[1:])) for tensor in model.inputs)
+    vocabulary = vocabulary_of([layer for layer in leaves(model) if isinstance(layer, keras.layers.StringLookup)])
+    return tuple(
+        Input(
+            keys.get(id(tensor), str(tensor.name).split(":")[0]),
+            tuple(tensor.shape[1:]),
+            vocabulary=vocabulary if is_text(tensor) else None,
+        )
+        for tensor in model.inputs
+    )
 
 
 def _random(layer: Any) -> bool:

@@ -18,13 +18,13 @@ class Units:
     """
     The features (b, p) of data X (b, d): where they are ``affine`` (p,), X ``matrix`` (d, p) + ``shift`` (p,).
 
-    Of the others some are 1 where a column has a value, and else 0: ``indicated`` are (feature, column, value).
+    Of the others some are 1 where a column has a value, and else 0: ``indicated`` are (feature, column, value in words).
     """
 
     matrix: np.ndarray
     shift: np.ndarray
     affine: np.ndarray
-    indicated: tuple[tuple[int, int, float], ...] = ()
+    indicated: tuple[tuple[int, int, str], ...] = ()
 
     @classmethod
     def same(cls, p: int) -> Units:
@@ -46,7 +46,7 @@ class Units:
             if made_of[:, feature].sum() == 1:
                 found[feature] = known[column]
         for feature, column, value in self.indicated:
-            found[feature] = f"{known[column]}[{value:g}]"
+            found[feature] = f"{known[column]}[{value}]"
         return tuple(found)
 
 
@@ -70,25 +70,30 @@ def units_of(twin: Twin, X: np.ndarray) -> Units | None:
         shift = np.where(np.abs(shift) <= EXACT * size, 0.0, shift)
         off = np.abs(far @ matrix + shift - found)
         affine = (off <= EXACT * (size + np.abs(far) @ np.abs(matrix))).all(axis=0)
-    return Units(np.where(affine, matrix, 0.0), np.where(affine, shift, 0.0), affine, _indicated(X, here, affine))
+        affine &= ~matrix[_is_text(twin)].any(axis=0)  # what is linear in the numbers of two texts is in no unit
+    return Units(np.where(affine, matrix, 0.0), np.where(affine, shift, 0.0), affine, _indicated(twin, X, here, affine))
 
 
-def _indicated(X: np.ndarray, features: np.ndarray, affine: np.ndarray) -> tuple[tuple[int, int, float], ...]:
+def _indicated(twin: Twin, X: np.ndarray, features: np.ndarray, affine: np.ndarray) -> tuple[tuple[int, int, str], ...]:
     """Return (feature, column, value) of the features that are the indicator of one value of one column, and of no other's."""
-    found = []
+    found, labels = [], [one.label for one in twin.inputs for _ in range(one.width or 0)]
     for feature in np.flatnonzero(~affine & np.isin(features, (0, 1)).all(axis=0) & features.any(axis=0)).tolist():
         on = features[:, feature] == 1
         first = X[int(np.argmax(on))]
         same = np.flatnonzero(((first == X) == on[:, None]).all(axis=0)).tolist()
         if len(same) == 1:
-            found.append((feature, same[0], float(first[same[0]])))
+            found.append((feature, same[0], labels[same[0]](float(first[same[0]]))))
     return tuple(found)
 
 
 def _whole(twin: Twin, X: np.ndarray) -> np.ndarray:
     """Which columns (d,) take whole numbers alone: those of such an input, and beside a factor those that have no others."""
-    kinds = np.repeat(["float" not in kind for kind in twin.types], [one.width or 0 for one in twin.inputs])
-    return kinds | (twin.linear.has_factors & (np.rint(X) == X).all(axis=0))
+    return ~twin.takes_floats | (twin.linear.has_factors & (np.rint(X) == X).all(axis=0))
+
+
+def _is_text(twin: Twin) -> np.ndarray:
+    """Which columns (d,) are text."""
+    return np.repeat([one.vocabulary is not None for one in twin.inputs], [one.width or 0 for one in twin.inputs])
 
 
 def _asked(X: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
