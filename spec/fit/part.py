@@ -16,6 +16,7 @@ from spec.fit.parsed import formulaic, names_of
 
 SPLINE = re.compile(r"^(c[rsc]\(.*)\)\[\d+\]$")  # natural and cyclic cubic splines
 PLAIN, CENTRED = r"\1)", r"\1, constraints='center')"
+ALONE = 4  # computed columns that are asked of rows by themselves
 MANY = 10  # levels that read as numbers, beside a few that do not
 
 
@@ -26,13 +27,15 @@ class Part:
     spec: Any
     needs: tuple[str, ...]  # the columns of the data
     numeric: tuple[str, ...]  # those that hold numbers
+    booleans: tuple[str, ...]  # of these those that hold True and False
 
     @classmethod
     def fixed(cls, formula: Any, frame: Frame) -> tuple[Part, np.ndarray]:
         """The formula fixed on a frame, and its columns there."""
         spec, matrix = _materialised(formula, frame)
         needs = tuple(names_of(formula))
-        part = cls(spec, needs, tuple(name for name in needs if name in frame and is_number(frame[name])))
+        numeric = tuple(name for name in needs if name in frame and is_number(frame[name]))
+        part = cls(spec, needs, numeric, tuple(name for name in numeric if _is_boolean(frame[name])))
         for expr, levels in _leveled(spec).items():
             if len(levels) < 2:
                 raise ValueError(f"{expr} has one level only ({listed_levels(levels)}): leave it out.")
@@ -52,7 +55,17 @@ class Part:
                     f"column {name} is text, such as {frame[name].iloc[row]!r} in row {frame.index[row]}, and held numbers in "
                     "the fit: convert it, as by pandas.to_numeric."
                 )
+            frame = self._of_one_type(frame, name)
         return self._without_intercept(_materialised(self.spec, frame)[1])
+
+    def _of_one_type(self, frame: Frame, name: str) -> Frame:
+        """True and False as 1 and 0 where the fit had numbers, and the other way round: as levels they would not be the same."""
+        column = frame[name]
+        if _is_boolean(column) and name not in self.booleans:
+            return frame.assign(**{name: column.astype(float)})
+        if name in self.booleans and is_number(column) and not _is_boolean(column) and column.isin([0, 1]).all():
+            return frame.assign(**{name: column.astype(bool)})
+        return frame
 
     @property
     def intercept(self) -> bool:
@@ -66,10 +79,20 @@ class Part:
         return np.delete(matrix, self.spec.column_names.index("Intercept"), axis=1) if self.intercept else matrix
 
     def _check_rows_by_themselves(self, frame: Frame, matrix: np.ndarray) -> None:
-        """Raise ValueError for a column that has other values where other rows are around, as ``x - x.mean()``."""
-        few = np.random.default_rng(0).permutation(len(frame))[: min(len(frame) // 2 + 1, 1000)]
-        same = np.isclose(_materialised(self.spec, frame.iloc[few])[1], matrix[few], rtol=1e-9, equal_nan=True).all(axis=0)
-        if not same.all():
+        """
+        Raise ValueError for a column that has other values where other rows are around, as ``x - x.mean()``.
+
+        Half of the rows tell a mean. A maximum may be in that half, so rows are asked by themselves: those where a column that is
+        computed is least or largest, and the next to the largest.
+        """
+        computed = [j for j, name in enumerate(self.spec.column_names) if "(" in name and not name.startswith("C(")]
+        half = np.random.default_rng(0).permutation(len(frame))[: min(len(frame) // 2 + 1, 1000)]
+        ends = np.unique(np.argsort(matrix[:, computed[:ALONE]], axis=0)[[0, -2, -1]]) if len(frame) > 1 else half
+        for rows in (half, *ends[:, None]):
+            made = _materialised(self.spec, frame.iloc[rows])[1]
+            same = np.isclose(made, matrix[rows], rtol=1e-9, equal_nan=True).all(axis=0)
+            if same.all():
+                continue
             raise ValueError(
                 f"{self.spec.column_names[int(np.argmin(same))]} is made of several rows, and so has no value for a new row: use "
                 "center(...) or scale(...), which remember what they took from the data, or make it a column of the data first."
@@ -98,6 +121,10 @@ def _materialised(formula: Any, frame: Frame) -> tuple[Any, np.ndarray]:
 
 def is_number(column: Any) -> bool:
     return bool(pandas_module().api.types.is_numeric_dtype(column))
+
+
+def _is_boolean(column: Any) -> bool:
+    return bool(pandas_module().api.types.is_bool_dtype(column))
 
 
 def _is_whole(column: Any) -> bool:
@@ -132,13 +159,19 @@ def _refuse_numbers(name: str, levels: list[Any], frame: Frame) -> None:
         )
 
 
+def _typed(level: Any) -> tuple[bool, Any]:
+    """A level, and whether it is True or False, which are 1 and 0 for Python, and no such levels."""
+    return isinstance(level, (bool, np.bool_)), level
+
+
 def _check_levels(spec: Any, materializer: Any, frame: Frame) -> None:
     """Raise ValueError for a value of a factor that is none of its levels."""
     for expr, levels in _leveled(spec).items():
         if expr not in materializer.factor_cache:
             continue
-        column, known = pandas_module().Series(materializer.factor_cache[expr].values.__wrapped__), set(levels)
-        if new := [value for value in column.unique().tolist() if value not in known]:
+        column = pandas_module().Series(materializer.factor_cache[expr].values.__wrapped__)
+        known = set(map(_typed, levels))
+        if new := [value for value in column.unique().tolist() if _typed(value) not in known]:
             row = frame.index[int(np.argmax(column == new[0]))]
             kind = ""
             if str(new[0]) in map(str, levels):

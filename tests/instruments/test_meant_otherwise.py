@@ -200,3 +200,102 @@ def test_a_level_of_another_type_is_told():
 def test_a_list_of_names_is_no_offset():
     with pytest.raises(ValueError, match=r"offset is a list of text: give one name or expression, such as offset='log\(x\)'"):
         fit(formula="y ~ x", data={"y": CLAIMS, "x": AXIS}, family="poisson", offset=["log(x)"])
+
+
+class TestTrueAndOne:
+    """True is 1 for Python, and as a level of a factor it is another."""
+
+    FRAME = pd.DataFrame({"b": MANY.random(200) < 0.4, "x": MANY.normal(size=200)}).assign(
+        y=lambda frame: 1 + 2 * frame.b + 0.1 * frame.x
+    )
+    MEANS = FRAME.y.groupby(FRAME.b).mean().to_numpy()[::-1]
+
+    @pytest.mark.parametrize("kind", [bool, int, float, "Int64", "boolean"])
+    @pytest.mark.parametrize("fitted", [bool, int, float])
+    def test_either_is_taken_for_the_other(self, fitted, kind):
+        """They were no level, and so the baseline, in each row."""
+        found = fit(formula="y ~ C(b)", data=self.FRAME.assign(b=self.FRAME.b.astype(fitted)), family="gaussian")
+        new = pd.DataFrame({"b": pd.Series([1, 0]).astype(kind)})
+
+        assert np.allclose(found.predict(new)[:, 0], self.MEANS)
+
+    @pytest.mark.parametrize(
+        ("fitted", "new"), [("category", [True, False]), (bool, pd.Categorical([1, 0])), (bool, [2, 0])], ids=str
+    )
+    def test_else_it_is_a_new_level(self, fitted, new):
+        found = fit(formula="y ~ C(b)", data=self.FRAME.assign(b=self.FRAME.b.astype(int).astype(fitted)), family="gaussian")
+
+        with pytest.raises(ValueError, match=r"C\(b\) has the new level"):
+            found.predict(pd.DataFrame({"b": new}))
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        *("z / z.max()", "(z - z.min()) / (z.max() - z.min())", "z - np.min(z)", "k / k.max()", "z == z.max()"),
+        *("g == g.mode()[0]", "x.clip(upper=x.max() * 0.9)", "(t - t.min()).dt.days"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_made_of_the_largest_row_has_no_value_for_a_new_one(term, seed):
+    """A half of the rows holds the largest half of the time, so that it was noticed half of the time."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"z": rng.uniform(0.1, 5, 100), "x": rng.normal(size=100), "k": rng.integers(0, 5, 100)})
+    frame["t"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 99, 100), unit="D")
+    frame["g"], frame["y"] = rng.choice(list("uvw"), 100, p=[0.8, 0.1, 0.1]), rng.normal(size=100)
+
+    with pytest.raises(ValueError, match="is made of several rows"):
+        fit(formula=f"y ~ I({term})", data=frame, family="gaussian")
+
+
+class TestWhatLayersAdd:
+    """A constant that layers add after the Dense layer is a part of the intercept."""
+
+    LINE = 2.5 + 0.5 * AXIS + MANY.normal(size=400)
+
+    @pytest.mark.parametrize(
+        "last",
+        [
+            lambda: keras.layers.Rescaling(2.0, 1.0),
+            lambda: keras.layers.Normalization(mean=[2.5], variance=[4.0], invert=True),
+            lambda: keras.layers.Lambda(lambda eta: eta + 3.0),
+        ],
+        ids=["rescaled", "normalised", "moved"],
+    )
+    def test_to_a_line(self, last):
+        """The intercept was that of y less the constant, and its p-value that of a test of nothing that was asked."""
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), last()])
+        model.compile(loss="mse")
+        fitted, by_hand = fit(model, AXIS[:, None], self.LINE), stats.linregress(AXIS, self.LINE)
+
+        assert np.allclose(fitted.coefficients[:, 0], [by_hand.intercept, by_hand.slope], rtol=1e-10)
+        assert np.allclose(fitted.standard_errors[:, 0], [by_hand.intercept_stderr, by_hand.stderr], rtol=1e-8)
+        assert np.allclose(model.predict(AXIS[:, None], verbose=0)[:, 0], by_hand.intercept + by_hand.slope * AXIS, rtol=1e-5)
+        assert np.allclose(fitted.predict(AXIS[:, None])[:, 0], by_hand.intercept + by_hand.slope * AXIS, rtol=1e-10)
+        assert np.allclose(
+            fit_many(model, AXIS[:, None], self.LINE, weights=np.ones((400, 1))).coefficients, fitted.coefficients.T
+        )
+
+    def test_to_a_share(self):
+        """A hard sigmoid is eta / 6 + 1/2."""
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="hard_sigmoid")])
+        model.compile(loss="binary_crossentropy")
+        of_two = np.repeat([[0.0], [1.0]], 10, axis=0)
+        fitted = fit(model, of_two, np.r_[np.ones(4), np.zeros(6), np.ones(7), np.zeros(3)])
+
+        assert np.allclose(fitted.coefficients[:, 0], [0.4, 0.3])
+
+    def test_a_penalised_bias_stays_what_it_is(self):
+        """Its penalty is on the bias of the Dense layer, so the intercept is that bias in units of eta."""
+        model = keras.Sequential(
+            [
+                keras.Input((1,)),
+                keras.layers.Dense(1, bias_regularizer=keras.regularizers.L2(0.01)),
+                keras.layers.Rescaling(2.0, 1.0),
+            ]
+        )
+        model.compile(loss="mse")
+        design = 2 * np.column_stack([np.ones(400), AXIS])
+        both = np.linalg.solve(design.T @ design / 400 + np.diag([0.01, 0.0]), design.T @ (self.LINE - 1) / 400)
+
+        assert np.allclose(fit(model, AXIS[:, None], self.LINE).coefficients[:, 0], 2 * both)

@@ -50,7 +50,8 @@ class Reading:
     """
     What a compiled Keras model is: a family and a link, of the design that its ``linear`` part makes.
 
-    eta is ``factor`` times what the linear part gives, plus the model's own offset. ``codes`` says that y is one column of the
+    eta is ``factor`` times what the linear part gives, plus the model's own offset and a ``constant`` (k,) that the layers after
+    it add, which is part of the intercept. ``codes`` says that y is one column of the
     classes' codes; ``several`` that the outputs are as many models; ``plain`` that the design is the data themselves; ``known``
     that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the inputs of the Dense layers.
     """
@@ -64,6 +65,7 @@ class Reading:
     known: bool
     penalty: Penalty
     units: Units | None
+    constant: np.ndarray
 
     @property
     def outputs(self) -> int:
@@ -104,7 +106,7 @@ class Reading:
         row = np.ones((1, sum(one.width or 0 for one in twin.inputs)))
         features, eta = twin(row).features[0], -8.0 if domain == POSITIVE else 8.0
         kernel = np.outer(features, np.full(self.outputs, eta / self.candidate.factor)) / max(features @ features, 1e-300)
-        with twin.at(kernel, np.zeros(self.outputs)):
+        with twin.at(kernel, -self.constant / self.candidate.factor):
             outputs = twin(row).outputs
         return bool(self.model.family.mu_domain.contains(outputs).all())
 
@@ -156,7 +158,7 @@ class Reading:
         return rounding(self.linear.layers[0], self.model, params, self.features(rows))
 
     def _weights(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
-        return params.coef / self.candidate.factor, params.intercept / self.candidate.factor
+        return params.coef / self.candidate.factor, (params.intercept - self.constant) / self.candidate.factor
 
     def settled(self, given: Rows, drop_redundant: bool = False) -> Reading:
         """
@@ -190,7 +192,7 @@ class Reading:
             return None
         candidate, k = self.candidate, self.outputs
         kernel, bias = self._weights(params)
-        self.twin.set(np.zeros_like(kernel), np.zeros(k))
+        self.twin.set(np.zeros_like(kernel), -self.constant / candidate.factor)
         own = expected = size = np.zeros((len(kernel) + self.linear.use_bias, k))
         for batch in given.read(2**14):
             here = self.features(replace(batch, offset=None))
@@ -299,6 +301,10 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
     candidate = license_model(twin, loss, rows, _proposed(model, loss))
     penalty = _penalty(model, loss, linear, twin, rows, candidate)
     twin.set(np.zeros((linear.width, linear.units)), np.zeros(linear.units))
+    constant = np.zeros(linear.units)  # with a penalty on the bias, which is on the bias without it
+    if linear.use_bias and not (candidate.is_free_of_offset or penalty.bias_l1 or penalty.bias_l2):
+        constant = _constant(candidate.offset(twin(rows.X)))
+        twin.set(np.zeros((linear.width, linear.units)), -constant / candidate.factor)
     plain = candidate.is_free_of_offset and _is_plain(model, linear)
     return Reading(
         model=candidate.model,
@@ -310,7 +316,14 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
         known=plain and all(map(_is_known, _proposed(model, loss))),
         penalty=penalty,
         units=None if plain else units_of(twin, rows.X),
+        constant=constant,
     )
+
+
+def _constant(offset: np.ndarray) -> np.ndarray:
+    """What an offset (b, k) of the model's own is where it is the same in all rows, (k,); else 0."""
+    is_same = np.isfinite(offset).all() and (np.ptp(offset, axis=0) <= 1e-12 * np.abs(offset).max(axis=0)).all()
+    return offset[0] if is_same else np.zeros(offset.shape[1])
 
 
 def _spread(sample: Batch) -> Batch:
