@@ -14,7 +14,8 @@ from itertools import groupby
 import numpy as np
 
 from spec.diagnosis.causes.way import CHANCE, EXACT, is_vague, keeps_digits, rounded_away
-from spec.diagnosis.proof import Metric, nearest_optimum, penalised, summed
+from spec.diagnosis.hypothesis import Hypothesis
+from spec.diagnosis.proof import Metric, compared, nearest_optimum, penalised, summed
 from spec.diagnosis.search import Explained, Search
 from spec.diagnosis.sums import Totals
 
@@ -23,6 +24,7 @@ SMALL = 0.3  # standard errors: the most that such a cause may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
+GAINED = {1: 0.7, 2: 2.0}  # digits of the coefficients that so many causes gain at least, where they are not proven
 MANY = 40  # explanations that are looked at closely
 
 
@@ -66,7 +68,7 @@ def _reached(search: Search, one: Explained) -> Explained | None:
         return None
     optimum, _, metric = found
     step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
-    if few and metric.length(step) > max(10 * one.allowed, OF_TWO):
+    if few and (metric.length(step) > max(10 * one.allowed, OF_TWO) or _gained(search, one, optimum, metric) < 0):
         return None
     if not is_rounded:
         return one
@@ -115,8 +117,22 @@ def nearly(search: Search, found: list[Explained]) -> Explained | None:
 
 
 def _is_near(search: Search, one: Explained) -> bool:
-    """Whether an explanation has an optimum nearby, in standard errors that are not those of a model that fits nothing."""
+    """
+    Whether an explanation has an optimum nearby, in standard errors that are not those of a model that fits nothing.
+
+    Where they are much larger than those of the stated model, an optimum is near that has hardly a digit of the answer.
+    """
     if one.residue is not None:
         return True
-    found = nearest_optimum(search.context, one.hypothesis)
-    return found is not None and (found[2].dispersion == 1 or found[2].dispersion <= FAR_OFF * search.context.dispersion)
+    if (found := nearest_optimum(search.context, one.hypothesis)) is None:
+        return False
+    optimum, _, metric = found
+    is_usual = metric.dispersion == 1 or metric.dispersion <= FAR_OFF * search.context.dispersion
+    return is_usual and _gained(search, one, optimum, metric) >= GAINED[min(len(one.codes), 2)]
+
+
+def _gained(search: Search, one: Explained, optimum: Hypothesis, metric: Metric) -> float:
+    """How many more digits an answer has of the optimum of an explanation than of the stated one."""
+    if search.stated is None:
+        return np.inf
+    return compared(search.context, one.hypothesis, optimum, metric, prove=False).digits - search.stated.digits

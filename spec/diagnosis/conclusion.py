@@ -72,8 +72,8 @@ def _by_a_step(context: Context, one: Explained) -> Compared | None:
 
 
 def ruled_out(search: Search, found: Sequence[str] = ()) -> dict[str, float]:
-    """The causes that were tried alone, by the distance that each leaves."""
-    rest = {code: left for code, left in search.ruled_out.items() if code not in found}
+    """The causes that were tried alone, by the distance that each leaves; what leaves none is not ruled out."""
+    rest = {code: left for code, left in search.ruled_out.items() if code not in found and left > search.exact}
     return dict(sorted(rest.items(), key=lambda pair: pair[1]))
 
 

@@ -16,6 +16,7 @@ from spec.evidence.enclosure import Optimum, enclose_near
 from spec.evidence.preconditions import PreconditionFailed
 from spec.families import Gaussian
 from spec.fit import optimise
+from spec.fit.rows import Batch
 from spec.problems import Problem, ProblemError
 
 PROVEN = 2**21  # numbers of a design, times outputs, up to which an optimum is enclosed
@@ -162,9 +163,18 @@ def likelihood_lost(context: Context, hypothesis: Hypothesis) -> float | None:
     return there - here
 
 
+def kept_rows(context: Context, hypothesis: Hypothesis) -> tuple[Batch, np.ndarray]:
+    """Return (rows, mask): the rows that a hypothesis has, without those that it alone gives no weight, and which they are."""
+    rows, mask = hypothesis.rows(*context.all), np.ones(context.facts.n, dtype=bool)
+    if (gone := (rows.weights == 0) & (context.whole.weights > 0)).any():
+        mask = ~gone
+        rows = rows.each(lambda part: part[mask])
+    return rows, mask
+
+
 def problem_of(context: Context, hypothesis: Hypothesis) -> Problem:
     """The problem whose optimum a hypothesis says that the answer is; its rows are in memory."""
-    rows = hypothesis.rows(*context.all)
+    rows = kept_rows(context, hypothesis)[0]
     data = {"weights": rows.weights, "offset": rows.offset, "columns": context.question.columns}
     made = Problem.of("the data", hypothesis.objective.model, rows.X, rows.y, hypothesis.intercept, **data)
     family = made.model.family

@@ -133,7 +133,7 @@ class Search:
         return ["even", "zero", "one more", *(f"class {number}" for number in classes)]
 
     def _judged(
-        self, hypothesis: Hypothesis, left: float, equations: int, tries: int, metric: Metric, unknowns: int = 0
+        self, hypothesis: Hypothesis, left: float, equations: int, tries: float, metric: Metric, unknowns: int = 0
     ) -> Explained:
         """The explanation, with the chance that so little is left by accident: of so many equations, each less than before."""
         most = rounded_away(self.context, hypothesis, metric)
@@ -206,8 +206,10 @@ class Search:
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:
         other = hypothesis if ending.become is None else ending.become(hypothesis)
         other = replace(other, found=(*hypothesis.found, one.finding(ending.says)))
-        equations = ending.residue.size - ending.unknowns
-        made = self._judged(other, metric.distance(ending.residue), equations, ending.tries, metric, ending.unknowns)
+        unknowns = hypothesis.unknowns + ending.unknowns
+        made = self._judged(
+            other, metric.distance(ending.residue), ending.residue.size - unknowns, ending.tries, metric, unknowns
+        )
         return made if ending.become is not None else replace(made, residue=ending.residue)
 
     def _cut(self, hypothesis: Hypothesis, totals: Totals, metric: Metric, readings: Sequence[Read]) -> Iterator[Explained]:

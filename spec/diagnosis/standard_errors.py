@@ -10,7 +10,7 @@ from scipy import linalg, optimize, special
 from spec import likelihood, scoring
 from spec.diagnosis.context import Context
 from spec.diagnosis.hypothesis import Hypothesis
-from spec.diagnosis.proof import problem_of
+from spec.diagnosis.proof import kept_rows, problem_of
 from spec.families import Gamma, Gaussian, InverseGaussian
 from spec.model import Params
 from spec.problems import Problem
@@ -57,7 +57,7 @@ def conventions(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str,
             for kind, errors in _robust(problem, bread, white, params):
                 yield "errors-robust", f"they are robust ({name}, {kind})", errors
             if (clusters := context.question.clusters) is not None:
-                for kind, errors in _clustered(problem, bread, white, params, clusters):
+                for kind, errors in _clustered(problem, bread, white, params, clusters[kept_rows(context, hypothesis)[1]]):
                     yield "errors-clustered", f"they are of clusters ({name}, {kind})", errors
 
 
@@ -103,8 +103,9 @@ def _clustered(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The sandwich of the scores of clusters, each the sum over its rows: as it is, and with the factors that programs have."""
     each = _each(problem, white, params)
-    sums = np.zeros((int(clusters.max()) + 1, each.shape[1]))
-    np.add.at(sums, clusters, each)
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    sums = np.zeros((int(numbers.max()) + 1, each.shape[1]))
+    np.add.at(sums, numbers, each)
     half = linalg.solve_triangular(bread.lower, sums.T, lower=True)
     errors = _sandwich(problem, bread, half @ half.T)
     n, g = problem.n, len(sums)

@@ -204,7 +204,7 @@ def _no_number(value: Any, flat: list[Any], part: str, where: str, row: int, cod
     if len(labels) == 2:
         return f"y has the labels {listed(labels)}: give numbers, such as (y == {labels[1]})."
     more = [f"{len(labels) - 5} more"] if len(labels) > 5 else []
-    return f"y has the labels {listed([*labels[:5], *more])}: give codes, such as pandas.factorize(y)[0]."
+    return f"y has the labels {listed([*labels[:5], *more])}: give codes, such as pandas.factorize(y, sort=True)[0]."
 
 
 def _shown(value: Any) -> str:

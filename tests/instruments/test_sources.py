@@ -661,7 +661,7 @@ WRONG = [
     (lambda: source(pyarrow.table({"a": Y, "y": LABELS}), "y"), r"'no' and 'yes': give numbers, such as \(y == 'yes'\)\.$"),
     (
         lambda: source(X, ["b", "a", None, "c"] * 250),
-        r"y has the labels 'a', 'b' and 'c': give codes, such as pandas.factorize\(y\)\[0\]\.$",
+        r"y has the labels 'a', 'b' and 'c': give codes, such as pandas.factorize\(y, sort=True\)\[0\]\.$",
     ),
     (
         lambda: source(X, np.arange(N).astype(str)),

@@ -14,6 +14,7 @@ from spec.diagnosis.result import Finding
 from spec.diagnosis.sums import Totals
 
 ALONE = 16  # numeric columns, of which each is tried alone
+AT_ZERO = 0.02  # tries of a condition on coefficients that are exactly 0, which is no accident
 NEEDS: dict[str, tuple[Callable[[Context], bool], str]] = {  # whether it is there, and why a cause is untested without
     "offset": (lambda context: context.facts.has_offset, "your model has no offset"),
     "weights": (lambda context: context.facts.has_weights, "your model has no weights"),
@@ -67,7 +68,7 @@ class Ending:
     residue: np.ndarray
     says: str
     unknowns: int
-    tries: int
+    tries: float  # how many such conditions are tried; below 1 where the answer itself points to this one
     become: Callable[[Hypothesis], Hypothesis] | None = None
 
 

@@ -11,7 +11,7 @@ from itertools import groupby, permutations
 import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize_scalar
 
-from spec.diagnosis.causes.cause import ALONE, Change, Ending, Reading
+from spec.diagnosis.causes.cause import ALONE, AT_ZERO, Change, Ending, Reading
 from spec.diagnosis.causes.units import rescaled
 from spec.diagnosis.context import Context, Facts
 from spec.diagnosis.contrasts import CONTRASTS
@@ -24,7 +24,7 @@ from spec.links import ELEMENTWISE, Identity, Log, Logit
 from spec.model import PAIRS, Model
 
 ALL_ORDERS = 5  # columns of which all orders are tried
-SMOOTHEST = 0.5  # of labels: nobody takes more, and with more little but a constant is left, which fits any small coefficients
+SMOOTHEST = 0.35  # of labels: nobody takes more, and with more little but a constant is left, which fits any small coefficients
 CODES = ((2.0, -1.0), (1.0, 1.0), (100.0, 0.0), (255.0, 0.0))  # scale and shift that make other labels of 0 and 1
 LOSSES: tuple[Family, ...] = (
     Binomial(),
@@ -162,9 +162,15 @@ def one_versus_rest(context: Context, hypothesis: Hypothesis) -> Iterator[Change
 
 
 def flat_targets(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """Each row is compared with every target, as (n,) targets against (n, 1) outputs are."""
+    """Each row is compared with every target, as (n,) targets against (n, 1) outputs are. Training ends near 0, and not at it."""
     slopes = np.abs(hypothesis.matrix[1:]) * context.facts.deviation[:, None]
-    if hypothesis.objective.model.has_classes or context.k > 1 or slopes.max(initial=0) > 1e-3 or hypothesis.codes:
+    if (
+        not slopes.any()
+        or hypothesis.objective.model.has_classes
+        or context.k > 1
+        or slopes.max(initial=0) > 1e-3
+        or hypothesis.codes
+    ):
         return
     plain = context.facts.classes / context.facts.n
     for mean in (plain, context.facts.y_mean)[: 1 + bool((plain != context.facts.y_mean).any())]:
@@ -353,7 +359,8 @@ def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) ->
     score = np.linalg.solve(basis.T, totals.score)
     score[intercept:][left_out] = 0
     named = ", ".join(context.question.columns[j] for j in np.flatnonzero(left_out))
-    yield Ending(basis.T @ score, f"{named} is left out", unknowns=int(left_out.sum()) * score.shape[1], tries=2)
+    are = "is" if left_out.sum() == 1 else "are"
+    yield Ending(basis.T @ score, f"{named} {are} left out", unknowns=int(left_out.sum()) * score.shape[1], tries=AT_ZERO)
 
 
 OF_COLUMNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spec.diagnosis.causes.cause import Ending, Reading
+from spec.diagnosis.causes.cause import AT_ZERO, Ending, Reading
 from spec.diagnosis.context import Context
 from spec.diagnosis.hypothesis import Hypothesis
 from spec.diagnosis.objective import OneVersusRest, SquaredShares
@@ -219,7 +219,7 @@ def nonnegative(context: Context, hypothesis: Hypothesis, totals: Totals) -> Ite
         basis.T @ np.where(held, np.maximum(score, 0), score),
         f"the kernel is kept at 0 or above, which holds {', '.join(names)} at 0",
         unknowns=int(held.sum()),
-        tries=1,
+        tries=AT_ZERO,
     )
 
 

@@ -13,7 +13,7 @@ from spec.diagnosis.causes.descent import descent_path
 from spec.diagnosis.causes.penalty import loss_scale
 from spec.diagnosis.causes.way import CHANCE, Way
 from spec.diagnosis.context import design
-from spec.diagnosis.proof import at, problem_of
+from spec.diagnosis.proof import at, kept_rows, problem_of
 from spec.families import Binomial, Multinomial, Poisson
 from spec.fit.rows import Batch
 from spec.likelihood import gram, null_params
@@ -35,7 +35,7 @@ def newton_steps(way: Way) -> str | None:
         or way.here.pull is not None
     ):
         return None
-    rows = way.here.rows(*way.context.all)
+    rows = kept_rows(way.context, way.here)[0]
     gone = way.length(way.here.free - way.best.free)
     for name, eta in _starts(way, rows):
         deviance = np.inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -244,18 +245,25 @@ EXPONENTIALS = (  # each with its unit, and with what is taken from the exponent
 
 
 def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
-    """The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them."""
-    terms = np.arange(0 if hypothesis.intercept else 1, len(hypothesis.matrix))
-    free = np.ix_(terms, np.flatnonzero(hypothesis.matrix.any(axis=0)))
-    for what, scale, less in EXPONENTIALS:
+    """
+    The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them.
+
+    The intercept, if there is one, may be left as it is.
+    """
+    firsts = (0, 1) if hypothesis.intercept else (1,)
+    outputs = np.flatnonzero(hypothesis.matrix.any(axis=0))
+    for (what, scale, less), first in product(EXPONENTIALS, firsts):
+        free = np.ix_(np.arange(first, len(hypothesis.matrix)), outputs)
         ratios = hypothesis.matrix / scale + less
         if hypothesis.codes or not (ratios[free] > 0).all():  # of a class that the others are compared with all are 0
             continue
         matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
         matrix[free] = np.log(ratios[free])
         if rounding is not None:
-            rounding = rounding / scale / np.where(ratios > 0, ratios, 1)
-        yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), f"the numbers are {what} of the coefficients")
+            rounding = rounding.copy()
+            rounding[free] /= scale * ratios[free]
+        but = ", but for the intercept" if hypothesis.intercept and first else ""
+        yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), f"the numbers are {what} of the coefficients{but}")
 
 
 def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:

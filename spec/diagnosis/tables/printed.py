@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[a-z]?\**", re.I
 _BESIDE = re.compile(r"<?\s*[-+−]?[\d.]+(?:e[-+]?\d+)?|<|\.|NA|NaN|\(omitted\)|\(empty\)|\*+|-", re.IGNORECASE)
 _MODEL = re.compile(r"^\W*\(1\)|^\W*dependent variable:", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(?:---|signif|residual|null\s+deviance|\(dispersion|number\s+of\s+fisher|aic|note)\b", re.IGNORECASE)
+_INTERCEPT = re.compile(r"\bintercept\b", re.IGNORECASE)  # a line that has it names coefficients, of which one may be b
+_AGAINST = re.compile(r"\s*(.+) against .+")  # of our own summary, above the coefficients of a class
 _OF_SPSS = re.compile(r"\bwald\s+df\b", re.IGNORECASE)
 _STEP = re.compile(r"^\s*step\s+\d+\s*[a-z]?\s+", re.IGNORECASE)
 _LINE = re.compile(rf"\s*(?P<name>[^,;\t]*?[^,;\t\s:=])\s*(?:[:=]\s*|\s)(?P<number>{_NUMBER.pattern}|NA|NaN)", re.IGNORECASE)
@@ -40,7 +42,13 @@ def grid(text: str) -> list[list[str]] | None:
         heading = _ESTIMATE.search(line)
         is_last = heading and not line[heading.end() :].strip(" :") and line[: heading.start()].strip()
         is_title = is_last and not any(_numbers(below)[1] for below in lines[place + 1 : place + 2])
-        if heading and not is_title and not any(sign in line for sign in ",;\t:") and not _numbers(line)[1]:
+        if (
+            heading
+            and not is_title
+            and not _INTERCEPT.search(line)
+            and not any(sign in line for sign in ",;\t:")
+            and not _numbers(line)[1]
+        ):
             block = list(_block(line, heading, lines[place + 1 :]))
             found += _without_numbers(block) if len(block) > 1 else []
     return found or of_models(lines) or _of_pairs(lines) or _of_classes(lines) or _of_vector(text) or _of_lines(lines)
@@ -64,7 +72,10 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
     for row in lines:
         bar = _BAR.match(row)
         name, numbers = _numbers(row[bar.end() :] if bar else _STEP.sub("", row))
-        if 0 < len(numbers) < least:  # the test of a factor as a whole
+        if 0 < len(numbers) < least or re.fullmatch(r"-+", row):  # the test of a factor as a whole
+            continue
+        if (of_class := _AGAINST.fullmatch(row)) and not numbers:
+            yield [f"equation={of_class[1]}", *HEADINGS[1:]]
             continue
         level = ""
         if bar:  # a line for an equation or a factor, and one for each of its levels

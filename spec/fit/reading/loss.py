@@ -115,6 +115,11 @@ class OwnLoss:
                 continue
             whole, *apart = parts
             share = cut / len(y)
+            if whole.ndim > 1 and whole.shape[-1] == len(y) and apart[0].shape[-1] == cut:
+                raise NotRead(
+                    f"the loss {self.name} gives {whole.shape[0]} x {len(y)} numbers for {len(y)} rows: it compares each row "
+                    "with all others, as where (n,) meets (n, 1). Take both in one shape, such as y[:, 0] and outputs[:, 0]."
+                )
             if whole.ndim:
                 allowed = [np.concatenate(apart)]
             else:
