@@ -166,8 +166,8 @@ def _agreed(search: Search, stated: Compared) -> Diagnosis:
 def _at_another_optimum(search: Search) -> Diagnosis | None:
     """The diagnosis of an answer at which the stated score vanishes, and which is not the best; None where it does not."""
     context, root = search.context, search.root
-    is_vague = search.exact > COARSE and context.question.model.is_log_concave  # rounding hides the score of the one optimum
-    sums = summed(context, root) if search.before > 1e-3 + search.exact and not is_vague else None
+    is_hidden = search.exact > COARSE and context.question.model.is_log_concave  # rounding hides the score of the one optimum
+    sums = summed(context, root) if search.before > 1e-3 + search.exact and not is_hidden else None
     if sums is None or not sums[1].distance(sums[0].score) <= search.exact:  # where sums overflow it is NaN
         return None
     near = nearest_optimum(context, root)

@@ -1,7 +1,7 @@
 """
 A diagnosis in words: one sentence first, then the evidence, what to do, what was ruled out, and what was not tested.
 
-`read` makes the words, `render` lays them out for a terminal; `spec.diagnosis.page` shows the same words on a page.
+`read` makes the words, `spec.diagnosis.terminal` lays them out for a terminal, and `spec.diagnosis.page` shows them on a page.
 """
 
 from __future__ import annotations

@@ -205,9 +205,6 @@ def _places(headings: Sequence[str], where: str, below: Sequence[Sequence[str]])
     return {**first, "estimate": estimate, "levels": levels}
 
 
-KINDS = {"term": TERMS, "error": ERRORS, "output": OUTPUTS}
-
-
 def _of_outputs(header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> Iterator[Cell]:
     """Yield the cells of a table with a column of names and a column of numbers for each output."""
     numeric = [j for j in range(len(header)) if all(is_number(row[j]) for row in rows if len(row) > j)]
