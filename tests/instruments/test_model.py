@@ -84,7 +84,7 @@ CONCAVE = [model for model in PAIRS if model not in WITNESSES]
 def admitted():
     """The names of the links that statsmodels admits, by the name of its family."""
     # The list is statsmodels' own, so it is asked; imported here, so that the other tests do not wait for it
-    from statsmodels.genmod import families  # noqa: TID251
+    from statsmodels.genmod import families
 
     return {type(f).__name__: {link.__name__ for link in getattr(families, type(f).__name__).links} for f in FAMILIES[:-1]}
 
