@@ -50,9 +50,7 @@ class Likelihood:
 
     model: Model
 
-    @property
-    def is_likelihood(self) -> bool:
-        return True
+    is_likelihood = True
 
     @property
     def has_gauge(self) -> bool:
@@ -75,9 +73,7 @@ class Likelihood:
 class Departed(Likelihood):
     """A likelihood that something was done to: it is none."""
 
-    @property
-    def is_likelihood(self) -> bool:
-        return False
+    is_likelihood = False
 
 
 @dataclass(frozen=True)
@@ -142,9 +138,7 @@ def _jacobian(mu: np.ndarray) -> np.ndarray:
 class OneVersusRest(Departed):
     """As many logistic regressions as there are classes, each of one class against all others."""
 
-    @property
-    def has_gauge(self) -> bool:
-        return False
+    has_gauge = False
 
     def outputs(self, k: int) -> int:
         return k

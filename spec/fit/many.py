@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import precision
 from spec.fit.batched import Climbed, Fits
 from spec.fit.checks import find_wrong, without_weightless
 from spec.fit.contribution import in_float64
@@ -128,7 +127,7 @@ def fit_many(
         own = own.astype(float) if own.size <= AT_ONCE else own
     given = source(X, y, None if own is None else own.mean(axis=1), offset, inputs=inputs).map(without_weightless)
     BACKEND.enable_float64()
-    with precision("float64"):
+    with in_float64:
         reading = read(model, usable(given.map(_first), SAMPLE))
     _refuse(reading)
     refuse_weights(reading, lambda: own is not None)

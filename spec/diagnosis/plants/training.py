@@ -233,15 +233,11 @@ def _with_layers(problem: Problem, rng: np.random.Generator, *layers: keras.laye
     set_random_seed(int(rng.integers(2**31)))
     last = keras.layers.Dense(problem.k, activation=activation(problem.model.link), use_bias=problem.intercept)
     model = keras.Sequential([keras.Input((problem.p,)), *layers, last])
-    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=_loss_of_mean(problem.model), **compiled(BACKEND.compiles_training))
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss(problem.model)[0], **compiled(BACKEND.compiles_training))
     model.fit(problem.X, problem.y, sample_weight=problem.row_weights[:, 0], epochs=20, batch_size=32, verbose=0)
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         return None
     return asked(model, problem)
-
-
-def _loss_of_mean(model: Model) -> keras.losses.Loss:
-    return loss(model)[0]
 
 
 def dropout(problem: Problem, rng: np.random.Generator) -> Answer | None:

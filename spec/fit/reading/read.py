@@ -28,7 +28,7 @@ from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import OwnLoss, loss_weights
 from spec.fit.reading.objective import responses
-from spec.fit.reading.twin import Twin, inputs_of
+from spec.fit.reading.twin import DROPPED, Twin, inputs_of
 from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
 from spec.fit.redundant import free_of, there_of
@@ -257,15 +257,7 @@ _readings: WeakKeyDictionary[keras.Model, tuple[list[Any], Reading]] = WeakKeyDi
 
 def _parts(model: keras.Model, sample: Batch) -> list[Any]:
     """What a reading depends on, of a model of Keras's own parts."""
-    changeable = (
-        "trainable",
-        "activation",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-    )
-    layers = [[getattr(layer, name, None) for name in (*changeable, "bias_constraint")] for layer in leaves(model)]
+    layers = [[getattr(layer, name, None) for name in ("trainable", "activation", *DROPPED)] for layer in leaves(model)]
     variables = [(id(one), one.trainable) for one in model.variables]  # a layer may replace them, or freeze one
     return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
 
