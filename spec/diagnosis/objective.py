@@ -49,7 +49,6 @@ class Likelihood:
     """The log-likelihood of a model; of a softmax the free eta are those of the classes but class 0, less its own."""
 
     model: Model
-
     is_likelihood = True
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec.fit.numeric import Column
+from spec.model import Params
 
 NAMES = ("X", "y", "weights", "offset")
 
@@ -50,6 +51,15 @@ class Batch:
         """The batch with a function applied to each part."""
         offset = None if self.offset is None else function(self.offset)
         return Batch(function(self.X), function(self.y), function(self.weights), offset)
+
+    def design(self, intercept: bool) -> np.ndarray:
+        """The design (b, q): X, after a column of ones where there is an intercept."""
+        return np.hstack([np.ones((len(self), int(intercept))), self.X])
+
+    def eta(self, params: Params) -> np.ndarray:
+        """The linear predictors (b, k), with the offset."""
+        eta = params.linear_predictor(self.X)
+        return eta if self.offset is None else eta + self.offset
 
     def padded(self, size: int) -> Batch:
         """The batch with its last row repeated, at weight 0, up to ``size`` rows: programs are compiled for one shape."""

@@ -61,7 +61,7 @@ def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray
 
 
 def _design(batch: Batch, intercept: bool, scale: np.ndarray) -> np.ndarray:
-    return np.hstack([np.ones((len(batch), int(intercept))), batch.X]) / scale
+    return batch.design(intercept) / scale
 
 
 def _there(pieces: Iterable[Batch]) -> np.ndarray:

@@ -380,19 +380,15 @@ class Fitted:
     @quietly
     def _predicted(self, batch: Batch, reach: float | None) -> list[np.ndarray]:
         """The means (b, k), and the ends of their intervals if a reach in standard errors is given."""
-        eta = self.params.linear_predictor(batch.X)
-        if batch.offset is not None:
-            eta = eta + batch.offset
-        elif self.has_offset:
+        if batch.offset is None and self.has_offset:
             raise ValueError("the fit had an offset: give offset= for these rows too, of zeros if they have none.")
-        link = self.model.link
+        eta, link = batch.eta(self.params), self.model.link
         mean = link.inverse(eta)
         if reach is None:
             return [mean]
         if self._spread is None:
             return [mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)]
-        design = np.hstack([np.ones((len(batch), int(self.intercept))), batch.X])
-        away = reach * np.linalg.norm(design @ self._spread[:, 0].T, axis=1)[:, None]
+        away = reach * np.linalg.norm(batch.design(self.intercept) @ self._spread[:, 0].T, axis=1)[:, None]
         falls = link.inverse_derivative(eta) < 0
         ends = [eta + np.where(falls, away, -away), eta - np.where(falls, away, -away)]
         return [mean, *(np.where(self.model.eta_domain.contains(end), link.inverse(end), np.nan) for end in ends)]

@@ -106,9 +106,7 @@ class Design:
 
     def __call__(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """The design (b, q) in the basis, and the linear predictors (b, k)."""
-        design = np.hstack([np.ones((len(batch), int(self.intercept))), batch.X]) @ self.basis
-        eta = self.params.linear_predictor(batch.X)
-        return design, eta if batch.offset is None else eta + batch.offset
+        return batch.design(self.intercept) @ self.basis, batch.eta(self.params)
 
     @quietly
     def scores(self, batch: Batch) -> np.ndarray:

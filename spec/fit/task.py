@@ -228,8 +228,7 @@ def _room(model: Model, intercept: bool, free: np.ndarray, step: np.ndarray, pie
         inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
         if len(inside):
             share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])
-        design = np.hstack([np.ones((len(batch), int(intercept))), batch.X])
-        edge.append(np.unique(scoring.outward_rows(model, design, eta, there), axis=0))
+        edge.append(np.unique(scoring.outward_rows(model, batch.design(intercept), eta, there), axis=0))
     return share, np.vstack(edge)
 
 

@@ -71,10 +71,10 @@ def total(model: Model, params: Params, rows: Rows, dispersion: float) -> Totals
 @quietly
 def _part(model: Model, params: Params, dispersion: float, piece: Batch) -> _Part:
     batch, family = counted(piece), model.family
-    y, weights, eta = batch.y, batch.weights[:, None], params.linear_predictor(batch.X)
+    y, weights, eta = batch.y, batch.weights[:, None], batch.eta(params)
     offsets, low, high = None, np.inf, -np.inf
     if batch.offset is not None:
-        eta, offsets = eta + batch.offset, (weights * batch.offset).sum(axis=0)
+        offsets = (weights * batch.offset).sum(axis=0)
         low, high = float(batch.offset.min(initial=np.inf)), float(batch.offset.max(initial=-np.inf))
     are_shares = isinstance(family, (Binomial, Multinomial))
     if are_shares:

@@ -194,10 +194,9 @@ class Reading:
         own = expected = size = np.zeros((len(kernel) + self.linear.use_bias, k))
         for batch in given.read(2**14):
             here = self.features(replace(batch, offset=None))
-            eta = params.linear_predictor(here.X) + (0 if here.offset is None else here.offset)
             y = indicators(batch.y, k) if self.codes else batch.y
-            score = candidate.score(y, eta, batch.weights[:, None])
-            design = np.hstack([np.ones((len(batch), int(self.linear.use_bias))), here.X])
+            score = candidate.score(y, here.eta(params), batch.weights[:, None])
+            design = here.design(self.linear.use_bias)
             expected = expected + candidate.slope(design, score)
             size = size + np.abs(candidate.slope(np.abs(design), np.abs(score)))
             with self.twin.at(kernel, bias):

@@ -37,7 +37,7 @@ def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batc
     with np.errstate(all="ignore"):
         offset = 0.0 if rows.offset is None else rows.offset
         product = rows.X.astype(kind) @ params.coef.astype(kind) + params.intercept.astype(kind)
-        exact = model.link.inverse(params.linear_predictor(rows.X) + offset)
+        exact = model.link.inverse(rows.eta(params))
         off = np.abs(model.link.inverse(product.astype(float) + offset) - exact).max()
     if off <= FAR * max(np.ptp(exact), FAR * np.abs(exact).max()):
         return None
