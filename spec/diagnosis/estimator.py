@@ -241,7 +241,7 @@ BY_DEFAULT = "As by default in scikit-learn, it has"
 
 def defaults(model: Model) -> tuple[Settings, ...]:
     """What scikit-learn sets by default where it fits a model, for coefficients that come without their estimator."""
-    if model.has_classes or model == Model(Binomial(), Logit()):
+    if model.is_logistic:
         plain = Settings(_stops("LogisticRegression's solver lbfgs", True, "tol=0.0001"), BY_DEFAULT, strength=1.0, slope=1e-4)
         return plain, replace(plain, class_weight="balanced")
     if model.link == Log() and isinstance(model.family, (Poisson, Gamma, Tweedie)):

@@ -16,6 +16,7 @@ import numpy as np
 from spec.diagnosis.objective import Objective
 from spec.diagnosis.result import Finding
 from spec.fit.rows import Batch
+from spec.model import Params
 
 Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
 
@@ -68,7 +69,7 @@ class Hypothesis:
     @property
     def of_brought(self) -> np.ndarray:
         """(q, q), which maps the parameters to the units of the answer as it was brought, in which a penalty acts."""
-        first = 0 if self.intercept else 1
+        first = self.first
         return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 
     def rows(self, batch: Batch, numbers: np.ndarray) -> Batch:
@@ -77,10 +78,19 @@ class Hypothesis:
             batch = step(batch, numbers)
         return batch
 
+    def eta(self, rows: Batch) -> np.ndarray:
+        """The linear predictors (n, k) of rows that are as the hypothesis has them."""
+        return rows.eta(Params.from_matrix(self.matrix))
+
+    @property
+    def first(self) -> int:
+        """The row of the matrix with which the q coefficients begin: 0, or 1 where there is no intercept."""
+        return 0 if self.intercept else 1
+
     @property
     def free(self) -> np.ndarray:
         """The free parameters (q, m)."""
-        return self.objective.free(self.matrix[0 if self.intercept else 1 :])
+        return self.objective.free(self.matrix[self.first :])
 
     @property
     def codes(self) -> tuple[str, ...]:

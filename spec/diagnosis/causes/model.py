@@ -146,7 +146,7 @@ def squared_error(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 def activation_twice(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A sigmoid of a sigmoid, a softmax of a softmax."""
     own = hypothesis.objective.model
-    if is_plain(hypothesis) and (own.has_classes or own == Model(Binomial(), Logit())):
+    if is_plain(hypothesis) and own.is_logistic:
         name = "softmax" if own.has_classes else "sigmoid"
         yield Change(replace(hypothesis, objective=Twice(own)), f"the {name} is applied twice: in the output, and in the loss")
 
@@ -206,7 +206,7 @@ def _likely_orders(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[i
     if context.best is None:
         return
     best = np.column_stack([np.zeros(len(context.best)), context.best])
-    own = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    own = hypothesis.matrix[hypothesis.first :]
     best, own = (one - one.mean(axis=1, keepdims=True) for one in (best, own))
     scale = np.abs(best).max(axis=1, keepdims=True) + 1e-300
     costs = (np.abs(best[:, :, None] - own[:, None, :]) / scale[:, :, None]).sum(axis=0)

@@ -23,7 +23,7 @@ def _brought(hypothesis: Hypothesis) -> np.ndarray:
 
     A quadratic penalty on the weights of all classes chooses that gauge.
     """
-    own = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    own = hypothesis.of_brought @ hypothesis.matrix[hypothesis.first :]
     return own - own.mean(axis=1, keepdims=True) if hypothesis.objective.has_gauge else own
 
 
@@ -75,7 +75,7 @@ def quadratic(context: Context, hypothesis: Hypothesis, of_bias: bool = False) -
 def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
     """What scikit-learn calls the penalty of a model that it has: Ridge's is of a sum, its GLMs' of a mean, C is 1 / strength."""
     model = hypothesis.objective.model
-    if model.has_classes or model == Model(Binomial(), Logit()):
+    if model.is_logistic:
         return f"; scikit-learn's C is {1 / strength:.6g}"
     if isinstance(model.family, Gaussian):
         return f"; scikit-learn's alpha is {strength:.6g}" if model.link == Identity() else ""
@@ -123,7 +123,7 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
         which = np.ones(len(hypothesis.free))
         reading = _reading(context, hypothesis, which, "kernel and bias")
         if square is not None:
-            pull = _free(hypothesis, np.sqrt(square)[0 if hypothesis.intercept else 1 :] * _brought(hypothesis))
+            pull = _free(hypothesis, np.sqrt(square)[hypothesis.first :] * _brought(hypothesis))
 
             def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull) -> Hypothesis:
                 return replace(other, pull=factors[0] * pull)  # as the decay pulls where the weights are
@@ -142,7 +142,7 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
 
 def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
-    weights, gauge = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :], hypothesis.objective.has_gauge
+    weights, gauge = hypothesis.of_brought @ hypothesis.matrix[hypothesis.first :], hypothesis.objective.has_gauge
     if _is_pulled(hypothesis):
         return
     basis, back = context.basis(hypothesis.intercept), np.linalg.inv(hypothesis.of_brought)

@@ -44,7 +44,7 @@ def newton_steps(way: Way) -> str | None:
             if free is None:
                 break
             here = at(way.here, free)
-            eta = rows.X @ here.matrix[1:] + here.matrix[0] + (0 if rows.offset is None else rows.offset)
+            eta = here.eta(rows)
             before, deviance = deviance, _deviance(way, rows, eta)
             change = abs(before - deviance) / (abs(deviance) + 0.1)
             may_end = name in (OF_R, OF_STATSMODELS, OF_BOTH) and change < ENDED and way.is_written(free)
@@ -230,7 +230,7 @@ def _seen(way: Way) -> _Seen | None:
     record = way.context.answer.record
     if record is None or record.mean is None or record.square is None:
         return None
-    first, scale = 0 if way.here.intercept else 1, loss_scale(way.here) / way.context.facts.n
+    first, scale = way.here.first, loss_scale(way.here) / way.context.facts.n
     own, root = record.mean[first:] / (1 - 0.9**record.steps), np.sqrt(np.abs(record.square[first:]) / (1 - 0.999**record.steps))
     mean, wide = way.here.objective.free(own), root
     wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide

@@ -245,7 +245,7 @@ EXPONENTIALS = (  # each with its unit, and with what is taken from the exponent
 
 def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them."""
-    terms = np.arange(0 if hypothesis.intercept else 1, len(hypothesis.matrix))
+    terms = np.arange(hypothesis.first, len(hypothesis.matrix))
     free = np.ix_(terms, np.flatnonzero(hypothesis.matrix.any(axis=0)))
     for what, scale, less in EXPONENTIALS:
         ratios = hypothesis.matrix / scale + less

@@ -90,7 +90,7 @@ def _written(hypothesis: Hypothesis) -> np.ndarray | None:
     """Half a unit of the last digit of each free parameter (q, m); None where all digits are known."""
     if hypothesis.rounding is None or not hypothesis.rounding.any():
         return None
-    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
+    free = np.abs(hypothesis.rounding[hypothesis.first :])
     return free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
 
 

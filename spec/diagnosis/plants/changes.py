@@ -15,7 +15,7 @@ import numpy as np
 from spec.diagnosis.plants.mistake import Other
 from spec.diagnosis.plants.stated import is_binary, rows_of
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Poisson, Tweedie
-from spec.links import Identity, Inverse, Log, Logit
+from spec.links import Identity, Inverse, Log
 from spec.model import PAIRS, Model, Params
 from spec.problems import Problem
 
@@ -384,8 +384,3 @@ def response_transformed(problem: Problem, rng: np.random.Generator) -> Other | 
 
 def float32_inputs(problem: Problem, rng: np.random.Generator) -> Other:
     return _with(problem, X=problem.X.astype(np.float32).astype(float))
-
-
-def is_logistic(problem: Problem) -> bool:
-    """Whether the loss of the model is Keras's own cross-entropy of a sigmoid or a softmax."""
-    return problem.model.has_classes or (isinstance(problem.model.family, Binomial) and isinstance(problem.model.link, Logit))

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import linalg
 
 from spec import likelihood
-from spec.diagnosis.plants.changes import is_logistic
 from spec.diagnosis.plants.optima import keras_engine, optimum, stated_optimum
 from spec.diagnosis.plants.stated import is_binary, rows_of
 from spec.engines.contract import PLAIN, Recipe
@@ -88,12 +87,12 @@ def network_of(
 
 def label_smoothing(problem: Problem, rng: np.random.Generator) -> Params | None:
     share = float(rng.choice([0.05, 0.1, 0.2])) if rng.uniform() < 0.5 else float(rng.uniform(0.01, 0.3))
-    return settled(network_of(problem, Recipe(label_smoothing=share))) if is_logistic(problem) else None
+    return settled(network_of(problem, Recipe(label_smoothing=share))) if problem.model.is_logistic else None
 
 
 def labels_recoded(problem: Problem, rng: np.random.Generator) -> Params | None:
     """The cross-entropy of a sigmoid on labels -1 and 1, which has an optimum where most labels are 1."""
-    if problem.model.has_classes or not is_logistic(problem) or not is_binary(problem):
+    if problem.model.has_classes or not problem.model.is_logistic or not is_binary(problem):
         return None
     network = network_of(problem, near=False)
     network.data[1] = BACKEND.tensor(2 * problem.y - 1, "float64")
@@ -106,7 +105,7 @@ def _inside(problem: Problem, params: Params | None) -> Params | None:
 
 
 def activation_twice(problem: Problem, rng: np.random.Generator) -> Params | None:
-    if not is_logistic(problem):
+    if not problem.model.is_logistic:
         return None
     return _inside(problem, settled(network_of(problem, Recipe(mistake="softmax twice"))))
 
@@ -151,7 +150,7 @@ def clip(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 def with_an_outlier(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """One more row, so far out that its linear predictor is 17 to 25, and whose response is on the other side."""
-    if problem.model.has_classes or not is_logistic(problem) or not problem.p or problem.offset is not None:
+    if problem.model.has_classes or not problem.model.is_logistic or not problem.p or problem.offset is not None:
         return None
     best = stated_optimum(problem)
     if best is None or problem.data.trials is not None or problem.data.weights is not None:

@@ -13,7 +13,6 @@ from spec import likelihood, scoring
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import Settings
 from spec.diagnosis.network import answer_of_model
-from spec.diagnosis.plants.changes import is_logistic
 from spec.diagnosis.plants.networks import network_of, settled, strength
 from spec.diagnosis.plants.optima import keras_engine, stated_optimum
 from spec.diagnosis.question import Question
@@ -216,7 +215,7 @@ def local_optimum(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 def activation_twice(problem: Problem, rng: np.random.Generator) -> Answer | None:
     """A softmax or sigmoid behind another, trained by Adam: often it has no optimum, and its weights grow."""
-    if not is_logistic(problem) or problem.offset is not None:
+    if not problem.model.is_logistic or problem.offset is not None:
         return None
     network = network_of(problem, Recipe(mistake="softmax twice"), near=False)
     return asked(trained(network, keras.optimizers.Adam(0.05), 60, rng).trained, problem)
