@@ -31,6 +31,7 @@ def case_of(
     model: keras.Model | None,
     X: Any,
     y: Any,
+    *,
     formula: str | None,
     data: Any,
     family: Any,

@@ -46,10 +46,10 @@ def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
     counted: set[bool] = set()
 
     def look(batch: Batch, first: int) -> None:
-        _raise_first(_wrong(model, batch, first, rows.columns, rows.outputs, quasi, lambda: rows.read(PIECE)))
+        _raise_first(_wrong(model, batch, first, rows.columns, rows.outputs, quasi, lambda: rows.read()))
         counted.add(bool((batch.weights > 0).any()))
 
-    for _ in rows.checked(look).read(PIECE):
+    for _ in rows.checked(look).read():
         pass
     if True not in counted:
         raise ValueError("all weights are zero: no row counts." if counted else "there are no rows.")

@@ -126,7 +126,7 @@ def fit(
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
-    case = case_of(model, X, y, formula, data, family, link, weights, offset)
+    case = case_of(model, X, y, formula=formula, data=data, family=family, link=link, weights=weights, offset=offset)
     rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
     given = rows.remembered().map(without_weightless)
     factors = None if class_weight is None else of_classes(class_weight)

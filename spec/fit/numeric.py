@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,11 +62,8 @@ class Table(dict[str, Any]):
             pairs = [(name, values[name]) for name in values.dtype.names]
         else:
             return None
-        found, names = cls(pairs), [name for name, _ in pairs]
-        if len(found) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"two columns are called {twice}: give each a name of its own.")
-        return found
+        refuse_twins(name for name, _ in pairs)
+        return cls(pairs)
 
     def sliced(self, part: str, first: int, rows: int | None) -> Column:
         """The columns side by side, with their names."""
@@ -88,6 +86,12 @@ def _side_by_side(columns: Sequence[Column], rows: Any) -> np.ndarray:
         for j, piece in enumerate(pieces):
             X[start : start + step, j] = piece[start : start + step]
     return X
+
+
+def refuse_twins(names: Iterable[Any], error: type[ValueError] = ValueError) -> None:
+    """Raise an error where two columns have one name."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise error(f"two columns are called {twice[0]}: give each a name of its own.")
 
 
 def library(values: Any) -> str:

@@ -55,7 +55,7 @@ def usable(rows: Rows, size: int) -> Batch:
     found = _finite(rows.sample(size))
     if len(found):
         return found
-    for batch in rows.read(2**14):
+    for batch in rows.read():
         if len(found := _finite(batch)):
             return found[:size]
     find_wrong(Model(Gaussian(), Identity()), rows)

@@ -365,7 +365,7 @@ class Fitted:
             raise ValueError("there are no intervals for the probabilities of a softmax: each depends on all the classes' eta.")
         reach = self._reach(level) if interval else None
         rows = self._prepared(X, offset) if self._prepared else self._plainly(X, offset)
-        parts = [self._predicted(batch, reach) for batch in rows.read(PIECE)]
+        parts = [self._predicted(batch, reach) for batch in rows.read()]
         means = [np.concatenate(some) for some in zip(*parts)] or [np.zeros((0, len(self.outputs)))] * (3 if interval else 1)
         return Prediction(*means) if interval else means[0]
 

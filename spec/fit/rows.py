@@ -89,7 +89,7 @@ class Rows:
     labels: Any = None
     seen: bytes = b""
 
-    def read(self, size: int) -> Iterator[Batch]:
+    def read(self, size: int = PIECE) -> Iterator[Batch]:
         """Yield all rows, always in the same order, in pieces of about ``size`` rows or of any other number."""
         for block in self.blocks:
             yield from self._pieces(block, size)
@@ -165,7 +165,7 @@ class Rows:
     @property
     def keep_their_order(self) -> bool:
         """Whether the first rows of a pass are the first of the next one, too: where a stream shuffles they are not."""
-        one, other = (next(self.read(PIECE)) for _ in range(2))
+        one, other = (next(self.read()) for _ in range(2))
         return _digest(one) == _digest(other)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:

@@ -20,7 +20,7 @@ import numpy as np
 from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
 from spec.fit.inputs import Input, as_fitted, batch_of, design, groups_of, refuse_absent, shape_of, single
 from spec.fit.labels import labels_of, refuse_reordered
-from spec.fit.numeric import Table, is_number, library, numbers
+from spec.fit.numeric import Table, is_number, library, numbers, refuse_twins
 from spec.fit.parquet import data_set, row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 from spec.fit.streams import is_stream, of_stream
@@ -203,8 +203,7 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     named = {part: values for part, values in rest.items() if isinstance(values, str)}
     _refuse_unknown(named.values(), found.schema.names)
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
-    if twice := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
-        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
+    refuse_twins(found.schema.names)
     wanted = [name for put in inputs for name in put.columns or put.names()] if any(put.columns for put in inputs) else []
     refuse_absent(wanted, found.schema.names)
     others = wanted or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]

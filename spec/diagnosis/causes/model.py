@@ -249,11 +249,16 @@ FLAT = 1e-3  # of the spread of y beside its size: a response that varies less i
 
 def _said_if_it_varies(says: Callable[[np.ndarray, int], str | None], facts: Facts, factors: np.ndarray, rows: int) -> str | None:
     """A sentence on a response a + c y that is no constant beside its size, as y is none."""
-    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    scale, shift = _scale_and_shift(factors)
     mean = float(facts.y_mean[0])
     spread = np.sqrt(max(facts.y_size**2 - mean**2, 0.0))
     size = np.hypot(shift + scale * mean, scale * spread)
     return says(factors, rows) if abs(scale) * spread * facts.y_size >= FLAT * spread * size else None
+
+
+def _scale_and_shift(factors: np.ndarray) -> tuple[float, float]:
+    """The c and the a of a response a + c y."""
+    return 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
 
 
 def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, factors: np.ndarray, rows: int) -> str | None:
@@ -274,7 +279,7 @@ APART = 1e-2, 1e3  # how far apart two labels are
 
 
 def _said_if_labels(says: Callable[[np.ndarray, int], str | None], usual: bool, factors: np.ndarray, rows: int) -> str | None:
-    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    scale, shift = _scale_and_shift(factors)
     if usual:
         is_likely = any(abs(scale - one) + abs(shift - other) < 1e-3 for one, other in CODES)
     else:
@@ -286,11 +291,11 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
     constant, zero = totals.more["one more"], totals.more["zero"]  # scores at y + 1 and at 0, less the score at y
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
-        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        scale, shift = _scale_and_shift(factors)
         return other.of_batch(lambda batch: replace(batch, y=shift + scale * batch.y))
 
     def says(factors: np.ndarray, rows: int) -> str | None:
-        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        scale, shift = _scale_and_shift(factors)
         if abs(scale) < 1e-9 or (abs(scale - 1) < 1e-9 and abs(shift) < 1e-9):
             return None
         moved = f" {'+' if shift > 0 else '-'} {abs(shift):.6g}" if abs(shift) > 1e-9 * abs(scale) else ""

@@ -192,7 +192,7 @@ class Reading:
         kernel, bias = self._weights(params)
         self.twin.set(np.zeros_like(kernel), np.zeros(k))
         own = expected = size = np.zeros((len(kernel) + self.linear.use_bias, k))
-        for batch in given.read(2**14):
+        for batch in given.read():
             here = self.features(replace(batch, offset=None))
             y = indicators(batch.y, k) if self.codes else batch.y
             score = candidate.score(y, here.eta(params), batch.weights[:, None])

@@ -60,9 +60,10 @@ class Twin:
         self._seen = threading.local()
         self.model = self._rebuilt(model)
         self.model.set_weights(model.get_weights())
-        for layer in leaves(model):
-            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None:
-                self._take_constants(layer, self._made[id(layer)])
+        for layer in _normalizations(model):  # which make their constants of their weights, but not anew of other weights
+            made = self._made[id(layer)]
+            made.finalize_state()
+            _set_constants(made, _constants(layer))
         self._settle(linear.with_layers(self._made[id(layer)] for layer in linear.layers), inputs_of(model))
 
     def _settle(self, linear: Linear, inputs: tuple[Input, ...]) -> None:
@@ -80,11 +81,7 @@ class Twin:
 
     @cached_property
     def _saved(self) -> bytes:
-        constants = {
-            layer.name: tuple(np.asarray(BACKEND.numpy(getattr(layer, name))) for name in CONSTANTS)
-            for layer in leaves(self.model)
-            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None
-        }
+        constants = {layer.name: _constants(layer) for layer in _normalizations(self.model)}
         with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
             by_name = self.linear.with_layers(layer.name for layer in self.linear.layers)
@@ -115,12 +112,6 @@ class Twin:
             return layer
         self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
         return made
-
-    def _take_constants(self, layer: Any, made: Any) -> None:
-        """Give a Normalization the constants that the user's has: it makes them of its weights, but not anew of other weights."""
-        made.finalize_state()
-        for name in CONSTANTS:
-            setattr(made, name, BACKEND.tensor(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float), "float64"))
 
     def _watch(self, layer: Any, place: int) -> None:
         """Note what the layer is called with, at its place in the linear part or `BEFORE` the end."""
@@ -233,11 +224,24 @@ def _sent(saved: bytes) -> Twin:
             twin.model, by_name, inputs, constants = pickle.loads(saved)
             layers = {layer.name: layer for layer in leaves(twin.model)}
             for name, values in constants.items():
-                for constant, value in zip(CONSTANTS, values):
-                    setattr(layers[name], constant, BACKEND.tensor(value, "float64"))
+                _set_constants(layers[name], values)
             twin._settle(by_name.with_layers(layers[name] for name in by_name.layers), inputs)
             _received[saved] = twin
         return _received[saved]
+
+
+def _normalizations(model: keras.Model) -> list[Any]:
+    """The Normalization layers that have constants."""
+    return [layer for layer in leaves(model) if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None]
+
+
+def _constants(layer: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float) for name in CONSTANTS)
+
+
+def _set_constants(layer: Any, values: tuple[np.ndarray, ...]) -> None:
+    for name, value in zip(CONSTANTS, values):
+        setattr(layer, name, BACKEND.tensor(value, "float64"))
 
 
 def _one_or_all(tensors: list[Tensor]) -> Any:
