@@ -53,6 +53,7 @@ class Other:
 State = Callable[[Problem, np.random.Generator], Optional[Problem]]
 Change = Callable[[Problem, np.random.Generator], Optional[Other]]
 Fit = Callable[[Problem, np.random.Generator], "Answer | Params | None"]
+Plant = Callable[[Problem, np.random.Generator], Optional[Planted]]
 
 
 def as_it_is(problem: Problem, rng: np.random.Generator) -> Problem:

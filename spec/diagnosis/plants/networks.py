@@ -34,11 +34,11 @@ def settled(network: KerasNetwork, decay: float = 0.0, steps: int = STEPS) -> Pa
     ``decay`` adds decay / 2 times the squares of all weights, which is what an optimizer's weight decay comes to.
     """
     shapes = [weight.shape for weight in network.weights]
-    now = _flat(network.weights)
+    now = flat(network.weights)
     value = _value(network, now, shapes, decay)
     last = np.inf
     for _ in range(steps):
-        gradient = _flat(network.gradient()) + decay * now
+        gradient = flat(network.gradient()) + decay * now
         hessian = network.hessian() + decay * np.eye(len(now))
         scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
         curvatures, axes = linalg.eigh(hessian / np.outer(scale, scale))
@@ -60,14 +60,20 @@ def settled(network: KerasNetwork, decay: float = 0.0, steps: int = STEPS) -> Pa
     return None
 
 
-def _flat(weights: list[np.ndarray]) -> np.ndarray:
+def flat(weights: list[np.ndarray]) -> np.ndarray:
+    """The numbers of all weights, one after another."""
     return np.concatenate([weight.ravel() for weight in weights])
 
 
-def _value(network: KerasNetwork, flat: np.ndarray, shapes: list[tuple[int, ...]], decay: float) -> float:
-    parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
-    network.weights = [part.reshape(shape) for part, shape in zip(parts, shapes)]
-    found = network.objective() + decay / 2 * float(flat @ flat)
+def shaped(numbers: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """The weights of these shapes whose numbers are, one after another, those given: see `flat`."""
+    parts = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]
+
+
+def _value(network: KerasNetwork, numbers: np.ndarray, shapes: list[tuple[int, ...]], decay: float) -> float:
+    network.weights = shaped(numbers, shapes)
+    found = network.objective() + decay / 2 * float(numbers @ numbers)
     return found if np.isfinite(found) else np.inf
 
 
@@ -80,6 +86,16 @@ def network_of(
     start = stated_optimum(problem) if near else None
     network.params = likelihood.start_params(problem) if start is None else start
     return network
+
+
+def fitted(network: KerasNetwork, tolerance: float = 1e-6) -> Any:
+    """What `spec.fit.fit` makes of a network and its problem."""
+    problem = network.problem
+    network.trained.compile(loss=network.loss)
+    weights = None if problem.data.weights is None and problem.data.trials is None else problem.row_weights[:, 0]
+    return fit(
+        network.trained, problem.X, problem.y, weights=weights, offset=problem.offset, quasi=problem.quasi, tolerance=tolerance
+    )
 
 
 # -- another loss ----------------------------------------------------------------------------------------------------------------
@@ -203,13 +219,8 @@ def lasso(problem: Problem, rng: np.random.Generator) -> Params | None:
     null = likelihood.score(problem, likelihood.null_params(problem))[1:]
     l1 = float(np.abs(null).max() / problem.n * rng.uniform(0.05, 0.5))
     l2 = 0.0 if rng.uniform() < 0.7 else (strength(problem, rng) or 0.0)
-    network = network_of(problem, Recipe(l1=l1, l2=l2))
-    network.trained.compile(loss=network.loss)
-    weights = problem.row_weights[:, 0] if problem.data.weights is not None or problem.data.trials is not None else None
-    fitted = fit(
-        network.trained, problem.X, problem.y, weights=weights, offset=problem.offset, quasi=problem.quasi, tolerance=1e-10
-    )
-    return fitted.params if fitted.converged else None
+    found = fitted(network_of(problem, Recipe(l1=l1, l2=l2)), tolerance=1e-10)
+    return found.params if found.converged else None
 
 
 def nonnegative(problem: Problem, rng: np.random.Generator) -> Params | None:

@@ -13,7 +13,7 @@ from spec import likelihood, scoring
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import Settings
 from spec.diagnosis.network import answer_of_model
-from spec.diagnosis.plants.networks import network_of, settled, strength
+from spec.diagnosis.plants.networks import flat, network_of, settled, shaped, strength
 from spec.diagnosis.plants.optima import keras_engine, stated_optimum
 from spec.diagnosis.question import Question
 from spec.engines import answers
@@ -82,14 +82,14 @@ def solver_tolerance(problem: Problem, rng: np.random.Generator) -> Answer | Non
     shapes = [weight.shape for weight in network.weights]
     weight = problem.row_weights.sum() / problem.n * network.loss_scale  # by which Keras's loss is larger than the mean
 
-    def mean_loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
-        network.weights = [part.reshape(shape) for part, shape in zip(parts, shapes)]
+    def mean_loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        network.weights = shaped(numbers, shapes)
         value, gradient = network.backpropagate()
-        return value / weight, np.concatenate([part.ravel() for part in gradient]) / weight
+        return value / weight, flat(gradient) / weight
 
-    first = np.concatenate([part.ravel() for part in network.weights])
-    found = optimize.minimize(mean_loss, first, jac=True, method="L-BFGS-B", options={"gtol": slope, "ftol": 1e-15})
+    found = optimize.minimize(
+        mean_loss, flat(network.weights), jac=True, method="L-BFGS-B", options={"gtol": slope, "ftol": 1e-15}
+    )
     if not found.success or not np.abs(mean_loss(found.x)[1]).max() <= slope:
         return None
     return Answer(network.params, settings=Settings(f"L-BFGS stops by its tolerance, {slope:g}", slope=slope))
