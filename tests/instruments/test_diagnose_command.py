@@ -17,7 +17,6 @@ from keras import layers as L
 from spec import families, links
 from spec.diagnose import main
 from spec.diagnosis import Diagnosis, diagnose
-from spec.engines.keras.network import precision
 from spec.model import Model, Params
 
 pytestmark = pytest.mark.filterwarnings(  # Keras's variables lack NumPy's `copy`
@@ -49,13 +48,6 @@ POISSON = sm.GLM(FRAME.claims, WITH_ONE, family=sm.families.Poisson(), offset=np
 FORGOTTEN = sm.GLM(FRAME.claims, WITH_ONE, family=sm.families.Poisson()).fit(tol=1e-13)  # without the offset
 BARE = sm.GLM(FRAME.sold.to_numpy(), WITH_ONE.to_numpy(), family=sm.families.Binomial()).fit()
 RATES = ["--formula", "claims ~ age + income", "--family", "poisson", "--offset", "log(exposure)"]
-
-
-@pytest.fixture
-def in_float32():
-    """Models are made in float32, as Keras begins."""
-    with precision("float32"):
-        yield
 
 
 def network(params, activation="sigmoid", units=1):
