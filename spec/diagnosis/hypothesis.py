@@ -18,16 +18,17 @@ from spec.diagnosis.result import Finding
 from spec.fit.rows import Batch
 from spec.model import Params
 
-Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
+Step = Callable[[Batch, np.ndarray], Batch]  # a function of a batch and the numbers of its rows
 
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
     """
-    An objective, what is done with the rows before, and the answer as it then reads: ``matrix`` (1 + p, k), the bias first.
+    A supposed problem: its objective, the changes it makes to the rows, and the answer's coefficients as this problem would
+    state them, ``matrix`` (1 + p, k) with the bias first.
 
-    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) and ``pull`` (q, m) are P and c of a penalty b'Pb / 2 + c'b
-    that is taken off.
+    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) and ``pull`` (q, m) are P and c of a penalty b'Pb / 2 + c'b,
+    which is subtracted from the objective.
     """
 
     objective: Objective

@@ -62,7 +62,11 @@ def _moves(context: Context, plain: Hypothesis, penalty: Hypothesis) -> bool:
 
 
 def _pulled(context: Context, hypothesis: Hypothesis, size: float, of_bias: bool) -> Hypothesis:
-    """The hypothesis with the pull of absolute values: against the sign of a weight; at one of 0, as much as holds it there."""
+    """
+    The hypothesis with the slope of a penalty on absolute values.
+
+    It has the sign of the weight; at a weight of 0 it is the part of the score that it can hold.
+    """
     (totals,) = context.totals([hypothesis])
     if totals is None:
         return hypothesis

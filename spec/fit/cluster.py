@@ -1,7 +1,7 @@
 """
 Dask: its data frames and arrays, whose partitions are blocks; and its workers, who compute on them where they lie.
 
-Nothing is gathered: a function goes to a partition, and its sums come back. What a worker lost when it died Dask computes again.
+Nothing is gathered: a function goes to a partition, and its sums come back. If a worker dies, Dask recomputes what it lost.
 """
 
 from __future__ import annotations

@@ -139,9 +139,9 @@ def _weights(pieces: Iterable[Batch]) -> set[float]:
 
 def no_counts(model: Model, rows: Rows) -> np.ndarray:
     """
-    Which columns (k,) of the responses of a family of counts are no counts, but rates or amounts.
+    A mask (k,): the columns of y that a count family should treat as rates or amounts.
 
-    Most of the positive ones are not whole; or some are not, and times its weight each is.
+    True if most positive values are not whole, or if some are not whole but every value times its weight is.
     """
     some = rows.sample(4096).y
     if not isinstance(model.family.response_domain, Counts):

@@ -519,7 +519,11 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The coefficients of a fit in other words: ``terms`` (q', q) @ its own (q, m) @ ``outputs`` (m, m) transposed."""
+    """
+    The coefficients of a fit after a linear change of its columns (``terms``) and of its classes (``outputs``).
+
+    They are ``terms`` (q', q) @ the fit's own (q, m) @ ``outputs`` (m, m) transposed.
+    """
 
     fit: Fitted
     terms: np.ndarray

@@ -22,8 +22,8 @@ from spec.engines.keras.backend import CORES
 
 UNKNOWN = 8  # workers of an executor that does not say how many it has
 DIED = (
-    "a process of the executor died in the middle of a pass ({}): was it killed, or out of memory? Give a new executor; Dask's "
-    "computes again what a worker lost."
+    "a process of the executor died in the middle of a pass ({}): was it killed, or out of memory? Give a new executor. A client "
+    "of Dask recomputes what a worker lost."
 )
 
 Item = TypeVar("Item")

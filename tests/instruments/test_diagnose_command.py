@@ -154,7 +154,7 @@ def test_progress_is_heard():
         ({"family": "binomial", "formula": "sold ~ age"}, "needs data="),
         ({"family": "binomial", "y": None}, "y is missing"),
         ({"family": "binomial", "X": None}, "give the data"),
-        ({"family": "logit"}, "there is no family 'logit'"),
+        ({"family": "logit"}, "unknown family 'logit'"),
         ({"family": "binomial", "y": FRAME.claims}, r"claims is \d+ in row 0: a sigmoid takes 0 and 1"),
         ({"family": "binomial", "trials": [1, 2]}, "trials has 2 rows"),
         ({"family": "binomial", "X": None, "y": None, "data": FRAME}, "data need a formula"),

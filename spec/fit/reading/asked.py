@@ -63,7 +63,7 @@ def ask(twin: Twin, X: np.ndarray) -> list[Asked]:
 
 
 def eta_of(link: Link, outputs: np.ndarray) -> np.ndarray:
-    """The linear predictors of outputs (b, k), of a softmax those of each class less that of class 0."""
+    """The linear predictors of outputs (b, k). For a softmax class 0 has eta 0."""
     if isinstance(link, Softmax):
         logs = np.log(outputs)
         return logs - logs[:, :1]
@@ -71,12 +71,12 @@ def eta_of(link: Link, outputs: np.ndarray) -> np.ndarray:
 
 
 def contrast(link: Link, eta: np.ndarray) -> np.ndarray:
-    """Each, less class 0 of a softmax; else the same."""
+    """For a softmax, eta minus the column of class 0; otherwise eta unchanged."""
     return eta - eta[:, :1] if isinstance(link, Softmax) else eta
 
 
 def eta_at(link: Link, one: Asked) -> np.ndarray:
-    """The linear predictors that the outputs are the means of."""
+    """The link applied to the outputs."""
     with np.errstate(all="ignore"):
         return eta_of(link, one.seen.outputs)
 

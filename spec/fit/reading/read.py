@@ -50,9 +50,10 @@ class Reading:
     """
     What a compiled Keras model is: a family and a link, of the design that its ``linear`` part makes.
 
-    eta is ``factor`` times what the linear part gives, plus the model's own offset. ``codes`` says that y is one column of the
-    classes' codes; ``several`` that the outputs are as many models; ``plain`` that the design is the data themselves; ``known``
-    that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the inputs of the Dense layers.
+    eta is ``factor`` times the output of the linear part, plus the model's own offset. ``codes`` says that y is one column of
+    the classes' codes; ``several`` that each output is a model of its own; ``plain`` that the design is the data themselves.
+    ``known`` says that activation and loss are one formula for all inputs, so what was checked near 0 holds everywhere.
+    ``units`` is the map from the data to the inputs of the Dense layers.
     """
 
     model: Model
