@@ -45,19 +45,19 @@ class Hypothesis:
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
-        """The same, with a further step for the rows."""
+        """This hypothesis, with a further step for the rows."""
         return replace(self, steps=(*self.steps, step))
 
     def before(self, step: Step) -> Hypothesis:
-        """The same, with a step for the rows as the question has them."""
+        """This hypothesis, with a step that goes before all others: on the rows as the question has them."""
         return replace(self, steps=(step, *self.steps))
 
     def of_batch(self, function: Callable[[Batch], Batch]) -> Hypothesis:
-        """The same, with a step that does not ask for the numbers of the rows."""
+        """This hypothesis, with a further step that needs no numbers of the rows."""
         return self.after(lambda batch, numbers: function(batch))
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
-        """The same, with a linear function of the parameters (1 + p, k) that puts them into other units or another coding."""
+        """This hypothesis, with its parameters (1 + p, k) put into other units or another coding by a linear function."""
         matrix = function(np.eye(len(self.matrix)))
         back, rounding = np.linalg.inv(matrix), self.rounding
         return replace(
@@ -69,7 +69,7 @@ class Hypothesis:
 
     @property
     def of_brought(self) -> np.ndarray:
-        """(q, q), which maps the parameters to the units of the answer as it was brought, in which a penalty acts."""
+        """The matrix (q, q) from the parameters to the units of the answer as it was brought: a penalty acts in those."""
         first = self.first
         return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 

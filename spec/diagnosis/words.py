@@ -90,7 +90,7 @@ class Reading:
 
     @property
     def has_units(self) -> bool:
-        """Whether the answer has other numbers where the causes are applied, such as those of other units."""
+        """Whether the answer has other numbers after the causes are applied, as in other units."""
         pairs = [(row.answer, row.there) for row in self.rows if not np.isnan([row.answer, row.there]).any()]
         return self.stated and self.applied and any(one != other for one, other in pairs)
 
@@ -121,7 +121,7 @@ def read(diagnosis: Diagnosis) -> Reading:
 
 
 def _is_applied(one: Diagnosis) -> bool:
-    """Whether the answer was held to the optimum of another problem, that of the causes; a way to the optimum has none."""
+    """Whether the answer was compared with the optimum of the causes' problem; a way to the optimum has no such problem."""
     if not one.found or one.verdict in (NONE, NO_OPTIMUM) or one.mended is None or one.mended is one.stated:
         return False
     return one.stated is None or abs(one.mended.distance - one.stated.distance) > 1e-6 * one.stated.distance
@@ -150,7 +150,7 @@ def _trained(answer: Answer) -> str:
 
 
 def _predicates(answer: Answer, found: Sequence[Finding], it: str) -> str:
-    """What is so of an answer, joined to one sentence: "{it} has no bias; and it leaves out the offset"."""
+    """The predicates of an answer, joined to one sentence: "{it} has no bias; and it leaves out the offset"."""
     said = [PLAIN.get(one.code, f"{{it}} has the cause {one.code}") for one in found]
     names = [it, *["it"] * len(said)]
     return "; and ".join(text.format(it=name, trained=_trained(answer)) for text, name in zip(said, names))

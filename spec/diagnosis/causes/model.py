@@ -127,7 +127,7 @@ def _estimated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 
 def _can_be(family: Family, context: Context) -> bool:
-    """Whether the responses, if they are few, are such as the family has."""
+    """Whether the responses, if they have few values, are possible in the family."""
     return not isinstance(family, Binomial) or (bool(seen := context.facts.y_values) and set(seen) <= {0.0, 1.0})
 
 
@@ -268,7 +268,7 @@ def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, fac
 
 
 def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
-    """Two labels under other numbers, such as -1 and 1; of a cross-entropy those that people use."""
+    """Two labels under other numbers, such as -1 and 1; for a cross-entropy the usual numbers only."""
     if context.k == 1 and len(context.facts.y_values) == 2:
         usual = isinstance(hypothesis.objective.model.family, Binomial)
         for reading in _affine(totals, shifted=True):

@@ -34,14 +34,14 @@ def _free(hypothesis: Hypothesis, pull: np.ndarray) -> np.ndarray:
 
 
 def _quadratic(hypothesis: Hypothesis, factors: np.ndarray) -> np.ndarray:
-    """The matrix (q m, q m) of a penalty whose factor is that of each row of the weights as they were brought, (q,)."""
+    """The matrix (q m, q m) of a penalty with a factor (q,) for each row of the weights as they were brought."""
     m, back = hypothesis.free.shape[1], hypothesis.of_brought
     across = np.eye(m) - 1 / (m + 1) if hypothesis.objective.has_gauge else np.eye(m)
     return np.kron(across, back.T @ (factors[:, None] * back))
 
 
 def loss_scale(hypothesis: Hypothesis) -> float:
-    """What Keras's loss multiplies minus the mean objective by: squared errors have no factor 1/2, outputs of one row a mean."""
+    """Keras's loss over minus the mean objective: a squared error has no factor 1/2, and the outputs of a row are averaged."""
     objective = hypothesis.objective
     if isinstance(objective, (SquaredShares, OneVersusRest)):
         return (2.0 if isinstance(objective, SquaredShares) else 1.0) / hypothesis.matrix.shape[1]
@@ -73,7 +73,7 @@ def quadratic(context: Context, hypothesis: Hypothesis, of_bias: bool = False) -
 
 
 def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
-    """What scikit-learn calls the penalty of a model that it has: Ridge's is of a sum, its GLMs' of a mean, C is 1 / strength."""
+    """The same penalty in scikit-learn: Ridge adds it to a sum, its other models to a mean, and C is 1 / strength."""
     model = hypothesis.objective.model
     if model.is_logistic:
         return f"; scikit-learn's C is {1 / strength:.6g}"

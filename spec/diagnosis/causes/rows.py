@@ -88,7 +88,7 @@ def _offset(batch: Batch) -> np.ndarray:
 
 
 def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
-    """The hypothesis with other weights than those of the question, before anything else is done with the rows."""
+    """The hypothesis with other weights of the rows than the question has, before all other changes."""
     return hypothesis.before(lambda batch, numbers: replace(batch, weights=weigh(batch.weights)))
 
 

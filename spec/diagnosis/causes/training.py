@@ -110,7 +110,7 @@ def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
 
 
 def float32(way: Way) -> str | None:
-    """What is left of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
+    """The rest of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
     record = way.context.answer.record
     if record is None or not record.steps or way.here.rounding is None or not way.here.rounding.any():
         return None
@@ -124,7 +124,7 @@ def float32(way: Way) -> str | None:
 
 
 def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (curvatures, away, whole): of each axis of the descent, with the answer's and zero's distance from the optimum."""
+    """Return (curvatures, away, whole) for each axis of the descent: the distances of the answer and of zero from the optimum."""
     q = len(way.here.free)
     values, vectors = np.linalg.eigh(way.across)
     root = np.kron(vectors * np.sqrt(values) @ vectors.T, np.eye(q))
@@ -171,7 +171,7 @@ def _likelihood(away: np.ndarray, size: np.ndarray) -> float:
 
 
 def stopped(way: Way) -> str | None:
-    """The training ended too early: what is left of the way is what so many steps leave, or what the optimizer still sees."""
+    """The training ended too early: so many steps leave this rest of the way, or the optimizer still sees its gradient."""
     record = way.context.answer.record
     if record is None or not record.steps:
         return None
@@ -260,7 +260,7 @@ def minibatch_noise(way: Way) -> str | None:
 
 
 def _beside_intercept(way: Way) -> float:
-    """How far an answer is from one whose slopes are 0, whatever its intercept is, in standard errors: what its slopes say."""
+    """The distance of an answer, in standard errors, from the nearest answer whose slopes are 0, with any intercept."""
     free = way.here.free
     length = way.metric.lower.T @ np.kron(np.eye(free.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept)))
     goal = length @ free.T.ravel()

@@ -27,7 +27,7 @@ def _with(problem: Problem, **data: Any) -> Other:
 
 
 def _quasi(problem: Problem, model: Model, **data: Any) -> Other:
-    """Another model, as a quasi-likelihood: the responses need not be such as its family has."""
+    """Another model, as a quasi-likelihood: the responses need not be possible in its family."""
     other = problem.with_data(columns=problem.data.columns, **data)
     return Other(replace(other, model=model, quasi=not model.has_classes))
 
@@ -223,13 +223,13 @@ def exposure_as_weight(problem: Problem, rng: np.random.Generator) -> Other | No
 
 
 def rates_unweighted(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Totals divided by the exposure, each of which counts once; of a gamma response that is no mistake."""
+    """Totals divided by the exposure, all with weight 1; for a gamma response that is no mistake."""
     exposure = _exposure(problem)
     return None if exposure is None else _quasi(problem, problem.model, y=problem.y / exposure, offset=None)
 
 
 def _exposure(problem: Problem) -> np.ndarray | None:
-    """What the mean is multiplied by (n, 1), where the offset is the logarithm of that."""
+    """The exposure (n, 1), which multiplies the mean, if the offset is its logarithm."""
     if problem.offset is None or not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
         return None
     return np.exp(problem.offset)
@@ -375,7 +375,7 @@ def response_units(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def response_transformed(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Least squares of the logarithm of a response whose mean has a log link, or of that of 1 + y."""
+    """Least squares of log(y), or of log(1 + y), for a response whose mean has a log link."""
     if not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
         return None
     transform = np.log if (problem.y > 0).all() else np.log1p

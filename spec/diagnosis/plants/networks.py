@@ -29,7 +29,7 @@ REST = 1e-20  # of the Newton decrement by the objective's own size
 
 def settled(network: KerasNetwork, decay: float = 0.0, steps: int = STEPS) -> Params | None:
     """
-    The weights at which the network's objective comes to rest, from those that it has; None where it does not, or at no bottom.
+    The weights at which the network's objective comes to rest, from its present weights; None if that is no minimum.
 
     ``decay`` adds decay / 2 times the squares of all weights, which is what an optimizer's weight decay comes to.
     """
@@ -66,7 +66,7 @@ def flat(weights: list[np.ndarray]) -> np.ndarray:
 
 
 def shaped(numbers: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """The weights of these shapes whose numbers are, one after another, those given: see `flat`."""
+    """The weights of these shapes, from their numbers one after another: the inverse of `flat`."""
     parts = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes)]
 
@@ -89,7 +89,7 @@ def network_of(
 
 
 def fitted(network: KerasNetwork, tolerance: float = 1e-6) -> Any:
-    """What `spec.fit.fit` makes of a network and its problem."""
+    """The result of `spec.fit.fit` for a network and its problem."""
     problem = network.problem
     network.trained.compile(loss=network.loss)
     weights = None if problem.data.weights is None and problem.data.trials is None else problem.row_weights[:, 0]

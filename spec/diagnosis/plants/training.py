@@ -28,7 +28,7 @@ from spec.problems import Problem
 
 
 def asked(model: keras.Model, problem: Problem) -> Answer:
-    """What a diagnosis reads in a network."""
+    """The answer that a diagnosis reads in a network."""
     question = Question.of(problem)
     return answer_of_model(model, question.rows, question.columns, stated=problem.model)
 
@@ -77,7 +77,7 @@ def descent_path(problem: Problem, rng: np.random.Generator) -> Answer | None:
 
 
 def solver_tolerance(problem: Problem, rng: np.random.Generator) -> Answer | None:
-    """Where SciPy's L-BFGS stops on Keras's own loss, whose slopes are then no larger than its tolerance."""
+    """The weights at which SciPy's L-BFGS stops on Keras's own loss: its slopes there are no larger than the tolerance."""
     network, slope = network_of(problem, near=False), float(10 ** rng.uniform(-5, -2.5))
     shapes = [weight.shape for weight in network.weights]
     weight = problem.row_weights.sum() / problem.n * network.loss_scale  # by which Keras's loss is larger than the mean
@@ -180,7 +180,7 @@ def _engine_of(steps: int) -> Any:
 
 
 def stopped_short(problem: Problem, rng: np.random.Generator) -> Params:
-    """Where a solver ends on data that have no optimum."""
+    """The parameters at which a solver ends on data that have no optimum."""
     return _engine_of(int(rng.integers(4, 12))).fit(problem).params
 
 
@@ -225,7 +225,7 @@ def activation_twice(problem: Problem, rng: np.random.Generator) -> Answer | Non
 
 
 def _with_layers(problem: Problem, rng: np.random.Generator, *layers: keras.layers.Layer) -> Answer | None:
-    """What is read in a network that has more layers before its last, after some epochs of training."""
+    """The answer that is read in a network with more layers before its last one, after some epochs of training."""
     if problem.offset is not None or not problem.p:
         return None
     keras_engine()

@@ -50,7 +50,7 @@ class Cell:
 
 
 def content(given: Any) -> Any:
-    """What stands in a file or in a text that was printed; anything else as it is."""
+    """The content of a file or of a text that was printed; anything else as it is."""
     if hasattr(given, "as_text"):  # a summary of statsmodels
         return grid_of_text(given.as_text())
     if isinstance(given, str) and given.lstrip().startswith("{"):

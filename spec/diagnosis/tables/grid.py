@@ -124,7 +124,7 @@ def grid_of_mapping(given: Mapping[Any, Any]) -> list[list[str]] | None:
 
 
 def content_of(path: Path) -> Any:
-    """What a file holds: a mapping of JSON, else the rows of its table. Raises ValueError that says what is wrong with it."""
+    """The content of a file: a mapping of JSON, else the rows of its table. Raises ValueError that says what is wrong with it."""
     if not path.exists():
         raise ValueError(f"there is no file {path}.")
     text = _decoded(path)
