@@ -27,7 +27,7 @@ class Batch:
 
     @classmethod
     def of(cls, X: Column, y: Column | None, weights: Column | None = None, offset: Column | None = None) -> Batch:
-        """A batch in float64, without a copy of what is float64 already; a vector becomes one column. No y is a y of zeros."""
+        """A batch in float64; arrays in float64 are not copied. A vector becomes one column, and no y becomes a y of zeros."""
         X = _table(X)
         y = np.zeros((len(X), 1)) if y is None else _table(y)
         weights = _ones(len(y)) if weights is None else _table(weights).reshape(-1)

@@ -1,8 +1,8 @@
 """
 A network's loss, one linear predictor at a time: its slope by back-propagation, and the information about each.
 
-What lies before eta, a Dense layer, is a product of matrices forwards and one backwards. So this is all of a network that many
-fits of one design have to ask of it, whatever their number, their columns and their rows.
+The Dense layer before eta is a product of matrices forwards and another one backwards. So many fits of one design need nothing
+else from the network, for any number of fits, columns and rows.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def _intercept_alone(known: Problem, rows: Rows) -> str | None:
 
 @dataclass(frozen=True)
 class _Like:
-    """Problems like that of a task, of other rows. Another process is sent it."""
+    """Makes problems like the problem of a task from other rows. It can be sent to another process."""
 
     model: Model
     intercept: bool

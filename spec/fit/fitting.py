@@ -163,7 +163,7 @@ def fit(
 
 
 def _heard(progress: Any, total: int | None) -> AbstractContextManager[tuple[Any, Any]]:
-    """What hears of the passes and what of the rows; any true value that is no function shows a bar."""
+    """A context with the functions of passes and of rows; any true value that is no function shows a bar."""
     return nullcontext((progress, None)) if callable(progress) else shown(total) if progress else nullcontext((None, None))
 
 

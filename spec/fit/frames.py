@@ -190,7 +190,7 @@ def check_kind(column: Any, name: str) -> None:
 
 
 def seen_levels(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
-    """The frame without the levels that no row has, and a note for each column that had such."""
+    """The frame without the levels that no row has, and a note for each column that had such levels."""
     notes = []
     for name in frame.columns:
         if isinstance(frame[name].dtype, pandas_module().CategoricalDtype):
@@ -205,7 +205,7 @@ def sample_of(table: Table, names: list[str], groups: Sequence[list[str]]) -> tu
     """
     Return (sample, chosen): rows of a table that is read in batches, and the numbers of those that were drawn by chance.
 
-    The others are there so that the sample has every value of the ``groups`` of columns and of text, and each column's extremes.
+    Other rows are added, so that the sample has every value of the ``groups`` of columns and of text, and all extremes.
     """
     pandas = pandas_module()
     chosen = np.sort(np.random.default_rng(0).choice(table.total, min(table.total, SAMPLE), replace=False))

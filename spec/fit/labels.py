@@ -37,7 +37,7 @@ def refuse_reordered(parts: Mapping[str, Any]) -> None:
 
 
 def _counts_rows(labels: Labels) -> bool:
-    """Whether labels are those that pandas gives of itself: 0, 1, ..."""
+    """Whether labels are the default ones of pandas: 0, 1, ..."""
     return bool(type(labels).__name__ == "RangeIndex" and labels.start == 0 and labels.step == 1)
 
 

@@ -101,9 +101,9 @@ def library(values: Any) -> str:
 
 def numbers(values: Any, part: str, first: int = 0, rows: int | None = None) -> Column:
     """
-    Values of any kind as numbers that are sliced like an array and have a shape. What is missing becomes NaN.
+    Values of any kind as numbers that are sliced like an array and have a shape. Missing values become NaN.
 
-    What is on disk is not read, and numbers in memory are not copied. ``part`` and ``first``, the number of the first row, are
+    Numbers on disk are not read, and numbers in memory are not copied. ``part`` and ``first``, the number of the first row, are
     for the messages about what is no number; ``rows`` is the number of rows of a table that may have no columns.
     """
     if type(values) is np.ndarray and values.ndim and values.dtype.kind in NUMERIC:
@@ -142,7 +142,7 @@ def _dense(piece: Any) -> np.ndarray:
 
 
 def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarray:
-    """The numbers among objects, NaN for those that are missing. Categories (``coded``) are no numbers, whatever they are."""
+    """The numbers in an array of objects, with NaN for missing ones. Categories (``coded``) never count as numbers."""
     flat = list(array.ravel())
     found = np.full(len(flat), np.nan)
     for i, value in enumerate(flat):
@@ -171,7 +171,7 @@ def reads_as_number(text: str) -> bool:
 
 
 def _are_mostly_numbers(column: list[Any], labels: bool) -> bool:
-    """Whether more than half of what is there reads as numbers; of ``labels``, more than two of them."""
+    """Whether at least half of the values that are there read as numbers; for ``labels`` at least three different ones."""
     there = [value for value in column if type(value).__name__ not in MISSING and value == value]
     read = {float(value) for value in there if _is_odd(value) is None}
     return 2 * sum(_is_odd(value) is None for value in there) >= len(there) and not (labels and len(read) < 3)
@@ -183,7 +183,7 @@ def _is_odd(value: Any) -> str | None:
 
 
 def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
-    """What to do about numbers that are written as text, one of which may be none."""
+    """The advice on numbers that are written as text, if one of them may be no number."""
     odd = next((row for row, value in enumerate(column) if _is_odd(value) is not None), None)
     if odd is None:
         return f"{where} holds numbers that are text, such as {_shown(column[0])}: convert it, as by pandas.to_numeric."
@@ -194,7 +194,7 @@ def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
 
 
 def _no_number(value: Any, flat: list[Any], part: str, where: str, row: int, coded: bool) -> str:
-    """What to do about a value that is no number."""
+    """The advice on a value that is no number."""
     what, advice = next((what, advice) for types, what, advice in NO_NUMBERS if isinstance(value, types))
     what, advice = ("a category", ENCODE) if coded else (what, advice)
     if part != "y" or advice != ENCODE:

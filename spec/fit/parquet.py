@@ -20,7 +20,7 @@ class RowGroup:
     """
     The row group with the number ``group`` of a Parquet file, with ``rows`` rows, of which the first has the number ``first``.
 
-    ``beside`` are arrays with as many rows as the data. Another process is sent the path, and their rows of this group alone.
+    ``beside`` are arrays with as many rows as the data. Another process gets the path, and only the rows of this group of them.
     """
 
     path: str

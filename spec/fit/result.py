@@ -125,7 +125,7 @@ class Fitted:
 
     @property
     def _no_error(self) -> float:
-        """What stands for a standard error that there is not: infinite where the information is singular, else unknown."""
+        """The value in place of a missing standard error: infinite if the information is singular, else NaN."""
         return np.nan if self.is_penalised or self.errors == NO_ERRORS else np.inf
 
     @cached_property

@@ -1,8 +1,8 @@
 """
-Rows from what people have: arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
+Rows from arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
 
-Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.numeric.numbers`). What is
-missing (None, NaN, NA, a masked value) becomes NaN, which `spec.fit.checks` names if its row counts.
+Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.numeric.numbers`). Missing
+values (None, NaN, NA, a masked value) become NaN, which `spec.fit.checks` names if its row counts.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
 
 
 def _of_the_output(given: Any) -> Any:
-    """What is given by the name of a model's one output, as Keras takes it; anything else as it is."""
+    """The values given by the name of a model's one output, as Keras takes them; anything else as it is."""
     return next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else given
 
 
@@ -125,7 +125,7 @@ def _refuse_none(rows: int | None) -> None:
 
 
 def _opened(X: Any) -> Any:
-    """What a path leads to, or a query asks for."""
+    """The data that a path leads to, or a query asks for."""
     if isinstance(X, (str, os.PathLike)):
         return _file(os.fspath(X))
     if library(X) == "polars" and hasattr(X, "collect"):
@@ -197,7 +197,7 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     """
     The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows.
 
-    Of its other columns X has those that the inputs had in a fit, in their order, or all.
+    X has the columns that the inputs had in a fit, in their order, or all other columns.
     """
     found = _as_dataset(data)
     named = {part: values for part, values in rest.items() if isinstance(values, str)}

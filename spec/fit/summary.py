@@ -42,7 +42,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is known of a fit, to print. ``facts`` are pairs of a name and a value, two to a line."""
+    """The summary of a fit, to print. ``facts`` are pairs of a name and a value, two to a line."""
 
     title: str
     converged: bool
@@ -121,7 +121,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """The text with an escape for what is not printed, such as the end of a line."""
+    """The text with an escape for characters that are not printed, such as the end of a line."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 

@@ -1,8 +1,8 @@
 """
-Who computes what is asked of the blocks: this thread, the threads of this process, any executor, or the workers of Dask.
+Workers that compute functions of blocks: this thread, the threads of this process, any executor, or the workers of Dask.
 
-A function of a block goes to a worker, and what it returns comes back in the blocks' order. Only a few more blocks are at work
-than there are workers, so memory does not grow with the data.
+A function of a block goes to a worker, and the results come back in the blocks' order. Only a few more blocks than workers are in
+work at a time, so memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Workers(Protocol):
-    """What computes functions of items, in any order, and yields the results in the items' order."""
+    """Workers that compute functions of items in any order, and yield the results in the order of the items."""
 
     @property
     def shares(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a twin answers at random weights: the rungs are asked of these answers."""
+"""A twin's answers at random weights, which the rungs are asked of."""
 
 from __future__ import annotations
 
@@ -83,16 +83,16 @@ def eta_at(link: Link, one: Asked) -> np.ndarray:
 
 def inside(link: Link, one: Asked) -> np.ndarray:
     """
-    Where the outputs are means that the link admits, in the `middle` of them.
+    A mask of the outputs that are means which the link admits, in the `middle` of them.
 
-    And where eta is in its domain, but for an offset, if not every number is.
+    If the link has a domain of eta, eta without the offset must be in it too.
     """
     found = link.mu_domain.contains(one.seen.outputs) & middle(link, one.seen.outputs)
     return found & (link.eta_domain.contains(one.z) if link.eta_domain != REAL else True)
 
 
 def middle(link: Link, means: np.ndarray) -> np.ndarray:
-    """Where shares are far enough from 0 and 1 that float64 knows both, and that Keras, which clips at 1e-7, does not clip."""
+    """A mask of the shares so far from 0 and 1 that float64 holds both, and that Keras does not clip them, at 1e-7."""
     if link.mu_domain == UNIT or isinstance(link, Softmax):
         return (means > NEAR) & (means < 1 - NEAR)
     return np.ones(np.shape(means), dtype=bool)

@@ -41,9 +41,9 @@ DROPPED = (
 @dataclass(frozen=True)
 class Seen:
     """
-    What a twin computed of some rows: the ``features`` (b, p) of its linear part, and its ``outputs`` (b, k).
+    The results of a twin for some rows: the ``features`` (b, p) of its linear part, and its ``outputs`` (b, k).
 
-    ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at what a tensor was made of.
+    ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at the operation that made a tensor.
     """
 
     features: np.ndarray
@@ -125,7 +125,7 @@ class Twin:
         layer.call = watched
 
     def with_linear(self, linear: Linear) -> Twin:
-        """The same twin, whose layers have weights for other levels."""
+        """This twin, with layers that have weights for other levels."""
         made = Twin.__new__(Twin)  # `copy` would make the model anew, by `__reduce__`
         made.__dict__.update(self.__dict__, linear=linear)
         made.__dict__.pop("_saved", None)
@@ -189,7 +189,7 @@ class Twin:
         return bool(self.model.losses)
 
     def acts_in_training(self, X: np.ndarray) -> list[str]:
-        """The names of the layers that compute otherwise in training, such as Dropout."""
+        """The names of the layers that compute another result in training, such as Dropout."""
         if np.array_equal(self(X).outputs, self(X, training=True).outputs, equal_nan=True):
             return []
         return [
@@ -260,7 +260,7 @@ def _random(layer: Any) -> bool:
 
 
 def _activation(activation: Any) -> Any:
-    """The activation in float64: a function has the precision of what it is given, a layer one of its own."""
+    """The activation in float64: a function has the precision of its argument, a layer has its own."""
     return _in_float64(activation) if isinstance(activation, keras.layers.Layer) else activation
 
 

@@ -30,7 +30,7 @@ def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> N
 
 
 def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batch) -> str | None:
-    """What to say where a layer's own precision takes its means far from those of the fit, on some rows of its inputs."""
+    """The remark if a layer's own precision takes its means far from the means of the fit, on some rows of its inputs."""
     kind = layer.compute_dtype
     if kind not in ("float16", "float32"):
         return None
