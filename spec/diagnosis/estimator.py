@@ -85,7 +85,7 @@ class Settings:
     scaling: str = ""
 
     def weights(self, counts: np.ndarray) -> np.ndarray | None:
-        """The weights of the classes, whose rows are counted (k,); None where all count alike, or no such class is known."""
+        """The weights (k,) of the classes, by their ``counts`` of rows; None if there are none, or for other classes."""
         if isinstance(self.class_weight, str):
             return np.asarray(counts.sum() / (len(counts) * np.maximum(counts, 1)))
         if self.class_weight is None or len(self.classes) != len(counts):

@@ -84,7 +84,7 @@ def _explained(context: Context) -> Diagnosis:
 
 
 def _begun(context: Context) -> tuple[Search, str]:
-    """Return (search, why): the answer as it is, held to the stated optimum; and why there is no such optimum."""
+    """Return (search, why): the answer compared with the stated optimum; and why there is no such optimum."""
     root = _root(context, context.answer)
     best, why = stated_optimum(context, root)
     context.best = best

@@ -84,7 +84,7 @@ class Reading:
     other: Reading | None
 
     def farthest(self, count: int) -> tuple[Row, ...]:
-        """At most so many coefficients, those that are farthest from an optimum, in their own order."""
+        """The ``count`` coefficients that are farthest from an optimum, in their own order."""
         chosen = sorted(range(len(self.rows)), key=lambda place: -self.rows[place].far)[:count]
         return tuple(self.rows[place] for place in sorted(chosen))
 
@@ -340,7 +340,7 @@ def _by_name(compared: Compared | None) -> dict[str, tuple[float, float, float]]
 
 def short(value: float, digits: int = 2) -> str:
     """
-    A number to so many significant digits.
+    A number with some significant ``digits``.
 
     >>> [short(x) for x in (3.14159, 12345.0, 1.234e-9, -0.5, 0.0)], short(123.456789, 6)
     (['3.1', '12000', '1.2e-9', '-0.5', '0'], '123.457')
@@ -370,7 +370,7 @@ def errors(distance: float) -> str:
 
 
 def _digits(compared: Compared | None) -> str:
-    """In how many digits the coefficients agree, in words."""
+    """The number of digits in which the coefficients agree, in words."""
     digits = np.nan if compared is None else compared.digits
     if np.isnan(digits):
         return "to a number of digits that is not known"
@@ -392,5 +392,5 @@ def _stop(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with an escape for what is not printed, such as the end of a line or a terminal's commands."""
+    """The text with an escape for characters that are not printed, such as the end of a line or a terminal's commands."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -42,7 +42,7 @@ def check(
 
 
 def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
-    """Raise ValueError for the first wrong row of all, in whichever part of the data it is wrong; or if no row counts."""
+    """Raise ValueError for the first of all rows that is wrong in any part of the data; or if no row counts."""
     counted: set[bool] = set()
 
     def look(batch: Batch, first: int) -> None:

@@ -62,7 +62,7 @@ class RowGroup:
             raise OSError(f"{self.name} had {self.rows} rows, and has {done} now: the file was changed during the fit.")
 
     def _opened(self, size: int) -> Iterator[Any]:
-        """Its record batches: by ParquetFile, which takes half the time, unless the schema of the data set is another."""
+        """The record batches: by ParquetFile, which takes half the time, unless the data set has another schema."""
         from pyarrow.dataset import ParquetFileFormat
         from pyarrow.parquet import ParquetFile
 

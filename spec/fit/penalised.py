@@ -156,7 +156,7 @@ class _Descent:
         return weights - np.where(l2[:, 0] > 0, 0.0, shift)[:, None]
 
     def _course(self, point: _Point) -> _Course:
-        """By the observed information, where that is positive definite, and by the expected."""
+        """The course by the observed information, if that is positive definite, and by the expected one."""
         now, rows, informations = point.weights.T.ravel(), point.sums.rows, (point.sums.observed, point.sums.information)
         observed, expected = (None if one is None else self.lift.T @ one @ self.lift for one in informations)
         if expected is None or not np.isfinite(expected).all():

@@ -96,14 +96,14 @@ def _scikit_learn(model: Model, n: int, l1: float, l2: float) -> list[str]:
 
 
 def _glmnet(l1: float, l2: float, least_squares: bool) -> str:
-    """By the objective that it documents; but of family = "gaussian" it divides l2 by the standard deviation of y."""
+    """The penalty by glmnet's documented objective; with family = "gaussian" it divides l2 by the standard deviation of y."""
     strength, share = _mixture(l1, l2)
     family = ", family=gaussian()" if least_squares and l2 else ""
     return f"In glmnet it is lambda={strength:.6g}, alpha={share:.6g}, standardize=FALSE{family}{MEAN_WEIGHT}."
 
 
 def _statsmodels(model: Model, own: tuple[float, float], bias: tuple[float, float]) -> list[str]:
-    """Its alpha has an entry for each column. At L1_wt=0 its GLM divides by an estimated dispersion, which its OLS does not."""
+    """The penalty in statsmodels: alpha has an entry for each column. At L1_wt=0 GLM divides by a dispersion, OLS does not."""
     if model.has_classes:
         return []
     strength, share = _mixture(*own)

@@ -154,7 +154,7 @@ def number(value: float) -> str:
 
 def in_tests(value: float, digits: int) -> str:
     """
-    A statistic or a p-value in at most 8 characters, with so many digits after the point where it has room for them.
+    A statistic or a p-value in at most 8 characters, with ``digits`` digits after the point if they fit.
 
     >>> [in_tests(x, 3) for x in (2.5, -1234567.0)], [in_tests(p, 4) for p in (0.03, 1.2e-17, 0.0)]
     (['2.500', '-1.2e+06'], ['0.0300', '1.2e-17', '0.0000'])

@@ -137,7 +137,7 @@ def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return (away, left, noise) along each axis: the answer's distance, what the steps leave, what batches add in so many."""
+    """Return (away, left, noise) along each axis: the answer's distance, the rest after the steps, the noise of their batches."""
     record = way.context.answer.record
     if record is None or not record.steps or "sgd" not in record.optimizer.lower():
         return None

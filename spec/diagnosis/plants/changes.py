@@ -149,7 +149,7 @@ def baseline(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def coding(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Each level against the mean of all ("sum"), or against the level before it."""
+    """The levels are compared with the mean of all ("sum"), or with the level before."""
     others, levels = _factor(problem)
     if rng.uniform() < 0.7:
         return _with(problem, X=np.hstack([others, levels[:, :-1] - levels[:, -1:]]))
@@ -172,7 +172,7 @@ def collinear(problem: Problem, rng: np.random.Generator) -> Other:
 
 
 def with_a_repeated_column(problem: Problem, rng: np.random.Generator) -> Problem | None:
-    """A column in other units besides, such as a temperature in Celsius and in Fahrenheit."""
+    """Another column that repeats one in other units, such as a temperature in Celsius and in Fahrenheit."""
     if not problem.p or not problem.intercept or np.ptp(problem.X[:, -1]) == 0:
         return None
     repeated = 1.75 * problem.X[:, -1:] + 32
@@ -327,7 +327,7 @@ def _rescaled(problem: Problem, shift: np.ndarray, scale: np.ndarray) -> Other |
 
 
 def standardised(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """By the deviation that is divided by n, or by n - 1."""
+    """Columns are divided by the standard deviation with n, or with n - 1."""
     return _rescaled(problem, problem.X.mean(axis=0), problem.X.std(axis=0, ddof=int(rng.uniform() < 0.5)))
 
 
@@ -352,7 +352,7 @@ def min_max(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def middle_half(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """As scikit-learn's RobustScaler."""
+    """Columns are scaled as by scikit-learn's RobustScaler."""
     low, middle, high = np.quantile(problem.X, (0.25, 0.5, 0.75), axis=0)
     return _rescaled(problem, middle, np.where(high > low, high - low, 1.0))
 

@@ -155,7 +155,7 @@ class Unseen(KerasNetwork):
 
 
 def clip(problem: Problem, rng: np.random.Generator) -> Params | None:
-    """From the optimum of the rows but the last, which was far on the wrong side of it."""
+    """A network that starts at the optimum without the last row, which is far on the wrong side of it."""
     network = network_of(problem, kind=Unseen)
     inner = stated_optimum(rows_of(problem, np.arange(problem.n - 1)))
     if inner is None:
@@ -243,7 +243,7 @@ def nonnegative(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 
 def firth(problem: Problem, rng: np.random.Generator) -> Params | None:
-    """By pseudo-data: a row counts by its leverage more, as so much of an average response, until the leverages rest."""
+    """Firth's estimate by pseudo-data: a row's weight grows by its leverage, with an average response, until leverages rest."""
     model, weight = problem.model, problem.row_weights
     if model not in (Model(Binomial(), Logit()), Model(Poisson(), Log())) or (now := stated_optimum(problem)) is None:
         return None

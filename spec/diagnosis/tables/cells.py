@@ -114,7 +114,7 @@ def _of_arrays(names: Sequence[str], params: np.ndarray, errors: np.ndarray, des
 
 
 def _of_grid(grid: list[list[str]], design: Design, where: str) -> list[Cell]:
-    """The cells of a table, whichever of its rows and columns are the terms."""
+    """The cells of a table, with the terms in its rows or in its columns."""
     header, *rows = grid
     if len(header) > 1 and _is_transposed(header, design):
         return [cell for row in rows for cell in _of_wide(header, row, design)]

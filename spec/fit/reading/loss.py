@@ -60,7 +60,7 @@ class OwnLoss:
 
     @property
     def name(self) -> str:
-        """As Keras writes it in a string, or the name of the user's own function or class."""
+        """The name of the loss as Keras writes it in a string, or of the user's own function or class."""
         if type(self.loss).__module__.startswith(("keras.", "tf_keras.")):
             return str(self.loss.name)
         return getattr(self.loss, "__name__", type(self.loss).__name__)

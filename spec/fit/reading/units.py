@@ -86,7 +86,7 @@ def _indicated(X: np.ndarray, features: np.ndarray, affine: np.ndarray) -> tuple
 
 
 def _whole(twin: Twin, X: np.ndarray) -> np.ndarray:
-    """Which columns (d,) take whole numbers alone: those of such an input, and beside a factor those that have no others."""
+    """A mask (d,) of the columns of whole numbers: of an input of whole numbers or, beside a factor, by their values."""
     kinds = np.repeat(["float" not in kind for kind in twin.types], [one.width or 0 for one in twin.inputs])
     return kinds | (twin.linear.has_factors & (np.rint(X) == X).all(axis=0))
 
