@@ -252,7 +252,7 @@ def test_a_wrong_usage_ends_with_two(arguments, said, files, capsys):
         ),
         (
             ["{}/claims.csv", "--formula", "claims ~ age", "--family", "logit", "--coefficients", "{}/right.csv"],
-            "no family 'logit'",
+            "unknown family 'logit'",
         ),
     ],
 )
