@@ -65,6 +65,11 @@ class Model:
         """True for the Gaussian with the identity link: then the log-likelihood is quadratic."""
         return isinstance(self.family, Gaussian) and isinstance(self.link, Identity)
 
+    @property
+    def is_logistic(self) -> bool:
+        """True for a sigmoid or a softmax with its cross-entropy: logistic regression, of two classes or of several."""
+        return self.has_classes or (isinstance(self.family, Binomial) and isinstance(self.link, Logit))
+
     @cached_property
     def eta_domain(self) -> Domain:
         """

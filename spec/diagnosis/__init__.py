@@ -20,7 +20,7 @@ _WHERE = {"Answer": "answer", "Diagnosis": "result", "Question": "question", "di
 
 
 def __getattr__(name: str) -> Any:
-    """What is exported, imported when it is first asked for: the claims need no files, formulas or networks of a reader's."""
+    """Import an exported name when it is first used: the claims need no files, formulas or networks of a reader."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

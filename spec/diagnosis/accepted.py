@@ -1,8 +1,8 @@
 """
 Which explanations count.
 
-Those count that leave no more than the rounding of the answer; else, marked as not proven, one that leaves a small part of what
-was there. One that would fit by chance does not count.
+An explanation counts if it leaves no more of the distance than the rounding of the answer. If none does, an explanation that
+leaves a small part of the distance counts, and is marked as not proven. An explanation that would fit by chance does not count.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ MANY = 40  # explanations that are looked at closely
 
 def accepted(search: Search, found: Sequence[Explained]) -> list[Explained]:
     """
-    The explanations that leave nothing: those with the fewest causes, and of these those with the fewest numbers to choose.
+    The explanations that leave nothing, if they have the fewest causes, and then the fewest numbers that were chosen.
 
-    What the network itself shows goes first. Those that the digits are too few to prove are vague; they go before others with
-    more causes or numbers, which fit whatever they fit.
+    Explanations that the network itself shows go first. A vague explanation, which has too few digits for a proof, goes before
+    explanations with more causes or numbers, since those fit anything.
     """
     sure = [one for one in found if one.left <= one.allowed and one.chance <= CHANCE and _holds(search, one, one.allowed)]
     program = set(search.context.answer.program)
@@ -52,10 +52,11 @@ def accepted(search: Search, found: Sequence[Explained]) -> list[Explained]:
 
 def _reached(search: Search, one: Explained) -> Explained | None:
     """
-    An explanation that has its optimum at the answer, to each digit that was written; None where it has not.
+    An explanation whose optimum is the answer, to each digit that was written; None if it is not.
 
-    Few rows contradict little, and what is flat is not at rest; and digits say more of each coefficient than of all together.
-    Where they are too few to prove it, it is vague, and has to fit less by chance.
+    The score alone is not enough: few rows contradict little, a flat objective has a small score everywhere, and rounding is
+    known of each coefficient, not of all together. If the digits are too few for a proof, the explanation is vague, and its fit
+    has to be less likely by chance.
     """
     if one.residue is not None:
         return one
@@ -81,7 +82,7 @@ def _reached(search: Search, one: Explained) -> Explained | None:
 
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:
-    """Whether an explanation holds on all rows, where these have an optimum, and in units of the rows' own scores too."""
+    """Whether an explanation holds on all rows: in standard errors, and in units of the rows' own scores."""
     if one.residue is not None:
         return True
     if (sums := summed(search.context, one.hypothesis)) is None:
@@ -99,12 +100,16 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
 
 
 def precision(totals: Totals, metric: Metric) -> float:
-    """The middle one of the inverse squares of the standard errors, in white coordinates."""
+    """The median of the inverse squares of the standard errors, in white coordinates."""
     return float(np.median(np.diag(totals.information))) / metric.dispersion
 
 
 def nearly(search: Search, found: list[Explained]) -> Explained | None:
-    """The explanation that leaves a small part, where there is one; of two causes hardly anything, and much less than of one."""
+    """
+    The explanation that leaves a small part of the distance, if there is one.
+
+    Two causes may leave hardly anything, and much less than one cause.
+    """
     most = min(SMALL, NEARLY * search.before)
     of_two = min(OF_TWO, OF_TWO * search.before)
     near = [one for one in found if one.chance <= CHANCE and one.left <= (most if len(one.codes) == 1 else of_two)]

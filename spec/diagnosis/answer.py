@@ -35,15 +35,15 @@ class Answer:
     """
     Coefficients that someone brought, in the units and the order of the columns of the data.
 
-    ``params`` are as they were brought: those of a softmax keep their own gauge. ``rounding`` (1 + p, k) is half a unit of the
+    ``params`` are as they were brought: those of a softmax keep their gauge. ``rounding`` (1 + p, k) is half a unit of the
     last digit that each was written with. ``standard_errors`` (q, m) are laid out as `Problem.free`, NaN where not given;
     ``error_rounding`` (q, m) is half a unit of the last digit of each. ``name`` is the answer's in sentences.
 
     ``program`` are causes that were read in the network itself, such as a hidden layer: their codes, and a sentence each.
     ``settings`` are those of an estimator that was brought. ``readings`` are what the same table says if it codes its factors
     otherwise, where its names do not tell.
-    ``link`` is that whose inverse a network's outputs are: then no other is supposed.
-    ``has_unknown_loss`` says that its compiled loss is that of no family, so that no other optimum is what it was led to.
+    ``link`` is the link whose inverse a network's outputs are: then no other link is supposed.
+    ``has_unknown_loss`` says that its compiled loss belongs to no family, so that no other optimum was its goal.
     """
 
     params: Params

@@ -223,7 +223,7 @@ def _clusters(given: Any, data: Any, rows: Rows) -> np.ndarray:
 
 def _of_trials(rows: Rows, trials: np.ndarray) -> Rows:
     """The rows with the trials as a factor of the weights, and shares for responses that are counts of successes."""
-    y = np.concatenate([batch.y[:, 0] for batch in rows.read(2**14)])
+    y = np.concatenate([batch.y[:, 0] for batch in rows.read()])
     if len(y) != len(trials):
         raise ValueError(f"trials has {len(trials)} rows, but y has {len(y)}.")
     counts = are_counts(y, trials, "y", "trials")
@@ -240,7 +240,7 @@ def _classes(model: Any, rows: Rows) -> int:
     """The number of classes: of the network's units, else of the codes."""
     if isinstance(model, keras.Model) and model.built and int(model.outputs[0].shape[-1]) > 1:
         return int(model.outputs[0].shape[-1])
-    ends = [(batch.y.min(), batch.y.max()) for batch in rows.read(2**14)]
+    ends = [(batch.y.min(), batch.y.max()) for batch in rows.read()]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     if low >= 1:
         raise ValueError(f"the codes of y run from {low:g} to {high:g}, and those of classes begin at 0: give y - {low:g}.")
@@ -257,7 +257,7 @@ def _constant(rows: Rows) -> tuple[tuple[int, float], ...]:
     """The columns that have one value in all rows, other than 0, with that value."""
     X = rows.sample(SHOWN).X
     found = {j: float(X[0, j]) for j in np.flatnonzero((X[:1] == X).all(axis=0) & (X[0] != 0)).tolist()}
-    for batch in rows.read(2**14) if found else ():
+    for batch in rows.read() if found else ():
         found = {j: value for j, value in found.items() if (batch.X[:, j] == value).all()}
     return tuple(found.items())
 

@@ -92,7 +92,7 @@ def about_errors(context: Context, optimum: Hypothesis, answer: Answer) -> tuple
 
 
 def _of_intercept(context: Context, optimum: Hypothesis, given: np.ndarray) -> np.ndarray:
-    """Numbers of the question's free parameters (q, m) as those of a hypothesis, which may have another intercept or none."""
+    """Numbers for the question's free parameters (q, m), laid out for a hypothesis with or without an intercept."""
     given = np.asarray(given, dtype=float)
     if optimum.intercept == context.question.intercept:
         return given

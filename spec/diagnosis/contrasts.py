@@ -8,30 +8,30 @@ import numpy as np
 
 
 def against(base: int, m: int) -> np.ndarray:
-    """Each of ``m`` levels with the level ``base``."""
+    """Compare each of ``m`` levels with the level ``base``."""
     return np.delete(np.eye(m), base, axis=1)
 
 
 def with_mean(base: int, m: int) -> np.ndarray:
-    """Each of ``m`` levels with the mean of all; the level ``base`` has no column."""
+    """Compare each of ``m`` levels with the mean of all; the level ``base`` has no column."""
     columns = against(base, m)
     columns[base] = -1.0
     return columns
 
 
 def successive(m: int) -> np.ndarray:
-    """Each of ``m`` levels with the one before it; the intercept is the first level."""
+    """Compare each of ``m`` levels with the one before it; the intercept is the first level."""
     return np.tril(np.ones((m, m)))[:, 1:]
 
 
 def successive_about_mean(m: int) -> np.ndarray:
-    """Each of ``m`` levels with the one before it; the intercept is the mean of all."""
+    """Compare each of ``m`` levels with the one before it; the intercept is the mean of all."""
     columns = successive(m)
     return columns - columns.mean(axis=0)
 
 
 def helmert(m: int) -> np.ndarray:
-    """Each of ``m`` levels with the mean of those before it."""
+    """Compare each of ``m`` levels with the mean of the levels before it."""
     return np.triu(-np.ones((m, m - 1))) + np.vstack([np.zeros(m - 1), np.diag(np.arange(1.0, m))])
 
 

@@ -1,4 +1,4 @@
-"""What an estimator of scikit-learn or a result of statsmodels shows of itself: penalty, weights, how its solver ended."""
+"""The settings of an estimator of scikit-learn or a result of statsmodels: penalty, weights, how its solver ended."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OTHER_LOSSES = {
 @dataclass(frozen=True, eq=False)
 class Settings:
     """
-    What a program was told, in the units of a log-likelihood that is a sum over rows.
+    The settings of a program, in the units of a log-likelihood that is a sum over rows.
 
     Its penalty is ``strength`` / 2 times the squares of the kernel and ``absolute`` times its absolute values, and those of the
     bias if ``of_bias``; ``per_row`` says that this is for each unit of weight. ``class_weight`` are the weights of ``classes``
@@ -85,7 +85,7 @@ class Settings:
     scaling: str = ""
 
     def weights(self, counts: np.ndarray) -> np.ndarray | None:
-        """The weights of the classes, whose rows are counted (k,); None where all count alike, or no such class is known."""
+        """The weights (k,) of the classes, by their ``counts`` of rows; None if there are none, or for other classes."""
         if isinstance(self.class_weight, str):
             return np.asarray(counts.sum() / (len(counts) * np.maximum(counts, 1)))
         if self.class_weight is None or len(self.classes) != len(counts):
@@ -146,7 +146,7 @@ OTHER_MODELS = {  # of statsmodels
 
 
 def other_loss(estimator: Any, family: str) -> str:
-    """What an estimator minimises in place of the likelihood of a ``family``, in a sentence; empty where that is not known."""
+    """A sentence on the loss that an estimator minimises in place of a ``family``'s likelihood; empty if it is not known."""
     name, loss = type(estimator).__name__, getattr(estimator, "loss", "")
     own = type(getattr(estimator, "model", None)).__name__
     if own in OTHER_MODELS and type(estimator).__module__.startswith("statsmodels."):
@@ -162,7 +162,7 @@ def other_loss(estimator: Any, family: str) -> str:
 
 
 def settings_of(given: Any) -> Settings | None:
-    """What an estimator of scikit-learn, in a pipeline or not, or a result of statsmodels was told; None of anything else."""
+    """The settings of an estimator of scikit-learn, in a pipeline or not, or of a result of statsmodels; else None."""
     pipeline, given = given, bare(given)
     if is_of_sklearn(given) or type(given).__name__ in SUMS:
         told = _of_sklearn(given, given.get_params())
@@ -174,7 +174,7 @@ def settings_of(given: Any) -> Settings | None:
 
 
 def _of_sklearn(estimator: Any, told: dict[str, Any]) -> Settings | None:
-    """None of estimators whose settings are not known here; of those that choose their penalty, with what was chosen."""
+    """The settings of an estimator, with the penalty that it chose if it chooses one; None for an unknown estimator."""
     whole = type(estimator).__name__
     name, chosen = whole.removesuffix("CV"), whole.endswith("CV")
     if name not in (*SUMS, *MEANS) or (chosen and told.get("refit") is False):
@@ -240,8 +240,8 @@ BY_DEFAULT = "As by default in scikit-learn, it has"
 
 
 def defaults(model: Model) -> tuple[Settings, ...]:
-    """What scikit-learn sets by default where it fits a model, for coefficients that come without their estimator."""
-    if model.has_classes or model == Model(Binomial(), Logit()):
+    """The default settings of scikit-learn for a model, for coefficients that come without their estimator."""
+    if model.is_logistic:
         plain = Settings(_stops("LogisticRegression's solver lbfgs", True, "tol=0.0001"), BY_DEFAULT, strength=1.0, slope=1e-4)
         return plain, replace(plain, class_weight="balanced")
     if model.link == Log() and isinstance(model.family, (Poisson, Gamma, Tweedie)):

@@ -49,7 +49,7 @@ def explain(question: Question, answer: Answer, *, progress: Callable[[int], Non
 
 
 def with_reference(found: Diagnosis, reference: Diagnosis) -> Diagnosis:
-    """A diagnosis with that of another answer to the same question; two that are right may differ in the gauge of a softmax."""
+    """A diagnosis with another answer's as its reference; two right answers may differ in the gauge of a softmax."""
     mine, other = found.answer.params.matrix, reference.answer.params.matrix
     if found.verdict == reference.verdict == NONE and mine.shape == other.shape and mine.shape[1] > 1:
         shift = mine - other
@@ -84,7 +84,7 @@ def _explained(context: Context) -> Diagnosis:
 
 
 def _begun(context: Context) -> tuple[Search, str]:
-    """Return (search, why): the answer as it is, held to the stated optimum; and why there is no such optimum."""
+    """Return (search, why): the answer compared with the stated optimum; and why there is no such optimum."""
     root = _root(context, context.answer)
     best, why = stated_optimum(context, root)
     context.best = best
@@ -166,8 +166,8 @@ def _agreed(search: Search, stated: Compared) -> Diagnosis:
 def _at_another_optimum(search: Search) -> Diagnosis | None:
     """The diagnosis of an answer at which the stated score vanishes, and which is not the best; None where it does not."""
     context, root = search.context, search.root
-    is_vague = search.exact > COARSE and context.question.model.is_log_concave  # rounding hides the score of the one optimum
-    sums = summed(context, root) if search.before > 1e-3 + search.exact and not is_vague else None
+    is_hidden = search.exact > COARSE and context.question.model.is_log_concave  # rounding hides the score of the one optimum
+    sums = summed(context, root) if search.before > 1e-3 + search.exact and not is_hidden else None
     if sums is None or not sums[1].distance(sums[0].score) <= search.exact:  # where sums overflow it is NaN
         return None
     near = nearest_optimum(context, root)
@@ -248,7 +248,7 @@ def _searched(search: Search) -> Diagnosis:
 
 
 def _all_but_one(search: Search) -> str:
-    """A sentence about the one coefficient that is not that of the stated optimum, where all others are; else nothing."""
+    """A sentence about the only coefficient that differs from the stated optimum; empty if there is no such coefficient."""
     root, context = search.root, search.context
     if search.stated is None or search.metric is None or context.best is None:
         return ""
@@ -269,7 +269,7 @@ def _without_optimum(search: Search, why: str) -> Diagnosis:
     """
     The diagnosis where the stated model has no optimum; a penalty makes one.
 
-    Where columns repeat each other, the predictions have an optimum: those of an answer are held to it.
+    If columns repeat each other, the predictions still have an optimum, and the answer's predictions are compared with it.
     """
     code = getattr(why, "code", "")
     found = (named(code).finding(why),) if code else ()
@@ -340,7 +340,7 @@ def _pairs(search: Search) -> list[Explained]:
 
 
 def _of_a_column(hypothesis: Hypothesis) -> bool:
-    """Whether it supposes another unit of one column alone, or of some rows: there are many of these."""
+    """Whether a hypothesis supposes another unit of one column, or of some rows: there are many such hypotheses."""
     return any({"column", "rows"} & set(one.values) for one in hypothesis.found)
 
 
@@ -353,7 +353,7 @@ def _on_their_way(search: Search, measured: Explained | None) -> list[Hypothesis
 
 
 def _trained(search: Search, hypotheses: Sequence[Hypothesis], asked: Sequence[str]) -> Explained | None:
-    """An explanation by the way to the optimum of one of these hypotheses, by the first cause of those asked that says so."""
+    """An explanation by the way to a hypothesis's optimum: by the first of the causes ``asked`` that holds."""
     context = search.context
     for hypothesis in hypotheses:
         sums = summed(context, hypothesis)

@@ -16,17 +16,19 @@ import numpy as np
 from spec.diagnosis.objective import Objective
 from spec.diagnosis.result import Finding
 from spec.fit.rows import Batch
+from spec.model import Params
 
-Step = Callable[[Batch, np.ndarray], Batch]  # of a batch and the numbers of its rows
+Step = Callable[[Batch, np.ndarray], Batch]  # a function of a batch and the numbers of its rows
 
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
     """
-    An objective, what is done with the rows before, and the answer as it then reads: ``matrix`` (1 + p, k), the bias first.
+    A supposed problem: its objective, the changes it makes to the rows, and the answer's coefficients as this problem would
+    state them, ``matrix`` (1 + p, k) with the bias first.
 
-    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) and ``pull`` (q, m) are P and c of a penalty b'Pb / 2 + c'b
-    that is taken off.
+    ``found`` are the causes that it supposes. ``penalty`` (q m, q m) and ``pull`` (q, m) are P and c of a penalty b'Pb / 2 + c'b,
+    which is subtracted from the objective.
     """
 
     objective: Objective
@@ -43,19 +45,19 @@ class Hypothesis:
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:
-        """The same, with a further step for the rows."""
+        """This hypothesis, with a further step for the rows."""
         return replace(self, steps=(*self.steps, step))
 
     def before(self, step: Step) -> Hypothesis:
-        """The same, with a step for the rows as the question has them."""
+        """This hypothesis, with a step that goes before all others: on the rows as the question has them."""
         return replace(self, steps=(step, *self.steps))
 
     def of_batch(self, function: Callable[[Batch], Batch]) -> Hypothesis:
-        """The same, with a step that does not ask for the numbers of the rows."""
+        """This hypothesis, with a further step that needs no numbers of the rows."""
         return self.after(lambda batch, numbers: function(batch))
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
-        """The same, with a linear function of the parameters (1 + p, k) that puts them into other units or another coding."""
+        """This hypothesis, with its parameters (1 + p, k) put into other units or another coding by a linear function."""
         matrix = function(np.eye(len(self.matrix)))
         back, rounding = np.linalg.inv(matrix), self.rounding
         return replace(
@@ -67,8 +69,8 @@ class Hypothesis:
 
     @property
     def of_brought(self) -> np.ndarray:
-        """(q, q), which maps the parameters to the units of the answer as it was brought, in which a penalty acts."""
-        first = 0 if self.intercept else 1
+        """The matrix (q, q) from the parameters to the units of the answer as it was brought: a penalty acts in those."""
+        first = self.first
         return np.eye(len(self.matrix) - first) if self.back is None else self.back[first:, first:]
 
     def rows(self, batch: Batch, numbers: np.ndarray) -> Batch:
@@ -77,10 +79,19 @@ class Hypothesis:
             batch = step(batch, numbers)
         return batch
 
+    def eta(self, rows: Batch) -> np.ndarray:
+        """The linear predictors (n, k) of rows that are as the hypothesis has them."""
+        return rows.eta(Params.from_matrix(self.matrix))
+
+    @property
+    def first(self) -> int:
+        """The row of the matrix with which the q coefficients begin: 0, or 1 where there is no intercept."""
+        return 0 if self.intercept else 1
+
     @property
     def free(self) -> np.ndarray:
         """The free parameters (q, m)."""
-        return self.objective.free(self.matrix[0 if self.intercept else 1 :])
+        return self.objective.free(self.matrix[self.first :])
 
     @property
     def codes(self) -> tuple[str, ...]:

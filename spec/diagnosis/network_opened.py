@@ -34,7 +34,7 @@ SAME = 1e-9  # relative: how near to the data a layer's inputs are the data
 @dataclass(frozen=True, eq=False)
 class Opened:
     """
-    A network that is watched: its last trained Dense layer, and what it makes of what that gives.
+    A network that is watched: its last trained Dense layer, and the layers behind it.
 
     eta is ``factor`` (k,) times what the layer gives, plus ``shift`` (b, k), a row for each of those shown; ``shown`` are these,
     with the inputs of the network for X. ``beside`` is the number of columns that the offset has among them. ``twice`` says

@@ -1,5 +1,5 @@
 """
-What may have been maximised: the log-likelihood of a model, or what a mistake makes of one.
+Objectives that may have been maximised: the log-likelihood of a model, or a mistaken form of it.
 
 Each objective is a sum over rows of a function of eta. `score` is its derivative in the free eta, `information` minus the
 expected second derivative; an optimum is where the sum of score times inputs vanishes.
@@ -32,7 +32,7 @@ class Objective(Protocol):
 
     @property
     def has_gauge(self) -> bool:
-        """Whether only differences of the outputs count, as those of a softmax."""
+        """Whether only differences of the outputs count, as in a softmax."""
 
     def outputs(self, k: int) -> int: ...
 
@@ -46,13 +46,10 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The log-likelihood of a model; of a softmax the free eta are those of the classes but class 0, less its own."""
+    """The log-likelihood of a model. For a softmax the free eta are the eta of the other classes minus the eta of class 0."""
 
     model: Model
-
-    @property
-    def is_likelihood(self) -> bool:
-        return True
+    is_likelihood = True
 
     @property
     def has_gauge(self) -> bool:
@@ -73,11 +70,9 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Departed(Likelihood):
-    """A likelihood that something was done to: it is none."""
+    """A likelihood that a mistake has changed, so that it is no longer one."""
 
-    @property
-    def is_likelihood(self) -> bool:
-        return False
+    is_likelihood = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ class SquaredShares(Departed):
 
 @dataclass(frozen=True)
 class SquaredHinge(Departed):
-    """Minus the squares of what margins lack to 1, for labels -1 and 1. The information is that of rows that all lack some."""
+    """Minus the squares of 1 minus the margin, where that is positive. The information supposes that it is so in all rows."""
 
     def score(self, y: np.ndarray, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
         sign = 2 * y - 1
@@ -142,9 +137,7 @@ def _jacobian(mu: np.ndarray) -> np.ndarray:
 class OneVersusRest(Departed):
     """As many logistic regressions as there are classes, each of one class against all others."""
 
-    @property
-    def has_gauge(self) -> bool:
-        return False
+    has_gauge = False
 
     def outputs(self, k: int) -> int:
         return k

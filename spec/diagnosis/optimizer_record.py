@@ -1,4 +1,4 @@
-"""What the optimizer of a network keeps of its training."""
+"""The record of a training that a network's optimizer keeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spec.engines.keras.versions import keras
 
 
 def record_of(model: keras.Model, dense: keras.layers.Dense, keep_means: bool) -> Record | None:
-    """What the optimizer of a network keeps, if it has made steps; and its means of the weights of ``dense``."""
+    """The record of a network's optimizer, if it has made steps, with its running means for the weights of ``dense``."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not hasattr(optimizer, "iterations"):
         return None

@@ -50,7 +50,7 @@ def is_of_sklearn(given: Any) -> bool:
 
 
 def _inside(given: Any) -> Any:
-    """What a search over settings found, or what was fitted to a transformed response; anything else as it is."""
+    """The estimator inside a search over settings, or behind a transformed response; anything else as it is."""
     return getattr(given, "best_estimator_", getattr(given, "regressor_", given))
 
 
@@ -58,7 +58,7 @@ def transformed(given: Any, X: Any) -> tuple[Any, tuple[str, ...]]:
     """
     Return (X, notes): the columns that the steps of a pipeline make, where the last one has others than X has.
 
-    X is as it was where the last step has as many columns as X, all of them numbers: then what the steps did to them is found.
+    X stays as it was if the last step has as many numeric columns as X: then the steps' changes are found by the diagnosis.
     """
     steps, width = _inside(given), getattr(bare(given), "n_features_in_", None)
     if X is None or width is None or not isinstance(getattr(steps, "steps", None), list):

@@ -107,7 +107,7 @@ def penalised(context: Context, hypothesis: Hypothesis, score: np.ndarray) -> np
 def at(hypothesis: Hypothesis, free: np.ndarray) -> Hypothesis:
     """The hypothesis at other free parameters (q, m); of classes, class 0 has zeros."""
     matrix = np.zeros_like(hypothesis.matrix)
-    matrix[0 if hypothesis.intercept else 1 :, hypothesis.matrix.shape[1] - free.shape[1] :] = free
+    matrix[hypothesis.first :, hypothesis.matrix.shape[1] - free.shape[1] :] = free
     return replace(hypothesis, matrix=matrix)
 
 

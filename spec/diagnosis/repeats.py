@@ -15,9 +15,9 @@ from spec.model import Params
 
 def without_repeats(context: Context) -> tuple[Question, Answer] | None:
     """
-    The question without the columns that others repeat, and the answer with their coefficients given to those.
+    The question without columns that repeat others, and the answer with their coefficients moved to the columns that are kept.
 
-    None of rows that are not in memory, where all columns are kept or none, and of an answer of another shape than the question.
+    None if the rows are not in memory, if all columns are kept or none, or if the answer has another shape than the question.
     """
     question, answer = context.question, context.answer
     if not context.in_memory:

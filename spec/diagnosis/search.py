@@ -200,7 +200,9 @@ class Search:
             other = other if reading.become is None else reading.become(other, own)
             other = replace(other, found=(*other.found, one.finding(says, factors=own)))
         unknowns = hypothesis.unknowns + len(factors)
-        made = self._judged(other, left, goal.size - unknowns, len(chosen), metric, unknowns)
+        is_bent = "link" in hypothesis.codes and any(read.cause.code == "response-units" for read in chosen)
+        equations = goal.size - unknowns - is_bent  # in other units a link has any bend
+        made = self._judged(other, left, equations, len(chosen), metric, unknowns)
         yield replace(made, vectors=tuple(vector for read in chosen for vector in read.reading.vectors))
 
     def _ended(self, hypothesis: Hypothesis, metric: Metric, one: Cause, ending: Ending) -> Explained:

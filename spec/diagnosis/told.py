@@ -1,4 +1,4 @@
-"""What an estimator was told to do, whether its solver's own rule holds at the answer, and the diagnosis of both."""
+"""The settings of an estimator, whether its solver's own rule holds at the answer, and the diagnosis of both."""
 
 from __future__ import annotations
 
@@ -62,7 +62,11 @@ def _moves(context: Context, plain: Hypothesis, penalty: Hypothesis) -> bool:
 
 
 def _pulled(context: Context, hypothesis: Hypothesis, size: float, of_bias: bool) -> Hypothesis:
-    """The hypothesis with the pull of absolute values: against the sign of a weight; at one of 0, as much as holds it there."""
+    """
+    The hypothesis with the slope of a penalty on absolute values.
+
+    It has the sign of the weight; at a weight of 0 it is the part of the score that it can hold.
+    """
     (totals,) = context.totals([hypothesis])
     if totals is None:
         return hypothesis
@@ -80,7 +84,7 @@ def _brought_score(context: Context, hypothesis: Hypothesis, totals: Totals) -> 
 
 
 def _weight(context: Context, hypothesis: Hypothesis) -> float:
-    """What the rows of a hypothesis weigh together."""
+    """The sum of the weights of a hypothesis's rows."""
     return float(sum(hypothesis.rows(*piece).weights.sum() for piece in context.batches()))
 
 
@@ -127,7 +131,7 @@ def by_its_settings(search: Search, settings: Settings) -> Diagnosis | None:
 
 
 def by_its_solver(search: Search) -> Diagnosis | None:
-    """The diagnosis of what nothing explains to all digits: by an estimator's own solver, or by what is set by default."""
+    """The diagnosis of an answer that nothing explains to all digits: by its estimator's own solver, or by a default."""
     answer, context = search.context.answer, search.context
     if (settings := answer.settings) is not None:
         is_near = search.before <= SMALL and settings.slope is None  # a rule that is known was not kept, or it was told before

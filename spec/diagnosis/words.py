@@ -1,7 +1,7 @@
 """
 A diagnosis in words: one sentence first, then the evidence, what to do, what was ruled out, and what was not tested.
 
-`read` makes the words, `render` lays them out for a terminal; `spec.diagnosis.page` shows the same words on a page.
+`read` makes the words, `spec.diagnosis.terminal` lays them out for a terminal, and `spec.diagnosis.page` shows them on a page.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ class Reading:
     other: Reading | None
 
     def farthest(self, count: int) -> tuple[Row, ...]:
-        """At most so many coefficients, those that are farthest from an optimum, in their own order."""
+        """The ``count`` coefficients that are farthest from an optimum, in their own order."""
         chosen = sorted(range(len(self.rows)), key=lambda place: -self.rows[place].far)[:count]
         return tuple(self.rows[place] for place in sorted(chosen))
 
     @property
     def has_units(self) -> bool:
-        """Whether the answer has other numbers where the causes are applied, such as those of other units."""
+        """Whether the answer has other numbers after the causes are applied, as in other units."""
         pairs = [(row.answer, row.there) for row in self.rows if not np.isnan([row.answer, row.there]).any()]
         return self.stated and self.applied and any(one != other for one, other in pairs)
 
@@ -121,7 +121,7 @@ def read(diagnosis: Diagnosis) -> Reading:
 
 
 def _is_applied(one: Diagnosis) -> bool:
-    """Whether the answer was held to the optimum of another problem, that of the causes; a way to the optimum has none."""
+    """Whether the answer was compared with the optimum of the causes' problem; a way to the optimum has no such problem."""
     if not one.found or one.verdict in (NONE, NO_OPTIMUM) or one.mended is None or one.mended is one.stated:
         return False
     return one.stated is None or abs(one.mended.distance - one.stated.distance) > 1e-6 * one.stated.distance
@@ -150,7 +150,7 @@ def _trained(answer: Answer) -> str:
 
 
 def _predicates(answer: Answer, found: Sequence[Finding], it: str) -> str:
-    """What is so of an answer, joined to one sentence: "{it} has no bias; and it leaves out the offset"."""
+    """The predicates of an answer, joined to one sentence: "{it} has no bias; and it leaves out the offset"."""
     said = [PLAIN.get(one.code, f"{{it}} has the cause {one.code}") for one in found]
     names = [it, *["it"] * len(said)]
     return "; and ".join(text.format(it=name, trained=_trained(answer)) for text, name in zip(said, names))
@@ -340,7 +340,7 @@ def _by_name(compared: Compared | None) -> dict[str, tuple[float, float, float]]
 
 def short(value: float, digits: int = 2) -> str:
     """
-    A number to so many significant digits.
+    A number with some significant ``digits``.
 
     >>> [short(x) for x in (3.14159, 12345.0, 1.234e-9, -0.5, 0.0)], short(123.456789, 6)
     (['3.1', '12000', '1.2e-9', '-0.5', '0'], '123.457')
@@ -370,7 +370,7 @@ def errors(distance: float) -> str:
 
 
 def _digits(compared: Compared | None) -> str:
-    """In how many digits the coefficients agree, in words."""
+    """The number of digits in which the coefficients agree, in words."""
     digits = np.nan if compared is None else compared.digits
     if np.isnan(digits):
         return "to a number of digits that is not known"
@@ -392,5 +392,5 @@ def _stop(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with an escape for what is not printed, such as the end of a line or a terminal's commands."""
+    """The text with an escape for characters that are not printed, such as the end of a line or a terminal's commands."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -1,5 +1,5 @@
 """
-What the expressions of a formula mean: columns of whole numbers and of bools are numbers in them, as in R.
+The meaning of a formula's expressions: columns of whole numbers and of bools are numbers in them, as in R.
 
 NumPy adds bools by "or", lets whole numbers overflow, takes the exponential of a bool in 16 bits, and ``^`` for a bitwise
 operation. Here the operands of arithmetic and the arguments of functions are float64 first; ``&``, ``|`` and ``~`` stay logical.
@@ -33,7 +33,7 @@ def _kind(values: Any) -> str:
 
 
 def either(one: Any, other: Any) -> Any:
-    """What ``one ^ other`` is, of bools. Raises ValueError for numbers, since it is no power."""
+    """Compute ``one ^ other`` for bools. Raises ValueError for numbers, since it is no power."""
     if {_kind(one), _kind(other)} != {"b"}:
         raise ValueError("^ is no power in Python: write **, as in I(x**2)")
     return one ^ other
@@ -55,7 +55,7 @@ def meant(expression: str) -> str:
 
 
 class _Numbers(ast.NodeTransformer):
-    """Makes numbers of operands and arguments; of those of levels whole numbers."""
+    """Makes numbers of operands and arguments; whole numbers of the arguments of functions of levels."""
 
     name = "__number"
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec.fit.numeric import Column
+from spec.model import Params
 
 NAMES = ("X", "y", "weights", "offset")
 
@@ -26,7 +27,7 @@ class Batch:
 
     @classmethod
     def of(cls, X: Column, y: Column | None, weights: Column | None = None, offset: Column | None = None) -> Batch:
-        """A batch in float64, without a copy of what is float64 already; a vector becomes one column. No y is a y of zeros."""
+        """A batch in float64; arrays in float64 are not copied. A vector becomes one column, and no y becomes a y of zeros."""
         X = _table(X)
         y = np.zeros((len(X), 1)) if y is None else _table(y)
         weights = _ones(len(y)) if weights is None else _table(weights).reshape(-1)
@@ -50,6 +51,15 @@ class Batch:
         """The batch with a function applied to each part."""
         offset = None if self.offset is None else function(self.offset)
         return Batch(function(self.X), function(self.y), function(self.weights), offset)
+
+    def design(self, intercept: bool) -> np.ndarray:
+        """The design (b, q): X, after a column of ones where there is an intercept."""
+        return np.hstack([np.ones((len(self), int(intercept))), self.X])
+
+    def eta(self, params: Params) -> np.ndarray:
+        """The linear predictors (b, k), with the offset."""
+        eta = params.linear_predictor(self.X)
+        return eta if self.offset is None else eta + self.offset
 
     def padded(self, size: int) -> Batch:
         """The batch with its last row repeated, at weight 0, up to ``size`` rows: programs are compiled for one shape."""

@@ -1,9 +1,9 @@
 """
 Many fits of one design side by side: they are one Dense layer with a unit for each, whose loss is a sum over its units.
 
-So eta is one product for all fits, and so are their scores, X' R, and their informations: the products of each two columns,
-times the rows' information. Newton's steps are taken by all fits at once; those that have converged drop out. It is for models
-with a concave log-likelihood: there a score of zero is the optimum, and a step is too long where the slope at its end leads back.
+So eta is one product for all fits, and so are their scores, X' R, and their informations: the products of each pair of columns,
+times the information of the rows. All fits take Newton's steps at once; a fit that has converged drops out. It is for models with
+a concave log-likelihood: there a score of zero is the optimum, and a step is too long if the slope at its end leads back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ NARROW = 32  # columns: of fewer the products are kept, for all fits of some row
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns of some rows: the ``design`` (q, r), and in ``basis``; their products are made once for all tiles."""
+    """
+    The ``design`` of some rows (q, r), and the ``basis`` in which it is nearly orthonormal.
+
+    Products of pairs of columns are computed once and used by every tile.
+    """
 
     design: np.ndarray
     basis: np.ndarray
@@ -44,7 +48,7 @@ class Columns:
 
     @cached_property
     def products(self) -> list[np.ndarray]:
-        """Those of each two columns in the basis, (s, r), in parts; where columns are many they are not kept."""
+        """The products of each pair of columns in the basis, (s, r), in parts. They are not kept where columns are many."""
         return list(self._products())
 
     def _products(self) -> Iterator[np.ndarray]:
@@ -74,9 +78,9 @@ def _weighted(matrix: np.ndarray, each: np.ndarray, weights: np.ndarray) -> np.n
 
 class Tile(NamedTuple):
     """
-    Some rows of some fits: their columns, and what each fit has of its own (r, f), or shares (r, 1).
+    Some rows of some fits: their columns, and numbers of each fit (r, f), or numbers that all fits share (r, 1).
 
-    ``told`` is there already where the fits share their eta.
+    ``told`` is given if the fits share their eta.
     """
 
     columns: Columns
@@ -111,7 +115,7 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
-    """Where fits ended, a column for each: free parameters and their standard errors (q, f), and a number of each (f,)."""
+    """Where fits ended: free parameters and their standard errors (q, f), a column for each fit; the rest (f,)."""
 
     free: np.ndarray
     errors: np.ndarray
@@ -123,7 +127,11 @@ class Climbed:
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """Fits of one design: column b of ``weights`` and of the rows' y and offset is that of fit b; a single one is shared."""
+    """
+    Fits of one design. Fit b uses column b of the weights, of y and of the offset.
+
+    If there is one column, all fits use it.
+    """
 
     model: Model
     rows: Rows
@@ -139,7 +147,7 @@ class Fits:
         return Sums(*self._over(self._summed, free, fits))
 
     def _over(self, function: Callable[[Tile], Iterable[np.ndarray]], free: np.ndarray, fits: np.ndarray) -> list[np.ndarray]:
-        """What a function of tiles gives, summed over the rows, for each fit."""
+        """The results of a function of tiles, summed over the rows, for each fit."""
         width = min(len(fits), max(WIDTH, SIZE // max(self.rows.total or 1, 1)))
         parts = np.array_split(np.arange(len(fits)), -(-len(fits) // width))
         found: list[list[np.ndarray]] = [[] for _ in parts]
@@ -208,7 +216,7 @@ class Fits:
             passes[running] += 1
             with np.errstate(all="ignore"):
                 back = (here.score * step[:, running]).sum(axis=0)
-                gains = (here.outside == 0) & (back >= -BACK * slope[running])  # of what is not a number nothing holds
+                gains = (here.outside == 0) & (back >= -BACK * slope[running])  # a comparison with NaN is False
             share[running[~gains]] /= 2
             taken = running[gains]
             best[:, taken] = np.broadcast_to(trial, (q, len(running)))[:, gains]
@@ -258,9 +266,10 @@ class Fits:
 
     def _after(self, made: Step, last: np.ndarray) -> np.ndarray:
         """
-        The distance that a step leaves, as the step before it lets expect; infinite where it says nothing, or contracts badly.
+        The estimated distance from the optimum after this step, extrapolated from the step before.
 
-        Newton's step leaves the square of the distance times a constant, see `spec.fit.convergence.Convergence`.
+        It is infinite if there is no estimate or if the steps shrink too slowly. Newton's step leaves the square of the distance
+        times a constant, see `spec.fit.convergence.Convergence`.
         """
         with np.errstate(all="ignore"):
             rate = np.where(last < np.inf, made.distance / last**2, np.inf)

@@ -1,8 +1,8 @@
 """
-Blocks of rows: parts of the data that can be named without being read, each read by itself, as often as is asked.
+Blocks of rows: parts of the data that have names before they are read; each can be read alone, and again.
 
 The data alone decide where a block begins and ends. What is summed over a block, and then over all blocks in their order, is
-therefore the same number to the last bit, whoever computes it.
+therefore the same number to the last bit, on any worker.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Block(Protocol):
 
     @property
     def name(self) -> str:
-        """What the reader calls it."""
+        """The name of the block in messages."""
         ...
 
     def read(self, size: int) -> Iterable[Batch]:

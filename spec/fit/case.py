@@ -31,6 +31,7 @@ def case_of(
     model: keras.Model | None,
     X: Any,
     y: Any,
+    *,
     formula: str | None,
     data: Any,
     family: Any,
@@ -61,7 +62,7 @@ def _case_of_model(model: keras.Model | None, X: Any, y: Any, weights: Any, offs
 
 
 def _names(y: Any) -> tuple[str, ...]:
-    """The names that responses have: those of a frame's columns, a series, or a column given by its name."""
+    """The names of the responses: of the columns of a frame, of a series, or of a column given by its name."""
     named = y if isinstance(y, str) else getattr(y, "name", None)
     return (named,) if isinstance(named, str) else tuple(map(str, getattr(y, "columns", ())))
 

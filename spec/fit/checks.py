@@ -1,5 +1,5 @@
 """
-Whether the numbers of rows can be fitted. What is wrong is named by its row in the data, with one cause and the way out.
+Checks whether the numbers of rows can be fitted. An error names the row in the data, one cause and the way out.
 
 A row of weight 0 does not count, whatever it holds.
 """
@@ -35,21 +35,21 @@ def check(
     """
     Raise ValueError for the first wrong row of a batch, whose own first row has the number ``first`` in the data.
 
-    ``columns`` name those of X, ``outputs`` those of y. What is said of all values of y is said of the batch; `find_wrong` knows
-    all rows. Without ``X_too`` X is left out: a pass notices by itself that its sums are not finite, and reads X once.
+    ``columns`` are the names for X, ``outputs`` those for y. A message about all values of y is about the batch; `find_wrong`
+    knows all rows. Without ``X_too`` X is left out: a pass notices by itself that its sums are not finite, and reads X once.
     """
     _raise_first(_wrong(model, batch, first, columns, outputs, quasi, lambda: [batch], X_too))
 
 
 def find_wrong(model: Model, rows: Rows, quasi: bool = False) -> None:
-    """Raise ValueError for the first wrong row of all, in whichever part of the data it is wrong; or if no row counts."""
+    """Raise ValueError for the first of all rows that is wrong in any part of the data; or if no row counts."""
     counted: set[bool] = set()
 
     def look(batch: Batch, first: int) -> None:
-        _raise_first(_wrong(model, batch, first, rows.columns, rows.outputs, quasi, lambda: rows.read(PIECE)))
+        _raise_first(_wrong(model, batch, first, rows.columns, rows.outputs, quasi, lambda: rows.read()))
         counted.add(bool((batch.weights > 0).any()))
 
-    for _ in rows.checked(look).read(PIECE):
+    for _ in rows.checked(look).read():
         pass
     if True not in counted:
         raise ValueError("all weights are zero: no row counts." if counted else "there are no rows.")
@@ -72,7 +72,7 @@ def _wrong(
     everything: Callable[[], Iterable[Batch]],
     X_too: bool = True,
 ) -> Iterator[Wrong]:
-    """What may be wrong with a batch; ``everything`` reads the rows whose values of y are told."""
+    """Yield the checks of a batch; ``everything`` reads the rows whose values of y are told."""
     counts = batch.weights != 0
 
     def of_weights(row: int) -> str:
@@ -106,7 +106,7 @@ def _wrong(
 
 
 def _part_of_y(column: int, k: int, names: tuple[str, ...]) -> str:
-    """What the reader calls a column of the responses."""
+    """The name of a column of the responses in messages."""
     if k == 1:
         return names[0] if len(names) == 1 else "y"
     return f"column {names[column] if len(names) == k else column + 1} of y"
@@ -121,7 +121,7 @@ def _domain(family: Family, quasi: bool) -> Domain:
 
 
 def _inside(family: Family, y: np.ndarray, quasi: bool) -> np.ndarray:
-    """Where y is in the family's domain; shares need to sum to 1 in float32 only, see `normalised`."""
+    """A mask of the y in the family's domain; shares need to sum to 1 in float32 only, see `normalised`."""
     domain = _domain(family, quasi)
     if isinstance(domain, Simplex):
         return (y >= 0) & (np.abs(y.sum(axis=1, keepdims=True) - 1) <= _slack(y, np.float32))
@@ -249,7 +249,7 @@ def _wrong_code(y: np.ndarray, k: int, first: int, at: int) -> str:
 
 def normalised(y: np.ndarray) -> np.ndarray:
     """
-    Shares (b, k) whose rows sum to 1: those that do so in float32 only are divided by their sum.
+    Shares (b, k) whose rows sum to 1: rows that do so in float32 only are divided by their sum.
 
     >>> float(normalised(np.float64([[np.float32(0.9), np.float32(0.1)]])).sum())
     1.0
@@ -260,7 +260,7 @@ def normalised(y: np.ndarray) -> np.ndarray:
 
 
 def without_weightless(batch: Batch) -> Batch:
-    """The batch with a row that counts in place of each row of weight 0, at weight 0; zeros and equal shares if no row counts."""
+    """The batch with numbers of another row in rows of weight 0, which keep it; zeros and equal shares if all weights are 0."""
     gone = batch.weights == 0
     if not gone.any():
         return batch

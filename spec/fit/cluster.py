@@ -1,7 +1,7 @@
 """
 Dask: its data frames and arrays, whose partitions are blocks; and its workers, who compute on them where they lie.
 
-Nothing is gathered: a function goes to a partition, and its sums come back. What a worker lost when it died Dask computes again.
+Nothing is gathered: a function goes to a partition, and its sums come back. If a worker dies, Dask recomputes what it lost.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _delayed(values: Any, sizes: list[int] | None) -> list[Any]:
 
 
 def workers_of(executor: Any) -> Workers:
-    """The workers of an executor: one of `concurrent.futures`, a client of Dask or its executor, whatever has ``submit``."""
+    """The workers of an executor: of `concurrent.futures`, a client of Dask or its executor, or any object with ``submit``."""
     if (client := client_of(executor)) is not None:
         return Cluster.of(client)
     if not hasattr(executor, "submit"):
@@ -129,7 +129,7 @@ def workers_of(executor: Any) -> Workers:
 
 
 def client_of(executor: Any = None) -> Any:
-    """The client of an executor of Dask; of None the present one; None where there is none."""
+    """The client of an executor of Dask, or the present one for None; None if there is no client."""
     if executor is not None:
         client = executor if hasattr(executor, "get_executor") else getattr(executor, "_client", None)
         return client if library(client) == "distributed" else None
@@ -216,7 +216,7 @@ STILL = (
 
 
 def _at_work(dask_scheduler: Any) -> tuple[int, int]:
-    """The workers that run, and the others."""
+    """The number of the workers that run, and of the other workers."""
     return len(dask_scheduler.running), len(dask_scheduler.workers) - len(dask_scheduler.running)
 
 

@@ -27,9 +27,9 @@ in_float64 = Shared(lambda: precision("float64"))  # for new layers, and while a
 @dataclass(frozen=True)
 class Shape:
     """
-    The network of all problems of a model with as many columns ``p`` and outputs ``k``, on batches of ``size`` rows.
+    The key of a compiled network: problems with the same model, columns ``p``, outputs ``k`` and batch ``size`` share one.
 
-    Batches with fewer rows are taken in parts of ``least``.
+    A batch with fewer rows is computed in parts of ``least`` rows.
     """
 
     model: Model
@@ -49,10 +49,10 @@ class Shape:
 @dataclass(frozen=True, eq=False)
 class Contribution:
     """
-    What a batch adds to the sums over all rows at some parameters. Another process is sent it, and makes the network once.
+    What a batch adds to the sums over all rows at some parameters. Another process that gets it makes the network once.
 
-    ``informations`` says how many are summed: none, the expected, or the observed too; of the columns [1 X], or of those that
-    ``basis`` makes of them; where ``rough`` in float32.
+    ``informations`` says how many informations are summed: none, the expected one, or the observed one too. They are those of the
+    columns [1 X], or of [1 X] @ ``basis`` if that is given; they are summed in float32 if ``rough``.
     """
 
     shape: Shape
@@ -92,7 +92,7 @@ class _Compiled:
     """
     A network with its compiled program.
 
-    Where the parameters are no argument of the program, calls at the same run side by side, and those at others wait for them.
+    If the parameters are no argument of the program, calls at the same parameters run together; calls at others wait for them.
     """
 
     def __init__(self, network: KerasNetwork, program: Program) -> None:

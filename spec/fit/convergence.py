@@ -30,7 +30,7 @@ class Kind:
 
 
 class Sampled(NamedTuple):
-    """What is known of convergence from a fit of so many rows, or of the ``whole``; for the ``constant`` see `Convergence`."""
+    """The convergence that was seen in a fit of some rows, or of the ``whole``; for the ``constant`` see `Convergence`."""
 
     constant: float
     rows: int

@@ -1,8 +1,8 @@
 """
 A network's loss, one linear predictor at a time: its slope by back-propagation, and the information about each.
 
-What lies before eta, a Dense layer, is a product of matrices forwards and one backwards. So this is all of a network that many
-fits of one design have to ask of it, whatever their number, their columns and their rows.
+The Dense layer before eta is a product of matrices forwards and another one backwards. So many fits of one design need nothing
+else from the network, for any number of fits, columns and rows.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SIZE = 2**17  # linear predictors of one call, for which the program is compiled
 
 class Told(NamedTuple):
     """
-    What a loss says of linear predictors (r, f), at weight 1, each shaped like them.
+    Derivatives of a loss at linear predictors (r, f), for rows of weight 1. All arrays have the shape (r, f).
 
-    ``slope`` is that of the loss, which `Elements.to_score` makes one of the log-likelihood; ``expected`` and ``observed`` are
-    the informations, of which a canonical link has one; ``pearson`` is (y - mu)^2 / V where that was asked for.
+    ``slope`` is the derivative of the loss; times `Elements.to_score` it is that of the log-likelihood. ``expected`` and
+    ``observed`` are the informations; a canonical link has only one. ``pearson`` is (y - mu)^2 / V if it was asked for.
     """
 
     slope: np.ndarray
@@ -39,7 +39,11 @@ class Told(NamedTuple):
 
 
 class Formulas:
-    """What `Elements` tells, by the formulas of `spec.model`: for the start of a fit, and not for where it ends."""
+    """
+    The same numbers as `Elements`, from the formulas of `spec.model`.
+
+    They only start a fit; the network's own gradient decides where it ends.
+    """
 
     to_score = 1.0
 
@@ -48,7 +52,7 @@ class Formulas:
 
     @quietly
     def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:
-        """What is told of eta (r, f), with the responses y (r, f) or (r, 1)."""
+        """The numbers of `Told` at eta (r, f), for responses y (r, f) or (r, 1)."""
         model, mu = self.model, self.model.link.inverse(eta)
         observed = None if model.is_canonical else -model.row_bend(y, eta)
         return Told(model.row_score(y, eta), model.working_weight(eta), observed, model.pearson(y, mu))
@@ -88,7 +92,7 @@ class Elements(Formulas):
         return found
 
     def __call__(self, eta: np.ndarray, y: np.ndarray) -> Told:
-        """What is told of eta (r, f), `SIZE` of them at most, with the responses y (r, f) or (r, 1)."""
+        """The numbers of `Told` at eta (r, f), `SIZE` numbers at most, for responses y (r, f) or (r, 1)."""
         values, responses = self._filled(eta), self._filled(np.broadcast_to(y, eta.shape))
         takes_values = self.derivatives.takes_values
         with in_float64 if self.traces else nullcontext(), nullcontext() if takes_values else self.turn:

@@ -59,7 +59,7 @@ def left_free(task: Task, rows: Rows, penalty: Penalty) -> str | None:
 def _intercept_alone(known: Problem, rows: Rows) -> str | None:
     """Why an intercept has no optimum beside a kernel that is held: each response is the same end of its domain."""
     distinct, found = known.y[:0], None
-    for batch in rows.read(2**14):
+    for batch in rows.read():
         seen = np.unique(np.vstack([distinct, batch.y[batch.weights > 0]]), axis=0)  # rows of one response say the same
         if len(seen) == len(distinct):
             continue
@@ -72,7 +72,7 @@ def _intercept_alone(known: Problem, rows: Rows) -> str | None:
 
 @dataclass(frozen=True)
 class _Like:
-    """Problems like that of a task, of other rows. Another process is sent it."""
+    """Makes problems like the problem of a task from other rows. It can be sent to another process."""
 
     model: Model
     intercept: bool
@@ -93,7 +93,7 @@ class _Like:
 def _whole(task: Task, rows: Rows) -> Problem | None:
     """The problem of all rows; None where they are many."""
     pieces: list[Batch] = []
-    for piece in rows.read(2**14):
+    for piece in rows.read():
         pieces.append(piece)
         if sum(batch.X.size for batch in pieces) > MANY:
             return None
@@ -136,7 +136,7 @@ def _held(like: _Like, direction: np.ndarray, pieces: Iterable[Batch]) -> tuple[
 def _at_edge(task: Task, rows: Rows, free: np.ndarray) -> list[int]:
     """The rows at the edge of their domain, by their numbers."""
     found, first, like = [], 0, _Like.of(task)
-    for piece in rows.read(2**14):
+    for piece in rows.read():
         problem = like(piece)
         at: Params = problem.params(free)
         found += [first + row for row in scoring.at_edge(problem.model, problem.y, problem.eta(at)).tolist()]

@@ -130,7 +130,7 @@ def fit(
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")
-    case = case_of(model, X, y, formula, data, family, link, weights, offset)
+    case = case_of(model, X, y, formula=formula, data=data, family=family, link=link, weights=weights, offset=offset)
     rows = case.rows if executor is None else replace(case.rows, workers=workers_of(executor))
     given = rows.remembered().map(without_weightless)
     factors = None if class_weight is None else of_classes(class_weight)
@@ -167,7 +167,7 @@ def fit(
 
 
 def _heard(progress: Any, total: int | None) -> AbstractContextManager[tuple[Any, Any]]:
-    """What hears of the passes and what of the rows; any true value that is no function shows a bar."""
+    """A context with the functions of passes and of rows; any true value that is no function shows a bar."""
     return nullcontext((progress, None)) if callable(progress) else shown(total) if progress else nullcontext((None, None))
 
 

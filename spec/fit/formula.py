@@ -134,7 +134,7 @@ def designed(
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """What makes a batch of a frame, in any process."""
+    """Makes a batch of a frame, in any process."""
 
     design: Part
     y: Take

@@ -15,6 +15,7 @@ import numpy as np
 from spec.fit.batch import Batch
 from spec.fit.blocks import Block
 from spec.fit.cluster import is_dask, partitions
+from spec.fit.numeric import refuse_twins
 from spec.fit.parquet import data_set, refuse_no_file, row_groups
 from spec.fit.sources import form_of
 
@@ -59,8 +60,7 @@ def csv_frame(path: Path) -> Frame:
         names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
     except pandas.errors.EmptyDataError as error:
         raise TableError(f"{path} is empty.") from error
-    if len(twice := names[names.duplicated() & names.notna()]):  # pandas would rename the second
-        raise TableError(f"two columns are called {twice.iloc[0]}: give each a name of its own.")
+    refuse_twins(names.dropna(), TableError)  # of which pandas would rename the second
     frame = pandas.read_csv(path)
     head = str(frame.columns[0])
     if len(frame.columns) == 1 and (signs := [sign for sign in ";\t|" if sign in head]):
@@ -95,9 +95,7 @@ def table_of(data: Any) -> Table:
         data = pandas_module().DataFrame(dict(data))
     if not isinstance(data, pandas_module().DataFrame):
         raise TypeError(f"a formula needs data with named columns: a data frame, a table or a file, not {type(data).__name__}.")
-    twice = data.columns[data.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
+    refuse_twins(data.columns)
     names = tuple(name for name in data.columns if isinstance(name, str))
     return Table(names, len(data), True, lambda names, size: iter([data[names]]))
 
@@ -192,7 +190,7 @@ def check_kind(column: Any, name: str) -> None:
 
 
 def seen_levels(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
-    """The frame without the levels that no row has, and a note for each column that had such."""
+    """The frame without the levels that no row has, and a note for each column that had such levels."""
     notes = []
     for name in frame.columns:
         if isinstance(frame[name].dtype, pandas_module().CategoricalDtype):
@@ -207,7 +205,7 @@ def sample_of(table: Table, names: list[str], groups: Sequence[list[str]]) -> tu
     """
     Return (sample, chosen): rows of a table that is read in batches, and the numbers of those that were drawn by chance.
 
-    The others are there so that the sample has every value of the ``groups`` of columns and of text, and each column's extremes.
+    Other rows are added, so that the sample has every value of the ``groups`` of columns and of text, and all extremes.
     """
     pandas = pandas_module()
     chosen = np.sort(np.random.default_rng(0).choice(table.total, min(table.total, SAMPLE), replace=False))

@@ -57,7 +57,7 @@ class Input:
         return (part if "float" in kind else np.nan_to_num(part)).astype(kind)
 
     def chosen(self, values: Any) -> Any:
-        """The columns of a table that the fit had; what is no table as it is. Raises ValueError where one is absent."""
+        """The columns of a table that the fit had; no table is returned as it is. Raises ValueError if a column is absent."""
         if not self.columns or (table := Table.of(values)) is None:
             return values
         refuse_absent(self.columns, list(table))
@@ -120,7 +120,7 @@ def design(
 
 
 def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) -> list[Any]:
-    """What X brings, input by input."""
+    """The values that X brings, input by input."""
     names = [put.name for put in inputs]
     if (table := Table.of(X)) is not None:
         if any(put.columns for put in inputs):
@@ -141,9 +141,9 @@ def _given(X: Any, has_offset: bool, inputs: Sequence[Input], rows: int | None) 
 
 def groups_of(names: Sequence[str], inputs: Sequence[Input]) -> list[list[str]] | None:
     """
-    The columns of each input, where inputs are called as columns are; None if that does not tell them all.
+    The columns of each input, if inputs have the names of columns; None if these names are not enough.
 
-    One input may be called otherwise: it takes the columns that are left, as does the only input of a model.
+    One input may have another name: it takes the columns that are left, as the only input of a model does.
     """
     called = [put.name if put.name in names and put.width in (1, None) else None for put in inputs]
     if called.count(None) > 1:
@@ -162,7 +162,7 @@ def _are_inputs(X: Sequence[Any], inputs: Sequence[Input], rows: int | None) -> 
 
 
 def _misfit(inputs: Sequence[Input], widths: Sequence[int], names: Sequence[str]) -> str:
-    """What is wrong where X does not bring the inputs of a model."""
+    """The message for an X that does not bring the inputs of a model."""
     brings = " and ".join(map(str, widths))
     shown = f" ({', '.join(names)})" if names else ""
     if len(inputs) == 1:
@@ -176,7 +176,7 @@ def _misfit(inputs: Sequence[Input], widths: Sequence[int], names: Sequence[str]
 
 
 def names_of(inputs: Sequence[Input], parts: Sequence[Column]) -> tuple[str, ...]:
-    """Names for the columns of X: those of a table, else those of the inputs; none for one plain table."""
+    """Names for the columns of X: from the table, else from the inputs; no names for one plain table."""
     if len(inputs) == 1 and len(inputs[0].shape) <= 1:
         return tuple(getattr(parts[0], "names", ()))
     names: list[str] = []

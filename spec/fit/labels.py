@@ -12,9 +12,9 @@ Labels = Any  # a pandas.Index
 
 def refuse_reordered(parts: Mapping[str, Any]) -> None:
     """
-    Raise ValueError where a part, such as the weights, has the row labels of an earlier one, such as X, at other places.
+    Raise ValueError if a part (such as weights) has the pandas row labels of an earlier part (such as X) in another order.
 
-    Labels that count the rows, and labels of which the other part has none, say nothing of its rows.
+    Labels that only count the rows say nothing of their order, nor do labels that the other part does not have.
     """
     labels = [each for part, values in parts.items() for each in _labels(part, values)]
     for part, own in labels[1:]:
@@ -37,7 +37,7 @@ def refuse_reordered(parts: Mapping[str, Any]) -> None:
 
 
 def _counts_rows(labels: Labels) -> bool:
-    """Whether labels are those that pandas gives of itself: 0, 1, ..."""
+    """Whether labels are the default ones of pandas: 0, 1, ..."""
     return bool(type(labels).__name__ == "RangeIndex" and labels.start == 0 and labels.step == 1)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import precision
 from spec.fit.batched import Climbed, Fits
 from spec.fit.checks import find_wrong, without_weightless
 from spec.fit.contribution import in_float64
@@ -128,7 +127,7 @@ def fit_many(
         own = own.astype(float) if own.size <= AT_ONCE else own
     given = source(X, y, None if own is None else own.mean(axis=1), offset, inputs=inputs).map(without_weightless)
     BACKEND.enable_float64()
-    with precision("float64"):
+    with in_float64:
         reading = read(model, usable(given.map(_first), SAMPLE))
     _refuse(reading)
     refuse_weights(reading, lambda: own is not None)
@@ -171,7 +170,7 @@ def _width(values: Any) -> int:
 
 
 def _resamples(rows: int, number: int, seed: int) -> np.ndarray:
-    """How often each of the rows (n, B) is in each of ``number`` resamples of as many rows."""
+    """The number of times (n, B) that each row is in each of ``number`` resamples, which have as many rows."""
     rng, kind = np.random.default_rng(seed), np.uint16 if rows > 200 else np.uint8
     counts = np.empty((rows, number), dtype=kind)
     for one in range(number):
@@ -330,7 +329,7 @@ class _Several:
         return rows.map_numbered(partial(_own, weights=self.weights, number=number)).map(without_weightless)
 
     def _departures(self, found: Climbed) -> dict[int, str]:
-        """Where the model's own loss has a slope at the answer, of the fits whose model is not Keras's alone."""
+        """Reasons, by the number of the fit, where the model's own loss has a slope at the answer; none for Keras's own parts."""
         reasons: dict[int, str] = {}
         if self.reading.known:
             return reasons

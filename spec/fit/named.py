@@ -13,6 +13,7 @@ from spec.links import LINKS, Link, Log
 from spec.model import Model
 
 ONES_OF_OURS = {"family": "spec.families, such as Poisson()", "link": "spec.links, such as Log()"}
+KINDS = {"family": "families", "link": "links"}
 OTHER_NAMES = {  # of families, in other programs
     "logistic": "binomial",
     "logit": "binomial",
@@ -49,12 +50,13 @@ def _named(name: str, known: Sequence[Any], what: str) -> Any:
     kinds = {re.sub(r"\(.*|-", "", str(one)): type(one) for one in known}
     kind = kinds.get(short := re.sub(r"[-_ ]", "", word))
     if kind is None and short in ORDINAL:
-        raise ValueError(f"there is no {what} {name!r}: an ordinal model has one slope for all classes, which no softmax has.")
+        raise ValueError(f"unknown {what} {name!r}: an ordinal model has one slope for all classes, which no softmax has.")
     if kind is None:
         plain, is_quasi = short.replace("quasi", ""), " with quasi=True" * short.startswith("quasi")
         other = OTHER_NAMES.get(plain, plain if plain in kinds else None) if what == "family" else None
         meant = f" Did you mean {other!r}{is_quasi}?" if other else ""
-        raise ValueError(f"there is no {what} {name!r}: they are {', '.join(dict.fromkeys(map(str, known)))}.{meant}")
+        names = ", ".join(dict.fromkeys(map(str, known)))
+        raise ValueError(f"unknown {what} {name!r}; the {KINDS[what]} are {names}.{meant}")
     asked = [field.name for field in fields(kind)]
     if not asked and number is not None:
         beside = " Give link= beside the family." if key == "link" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,11 +62,8 @@ class Table(dict[str, Any]):
             pairs = [(name, values[name]) for name in values.dtype.names]
         else:
             return None
-        found, names = cls(pairs), [name for name, _ in pairs]
-        if len(found) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"two columns are called {twice}: give each a name of its own.")
-        return found
+        refuse_twins(name for name, _ in pairs)
+        return cls(pairs)
 
     def sliced(self, part: str, first: int, rows: int | None) -> Column:
         """The columns side by side, with their names."""
@@ -90,6 +88,12 @@ def _side_by_side(columns: Sequence[Column], rows: Any) -> np.ndarray:
     return X
 
 
+def refuse_twins(names: Iterable[Any], error: type[ValueError] = ValueError) -> None:
+    """Raise an error where two columns have one name."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise error(f"two columns are called {twice[0]}: give each a name of its own.")
+
+
 def library(values: Any) -> str:
     """The name of the library that a value's type is from."""
     return type(values).__module__.partition(".")[0]
@@ -97,9 +101,9 @@ def library(values: Any) -> str:
 
 def numbers(values: Any, part: str, first: int = 0, rows: int | None = None) -> Column:
     """
-    Values of any kind as numbers that are sliced like an array and have a shape. What is missing becomes NaN.
+    Values of any kind as numbers that are sliced like an array and have a shape. Missing values become NaN.
 
-    What is on disk is not read, and numbers in memory are not copied. ``part`` and ``first``, the number of the first row, are
+    Numbers on disk are not read, and numbers in memory are not copied. ``part`` and ``first``, the number of the first row, are
     for the messages about what is no number; ``rows`` is the number of rows of a table that may have no columns.
     """
     if type(values) is np.ndarray and values.ndim and values.dtype.kind in NUMERIC:
@@ -143,7 +147,7 @@ def _dense(piece: Any) -> np.ndarray:
 
 
 def _counted(array: np.ndarray, part: str, first: int, coded: bool) -> np.ndarray:
-    """The numbers among objects, NaN for those that are missing. Categories (``coded``) are no numbers, whatever they are."""
+    """The numbers in an array of objects, with NaN for missing ones. Categories (``coded``) never count as numbers."""
     flat = list(array.ravel())
     found = np.full(len(flat), np.nan)
     for i, value in enumerate(flat):
@@ -172,7 +176,7 @@ def reads_as_number(text: str) -> bool:
 
 
 def _are_mostly_numbers(column: list[Any], labels: bool) -> bool:
-    """Whether more than half of what is there reads as numbers; of ``labels``, more than two of them."""
+    """Whether at least half of the values that are there read as numbers; for ``labels`` at least three different ones."""
     there = [value for value in column if type(value).__name__ not in MISSING and value == value]
     read = {float(value) for value in there if _is_odd(value) is None}
     return 2 * sum(_is_odd(value) is None for value in there) >= len(there) and not (labels and len(read) < 3)
@@ -184,7 +188,7 @@ def _is_odd(value: Any) -> str | None:
 
 
 def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
-    """What to do about numbers that are written as text, one of which may be none."""
+    """The advice on numbers that are written as text, if one of them may be no number."""
     odd = next((row for row, value in enumerate(column) if _is_odd(value) is not None), None)
     if odd is None:
         return f"{where} holds numbers that are text, such as {_shown(column[0])}: convert it, as by pandas.to_numeric."
@@ -195,7 +199,7 @@ def _numbers_as_text(where: str, column: list[Any], first: int) -> str:
 
 
 def _no_number(value: Any, flat: list[Any], part: str, where: str, row: int, coded: bool) -> str:
-    """What to do about a value that is no number."""
+    """The advice on a value that is no number."""
     what, advice = next((what, advice) for types, what, advice in NO_NUMBERS if isinstance(value, types))
     what, advice = ("a category", ENCODE) if coded else (what, advice)
     if part != "y" or advice != ENCODE:

@@ -20,7 +20,7 @@ class RowGroup:
     """
     The row group with the number ``group`` of a Parquet file, with ``rows`` rows, of which the first has the number ``first``.
 
-    ``beside`` are arrays with as many rows as the data. Another process is sent the path, and their rows of this group alone.
+    ``beside`` are arrays with as many rows as the data. Another process gets the path, and only the rows of this group of them.
     """
 
     path: str
@@ -62,7 +62,7 @@ class RowGroup:
             raise OSError(f"{self.name} had {self.rows} rows, and has {done} now: the file was changed during the fit.")
 
     def _opened(self, size: int) -> Iterator[Any]:
-        """Its record batches: by ParquetFile, which takes half the time, unless the schema of the data set is another."""
+        """The record batches: by ParquetFile, which takes half the time, unless the data set has another schema."""
         from pyarrow.dataset import ParquetFileFormat
         from pyarrow.parquet import ParquetFile
 

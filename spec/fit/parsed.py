@@ -124,7 +124,7 @@ def needs(expression: Any, table: Table) -> list[str]:
 
 
 def names_of(formula: Any) -> list[str]:
-    """The names in a formula that a column has to bear, and those of functions that there are not."""
+    """The names in a formula that columns need to have, and the names of functions that do not exist."""
     names: list[str] = []
     for factor in (factor for term in formula for factor in term.factors):
         if factor.eval_method.value == "lookup":
@@ -150,7 +150,7 @@ def _is_function(name: str) -> bool:
 
 
 def known_columns(names: Sequence[str], table: Table) -> list[str]:
-    """Those names that are columns. Raises ValueError for one that is neither a column nor a function."""
+    """The names that are columns. Raises ValueError for a name that is neither a column nor a function."""
     if unknown := [name for name in names if name not in table.columns and not _is_function(name)]:
         if functions := [name for name in unknown if name.endswith("()")]:
             of_numpy = (

@@ -1,4 +1,4 @@
-"""The columns that a formula makes of any rows, fixed on a frame: levels, knots and means are those of that frame."""
+"""The columns that a formula makes of any rows. Levels, knots and means are fixed once, on a frame."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _is_whole(column: Any) -> bool:
 
 
 def _leveled(spec: Any) -> dict[str, list[Any]]:
-    """The levels of each categorical factor of a formula that is fixed; none if it is not."""
+    """The levels of each categorical factor of a fixed formula; empty if the formula is not fixed."""
     states = getattr(spec, "encoder_state", {}).items()
     return {expr: state["categories"] for expr, (_, state) in states if "categories" in state}
 

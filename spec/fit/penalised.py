@@ -85,7 +85,7 @@ class _Point:
 
 @dataclass(frozen=True, eq=False)
 class _Course:
-    """Where to go from a point: each target with the gain that it promises; and the numbers of `PenalisedMaximum` there."""
+    """The targets from a point, with the gain that each promises, and the numbers of `PenalisedMaximum` at the point."""
 
     targets: list[tuple[np.ndarray, float]]
     dispersion: float
@@ -147,7 +147,7 @@ class _Descent:
         return _Point(weights, sums, value, (2 * l2 * weights - sums.score @ self.contrast).T.ravel())
 
     def _settled(self, weights: np.ndarray) -> np.ndarray:
-        """The same means, at the shift of the k columns that `maximise_penalised` promises."""
+        """Weights with the same means, at the shift of the k columns that `maximise_penalised` promises."""
         l1, l2 = self.penalty.of_weights(weights.shape, self.intercept)
         if weights.shape[1] == 1:
             return weights
@@ -156,7 +156,7 @@ class _Descent:
         return weights - np.where(l2[:, 0] > 0, 0.0, shift)[:, None]
 
     def _course(self, point: _Point) -> _Course:
-        """By the observed information, where that is positive definite, and by the expected."""
+        """The course by the observed information, if that is positive definite, and by the expected one."""
         now, rows, informations = point.weights.T.ravel(), point.sums.rows, (point.sums.observed, point.sums.information)
         observed, expected = (None if one is None else self.lift.T @ one @ self.lift for one in informations)
         if expected is None or not np.isfinite(expected).all():
@@ -191,7 +191,7 @@ class _Descent:
         return target, promised, float(np.sqrt(max(step @ hessian @ step, 0.0)))
 
     def _taken(self, best: _Point, targets: list[tuple[np.ndarray, float]], max_passes: int) -> _Point | None:
-        """The first point on the way to a target that gains a share of what is promised; only the last way is halved."""
+        """The first point on the way to a target with a share of the promised gain; only the last way is halved."""
         tries = [(1.0, *target) for target in targets[:-1]] + [(0.5**halved, *targets[-1]) for halved in range(HALVINGS)]
         pressed, self.pressed = self.pressed + 1, 0
         for share, target, promised in tries[: max_passes - len(self.history)]:
@@ -243,7 +243,7 @@ def optimum(matrix: np.ndarray, gradient: np.ndarray, absolute: np.ndarray, star
 
 
 def _swept(matrix: np.ndarray, gradient: np.ndarray, absolute: np.ndarray, start: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Each coordinate in turn at its own optimum, the others held."""
+    """Move each coordinate in turn to its own optimum, with the other coordinates held."""
     x, slope = x.copy(), gradient + matrix @ (x - start)
     for j, own in enumerate(np.diag(matrix)):
         free = x[j] - slope[j] / own

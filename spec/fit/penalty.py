@@ -1,7 +1,7 @@
 """
 A penalty as Keras writes it, and what it is called elsewhere.
 
-Below, l1 and l2 are those of minus the mean log-likelihood + l1 |b| + l2 b^2.
+Below, l1 and l2 are the factors in minus the mean log-likelihood + l1 |b| + l2 b^2.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from spec.model import Model
 @dataclass(frozen=True)
 class Penalty:
     """
-    What a Keras layer's regularizers add to its loss: l1 sum|b| + l2 sum b^2 of the kernel, and of the bias.
+    The terms that a Keras layer's regularizers add to its loss: l1 sum|b| + l2 sum b^2 of the kernel, and of the bias.
 
-    The compiled loss is minus ``scale`` times the mean log-likelihood, plus what is free of the weights; the mean is over the
+    The compiled loss is minus ``scale`` times the mean log-likelihood, plus terms free of the weights; the mean is over the
     rows, whatever their weights sum to. True if there is any penalty.
     """
 
@@ -35,7 +35,7 @@ class Penalty:
 
     def of_rows(self, n: int) -> Penalty:
         """
-        The same penalty in units of the log-likelihood of n rows.
+        This penalty in units of the log-likelihood of n rows.
 
         >>> Penalty(kernel_l2=0.1, scale=2.0).of_rows(100).kernel_l2  # Keras's mse is twice minus the mean log-likelihood
         5.0
@@ -73,7 +73,7 @@ def _mixture(l1: float, l2: float) -> tuple[float, float]:
 
 
 def _scikit_learn(model: Model, n: int, l1: float, l2: float) -> list[str]:
-    """Its C multiplies the sum of the losses; Ridge adds its alpha to a sum of squares, the others theirs to a mean."""
+    """The penalty in scikit-learn: C multiplies a sum of losses; Ridge's alpha goes to a sum, other alphas to a mean."""
 
     def logistic(strength: float, share: float) -> str:
         solver = ", solver='saga'" if share else ""
@@ -96,14 +96,14 @@ def _scikit_learn(model: Model, n: int, l1: float, l2: float) -> list[str]:
 
 
 def _glmnet(l1: float, l2: float, least_squares: bool) -> str:
-    """By the objective that it documents; but of family = "gaussian" it divides l2 by the standard deviation of y."""
+    """The penalty by glmnet's documented objective; with family = "gaussian" it divides l2 by the standard deviation of y."""
     strength, share = _mixture(l1, l2)
     family = ", family=gaussian()" if least_squares and l2 else ""
     return f"In glmnet it is lambda={strength:.6g}, alpha={share:.6g}, standardize=FALSE{family}{MEAN_WEIGHT}."
 
 
 def _statsmodels(model: Model, own: tuple[float, float], bias: tuple[float, float]) -> list[str]:
-    """Its alpha has an entry for each column. At L1_wt=0 its GLM divides by an estimated dispersion, which its OLS does not."""
+    """The penalty in statsmodels: alpha has an entry for each column. At L1_wt=0 GLM divides by a dispersion, OLS does not."""
     if model.has_classes:
         return []
     strength, share = _mixture(*own)

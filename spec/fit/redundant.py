@@ -1,8 +1,8 @@
 """
-Columns of a design that others make: those that are 0 in each row, and sums of multiples of other columns.
+Redundant columns of a design: columns that are 0 in every row, or linear combinations of other columns.
 
-Their coefficients are not determined, and the means do not need them. A product of the columns finds those that may be such;
-that they are is then computed from each row.
+Their coefficients are not determined, and the means do not need them. The products of the columns find columns that may be
+redundant; whether they are is then computed from each row.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def there_of(rows: Rows) -> np.ndarray:
 
 def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray:
     """
-    Which columns (p,) to keep so that none is made of the others and the intercept.
+    Which columns (p,) to keep so that no column is a combination of the others and the intercept.
 
-    Of those that make one another the first are left out, as the first level of a factor is; or the last, as R's glm does.
+    The first of such columns are left out, as the first level of a factor is; with ``keep_first`` the last, as R's glm does.
     """
     first = rows.sample(SAMPLE)
     columns = range(int(intercept), first.X.shape[1] + intercept)
@@ -61,7 +61,7 @@ def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray
 
 
 def _design(batch: Batch, intercept: bool, scale: np.ndarray) -> np.ndarray:
-    return np.hstack([np.ones((len(batch), int(intercept))), batch.X]) / scale
+    return batch.design(intercept) / scale
 
 
 def _there(pieces: Iterable[Batch]) -> np.ndarray:
@@ -74,7 +74,7 @@ def _product(pieces: Iterable[Batch], intercept: bool, scale: np.ndarray) -> np.
 
 
 def _made(gram: np.ndarray, order: list[int]) -> tuple[list[int], list[int]]:
-    """Return (kept, made): the columns in their order that the ones before do not make, and those that they nearly make."""
+    """Return (kept, made): the columns that earlier columns do not make, in this order, and those that they nearly make."""
     size = np.sqrt(np.diag(gram))
     if not np.isfinite(size).all():
         return order, []
@@ -98,9 +98,9 @@ def _left(
     pieces: Iterable[Batch], intercept: bool, scale: np.ndarray, kept: list[int], made: list[int], of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    What is left of the columns ``made`` (m) beside the multiples ``of`` (kept, m) of those that are kept.
+    Subtract from the columns ``made`` (m) what the kept columns predict with the coefficients ``of`` (kept, m).
 
-    Return (products, exact): the products of the kept columns with it, (kept, m); in which columns nothing is left.
+    Return (products, exact): the products of the kept columns with the rest, (kept, m); in which columns nothing is left.
     """
     products, exact = np.zeros(of.shape), np.ones(len(made), dtype=bool)
     for batch in pieces:

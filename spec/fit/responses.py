@@ -1,4 +1,4 @@
-"""What is done with responses and weights before a fit: classes, class weights, rows without weight, rates and amounts."""
+"""Preparation of responses and weights before a fit: classes, class weights, rows without weight, rates and amounts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def usable(rows: Rows, size: int) -> Batch:
     found = _finite(rows.sample(size))
     if len(found):
         return found
-    for batch in rows.read(2**14):
+    for batch in rows.read():
         if len(found := _finite(batch)):
             return found[:size]
     find_wrong(Model(Gaussian(), Identity()), rows)
@@ -71,7 +71,7 @@ def _finite(batch: Batch) -> Batch:
 
 
 def of_classes(class_weight: Any) -> dict[int, float]:
-    """The weights of classes by their numbers. Raises ValueError for others than numbers, or negative weights."""
+    """The weights of classes by their numbers. Raises ValueError for classes that are no numbers, or negative weights."""
     if not isinstance(class_weight, Mapping):
         raise ValueError(f"class_weight is {class_weight!r:.60}: give a dict of weights by class, such as {{0: 1.0, 1: 3.0}}.")
     found = {}
@@ -96,7 +96,7 @@ def refuse_absent(class_weight: Mapping[int, float], model: Model, outputs: int)
 
 def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     """
-    The batch with its weights multiplied by those of its classes, as Keras does it: a class that is not named has 1.
+    The batch with its weights multiplied by the weights of the classes, as Keras does it: a class without a weight has 1.
 
     Keras 3 rounds a y between the classes, such as a smoothed label, and Keras 2 cuts it off.
     """
@@ -108,7 +108,7 @@ def class_weighted(batch: Batch, class_weight: Mapping[int, float]) -> Batch:
 
 def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_errors: bool) -> Iterator[str]:
     """
-    What is to be said of responses and weights that are served and may mean something else.
+    Yield remarks on responses and weights that are accepted, and may mean something else.
 
     ``some`` are rows with their own weights; ``has_errors`` says whether standard errors are those of the family.
     """
@@ -120,7 +120,7 @@ def remarks(model: Model, outputs: int, some: Batch, class_weight: Any, has_erro
 
 
 def _are_shares_of_trials(some: Batch) -> bool:
-    """Whether each response is whole, or is when multiplied by its weight; one that float32 holds, to that precision."""
+    """Whether each response, or its product with its weight, is whole; if float32 holds the response, to that precision."""
     totals, single = some.weights[:, None] * some.y, some.y.astype(np.float32) == some.y
     is_near = np.abs(totals - np.round(totals)) <= 2.0**-23 * np.abs(totals)
     return bool((are_whole(some.y) | are_whole(totals) | (single & is_near)).all())
@@ -139,9 +139,9 @@ def _weights(pieces: Iterable[Batch]) -> set[float]:
 
 def no_counts(model: Model, rows: Rows) -> np.ndarray:
     """
-    Which columns (k,) of the responses of a family of counts are no counts, but rates or amounts.
+    A mask (k,): the columns of y that a count family should treat as rates or amounts.
 
-    Most of the positive ones are not whole; or some are not, and times its weight each is.
+    True if most positive values are not whole, or if some are not whole but every value times its weight is.
     """
     some = rows.sample(4096).y
     if not isinstance(model.family.response_domain, Counts):
@@ -169,13 +169,13 @@ def are_rates(model: Model, rows: Rows) -> np.ndarray:
 
 
 def _whole_totals(pieces: Iterable[Batch]) -> tuple[np.ndarray, bool]:
-    """Which columns are whole times the weights, and whether any row has another weight than 1."""
+    """Return (whole, weighted): the columns that are whole times the weights; whether any weight is not 1."""
     found = [(are_whole(one.weights[:, None] * one.y).all(axis=0), bool((one.weights != 1).any())) for one in pieces]
     return np.all([whole for whole, _ in found], axis=0), any(weighted for _, weighted in found)
 
 
 def are_whole(numbers: np.ndarray) -> np.ndarray:
-    """Whether each is a whole number, but for rounding; an amount with cents is none, however large it is."""
+    """A mask of the numbers that are whole, but for rounding; an amount with cents is not, however large it is."""
     return np.abs(numbers - np.round(numbers)) <= np.clip(1e-6 * np.abs(numbers), 1e-6, 1e-3)
 
 

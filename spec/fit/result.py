@@ -125,7 +125,7 @@ class Fitted:
 
     @property
     def _no_error(self) -> float:
-        """What stands for a standard error that there is not: infinite where the information is singular, else unknown."""
+        """The value in place of a missing standard error: infinite if the information is singular, else NaN."""
         return np.nan if self.is_penalised or self.errors == NO_ERRORS else np.inf
 
     @cached_property
@@ -365,7 +365,7 @@ class Fitted:
             raise ValueError("there are no intervals for the probabilities of a softmax: each depends on all the classes' eta.")
         reach = self._reach(level) if interval else None
         rows = self._prepared(X, offset) if self._prepared else self._plainly(X, offset)
-        parts = [self._predicted(batch, reach) for batch in rows.read(PIECE)]
+        parts = [self._predicted(batch, reach) for batch in rows.read()]
         means = [np.concatenate(some) for some in zip(*parts)] or [np.zeros((0, len(self.outputs)))] * (3 if interval else 1)
         return Prediction(*means) if interval else means[0]
 
@@ -380,19 +380,15 @@ class Fitted:
     @quietly
     def _predicted(self, batch: Batch, reach: float | None) -> list[np.ndarray]:
         """The means (b, k), and the ends of their intervals if a reach in standard errors is given."""
-        eta = self.params.linear_predictor(batch.X)
-        if batch.offset is not None:
-            eta = eta + batch.offset
-        elif self.has_offset:
+        if batch.offset is None and self.has_offset:
             raise ValueError("the fit had an offset: give offset= for these rows too, of zeros if they have none.")
-        link = self.model.link
+        eta, link = batch.eta(self.params), self.model.link
         mean = link.inverse(eta)
         if reach is None:
             return [mean]
         if self._spread is None:
             return [mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)]
-        design = np.hstack([np.ones((len(batch), int(self.intercept))), batch.X])
-        away = reach * np.linalg.norm(design @ self._spread[:, 0].T, axis=1)[:, None]
+        away = reach * np.linalg.norm(batch.design(self.intercept) @ self._spread[:, 0].T, axis=1)[:, None]
         falls = link.inverse_derivative(eta) < 0
         ends = [eta + np.where(falls, away, -away), eta - np.where(falls, away, -away)]
         return [mean, *(np.where(self.model.eta_domain.contains(end), link.inverse(end), np.nan) for end in ends)]
@@ -523,7 +519,11 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The coefficients of a fit in other words: ``terms`` (q', q) @ its own (q, m) @ ``outputs`` (m, m) transposed."""
+    """
+    The coefficients of a fit after a linear change of its columns (``terms``) and of its classes (``outputs``).
+
+    They are ``terms`` (q', q) @ the fit's own (q, m) @ ``outputs`` (m, m) transposed.
+    """
 
     fit: Fitted
     terms: np.ndarray

@@ -97,7 +97,7 @@ def sandwich_root(
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What makes the design and the scores of a batch: a model at its parameters, in a ``basis`` (q, q) of [1 X]."""
+    """Makes the design and the scores of a batch: of a model at its parameters, in a ``basis`` (q, q) of [1 X]."""
 
     model: Model
     params: Params
@@ -106,9 +106,7 @@ class Design:
 
     def __call__(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """The design (b, q) in the basis, and the linear predictors (b, k)."""
-        design = np.hstack([np.ones((len(batch), int(self.intercept))), batch.X]) @ self.basis
-        eta = self.params.linear_predictor(batch.X)
-        return design, eta if batch.offset is None else eta + batch.offset
+        return batch.design(self.intercept) @ self.basis, batch.eta(self.params)
 
     @quietly
     def scores(self, batch: Batch) -> np.ndarray:
@@ -190,7 +188,7 @@ def _name_the_one_alone(of: Design, rows: Rows, size: int, lower: np.ndarray) ->
 
 
 def _weighed(batch: Batch, values: np.ndarray) -> np.ndarray:
-    """The values, and 0 for the rows without weight, whatever they hold."""
+    """The values, with 0 in place of all values of rows without weight."""
     there = batch.weights > 0
     return values if there.all() else np.where(there.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
 

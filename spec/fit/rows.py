@@ -1,8 +1,8 @@
 """
-Rows that are read in batches: a few are in memory at a time, the others may be on disk, on other machines, or not made yet.
+Rows that are read in batches: a few are in memory at a time, other rows may be on disk, on other machines, or not yet made.
 
-They lie in blocks (`spec.fit.blocks`), which the data fix. What is asked of all rows is asked of each block, by whichever
-`spec.fit.workers` there are.
+They lie in blocks (`spec.fit.blocks`), which the data fix. A question to all rows is asked of each block, by the
+`spec.fit.workers` that there are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 class Step(NamedTuple):
-    """What is done to each piece of rows: ``function(batch)``, or where it is ``numbered`` ``function(batch, first)``."""
+    """A change of each piece of rows: ``function(batch)``, or ``function(batch, first)`` if it is ``numbered``."""
 
     function: Callable[..., Batch | None]
     numbered: bool = False
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 def pieces_of(block: Block, steps: Sequence[Step], size: int) -> Iterator[Batch]:
-    """The rows of a block after the steps; what is wrong is named by its row in the data, or in the block if that is unknown."""
+    """The rows of a block after the steps. An error names the row in the data, or in the block if that is unknown."""
     first = block.first or 0
     try:
         for piece in block.read(size):
@@ -74,7 +74,7 @@ class Rows:
     """
     Rows in blocks, with the steps that are taken with each piece when it is read.
 
-    ``draw(size)`` gives about ``size`` of them, before the steps, to represent all; without it the first do. ``total`` is their
+    ``draw(size)`` gives about ``size`` of them, before the steps, to represent all; else the first rows do. ``total`` is their
     number, if it is known before they are read. ``columns`` names those of X and ``outputs`` those of y or the classes, if they
     have names; ``labels`` are pandas's row labels, ``seen`` is a digest of some rows, see `remembered`.
     """
@@ -89,7 +89,7 @@ class Rows:
     labels: Any = None
     seen: bytes = b""
 
-    def read(self, size: int) -> Iterator[Batch]:
+    def read(self, size: int = PIECE) -> Iterator[Batch]:
         """Yield all rows, always in the same order, in pieces of about ``size`` rows or of any other number."""
         for block in self.blocks:
             yield from self._pieces(block, size)
@@ -99,11 +99,11 @@ class Rows:
         return batches_of(self.read(size), size)
 
     def each(self, function: Callable[[Iterator[Batch]], Result], size: int = PIECE) -> Iterator[Result]:
-        """What a function of a block's pieces returns, block after block. Another process is sent the function."""
+        """The results of a function of a block's pieces, block after block. The function may be sent to other processes."""
         return self._workers.run(partial(_asked, function, self.steps, size), self.blocks)
 
     def each_batch(self, function: Callable[[Batch], Result], size: int) -> Iterator[Iterator[Result]]:
-        """For each block what a function of its batches of ``size`` rows returns; they are read in this process."""
+        """For each block the results of a function of its batches of ``size`` rows; they are read in this process."""
         batches = ((i, one) for i, block in enumerate(self.blocks) for one in batches_of(self._pieces(block, size), size))
         found = self.workers.run(partial(_asked_of_one, function), batches)
         for _, some in groupby(found, key=itemgetter(0)):
@@ -125,7 +125,7 @@ class Rows:
         """
         About ``size`` rows, to represent all.
 
-        Those that were drawn have other numbers: where a step refuses them, all rows are read, to name the right one.
+        Drawn rows have other numbers: if a step refuses one, all rows are read, to name the right row.
         """
         batch = self.draw(size) if self.draw else self._beginning(size)
         try:
@@ -150,7 +150,7 @@ class Rows:
         return joined(taken)
 
     def remembered(self) -> Rows:
-        """The same rows, which know whether they `have_changed` since; those that are drawn at random, such as an array's."""
+        """These rows, which then know whether they `have_changed`; only if they are drawn at random, such as an array's."""
         return self if self.draw is None else replace(self, seen=self._digest())
 
     @property
@@ -165,11 +165,11 @@ class Rows:
     @property
     def keep_their_order(self) -> bool:
         """Whether the first rows of a pass are the first of the next one, too: where a stream shuffles they are not."""
-        one, other = (next(self.read(PIECE)) for _ in range(2))
+        one, other = (next(self.read()) for _ in range(2))
         return _digest(one) == _digest(other)
 
     def map(self, function: Callable[[Batch], Batch]) -> Rows:
-        """The same rows, with a function applied to each piece."""
+        """These rows, with a function applied to each piece."""
         return replace(self, steps=(*self.steps, Step(function)))
 
     def map_numbered(self, function: Callable[[Batch, int], Batch]) -> Rows:
@@ -177,12 +177,12 @@ class Rows:
         return replace(self, steps=(*self.steps, Step(function, numbered=True)))
 
     def checked(self, check: Callable[[Batch, int], None]) -> Rows:
-        """The same rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
+        """These rows; ``check`` is called with each piece, and the number of its first row, before the piece is used."""
         return replace(self, steps=(*self.steps, Step(check, numbered=True, checks=True)))
 
 
 def _digest(batch: Batch) -> bytes:
-    """What only these numbers have."""
+    """A digest of the numbers of a batch."""
     parts = (np.ascontiguousarray(part) for part in (batch.X, batch.y, batch.weights, batch.offset) if part is not None)
     return blake2b(b"".join(part.tobytes() for part in parts)).digest()
 

@@ -1,8 +1,8 @@
 """
-Rows from what people have: arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
+Rows from arrays, tables, files, tensors, sparse matrices and streams, for a model of one input or of several.
 
-Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.numeric.numbers`). What is
-missing (None, NaN, NA, a masked value) becomes NaN, which `spec.fit.checks` names if its row counts.
+Each part of the data (X, y, weights, offset) becomes numbers that are sliced like an array (`spec.fit.numeric.numbers`). Missing
+values (None, NaN, NA, a masked value) become NaN, which `spec.fit.checks` names if its row counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from spec.fit.cluster import is_dask, partitions, present_workers, rows_of
 from spec.fit.inputs import Input, as_fitted, batch_of, design, groups_of, refuse_absent, shape_of, single
 from spec.fit.labels import labels_of, refuse_reordered
-from spec.fit.numeric import Table, is_number, library, numbers
+from spec.fit.numeric import Table, is_number, library, numbers, refuse_twins
 from spec.fit.parquet import data_set, row_groups
 from spec.fit.rows import Batch, Rows, of_arrays, of_pieces
 from spec.fit.streams import is_stream, of_stream
@@ -61,7 +61,7 @@ def source(X: Any, y: Any = None, weights: Any = None, offset: Any = None, *, in
 
 
 def _of_the_output(given: Any) -> Any:
-    """What is given by the name of a model's one output, as Keras takes it; anything else as it is."""
+    """The values given by the name of a model's one output, as Keras takes them; anything else as it is."""
     return next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else given
 
 
@@ -125,7 +125,7 @@ def _refuse_none(rows: int | None) -> None:
 
 
 def _opened(X: Any) -> Any:
-    """What a path leads to, or a query asks for."""
+    """The data that a path leads to, or a query asks for."""
     if isinstance(X, (str, os.PathLike)):
         return _file(os.fspath(X))
     if library(X) == "polars" and hasattr(X, "collect"):
@@ -197,14 +197,13 @@ def _of_dataset(data: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Row
     """
     The rows of a pyarrow Table or Dataset; y, weights and offset are names of its columns, or arrays of as many rows.
 
-    Of its other columns X has those that the inputs had in a fit, in their order, or all.
+    X has the columns that the inputs had in a fit, in their order, or all other columns.
     """
     found = _as_dataset(data)
     named = {part: values for part, values in rest.items() if isinstance(values, str)}
     _refuse_unknown(named.values(), found.schema.names)
     arrays = {part: numbers(values, part) for part, values in rest.items() if part not in named and values is not None}
-    if twice := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
-        raise ValueError(f"two columns are called {twice[0]}: give each a name of its own.")
+    refuse_twins(found.schema.names)
     wanted = [name for put in inputs for name in put.columns or put.names()] if any(put.columns for put in inputs) else []
     refuse_absent(wanted, found.schema.names)
     others = wanted or [name for name in found.schema.names if name not in named.values() and not name.startswith(INDEX)]

@@ -59,7 +59,7 @@ def _numbered(stream: Any, count: int | None, size: int) -> Iterator[tuple[int, 
 
 @dataclass(frozen=True, eq=False)
 class _Batches:
-    """What makes batches of a stream's: the first fixes the widths of X, y and offset, and the names of the columns."""
+    """Makes batches of a stream's pieces: the first fixes the widths of X, y and offset, and the names of the columns."""
 
     inputs: Sequence[Input]
     labelled: bool

@@ -42,7 +42,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is known of a fit, to print. ``facts`` are pairs of a name and a value, two to a line."""
+    """The summary of a fit, to print. ``facts`` are pairs of a name and a value, two to a line."""
 
     title: str
     converged: bool
@@ -121,7 +121,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """The text with an escape for what is not printed, such as the end of a line."""
+    """The text with an escape for characters that are not printed, such as the end of a line."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
@@ -154,7 +154,7 @@ def number(value: float) -> str:
 
 def in_tests(value: float, digits: int) -> str:
     """
-    A statistic or a p-value in at most 8 characters, with so many digits after the point where it has room for them.
+    A statistic or a p-value in at most 8 characters, with ``digits`` digits after the point if they fit.
 
     >>> [in_tests(x, 3) for x in (2.5, -1234567.0)], [in_tests(p, 4) for p in (0.03, 1.2e-17, 0.0)]
     (['2.500', '-1.2e+06'], ['0.0300', '1.2e-17', '0.0000'])

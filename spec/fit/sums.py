@@ -18,7 +18,7 @@ NARROW = 32  # columns: with fewer, the roots of the weights cost more than a sy
 
 
 class Summable(Protocol):
-    """What a batch contributes: numbers that add up, of so many ``rows``."""
+    """The contribution of a batch: numbers that add up, with the number of ``rows``."""
 
     @property
     def rows(self) -> int: ...
@@ -72,8 +72,8 @@ def add_up(
     """
     The sum of the contributions of all batches of ``size`` rows: of a block's batches, and then of all blocks.
 
-    Each sum is that of a `tree`, so the same rows have the same sum to the last bit, whoever computes a part of it, and whichever
-    is ready first. ``on_rows`` is called with the number of rows that are done.
+    Each sum is made by a `tree`, so the same rows have the same sum to the last bit, on any workers and in any order of the
+    results. ``on_rows`` is called with the number of rows that are done.
     """
     if rows.total is not None and rows.total <= size:
         rows = replace(rows, workers=HERE)

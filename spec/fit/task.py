@@ -94,7 +94,7 @@ class Task:
         return self.in_basis(add_up(self.contribution(free, wanted), rows, self.size, on_rows))
 
     def contribution(self, free: np.ndarray, wanted: Wanted) -> Contribution:
-        """What a batch adds to the sums at free parameters, before `in_basis`."""
+        """The function that computes what a batch adds to the sums at free parameters, before `in_basis`."""
         # float32 where it gains most; and in the basis, since it could lose all digits of X'WX
         rough = wanted == "rough" and self.known.free_outputs > 1
         shape = replace(self.shape, summed=SUMMED[wanted]) if self.on_gpu else self.shape
@@ -175,7 +175,7 @@ class Task:
         return scores, white.newton_at(self.known, eta) or white.fisher_at(self.known, eta)
 
     def _of_means(self, white: White, eta: np.ndarray) -> tuple[np.ndarray, Steer]:
-        """The same of a `PLAIN` model: residuals and variances, which a guess need not know to all digits."""
+        """`_of_eta` of a `PLAIN` model, from residuals and variances, which a guess need not know to all digits."""
         model, weights = self.known.model, self.known.row_weights
         mean = model.link.inverse(eta)
         information = likelihood.gram(white.design, (weights * model.family.variance(mean))[..., None])
@@ -215,7 +215,7 @@ def _a_gpu_computes() -> bool:
 
 
 def checked(rows: Rows, known: Problem) -> Rows:
-    """The same rows, each batch of which is checked before it is used."""
+    """These rows; each batch is checked before it is used."""
     return rows.checked(partial(check, known.model, columns=rows.columns, outputs=rows.outputs, quasi=known.quasi, X_too=False))
 
 
@@ -228,8 +228,7 @@ def _room(model: Model, intercept: bool, free: np.ndarray, step: np.ndarray, pie
         inside = np.setdiff1d(np.flatnonzero(batch.weights > 0), there)
         if len(inside):
             share = min(share, scoring.longest(model, eta[inside], moves[inside])[0])
-        design = np.hstack([np.ones((len(batch), int(intercept))), batch.X])
-        edge.append(np.unique(scoring.outward_rows(model, design, eta, there), axis=0))
+        edge.append(np.unique(scoring.outward_rows(model, batch.design(intercept), eta, there), axis=0))
     return share, np.vstack(edge)
 
 

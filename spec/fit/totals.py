@@ -22,7 +22,7 @@ class Totals:
     """
     Sums over the rows: the log-likelihood's ``kernel`` at dispersion 1, its ``normaliser``, the ``deviance``.
 
-    Of shares the normaliser is that of their counts, if each row weighs as many trials as make its share a count, and else 0.
+    For shares the normaliser is that of their counts, if each row's weight times its share is a count, and else 0.
 
     ``mean`` (k,) is the weighted mean of the response. ``offset`` are the weighted mean (k,) of the offset, and the least and the
     greatest of it; None where there is none.
@@ -36,14 +36,14 @@ class Totals:
 
 
 def counted(batch: Batch) -> Batch:
-    """The rows that count: those of some weight."""
+    """The rows that count: their weight is not 0."""
     there = batch.weights > 0
     return batch if there.all() else batch.each(lambda part: part[there])
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Sums over some ``rows``: those of `Totals`, with the ``weight``, and the weighted sums of y and of the offset."""
+    """Sums over some ``rows``: the sums of `Totals`, the weight, and the weighted sums of y and of the offset."""
 
     rows: int
     sums: np.ndarray  # kernel, normaliser, deviance, weight
@@ -71,10 +71,10 @@ def total(model: Model, params: Params, rows: Rows, dispersion: float) -> Totals
 @quietly
 def _part(model: Model, params: Params, dispersion: float, piece: Batch) -> _Part:
     batch, family = counted(piece), model.family
-    y, weights, eta = batch.y, batch.weights[:, None], params.linear_predictor(batch.X)
+    y, weights, eta = batch.y, batch.weights[:, None], batch.eta(params)
     offsets, low, high = None, np.inf, -np.inf
     if batch.offset is not None:
-        eta, offsets = eta + batch.offset, (weights * batch.offset).sum(axis=0)
+        offsets = (weights * batch.offset).sum(axis=0)
         low, high = float(batch.offset.min(initial=np.inf)), float(batch.offset.max(initial=-np.inf))
     are_shares = isinstance(family, (Binomial, Multinomial))
     if are_shares:

@@ -1,8 +1,8 @@
 """
-Who computes what is asked of the blocks: this thread, the threads of this process, any executor, or the workers of Dask.
+Workers that compute functions of blocks: this thread, the threads of this process, any executor, or the workers of Dask.
 
-A function of a block goes to a worker, and what it returns comes back in the blocks' order. Only a few more blocks are at work
-than there are workers, so memory does not grow with the data.
+A function of a block goes to a worker, and the results come back in the blocks' order. Only a few more blocks than workers are in
+work at a time, so memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from spec.engines.keras.backend import CORES
 
 UNKNOWN = 8  # workers of an executor that does not say how many it has
 DIED = (
-    "a process of the executor died in the middle of a pass ({}): was it killed, or out of memory? Give a new executor; Dask's "
-    "computes again what a worker lost."
+    "a process of the executor died in the middle of a pass ({}): was it killed, or out of memory? Give a new executor. A client "
+    "of Dask recomputes what a worker lost."
 )
 
 Item = TypeVar("Item")
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Workers(Protocol):
-    """What computes functions of items, in any order, and yields the results in the items' order."""
+    """Workers that compute functions of items in any order, and yield the results in the order of the items."""
 
     @property
     def shares(self) -> bool:

@@ -276,10 +276,6 @@ def _evidence() -> Matrix:
     return matrix.load(page.evidence(ROOT))
 
 
-def _newest(merged: Matrix) -> Any:
-    return next((e for e in merged.environments if e.name == "newest"), merged.environments[-1])
-
-
 # -- what was measured --------------------------------------------------------------------------------------------------------
 
 
@@ -448,7 +444,7 @@ PICTURES = {
             (9, 6),
             _activations,
         ),
-        over_pairs(lambda: _newest(_evidence()).record["cells"]),
+        over_pairs(lambda: _evidence().newest.record["cells"]),
         Picture("digits-over-versions", "Digits, over versions", _versions_alt, (10.5, 5.6), _over_versions),
         Picture("agreement", "Networks and models agree", _agreement_alt, (6.6, 6.4), _agreement),
         Picture("training-path", "The way to the optimum", _path_alt, (8.2, 4.6), _path),

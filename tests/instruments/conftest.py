@@ -1,4 +1,4 @@
-"""A specification of one chapter, in which all goes as it can go: run it with options of the command line."""
+"""Fixtures: Keras as it begins; a specification of one chapter, in which all goes as it can go, run with options."""
 
 import pytest
 
@@ -92,6 +92,15 @@ versions = "numpy>1"
 cause = "It passes for right."
 shown_by = "pytest"
 """
+
+
+@pytest.fixture
+def in_float32():
+    """Models are made in float32, as Keras begins, whatever other tests of this process left."""
+    from spec.engines.keras.network import precision
+
+    with precision("float32"):
+        yield
 
 
 @pytest.fixture

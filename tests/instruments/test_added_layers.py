@@ -9,7 +9,6 @@ import pytest
 from keras import layers as L
 
 from spec.diagnosis import diagnose
-from spec.engines.keras.network import precision
 from spec.families import Poisson
 from spec.fit import fit, fit_many, optimise
 from spec.fit.convergence import SETTLED
@@ -26,12 +25,7 @@ Y = RNG.poisson(np.exp(0.3 * X[:, 0] - 0.4 * Z[:, 0] + 0.2 * CODES)).astype(floa
 INDICATORS = (CODES[:, None] == LEVELS[1:]).astype(float)
 MEANS = [np.mean(Y[level == CODES]) for level in LEVELS]
 
-
-@pytest.fixture(autouse=True)
-def as_keras_begins():
-    """Models are made in float32, whatever other tests of this process left."""
-    with precision("float32"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_float32")
 
 
 def of_codes(codes=None, levels=6, dtype="int32", **kwargs):

@@ -18,7 +18,7 @@ from spec.diagnosis.network_opened import meant_model
 from spec.diagnosis.tables import answer_of_table
 from spec.diagnosis.tables.grid import half_units
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import InverseLink, NegativeLogLikelihood, precision
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
 from spec.fit.reading import NotRead
 from spec.fit.rows import of_arrays
 from spec.model import Model, Params
@@ -338,13 +338,6 @@ def test_a_number_is_known_to_half_a_unit_of_its_last_digit(texts, half):
 
 
 # -- networks: files -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def in_float32():
-    """Models are made in float32, as Keras begins."""
-    with precision("float32"):
-        yield
 
 
 def network(*layers, loss="binary_crossentropy", optimizer="adam", width=3, y=BINARY, trained=True):

@@ -40,7 +40,7 @@ def dense(activation="sigmoid", loss="binary_crossentropy"):
             lambda: fit(formula="y ~ log1p(x)", data=FRAME, family="gaussian"),
             r"no function log1p\(\), .*: NumPy's is np\.log1p",
         ),
-        (lambda: fit(formula="y ~ x", data=FRAME, family="logistic"), "no family 'logistic': .* Did you mean 'binomial'"),
+        (lambda: fit(formula="y ~ x", data=FRAME, family="logistic"), "unknown family 'logistic'; .* Did you mean 'binomial'"),
         (lambda: fit(formula="y ~ x", data=FRAME, family="tweedie(p=1.5)"), r"write tweedie\(power\), with a number for power"),
         (lambda: fit(formula="y ~ x", data=FRAME, family="binomial(link='probit')"), "takes no number. Give link= beside"),
         (

@@ -17,7 +17,6 @@ from keras import layers as L
 from spec import families, links
 from spec.diagnose import main
 from spec.diagnosis import Diagnosis, diagnose
-from spec.engines.keras.network import precision
 from spec.model import Model, Params
 
 pytestmark = pytest.mark.filterwarnings(  # Keras's variables lack NumPy's `copy`
@@ -49,13 +48,6 @@ POISSON = sm.GLM(FRAME.claims, WITH_ONE, family=sm.families.Poisson(), offset=np
 FORGOTTEN = sm.GLM(FRAME.claims, WITH_ONE, family=sm.families.Poisson()).fit(tol=1e-13)  # without the offset
 BARE = sm.GLM(FRAME.sold.to_numpy(), WITH_ONE.to_numpy(), family=sm.families.Binomial()).fit()
 RATES = ["--formula", "claims ~ age + income", "--family", "poisson", "--offset", "log(exposure)"]
-
-
-@pytest.fixture
-def in_float32():
-    """Models are made in float32, as Keras begins."""
-    with precision("float32"):
-        yield
 
 
 def network(params, activation="sigmoid", units=1):
@@ -162,7 +154,7 @@ def test_progress_is_heard():
         ({"family": "binomial", "formula": "sold ~ age"}, "needs data="),
         ({"family": "binomial", "y": None}, "y is missing"),
         ({"family": "binomial", "X": None}, "give the data"),
-        ({"family": "logit"}, "there is no family 'logit'"),
+        ({"family": "logit"}, "unknown family 'logit'"),
         ({"family": "binomial", "y": FRAME.claims}, r"claims is \d+ in row 0: a sigmoid takes 0 and 1"),
         ({"family": "binomial", "trials": [1, 2]}, "trials has 2 rows"),
         ({"family": "binomial", "X": None, "y": None, "data": FRAME}, "data need a formula"),
@@ -260,7 +252,7 @@ def test_a_wrong_usage_ends_with_two(arguments, said, files, capsys):
         ),
         (
             ["{}/claims.csv", "--formula", "claims ~ age", "--family", "logit", "--coefficients", "{}/right.csv"],
-            "no family 'logit'",
+            "unknown family 'logit'",
         ),
     ],
 )

@@ -27,6 +27,7 @@ from spec.families import Binomial, Gamma, Gaussian, InverseGaussian, Multinomia
 from spec.links import Cauchit, CLogLog, Identity, Inverse, Link, Log, Logit, LogLog, Probit, Softmax, Sqrt
 from spec.model import Model, Params
 from spec.problems import Problem
+from tests.instruments.columns import HALVES, LADDER, OVERLAP, column
 
 OLS, COUNTS, LOGISTIC = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Binomial(), Logit())
 SOFTMAX = Model(Multinomial(), Softmax())
@@ -858,11 +859,6 @@ class TestSoundness:
 # -- preconditions -------------------------------------------------------------------------------------------------------
 
 
-def column(*values: float) -> np.ndarray:
-    return np.array(values, dtype=float)[:, None]
-
-
-LADDER, HALVES, OVERLAP = column(0, 1, 2, 3, 4, 5), column(0, 0, 0, 1, 1, 1), column(0, 0, 1, 0, 1, 1)
 SHARES_OF_A_LINE = (Logit(), Probit(), CLogLog(), LogLog(), Cauchit())
 NEGATIVE_BINOMIAL, TWEEDIE = Model(NegativeBinomial(0.5), Log()), Model(Tweedie(1.5), Log())
 

@@ -20,6 +20,7 @@ from spec.families import Binomial, Gamma, Gaussian, Multinomial, Poisson, Tweed
 from spec.links import Identity, Log, Logit, Probit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
+from tests.instruments.columns import column, groups
 from tests.instruments.outside import Formulas
 from tests.instruments.test_scoring import small
 
@@ -33,15 +34,6 @@ def precise():
     """The precision of the values by hand, and not that of the module, which has its own."""
     with flint.ctx.workprec(128):
         yield
-
-
-def column(*values: float) -> np.ndarray:
-    return np.array(values)[:, None]
-
-
-def groups(*sizes: int) -> np.ndarray:
-    """The column of a factor of two levels."""
-    return np.repeat([0.0, 1.0], sizes)[:, None]
 
 
 def assert_holds(ball: arb, exact: arb) -> None:

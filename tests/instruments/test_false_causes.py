@@ -41,7 +41,7 @@ class TestPerturbed:
 
 
 class TestZeros:
-    @pytest.mark.parametrize(("family", "digits"), [("gaussian", 16), ("gaussian", 4), ("poisson", 16), ("poisson", 6)])
+    @pytest.mark.parametrize(("family", "digits"), [("gaussian", 16), ("gaussian", 6), ("poisson", 16), ("poisson", 6)])
     def test_slopes_that_are_all_0_are_columns_left_out(self, family, digits):
         """They were targets of the shape (n,), which training never takes to 0."""
         y = np.round(np.abs(FAR)) if family == "poisson" else FAR
@@ -94,4 +94,4 @@ class TestTables:
         assert diagnose(str(fitted.summary()), data=frame, formula="g ~ b", family="multinomial").verdict == "none"
 
     def test_an_exponent_does_not_say_how_many_digits_the_others_have(self):
-        assert half_units(["1.96e-03", "0.1145", "-0.0712"]).tolist() == [5e-6, 5e-5, 5e-5]
+        assert half_units(["1.96e-03", "0.1145", "-4.27e-04"]).tolist() == [5e-6, 5e-5, 5e-7]

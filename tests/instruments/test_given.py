@@ -130,8 +130,8 @@ POISSON, BINOMIAL = {"family": "poisson"}, {"family": "binomial"}
         ({"formula": "n ~ aeg", **POISSON}, "there is no column aeg: the columns are age, region"),
         ({"response": "nn", **POISSON}, "there is no column nn: the columns are"),
         ({"formula": "n ~ age", "offset": "log(exposed)", **POISSON}, "there is no column exposed"),
-        ({"formula": "n ~ age", "family": "poison"}, "there is no family 'poison': they are gaussian, binomial, poisson"),
-        ({"formula": "n ~ age", "link": "lgo", **POISSON}, "there is no link 'lgo': they are identity, log"),
+        ({"formula": "n ~ age", "family": "poison"}, "unknown family 'poison'; the families are gaussian, binomial, poisson"),
+        ({"formula": "n ~ age", "link": "lgo", **POISSON}, "unknown link 'lgo'; the links are identity, log"),
         (
             {"formula": "n ~ age", "link": "softmax", **POISSON},
             "the multinomial family and the softmax link go with each other",

@@ -18,6 +18,7 @@ from spec.inference import CONFIDENCE, Inference, Whitened, derive, expecting, i
 from spec.links import Identity, Inverse, InverseSquared, Log, Logit, Softmax
 from spec.model import Model, Params
 from spec.problems import Problem
+from tests.instruments.columns import column, groups
 from tests.instruments.outside import Formulas
 
 OLS, COUNTS, LOGISTIC = Model(Gaussian(), Identity()), Model(Poisson(), Log()), Model(Binomial(), Logit())
@@ -39,15 +40,6 @@ class Engine(Formulas):
         if isinstance(problem.model.family, Multinomial):
             return replace(right, curvature=lambda: likelihood.expected_information(problem, params))
         return right
-
-
-def column(*values: float) -> np.ndarray:
-    return np.array(values)[:, None]
-
-
-def groups(*sizes: int) -> np.ndarray:
-    """The column of a factor of two levels."""
-    return np.repeat([0.0, 1.0], sizes)[:, None]
 
 
 def empty(n: int) -> np.ndarray:

@@ -250,7 +250,7 @@ def test_shape_is_kept(link):
 def theirs():
     """The link of statsmodels that has the same g."""
     # The ruler is held against an implementation by other hands; imported here, so that the other tests do not wait for it
-    from statsmodels.genmod.families import links  # noqa: TID251
+    from statsmodels.genmod.families import links
 
     from spec.engines.statsmodels import own_links
 

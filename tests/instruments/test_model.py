@@ -18,6 +18,7 @@ import pytest
 import sympy as sp
 from flint import arb, arb_series
 
+from spec import links
 from spec.domains import NEGATIVE, POSITIVE, REAL, UNIT
 from spec.evidence.balls import BALLS
 from spec.families import (
@@ -30,24 +31,6 @@ from spec.families import (
     NegativeBinomial,
     Poisson,
     Tweedie,
-)
-from spec.links import (
-    ELEMENTWISE,
-    Cauchit,
-    CLogLog,
-    Identity,
-    Inverse,
-    InverseSquared,
-    Log,
-    LogComplement,
-    Logit,
-    LogLog,
-    NegativeBinomialLink,
-    Power,
-    Probit,
-    Softmax,
-    Softplus,
-    Sqrt,
 )
 from spec.model import ALPHA, LOG_CONCAVE, PAIRS, POWER, Model, Params
 from tests.instruments.symbols import SYMBOLS, exactly
@@ -64,15 +47,15 @@ CANONICAL = {
 
 # eta and y at which the log-likelihood curves upwards: one for each pair that is not log-concave
 WITNESSES = {
-    Model(Gaussian(), Log()): (-1.0, 2.0),
-    Model(Gaussian(), Inverse()): (1.0, 2.0),
-    Model(Binomial(), Cauchit()): (1.0, 0.0),
-    Model(Gamma(), Identity()): (2.0, 0.5),
-    Model(InverseGaussian(), Identity()): (1.0, 0.5),
-    Model(InverseGaussian(), Log()): (1.0, 0.5),
-    Model(NegativeBinomial(ALPHA), CLogLog()): (1.0, 0.0),
-    Model(NegativeBinomial(ALPHA), Identity()): (1.0, 0.0),
-    Model(NegativeBinomial(ALPHA), Power(0.5)): (2.0, 0.0),
+    Model(Gaussian(), links.Log()): (-1.0, 2.0),
+    Model(Gaussian(), links.Inverse()): (1.0, 2.0),
+    Model(Binomial(), links.Cauchit()): (1.0, 0.0),
+    Model(Gamma(), links.Identity()): (2.0, 0.5),
+    Model(InverseGaussian(), links.Identity()): (1.0, 0.5),
+    Model(InverseGaussian(), links.Log()): (1.0, 0.5),
+    Model(NegativeBinomial(ALPHA), links.CLogLog()): (1.0, 0.0),
+    Model(NegativeBinomial(ALPHA), links.Identity()): (1.0, 0.0),
+    Model(NegativeBinomial(ALPHA), links.Power(0.5)): (2.0, 0.0),
 }
 CONCAVE = [model for model in PAIRS if model not in WITNESSES]
 
@@ -84,7 +67,7 @@ CONCAVE = [model for model in PAIRS if model not in WITNESSES]
 def admitted():
     """The names of the links that statsmodels admits, by the name of its family."""
     # The list is statsmodels' own, so it is asked; imported here, so that the other tests do not wait for it
-    from statsmodels.genmod import families  # noqa: TID251
+    from statsmodels.genmod import families
 
     return {type(f).__name__: {link.__name__ for link in getattr(families, type(f).__name__).links} for f in FAMILIES[:-1]}
 
@@ -106,29 +89,35 @@ def test_pairs_carry_these_parameters():
     """alpha is 0.5 and the power 1.5 wherever a pair has one, and the power links are mu^0.5 and mu^-0.5."""
     assert (ALPHA, POWER) == (0.5, 1.5)
     assert {model.family for model in PAIRS} == set(FAMILIES) - {Multinomial()}
-    assert {model.link for model in PAIRS} == set(ELEMENTWISE)
+    assert {model.link for model in PAIRS} == set(links.ELEMENTWISE)
 
 
 def test_names_join_family_and_link():
     """A model is called by its family and its link."""
-    assert str(Model(Binomial(), Probit())) == "binomial-probit"
-    assert str(Model(Multinomial(), Softmax())) == "multinomial-softmax"
+    assert str(Model(Binomial(), links.Probit())) == "binomial-probit"
+    assert str(Model(Multinomial(), links.Softmax())) == "multinomial-softmax"
     assert len({str(model) for model in PAIRS}) == 29
 
 
 def test_canonical_pairs_are_these():
     """Each family has one canonical link; another alpha, another power and another link of the same curve are not it."""
     assert {str(model) for model in PAIRS if model.is_canonical} == CANONICAL
-    assert Model(Multinomial(), Softmax()).is_canonical
-    assert not Model(NegativeBinomial(0.5), NegativeBinomialLink(1.0)).is_canonical
-    assert not Model(Tweedie(1.5), Power(-0.4)).is_canonical
-    assert Model(Tweedie(1.25), Power(-0.25)).is_canonical
+    assert Model(Multinomial(), links.Softmax()).is_canonical
+    assert not Model(NegativeBinomial(0.5), links.NegativeBinomialLink(1.0)).is_canonical
+    assert not Model(Tweedie(1.5), links.Power(-0.4)).is_canonical
+    assert Model(Tweedie(1.25), links.Power(-0.25)).is_canonical
+
+
+def test_logistic_regression_is_of_two_classes_or_of_several():
+    """The logit link of the binomial family, and the softmax: no other link, and no other family."""
+    assert {str(model) for model in PAIRS if model.is_logistic} == {"binomial-logit"}
+    assert Model(Multinomial(), links.Softmax()).is_logistic
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_multinomial_and_softmax_belong_together(family):
     """The multinomial with any other link, and the softmax with any other family, are refused and both are named."""
-    link = Logit() if family == Multinomial() else Softmax()
+    link = links.Logit() if family == Multinomial() else links.Softmax()
 
     with pytest.raises(ValueError) as refusal:
         Model(family, link)
@@ -138,13 +127,13 @@ def test_multinomial_and_softmax_belong_together(family):
 
 def test_models_are_equal_by_value():
     """A model equals another of the same family and link, hashes alike, and cannot be changed."""
-    model = Model(NegativeBinomial(0.5), Log())
+    model = Model(NegativeBinomial(0.5), links.Log())
 
-    assert model == Model(NegativeBinomial(0.5), Log())
-    assert hash(model) == hash(Model(NegativeBinomial(0.5), Log()))
-    assert model != Model(NegativeBinomial(1.0), Log())
+    assert model == Model(NegativeBinomial(0.5), links.Log())
+    assert hash(model) == hash(Model(NegativeBinomial(0.5), links.Log()))
+    assert model != Model(NegativeBinomial(1.0), links.Log())
     with pytest.raises(dataclasses.FrozenInstanceError):
-        model.link = Identity()
+        model.link = links.Identity()
 
 
 # --- log-concavity --------------------------------------------------------------------------------------------------
@@ -163,13 +152,13 @@ def balls():
 
 def predictors(model):
     """The interval of eta to cover, of all eta whose mean is the family's: wide, and short of the tails' 1 - mu = e^-150."""
-    if isinstance(model.link, CLogLog):
+    if isinstance(model.link, links.CLogLog):
         return -20.0, 5.0
-    if isinstance(model.link, LogLog):
+    if isinstance(model.link, links.LogLog):
         return -5.0, 20.0
-    if model == Model(Binomial(), Log()):
+    if model == Model(Binomial(), links.Log()):
         return -20.0, -1e-3
-    domain = model.family.mu_domain if model.link == Identity() else model.link.eta_domain
+    domain = model.family.mu_domain if model.link == links.Identity() else model.link.eta_domain
     return {REAL: (-20.0, 20.0), POSITIVE: (1e-3, 1e3), NEGATIVE: (-20.0, -1e-3), UNIT: (1e-3, 1 - 1e-3)}[domain]
 
 
@@ -277,7 +266,7 @@ def test_other_pairs_curve_upwards_somewhere(model, witness, balls):
     assert kernel[2] > 0
 
 
-@pytest.mark.parametrize("model", [Model(NegativeBinomial(ALPHA), Log()), Model(Tweedie(POWER), Log())], ids=str)
+@pytest.mark.parametrize("model", [Model(NegativeBinomial(ALPHA), links.Log()), Model(Tweedie(POWER), links.Log())], ids=str)
 def test_log_link_is_log_concave_for_every_parameter(model):
     """With the log link the negative binomial is log-concave for every alpha, and the Tweedie for every power in (1, 2)."""
     eta, positive = sp.Symbol("eta", real=True), sp.Symbol("positive", positive=True)
@@ -296,9 +285,9 @@ def test_log_concave_table_is_this():
     assert {(type(m.family), type(m.link)) for m in CONCAVE if not m.is_canonical} == LOG_CONCAVE
     assert [m.is_log_concave for m in PAIRS] == [m in CONCAVE for m in PAIRS]
     assert len(CONCAVE) == 20
-    assert Model(Multinomial(), Softmax()).is_log_concave
-    assert Model(NegativeBinomial(3.0), Log()).is_log_concave
-    assert not Model(NegativeBinomial(0.5), NegativeBinomialLink(1.0)).is_log_concave
+    assert Model(Multinomial(), links.Softmax()).is_log_concave
+    assert Model(NegativeBinomial(3.0), links.Log()).is_log_concave
+    assert not Model(NegativeBinomial(0.5), links.NegativeBinomialLink(1.0)).is_log_concave
 
 
 def test_all_links_are_met():
@@ -306,20 +295,20 @@ def test_all_links_are_met():
     kinds = {type(model.link) for model in (*CONCAVE, *WITNESSES)}
 
     assert kinds == {
-        Cauchit,
-        CLogLog,
-        Identity,
-        Inverse,
-        InverseSquared,
-        Log,
-        LogComplement,
-        Logit,
-        LogLog,
-        NegativeBinomialLink,
-        Power,
-        Probit,
-        Softplus,
-        Sqrt,
+        links.Cauchit,
+        links.CLogLog,
+        links.Identity,
+        links.Inverse,
+        links.InverseSquared,
+        links.Log,
+        links.LogComplement,
+        links.Logit,
+        links.LogLog,
+        links.NegativeBinomialLink,
+        links.Power,
+        links.Probit,
+        links.Softplus,
+        links.Sqrt,
     }
     assert {type(model.family) for model in PAIRS} == {
         Gaussian,
@@ -396,7 +385,7 @@ def test_contrast_takes_class_zero_off():
     assert contrast.matrix.tolist() == [[0, -1.5, 1.5], [0, 3, 6], [0, 3.25, 11]]
     assert (params.matrix == MATRIX).all()
     np.testing.assert_allclose(
-        Softmax().inverse(contrast.linear_predictor(X)), Softmax().inverse(params.linear_predictor(X)), rtol=1e-13
+        links.Softmax().inverse(contrast.linear_predictor(X)), links.Softmax().inverse(params.linear_predictor(X)), rtol=1e-13
     )
 
 

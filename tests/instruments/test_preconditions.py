@@ -10,17 +10,13 @@ from spec.families import Binomial, Multinomial, NegativeBinomial, Poisson, Twee
 from spec.links import Log, Logit, Probit, Softmax
 from spec.model import Model
 from spec.problems import Problem
+from tests.instruments.columns import HALVES, LADDER, OVERLAP, column
 
 LOGISTIC, PROBIT, SOFTMAX = Model(Binomial(), Logit()), Model(Binomial(), Probit()), Model(Multinomial(), Softmax())
 COUNTS = Model(Poisson(), Log())
 OF_ZEROS = [COUNTS, Model(NegativeBinomial(0.5), Log()), Model(Tweedie(1.5), Log())]
 
 
-def column(*values):
-    return np.array(values, dtype=float)[:, None]
-
-
-LADDER, HALVES, OVERLAP = column(0, 1, 2, 3, 4, 5), column(0, 0, 0, 1, 1, 1), column(0, 0, 1, 0, 1, 1)
 CLASSES = np.eye(3)
 
 

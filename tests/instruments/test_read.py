@@ -32,12 +32,7 @@ LOGIT, LOG, OLS = Model(families.Binomial(), links.Logit()), Model(families.Pois
 OLS = Model(families.Gaussian(), links.Identity())
 MEAN, SPREAD = X.mean(axis=0), X.std(axis=0)
 
-
-@pytest.fixture(autouse=True)
-def as_keras_begins():
-    """Models are made in float32, whatever other tests of this process left."""
-    with precision("float32"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_float32")
 
 
 def layers(*made, loss):

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from keras import layers as L
 
-from spec.engines.keras.network import precision
 from spec.fit import fit
 from spec.fit.convergence import SETTLED
 from spec.fit.redundant import SAMPLE, free_of, there_of
@@ -20,12 +19,7 @@ AGE = RNG.normal(40, 10, size=N)
 Y = RNG.poisson(np.exp(0.3 * X[:, 0] + 0.1 * ZONES)).astype(float)
 MEANS = {zone: float(np.mean(Y[zone == ZONES])) for zone in (1, 2, 4)}
 
-
-@pytest.fixture(autouse=True)
-def as_keras_begins():
-    """Models are made in float32, whatever other tests of this process left."""
-    with precision("float32"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_float32")
 
 
 def poisson(width, **kwargs):

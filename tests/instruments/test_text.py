@@ -8,11 +8,13 @@ import statsmodels.api as sm
 from keras import layers as L
 
 from spec.engines.keras.backend import BACKEND
-from spec.engines.keras.network import precision
 from spec.fit import fit, fit_many
 from spec.fit.reading import NotRead
 
-pytestmark = pytest.mark.skipif(BACKEND.name != "tensorflow", reason="Keras looks texts up on TensorFlow alone")
+pytestmark = [
+    pytest.mark.usefixtures("in_float32"),
+    pytest.mark.skipif(BACKEND.name != "tensorflow", reason="Keras looks texts up on TensorFlow alone"),
+]
 
 RNG = np.random.default_rng(41)
 N = 300
@@ -22,13 +24,6 @@ FRAME["y"] = (RNG.random(N) < 1 / (1 + np.exp(-ETA))).astype(float)
 X = FRAME[["zone", "age"]]
 DESIGN = np.column_stack([np.ones(N), *(FRAME.zone == zone for zone in ("north", "south", "west")), FRAME.age]).astype(float)
 BY_HAND = sm.GLM(FRAME.y, DESIGN, family=sm.families.Binomial()).fit()
-
-
-@pytest.fixture(autouse=True)
-def as_keras_begins():
-    """Models are made in float32, whatever other tests of this process left."""
-    with precision("float32"):
-        yield
 
 
 def logistic(lookup, before=lambda text: text):

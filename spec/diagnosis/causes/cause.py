@@ -45,13 +45,13 @@ class Change(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Reading:
     """
-    What one pass gives without another hypothesis: unknown factors of known ``vectors``, each (q, m) in white coordinates.
+    Hypotheses that one pass can test together: each adds unknown multiples of known ``vectors`` to the score.
 
-    The score plus the sum of factor times vector vanishes at the optimum. ``says`` turns the factors, and the number of rows
-    that count, into a sentence, or into None where they make no sense, such as a negative penalty. ``become`` gives the
-    hypothesis with its factors, and ``times`` what its whole sum is multiplied by, and with it the factors of a reading beside
-    it. ``summed`` is the name and the factor of the sum over rows that the only vector is; without it the vector does not grow
-    with the rows.
+    The vectors are (q, m), in white coordinates. The score plus the sum of factor times vector vanishes at the optimum. ``says``
+    turns the factors, and the number of rows that count, into a sentence, or into None if they make no sense, such as a negative
+    penalty. ``become`` gives the hypothesis with its factors; ``times`` is the number that multiplies its whole sum, and with it
+    the factors of another reading. ``summed`` is the name and the factor of a sum over rows, which is then the only vector;
+    without it the vector does not grow with the rows.
     """
 
     vectors: list[np.ndarray]
@@ -63,7 +63,7 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """A residue of the score (q, m) that is left where a condition other than a sum holds, as on the support of a lasso."""
+    """What a condition that is no sum over rows leaves of the score, (q, m): on the support of a lasso, for example."""
 
     residue: np.ndarray
     says: str
@@ -75,13 +75,13 @@ class Ending:
 @dataclass(frozen=True, eq=False)
 class Cause:
     """
-    A cause of a disagreement: its stable ``code``, the ``group`` that excludes others of it, and a ``plain`` first sentence,
-    in which {it} is the answer and {trained} says how it came about.
+    A cause of a disagreement: its stable ``code``, its ``group``, whose causes mostly exclude each other, and a ``plain``
+    first sentence, in which {it} is the answer and {trained} says how it came about.
 
-    ``claim`` is the slug of the claim in the book that is about it, ``mend`` the line of code that removes it. ``changes``
-    makes the other hypotheses; ``readings`` and ``endings`` need only the sums of one. A cause that has none of the three is
-    found in the network's program, on the way to the optimum, or in the standard errors. ``needs`` names what it cannot be
-    tested without, one of `NEEDS`.
+    ``claim`` is the slug of the book's claim about this cause, ``mend`` the line of code that removes it. ``changes`` makes other
+    hypotheses; ``readings`` and ``endings`` need only the sums of one hypothesis. A cause without these three is found in the
+    network's program, on the way to the optimum, or in the standard errors. ``needs`` names one of `NEEDS`: without it the cause
+    is not tested.
     """
 
     code: str

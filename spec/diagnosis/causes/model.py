@@ -127,7 +127,7 @@ def _estimated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 
 
 def _can_be(family: Family, context: Context) -> bool:
-    """Whether the responses, if they are few, are such as the family has."""
+    """Whether the responses, if they have few values, are possible in the family."""
     return not isinstance(family, Binomial) or (bool(seen := context.facts.y_values) and set(seen) <= {0.0, 1.0})
 
 
@@ -146,7 +146,7 @@ def squared_error(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
 def activation_twice(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A sigmoid of a sigmoid, a softmax of a softmax."""
     own = hypothesis.objective.model
-    if is_plain(hypothesis) and (own.has_classes or own == Model(Binomial(), Logit())):
+    if is_plain(hypothesis) and own.is_logistic:
         name = "softmax" if own.has_classes else "sigmoid"
         yield Change(replace(hypothesis, objective=Twice(own)), f"the {name} is applied twice: in the output, and in the loss")
 
@@ -212,7 +212,7 @@ def _likely_orders(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[i
     if context.best is None:
         return
     best = np.column_stack([np.zeros(len(context.best)), context.best])
-    own = hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    own = hypothesis.matrix[hypothesis.first :]
     best, own = (one - one.mean(axis=1, keepdims=True) for one in (best, own))
     scale = np.abs(best).max(axis=1, keepdims=True) + 1e-300
     costs = (np.abs(best[:, :, None] - own[:, None, :]) / scale[:, :, None]).sum(axis=0)
@@ -255,11 +255,16 @@ FLAT = 1e-3  # of the spread of y beside its size: a response that varies less i
 
 def _said_if_it_varies(says: Callable[[np.ndarray, int], str | None], facts: Facts, factors: np.ndarray, rows: int) -> str | None:
     """A sentence on a response a + c y that is no constant beside its size, as y is none."""
-    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    scale, shift = _scale_and_shift(factors)
     mean = float(facts.y_mean[0])
     spread = np.sqrt(max(facts.y_size**2 - mean**2, 0.0))
     size = np.hypot(shift + scale * mean, scale * spread)
     return says(factors, rows) if abs(scale) * spread * facts.y_size >= FLAT * spread * size else None
+
+
+def _scale_and_shift(factors: np.ndarray) -> tuple[float, float]:
+    """The c and the a of a response a + c y."""
+    return 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
 
 
 def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, factors: np.ndarray, rows: int) -> str | None:
@@ -269,7 +274,7 @@ def _said_beside(says: Callable[[np.ndarray, int], str | None], beside: str, fac
 
 
 def labels_recoded(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
-    """Two labels under other numbers, such as -1 and 1; of a cross-entropy those that people use."""
+    """Two labels under other numbers, such as -1 and 1; for a cross-entropy the usual numbers only."""
     if context.k == 1 and len(context.facts.y_values) == 2:
         usual = isinstance(hypothesis.objective.model.family, Binomial)
         for reading in _affine(totals, shifted=True):
@@ -280,7 +285,7 @@ APART = 1e-2, 1e3  # how far apart two labels are
 
 
 def _said_if_labels(says: Callable[[np.ndarray, int], str | None], usual: bool, factors: np.ndarray, rows: int) -> str | None:
-    scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+    scale, shift = _scale_and_shift(factors)
     if usual:
         is_likely = any(abs(scale - one) + abs(shift - other) < 1e-3 for one, other in CODES)
     else:
@@ -292,11 +297,11 @@ def _affine(totals: Totals, shifted: bool) -> Iterator[Reading]:
     constant, zero = totals.more["one more"], totals.more["zero"]  # scores at y + 1 and at 0, less the score at y
 
     def become(other: Hypothesis, factors: np.ndarray) -> Hypothesis:
-        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        scale, shift = _scale_and_shift(factors)
         return other.of_batch(lambda batch: replace(batch, y=shift + scale * batch.y))
 
     def says(factors: np.ndarray, rows: int) -> str | None:
-        scale, shift = 1 + factors[0], factors[1] if len(factors) > 1 else 0.0
+        scale, shift = _scale_and_shift(factors)
         if abs(scale) < 1e-9 or (abs(scale - 1) < 1e-9 and abs(shift) < 1e-9):
             return None
         moved = f" {'+' if shift > 0 else '-'} {abs(shift):.6g}" if abs(shift) > 1e-9 * abs(scale) else ""
@@ -360,7 +365,7 @@ def column_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) ->
     score[intercept:][left_out] = 0
     named = ", ".join(context.question.columns[j] for j in np.flatnonzero(left_out))
     are = "is" if left_out.sum() == 1 else "are"
-    yield Ending(basis.T @ score, f"{named} {are} left out", unknowns=int(left_out.sum()) * score.shape[1], tries=AT_ZERO)
+    yield Ending(basis.T @ score, f"{named} {are} left out", unknowns=int(left_out.sum()) * score.shape[1], tries=2 * AT_ZERO)
 
 
 OF_COLUMNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

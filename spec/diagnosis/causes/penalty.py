@@ -23,7 +23,7 @@ def _brought(hypothesis: Hypothesis) -> np.ndarray:
 
     A quadratic penalty on the weights of all classes chooses that gauge.
     """
-    own = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :]
+    own = hypothesis.of_brought @ hypothesis.matrix[hypothesis.first :]
     return own - own.mean(axis=1, keepdims=True) if hypothesis.objective.has_gauge else own
 
 
@@ -34,14 +34,14 @@ def _free(hypothesis: Hypothesis, pull: np.ndarray) -> np.ndarray:
 
 
 def _quadratic(hypothesis: Hypothesis, factors: np.ndarray) -> np.ndarray:
-    """The matrix (q m, q m) of a penalty whose factor is that of each row of the weights as they were brought, (q,)."""
+    """The matrix (q m, q m) of a penalty with a factor (q,) for each row of the weights as they were brought."""
     m, back = hypothesis.free.shape[1], hypothesis.of_brought
     across = np.eye(m) - 1 / (m + 1) if hypothesis.objective.has_gauge else np.eye(m)
     return np.kron(across, back.T @ (factors[:, None] * back))
 
 
 def loss_scale(hypothesis: Hypothesis) -> float:
-    """What Keras's loss multiplies minus the mean objective by: squared errors have no factor 1/2, outputs of one row a mean."""
+    """Keras's loss over minus the mean objective: a squared error has no factor 1/2, and the outputs of a row are averaged."""
     objective = hypothesis.objective
     if isinstance(objective, (SquaredShares, OneVersusRest)):
         return (2.0 if isinstance(objective, SquaredShares) else 1.0) / hypothesis.matrix.shape[1]
@@ -73,9 +73,9 @@ def quadratic(context: Context, hypothesis: Hypothesis, of_bias: bool = False) -
 
 
 def _elsewhere(hypothesis: Hypothesis, strength: float, rows: int) -> str:
-    """What scikit-learn calls the penalty of a model that it has: Ridge's is of a sum, its GLMs' of a mean, C is 1 / strength."""
+    """The same penalty in scikit-learn: Ridge adds it to a sum, its other models to a mean, and C is 1 / strength."""
     model = hypothesis.objective.model
-    if model.has_classes or model == Model(Binomial(), Logit()):
+    if model.is_logistic:
         return f"; scikit-learn's C is {1 / strength:.6g}"
     if isinstance(model.family, Gaussian):
         return f"; scikit-learn's alpha is {strength:.6g}" if model.link == Identity() else ""
@@ -123,7 +123,7 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
         which = np.ones(len(hypothesis.free))
         reading = _reading(context, hypothesis, which, "kernel and bias")
         if square is not None:
-            pull = _free(hypothesis, np.sqrt(square)[0 if hypothesis.intercept else 1 :] * _brought(hypothesis))
+            pull = _free(hypothesis, np.sqrt(square)[hypothesis.first :] * _brought(hypothesis))
 
             def become(other: Hypothesis, factors: np.ndarray, pull: np.ndarray = pull) -> Hypothesis:
                 return replace(other, pull=factors[0] * pull)  # as the decay pulls where the weights are
@@ -142,7 +142,7 @@ def weight_decay(context: Context, hypothesis: Hypothesis, totals: Totals) -> It
 
 def lasso(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
     """The absolute values of the kernel, alone or beside its square: on the support the score has one size, off it less."""
-    weights, gauge = hypothesis.of_brought @ hypothesis.matrix[0 if hypothesis.intercept else 1 :], hypothesis.objective.has_gauge
+    weights, gauge = hypothesis.of_brought @ hypothesis.matrix[hypothesis.first :], hypothesis.objective.has_gauge
     if _is_pulled(hypothesis):
         return
     basis, back = context.basis(hypothesis.intercept), np.linalg.inv(hypothesis.of_brought)

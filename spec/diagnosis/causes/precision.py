@@ -21,15 +21,7 @@ def clip(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """Keras's cross-entropy of shares, which it keeps 1e-7 from 0 and 1."""
     if not is_plain(hypothesis) or hypothesis.objective.model != Model(Binomial(), Logit()):
         return
-    beyond = sum(
-        int(
-            (
-                np.abs(batch.X @ hypothesis.matrix[1:] + hypothesis.matrix[0] + (0 if batch.offset is None else batch.offset))
-                > CLIP
-            ).sum()
-        )
-        for batch, _ in context.batches()
-    )
+    beyond = sum(int((np.abs(hypothesis.eta(batch)) > CLIP).sum()) for batch, _ in context.batches())
     if 0 < beyond < context.facts.n - 3 * len(hypothesis.matrix):
         says = f"the loss is clipped: the {beyond} rows whose eta is beyond {CLIP:.3f} have no slope"
         yield Change(replace(hypothesis, objective=Clipped(hypothesis.objective.model)), says, {"rows": beyond})

@@ -38,9 +38,7 @@ def robust_losses(context: Context, hypothesis: Hypothesis, totals: Totals) -> I
     if hypothesis.codes or is_told or not (own.is_least_squares and context.in_memory) or context.k > 1:
         return
     rows = hypothesis.rows(*context.all)
-    residual = (rows.y - rows.X @ hypothesis.matrix[1:] - hypothesis.matrix[0])[:, 0]
-    if rows.offset is not None:
-        residual = residual - rows.offset[:, 0]
+    residual = (rows.y - hypothesis.eta(rows))[:, 0]
     white = design(rows.X, hypothesis.intercept) @ context.basis(hypothesis.intercept)
     yield from _quantile(white, residual, rows)
     yield from _estimates(white, residual, rows)

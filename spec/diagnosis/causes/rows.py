@@ -88,7 +88,7 @@ def _offset(batch: Batch) -> np.ndarray:
 
 
 def _weighed(hypothesis: Hypothesis, weigh: Callable[[np.ndarray], np.ndarray]) -> Hypothesis:
-    """The hypothesis with other weights than those of the question, before anything else is done with the rows."""
+    """The hypothesis with other weights of the rows than the question has, before all other changes."""
     return hypothesis.before(lambda batch, numbers: replace(batch, weights=weigh(batch.weights)))
 
 
@@ -154,7 +154,7 @@ def weighing_classes(hypothesis: Hypothesis, weights: np.ndarray) -> Hypothesis:
 
 
 def class_weights(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Reading]:
-    """Each class has a weight of its own."""
+    """The classes have weights of their own."""
     own = [name for name in totals.more if name.startswith("class ")]
     if len(own) < 2:
         return
@@ -289,7 +289,7 @@ def _one_side(which: str, place: int, residue: np.ndarray, n: int, tries: int) -
 
 
 def row_left_out(context: Context, hypothesis: Hypothesis, totals: Totals) -> Iterator[Ending]:
-    """One row between others, such as an outlier; the first or the last is a cut."""
+    """A row is left out, such as an outlier, but not the first or the last, which is a cut."""
     if hypothesis.codes or not context.in_memory or len(context.whole) <= max(totals.score.size, 2):
         return
     if (found := context.scored(hypothesis)) is None:

@@ -44,7 +44,7 @@ def newton_steps(way: Way) -> str | None:
             if free is None:
                 break
             here = at(way.here, free)
-            eta = rows.X @ here.matrix[1:] + here.matrix[0] + (0 if rows.offset is None else rows.offset)
+            eta = here.eta(rows)
             before, deviance = deviance, _deviance(way, rows, eta)
             change = abs(before - deviance) / (abs(deviance) + 0.1)
             may_end = name in (OF_R, OF_STATSMODELS, OF_BOTH) and change < ENDED and way.is_written(free)
@@ -110,7 +110,7 @@ def _weighted(way: Way, rows: Batch, eta: np.ndarray) -> np.ndarray | None:
 
 
 def float32(way: Way) -> str | None:
-    """What is left of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
+    """The rest of the gradient is lost in single precision: a step no longer changes a weight, or rounding hides it."""
     record = way.context.answer.record
     if record is None or not record.steps or way.here.rounding is None or not way.here.rounding.any():
         return None
@@ -124,7 +124,7 @@ def float32(way: Way) -> str | None:
 
 
 def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (curvatures, away, whole): of each axis of the descent, with the answer's and zero's distance from the optimum."""
+    """Return (curvatures, away, whole) for each axis of the descent: the distances of the answer and of zero from the optimum."""
     q = len(way.here.free)
     values, vectors = np.linalg.eigh(way.across)
     root = np.kron(vectors * np.sqrt(values) @ vectors.T, np.eye(q))
@@ -137,7 +137,7 @@ def _modes(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _descent(way: Way) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return (away, left, noise) along each axis: the answer's distance, what the steps leave, what batches add in so many."""
+    """Return (away, left, noise) along each axis: the answer's distance, the rest after the steps, the noise of their batches."""
     record = way.context.answer.record
     if record is None or not record.steps or "sgd" not in record.optimizer.lower():
         return None
@@ -171,7 +171,7 @@ def _likelihood(away: np.ndarray, size: np.ndarray) -> float:
 
 
 def stopped(way: Way) -> str | None:
-    """The training ended too early: what is left of the way is what so many steps leave, or what the optimizer still sees."""
+    """The training ended too early: so many steps leave this rest of the way, or the optimizer still sees its gradient."""
     record = way.context.answer.record
     if record is None or not record.steps:
         return None
@@ -230,7 +230,7 @@ def _seen(way: Way) -> _Seen | None:
     record = way.context.answer.record
     if record is None or record.mean is None or record.square is None:
         return None
-    first, scale = 0 if way.here.intercept else 1, loss_scale(way.here) / way.context.facts.n
+    first, scale = way.here.first, loss_scale(way.here) / way.context.facts.n
     own, root = record.mean[first:] / (1 - 0.9**record.steps), np.sqrt(np.abs(record.square[first:]) / (1 - 0.999**record.steps))
     mean, wide = way.here.objective.free(own), root
     wide = wide[:, 1:] + wide[:, :1] if way.here.objective.has_gauge else wide
@@ -260,7 +260,7 @@ def minibatch_noise(way: Way) -> str | None:
 
 
 def _beside_intercept(way: Way) -> float:
-    """How far an answer is from one whose slopes are 0, whatever its intercept is, in standard errors: what its slopes say."""
+    """The distance of an answer, in standard errors, from the nearest answer whose slopes are 0, with any intercept."""
     free = way.here.free
     length = way.metric.lower.T @ np.kron(np.eye(free.shape[1]), np.linalg.inv(way.context.basis(way.here.intercept)))
     goal = length @ free.T.ravel()

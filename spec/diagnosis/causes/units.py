@@ -170,7 +170,7 @@ def scaled(code: str) -> Callable[[Context, Hypothesis], Iterator[Change]]:
 def _before_products(
     context: Context, hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray, says: str
 ) -> Iterator[Change]:
-    """The same columns in other units, of which products and squares are made then."""
+    """The columns in other units, before products and squares are made of them."""
     made = np.isin(np.arange(len(shift)), [j for j, *_ in context.products])
     shift, scale = np.where(made, 0.0, shift), np.where(made, 1.0, scale)
     moved = (shift != 0) | (scale != 1)
@@ -284,7 +284,7 @@ def _far(ratios: np.ndarray) -> np.ndarray:
 
 
 def _unit(ratio: float, near: float) -> float:
-    """The unit, or 1, whose logarithm is nearest to that of a ratio; 1 where none is near."""
+    """The unit whose logarithm is nearest to the logarithm of a ratio; 1 if no unit is near."""
     usual = np.array([1.0, *UNITS, *(1 / unit for unit in UNITS)])
     away = np.abs(np.log(usual) - ratio)
     nearest = int(np.argmin(np.nan_to_num(away, nan=np.inf)))

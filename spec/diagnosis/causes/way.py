@@ -1,4 +1,4 @@
-"""The way of an answer to the optimum of its hypothesis: what is known of both ends."""
+"""The way from an answer to the optimum of its hypothesis: sums and distances at both ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANCE = -3.0  # the logarithm to base 10 of the chance that an explanation fits
 def keeps_digits(
     context: Context, hypothesis: Hypothesis, best: np.ndarray, metric: Metric, vectors: Sequence[np.ndarray] = ()
 ) -> bool:
-    """Whether all coefficients are those of an optimum (q, m), as `digits_kept` says."""
+    """Whether all coefficients agree with an optimum (q, m), as `digits_kept` says."""
     return bool(digits_kept(context, hypothesis, best, metric, vectors).all())
 
 
@@ -36,7 +36,7 @@ def digits_kept(
     units: float = 1.0,
 ) -> np.ndarray:
     """
-    Which coefficients (q, m) are those of an optimum (q, m), to so many ``units`` of the last digit that each was written with.
+    Which coefficients (q, m) agree with an optimum (q, m) to so many ``units`` of the last digit that was written.
 
     ``vectors``, each (q, m) in white coordinates, are how the score changes with numbers that were chosen from the answer: the
     optimum may move as they do.
@@ -90,7 +90,7 @@ def _written(hypothesis: Hypothesis) -> np.ndarray | None:
     """Half a unit of the last digit of each free parameter (q, m); None where all digits are known."""
     if hypothesis.rounding is None or not hypothesis.rounding.any():
         return None
-    free = np.abs(hypothesis.rounding[0 if hypothesis.intercept else 1 :])
+    free = np.abs(hypothesis.rounding[hypothesis.first :])
     return free[:, 1:] + free[:, :1] if hypothesis.objective.has_gauge else free
 
 
@@ -118,7 +118,7 @@ class Way:
 
     @property
     def information_here(self) -> np.ndarray:
-        """The same at the answer."""
+        """The information at the answer in the design's own columns, (q m, q m)."""
         return self._information(self.metric)
 
     def _information(self, metric: Metric) -> np.ndarray:
@@ -128,7 +128,7 @@ class Way:
 
     @cached_property
     def across(self) -> np.ndarray:
-        """How a step of each output moves the free ones, (m, m): of classes class 0 moves too."""
+        """How a step of each output moves the free outputs, (m, m): in a softmax class 0 moves too."""
         m = self.here.free.shape[1]
         return np.eye(m) + (1.0 if self.here.objective.has_gauge else 0.0) * np.ones((m, m))
 

@@ -8,17 +8,12 @@ where it cannot be planted. The numbers are those of Keras networks, or of stats
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Optional
-
 import numpy as np
 
 from spec.diagnosis.plants import changes, errors, networks, right, stated, training
-from spec.diagnosis.plants.mistake import Mistake, Planted, both
+from spec.diagnosis.plants.mistake import Mistake, Plant, Planted, both
 
 __all__ = ["PAIRS", "PLANTS", "RIGHT", "Mistake", "Plant", "Planted", "both", "moved", "pair"]
-
-Plant = Callable[["right.Problem", np.random.Generator], Optional[Planted]]
 
 MISTAKES: dict[str, Mistake] = {
     "separated": Mistake(state=stated.separated, fit=training.stopped_short, exists=False),

@@ -15,7 +15,7 @@ import numpy as np
 from spec.diagnosis.plants.mistake import Other
 from spec.diagnosis.plants.stated import is_binary, rows_of
 from spec.families import Binomial, Family, Gamma, Gaussian, InverseGaussian, Poisson, Tweedie
-from spec.links import Identity, Inverse, Log, Logit
+from spec.links import Identity, Inverse, Log
 from spec.model import PAIRS, Model, Params
 from spec.problems import Problem
 
@@ -27,7 +27,7 @@ def _with(problem: Problem, **data: Any) -> Other:
 
 
 def _quasi(problem: Problem, model: Model, **data: Any) -> Other:
-    """Another model, as a quasi-likelihood: the responses need not be such as its family has."""
+    """Another model, as a quasi-likelihood: the responses need not be possible in its family."""
     other = problem.with_data(columns=problem.data.columns, **data)
     return Other(replace(other, model=model, quasi=not model.has_classes))
 
@@ -149,7 +149,7 @@ def baseline(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def coding(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Each level against the mean of all ("sum"), or against the level before it."""
+    """The levels are compared with the mean of all ("sum"), or with the level before."""
     others, levels = _factor(problem)
     if rng.uniform() < 0.7:
         return _with(problem, X=np.hstack([others, levels[:, :-1] - levels[:, -1:]]))
@@ -172,7 +172,7 @@ def collinear(problem: Problem, rng: np.random.Generator) -> Other:
 
 
 def with_a_repeated_column(problem: Problem, rng: np.random.Generator) -> Problem | None:
-    """A column in other units besides, such as a temperature in Celsius and in Fahrenheit."""
+    """Another column that repeats one in other units, such as a temperature in Celsius and in Fahrenheit."""
     if not problem.p or not problem.intercept or np.ptp(problem.X[:, -1]) == 0:
         return None
     repeated = 1.75 * problem.X[:, -1:] + 32
@@ -223,13 +223,13 @@ def exposure_as_weight(problem: Problem, rng: np.random.Generator) -> Other | No
 
 
 def rates_unweighted(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Totals divided by the exposure, each of which counts once; of a gamma response that is no mistake."""
+    """Totals divided by the exposure, all with weight 1; for a gamma response that is no mistake."""
     exposure = _exposure(problem)
     return None if exposure is None else _quasi(problem, problem.model, y=problem.y / exposure, offset=None)
 
 
 def _exposure(problem: Problem) -> np.ndarray | None:
-    """What the mean is multiplied by (n, 1), where the offset is the logarithm of that."""
+    """The exposure (n, 1), which multiplies the mean, if the offset is its logarithm."""
     if problem.offset is None or not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
         return None
     return np.exp(problem.offset)
@@ -327,7 +327,7 @@ def _rescaled(problem: Problem, shift: np.ndarray, scale: np.ndarray) -> Other |
 
 
 def standardised(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """By the deviation that is divided by n, or by n - 1."""
+    """Columns are divided by the standard deviation with n, or with n - 1."""
     return _rescaled(problem, problem.X.mean(axis=0), problem.X.std(axis=0, ddof=int(rng.uniform() < 0.5)))
 
 
@@ -352,7 +352,7 @@ def min_max(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def middle_half(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """As scikit-learn's RobustScaler."""
+    """Columns are scaled as by scikit-learn's RobustScaler."""
     low, middle, high = np.quantile(problem.X, (0.25, 0.5, 0.75), axis=0)
     return _rescaled(problem, middle, np.where(high > low, high - low, 1.0))
 
@@ -375,7 +375,7 @@ def response_units(problem: Problem, rng: np.random.Generator) -> Other | None:
 
 
 def response_transformed(problem: Problem, rng: np.random.Generator) -> Other | None:
-    """Least squares of the logarithm of a response whose mean has a log link, or of that of 1 + y."""
+    """Least squares of log(y), or of log(1 + y), for a response whose mean has a log link."""
     if not isinstance(problem.model.link, Log) or isinstance(problem.model.family, Binomial):
         return None
     transform = np.log if (problem.y > 0).all() else np.log1p
@@ -384,8 +384,3 @@ def response_transformed(problem: Problem, rng: np.random.Generator) -> Other | 
 
 def float32_inputs(problem: Problem, rng: np.random.Generator) -> Other:
     return _with(problem, X=problem.X.astype(np.float32).astype(float))
-
-
-def is_logistic(problem: Problem) -> bool:
-    """Whether the loss of the model is Keras's own cross-entropy of a sigmoid or a softmax."""
-    return problem.model.has_classes or (isinstance(problem.model.family, Binomial) and isinstance(problem.model.link, Logit))

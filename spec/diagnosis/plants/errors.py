@@ -74,7 +74,7 @@ def _divided_by_n(problem: Problem, params: Params) -> float:
 
 
 def _by_frequency(problem: Problem, params: Params) -> float:
-    """As if each row stood for as many as its weight says."""
+    """The dispersion if the weights of the rows are numbers of equal rows."""
     pearson = likelihood.dispersion(problem, _mean(problem, params)) * (problem.n - problem.q)
     return pearson / (float(problem.row_weights.sum()) - problem.q)
 
@@ -86,7 +86,7 @@ def _by_deviance(problem: Problem, params: Params) -> float | None:
 
 
 def _of_likelihood(problem: Problem, params: Params) -> float | None:
-    """By maximum likelihood: of a Gamma response log(a) - digamma(a) = D / (2 n), with a = 1 / phi."""
+    """The dispersion by maximum likelihood: for a Gamma response log(a) - digamma(a) = D / (2 n), with a = 1 / phi."""
     share = likelihood.deviance(problem, _mean(problem, params)) / problem.n
     if isinstance(problem.model.family, InverseGaussian):
         return share
@@ -126,13 +126,13 @@ def in_clusters(problem: Problem, rng: np.random.Generator) -> Other:
 
 
 def clustered(problem: Problem, params: Params) -> np.ndarray:
-    """As Liang and Zeger (1986) have it, times g / (g - 1)."""
+    """The errors of Liang and Zeger (1986), with the factor g / (g - 1)."""
     clusters = np.arange(problem.n) // OF_ONE
     return np.sqrt((clusters[-1] + 1) / clusters[-1]) * _of_scores(problem, params, clusters)
 
 
 def of_doubled_rows(problem: Problem, params: Params) -> np.ndarray | None:
-    """As of rows that were all entered twice, of a family without a dispersion."""
+    """The errors if all rows were entered twice, for a family without a dispersion."""
     return None if problem.has_dispersion else _usual(problem, params) / np.sqrt(2)
 
 

@@ -39,7 +39,7 @@ class Planted:
 @dataclass(frozen=True, eq=False)
 class Other:
     """
-    The problem that a program had in place of another, and how its parameters are laid out as those of the other.
+    The problem that a program had in place of another, and ``back``, which lays out its parameters for the other.
 
     ``subsets`` are choices of the rows that are known to the reader, and ``clusters`` rows that go together: see `Question`.
     """
@@ -53,6 +53,7 @@ class Other:
 State = Callable[[Problem, np.random.Generator], Optional[Problem]]
 Change = Callable[[Problem, np.random.Generator], Optional[Other]]
 Fit = Callable[[Problem, np.random.Generator], "Answer | Params | None"]
+Plant = Callable[[Problem, np.random.Generator], Optional[Planted]]
 
 
 def as_it_is(problem: Problem, rng: np.random.Generator) -> Problem:
@@ -132,7 +133,7 @@ def both(first: Mistake, second: Mistake) -> Mistake:
 
 
 def distance(problem: Problem, best: Params, params: Params) -> float:
-    """How far parameters are from the optimum ``best``, in standard errors; of those that have more columns, the first count."""
+    """The distance of parameters from the optimum ``best``, in standard errors; of further columns only the first ones count."""
     params = Params(params.intercept, params.coef[: problem.p])
     steer, moved = scoring.White.of(problem).fisher(problem, best), problem.free(params) - problem.free(best)
     root = steer.lower.T @ np.linalg.solve(steer.basis, moved).T.ravel()

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import linalg
 
 from spec import likelihood
-from spec.diagnosis.plants.changes import is_logistic
 from spec.diagnosis.plants.optima import keras_engine, optimum, stated_optimum
 from spec.diagnosis.plants.stated import is_binary, rows_of
 from spec.engines.contract import PLAIN, Recipe
@@ -30,16 +29,16 @@ REST = 1e-20  # of the Newton decrement by the objective's own size
 
 def settled(network: KerasNetwork, decay: float = 0.0, steps: int = STEPS) -> Params | None:
     """
-    The weights at which the network's objective comes to rest, from those that it has; None where it does not, or at no bottom.
+    The weights at which the network's objective comes to rest, from its present weights; None if that is no minimum.
 
     ``decay`` adds decay / 2 times the squares of all weights, which is what an optimizer's weight decay comes to.
     """
     shapes = [weight.shape for weight in network.weights]
-    now = _flat(network.weights)
+    now = flat(network.weights)
     value = _value(network, now, shapes, decay)
     last = np.inf
     for _ in range(steps):
-        gradient = _flat(network.gradient()) + decay * now
+        gradient = flat(network.gradient()) + decay * now
         hessian = network.hessian() + decay * np.eye(len(now))
         scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
         curvatures, axes = linalg.eigh(hessian / np.outer(scale, scale))
@@ -61,14 +60,20 @@ def settled(network: KerasNetwork, decay: float = 0.0, steps: int = STEPS) -> Pa
     return None
 
 
-def _flat(weights: list[np.ndarray]) -> np.ndarray:
+def flat(weights: list[np.ndarray]) -> np.ndarray:
+    """The numbers of all weights, one after another."""
     return np.concatenate([weight.ravel() for weight in weights])
 
 
-def _value(network: KerasNetwork, flat: np.ndarray, shapes: list[tuple[int, ...]], decay: float) -> float:
-    parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
-    network.weights = [part.reshape(shape) for part, shape in zip(parts, shapes)]
-    found = network.objective() + decay / 2 * float(flat @ flat)
+def shaped(numbers: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """The weights of these shapes, from their numbers one after another: the inverse of `flat`."""
+    parts = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]
+
+
+def _value(network: KerasNetwork, numbers: np.ndarray, shapes: list[tuple[int, ...]], decay: float) -> float:
+    network.weights = shaped(numbers, shapes)
+    found = network.objective() + decay / 2 * float(numbers @ numbers)
     return found if np.isfinite(found) else np.inf
 
 
@@ -83,17 +88,27 @@ def network_of(
     return network
 
 
+def fitted(network: KerasNetwork, tolerance: float = 1e-6) -> Any:
+    """The result of `spec.fit.fit` for a network and its problem."""
+    problem = network.problem
+    network.trained.compile(loss=network.loss)
+    weights = None if problem.data.weights is None and problem.data.trials is None else problem.row_weights[:, 0]
+    return fit(
+        network.trained, problem.X, problem.y, weights=weights, offset=problem.offset, quasi=problem.quasi, tolerance=tolerance
+    )
+
+
 # -- another loss ----------------------------------------------------------------------------------------------------------------
 
 
 def label_smoothing(problem: Problem, rng: np.random.Generator) -> Params | None:
     share = float(rng.choice([0.05, 0.1, 0.2])) if rng.uniform() < 0.5 else float(rng.uniform(0.01, 0.3))
-    return settled(network_of(problem, Recipe(label_smoothing=share))) if is_logistic(problem) else None
+    return settled(network_of(problem, Recipe(label_smoothing=share))) if problem.model.is_logistic else None
 
 
 def labels_recoded(problem: Problem, rng: np.random.Generator) -> Params | None:
     """The cross-entropy of a sigmoid on labels -1 and 1, which has an optimum where most labels are 1."""
-    if problem.model.has_classes or not is_logistic(problem) or not is_binary(problem):
+    if problem.model.has_classes or not problem.model.is_logistic or not is_binary(problem):
         return None
     network = network_of(problem, near=False)
     network.data[1] = BACKEND.tensor(2 * problem.y - 1, "float64")
@@ -106,7 +121,7 @@ def _inside(problem: Problem, params: Params | None) -> Params | None:
 
 
 def activation_twice(problem: Problem, rng: np.random.Generator) -> Params | None:
-    if not is_logistic(problem):
+    if not problem.model.is_logistic:
         return None
     return _inside(problem, settled(network_of(problem, Recipe(mistake="softmax twice"))))
 
@@ -140,7 +155,7 @@ class Unseen(KerasNetwork):
 
 
 def clip(problem: Problem, rng: np.random.Generator) -> Params | None:
-    """From the optimum of the rows but the last, which was far on the wrong side of it."""
+    """A network that starts at the optimum without the last row, which is far on the wrong side of it."""
     network = network_of(problem, kind=Unseen)
     inner = stated_optimum(rows_of(problem, np.arange(problem.n - 1)))
     if inner is None:
@@ -151,7 +166,7 @@ def clip(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 def with_an_outlier(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """One more row, so far out that its linear predictor is 17 to 25, and whose response is on the other side."""
-    if problem.model.has_classes or not is_logistic(problem) or not problem.p or problem.offset is not None:
+    if problem.model.has_classes or not problem.model.is_logistic or not problem.p or problem.offset is not None:
         return None
     best = stated_optimum(problem)
     if best is None or problem.data.trials is not None or problem.data.weights is not None:
@@ -204,13 +219,8 @@ def lasso(problem: Problem, rng: np.random.Generator) -> Params | None:
     null = likelihood.score(problem, likelihood.null_params(problem))[1:]
     l1 = float(np.abs(null).max() / problem.n * rng.uniform(0.05, 0.5))
     l2 = 0.0 if rng.uniform() < 0.7 else (strength(problem, rng) or 0.0)
-    network = network_of(problem, Recipe(l1=l1, l2=l2))
-    network.trained.compile(loss=network.loss)
-    weights = problem.row_weights[:, 0] if problem.data.weights is not None or problem.data.trials is not None else None
-    fitted = fit(
-        network.trained, problem.X, problem.y, weights=weights, offset=problem.offset, quasi=problem.quasi, tolerance=1e-10
-    )
-    return fitted.params if fitted.converged else None
+    found = fitted(network_of(problem, Recipe(l1=l1, l2=l2)), tolerance=1e-10)
+    return found.params if found.converged else None
 
 
 def nonnegative(problem: Problem, rng: np.random.Generator) -> Params | None:
@@ -233,7 +243,7 @@ def nonnegative(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 
 def firth(problem: Problem, rng: np.random.Generator) -> Params | None:
-    """By pseudo-data: a row counts by its leverage more, as so much of an average response, until the leverages rest."""
+    """Firth's estimate by pseudo-data: a row's weight grows by its leverage, with an average response, until leverages rest."""
     model, weight = problem.model, problem.row_weights
     if model not in (Model(Binomial(), Logit()), Model(Poisson(), Log())) or (now := stated_optimum(problem)) is None:
         return None

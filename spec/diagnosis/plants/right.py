@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Optional
-
 import numpy as np
 
 from spec import scoring
 from spec.diagnosis.answer import Answer
-from spec.diagnosis.plants.mistake import Mistake, Planted
-from spec.diagnosis.plants.networks import network_of
+from spec.diagnosis.plants.mistake import Mistake, Plant
+from spec.diagnosis.plants.networks import fitted, network_of
 from spec.diagnosis.plants.optima import optimum, stated_optimum
 from spec.diagnosis.plants.training import asked
-from spec.fit.fitting import fit
 from spec.model import Params
 from spec.problems import Problem
 
@@ -37,10 +33,7 @@ def in_float32(problem: Problem, rng: np.random.Generator) -> Answer | None:
 def network(problem: Problem, rng: np.random.Generator) -> Answer | None:
     """A Keras network that `spec.fit.fit` brought to its optimum, and that was read again."""
     made = network_of(problem, near=False)
-    made.trained.compile(loss=made.loss)
-    weights = None if problem.data.weights is None and problem.data.trials is None else problem.row_weights[:, 0]
-    fitted = fit(made.trained, problem.X, problem.y, weights=weights, offset=problem.offset, quasi=problem.quasi)
-    return asked(made.trained, problem) if fitted.converged else None
+    return asked(made.trained, problem) if fitted(made).converged else None
 
 
 def table(problem: Problem, rng: np.random.Generator) -> Answer | None:
@@ -62,7 +55,6 @@ def _half_a_unit(numbers: np.ndarray) -> np.ndarray:
     return np.where(numbers == 0, 0.0, 0.5 * 10.0 ** (np.floor(np.log10(size)) - DIGITS + 1))
 
 
-Plant = Callable[[Problem, np.random.Generator], Optional[Planted]]
 RIGHT: dict[str, Plant] = {
     "exact": Mistake(fit=exact, far=-1.0),
     "float32": Mistake(fit=in_float32, far=-1.0),

@@ -13,8 +13,7 @@ from spec import likelihood, scoring
 from spec.diagnosis.answer import Answer
 from spec.diagnosis.estimator import Settings
 from spec.diagnosis.network import answer_of_model
-from spec.diagnosis.plants.changes import is_logistic
-from spec.diagnosis.plants.networks import network_of, settled, strength
+from spec.diagnosis.plants.networks import flat, network_of, settled, shaped, strength
 from spec.diagnosis.plants.optima import keras_engine, stated_optimum
 from spec.diagnosis.question import Question
 from spec.engines import answers
@@ -29,7 +28,7 @@ from spec.problems import Problem
 
 
 def asked(model: keras.Model, problem: Problem) -> Answer:
-    """What a diagnosis reads in a network."""
+    """The answer that a diagnosis reads in a network."""
     question = Question.of(problem)
     return answer_of_model(model, question.rows, question.columns, stated=problem.model)
 
@@ -78,19 +77,19 @@ def descent_path(problem: Problem, rng: np.random.Generator) -> Answer | None:
 
 
 def solver_tolerance(problem: Problem, rng: np.random.Generator) -> Answer | None:
-    """Where SciPy's L-BFGS stops on Keras's own loss, whose slopes are then no larger than its tolerance."""
+    """The weights at which SciPy's L-BFGS stops on Keras's own loss: its slopes there are no larger than the tolerance."""
     network, slope = network_of(problem, near=False), float(10 ** rng.uniform(-5, -2.5))
     shapes = [weight.shape for weight in network.weights]
     weight = problem.row_weights.sum() / problem.n * network.loss_scale  # by which Keras's loss is larger than the mean
 
-    def mean_loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
-        network.weights = [part.reshape(shape) for part, shape in zip(parts, shapes)]
+    def mean_loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        network.weights = shaped(numbers, shapes)
         value, gradient = network.backpropagate()
-        return value / weight, np.concatenate([part.ravel() for part in gradient]) / weight
+        return value / weight, flat(gradient) / weight
 
-    first = np.concatenate([part.ravel() for part in network.weights])
-    found = optimize.minimize(mean_loss, first, jac=True, method="L-BFGS-B", options={"gtol": slope, "ftol": 1e-15})
+    found = optimize.minimize(
+        mean_loss, flat(network.weights), jac=True, method="L-BFGS-B", options={"gtol": slope, "ftol": 1e-15}
+    )
     if not found.success or not np.abs(mean_loss(found.x)[1]).max() <= slope:
         return None
     return Answer(network.params, settings=Settings(f"L-BFGS stops by its tolerance, {slope:g}", slope=slope))
@@ -181,7 +180,7 @@ def _engine_of(steps: int) -> Any:
 
 
 def stopped_short(problem: Problem, rng: np.random.Generator) -> Params:
-    """Where a solver ends on data that have no optimum."""
+    """The parameters at which a solver ends on data that have no optimum."""
     return _engine_of(int(rng.integers(4, 12))).fit(problem).params
 
 
@@ -216,7 +215,7 @@ def local_optimum(problem: Problem, rng: np.random.Generator) -> Params | None:
 
 def activation_twice(problem: Problem, rng: np.random.Generator) -> Answer | None:
     """A softmax or sigmoid behind another, trained by Adam: often it has no optimum, and its weights grow."""
-    if not is_logistic(problem) or problem.offset is not None:
+    if not problem.model.is_logistic or problem.offset is not None:
         return None
     network = network_of(problem, Recipe(mistake="softmax twice"), near=False)
     return asked(trained(network, keras.optimizers.Adam(0.05), 60, rng).trained, problem)
@@ -226,22 +225,18 @@ def activation_twice(problem: Problem, rng: np.random.Generator) -> Answer | Non
 
 
 def _with_layers(problem: Problem, rng: np.random.Generator, *layers: keras.layers.Layer) -> Answer | None:
-    """What is read in a network that has more layers before its last, after some epochs of training."""
+    """The answer that is read in a network with more layers before its last one, after some epochs of training."""
     if problem.offset is not None or not problem.p:
         return None
     keras_engine()
     set_random_seed(int(rng.integers(2**31)))
     last = keras.layers.Dense(problem.k, activation=activation(problem.model.link), use_bias=problem.intercept)
     model = keras.Sequential([keras.Input((problem.p,)), *layers, last])
-    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=_loss_of_mean(problem.model), **compiled(BACKEND.compiles_training))
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss(problem.model)[0], **compiled(BACKEND.compiles_training))
     model.fit(problem.X, problem.y, sample_weight=problem.row_weights[:, 0], epochs=20, batch_size=32, verbose=0)
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         return None
     return asked(model, problem)
-
-
-def _loss_of_mean(model: Model) -> keras.losses.Loss:
-    return loss(model)[0]
 
 
 def dropout(problem: Problem, rng: np.random.Generator) -> Answer | None:

@@ -50,7 +50,7 @@ class Cell:
 
 
 def content(given: Any) -> Any:
-    """What stands in a file or in a text that was printed; anything else as it is."""
+    """The content of a file or of a text that was printed; anything else as it is."""
     if hasattr(given, "as_text"):  # a summary of statsmodels
         return grid_of_text(given.as_text())
     if isinstance(given, str) and given.lstrip().startswith("{"):
@@ -93,11 +93,7 @@ def cells_of(given: Any, design: Design, where: str) -> list[Cell]:
 def _of_fit(fitted: Any, design: Design) -> list[Cell]:
     """The cells of a `spec.fit.Fitted`, by the names of its terms."""
     errors = np.broadcast_to(fitted.standard_errors, fitted.coefficients.shape)
-    return [
-        Cell(name, repr(float(value)), repr(float(error)), design.outputs[j + 1] if design.k > 1 else "")
-        for name, values, own in zip(fitted.terms, fitted.coefficients, errors)
-        for j, (value, error) in enumerate(zip(values, own))
-    ]
+    return _of_arrays(fitted.terms, fitted.coefficients, errors, design)
 
 
 def _of_results(results: Any, design: Design) -> list[Cell]:
@@ -105,7 +101,11 @@ def _of_results(results: Any, design: Design) -> list[Cell]:
     params = np.asarray(results.params, dtype=float)
     errors = np.asarray(getattr(results, "bse", np.full_like(params, np.nan)), dtype=float)  # none of fit_regularized
     names = [str(one) for one in getattr(results.params, "index", results.model.exog_names)]
-    params, errors = params.reshape(len(names), -1), errors.reshape(len(names), -1)
+    return _of_arrays(names, params.reshape(len(names), -1), errors.reshape(len(names), -1), design)
+
+
+def _of_arrays(names: Sequence[str], params: np.ndarray, errors: np.ndarray, design: Design) -> list[Cell]:
+    """The cells of coefficients and standard errors, both (q, m), with a column for each class but the first."""
     return [
         Cell(name, repr(float(value)), repr(float(error)), design.outputs[j + 1] if design.k > 1 else "")
         for name, values, own in zip(names, params, errors)
@@ -114,7 +114,7 @@ def _of_results(results: Any, design: Design) -> list[Cell]:
 
 
 def _of_grid(grid: list[list[str]], design: Design, where: str) -> list[Cell]:
-    """The cells of a table, whichever of its rows and columns are the terms."""
+    """The cells of a table, with the terms in its rows or in its columns."""
     header, *rows = grid
     if len(header) > 1 and _is_transposed(header, design):
         return [cell for row in rows for cell in _of_wide(header, row, design)]

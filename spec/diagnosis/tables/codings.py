@@ -127,7 +127,7 @@ def _of_levels(factor: str, theirs: Sequence[str], left_out: str, baseline: str,
 
 
 def _is_own(coding: Coding, factor: str, design: Design) -> bool:
-    """Whether a coding is that of the design, by other names."""
+    """Whether a coding is the design's own, by other names."""
     named, ours = _own_levels(factor, design), CONTRASTS[design.kinds.get(factor, "T")][1](1 + len(design.levels[factor]))
     return list(coding.levels) == named and coding.matrix.shape == ours.shape and np.allclose(coding.matrix, ours)
 
@@ -195,7 +195,7 @@ def _converted(table: Table, factor: str, coding: Coding, design: Design, name: 
 
 
 def _error(by: np.ndarray, old: Sequence[Estimate]) -> np.ndarray:
-    """The standard error of a combination of coefficients, which is known where it is one of them."""
+    """The standard error of a combination of coefficients, which is known if it is a single coefficient."""
     alone = np.flatnonzero(by)
     return old[alone[0]].error if len(alone) == 1 and abs(by[alone[0]]) == 1 else np.full_like(old[0].error, np.nan)
 

@@ -67,7 +67,7 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     Half a unit of the last digit that each number was printed with, but at least half an ulp.
 
     A program that drops zeros at the end writes fewer digits: they count as far as the other numbers have digits after the
-    point, and digits in all. Numbers with an exponent do not say how many digits others have after the point.
+    point, and digits in all. Numbers with an exponent have digits of their own.
 
     >>> half_units(["1.2346", "0.5", "12"]).tolist()
     [5e-05, 5e-05, 0.0005]
@@ -75,11 +75,11 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     numbers = [decimal(text) or Decimal(0) for text in texts]
     last = [int(number.as_tuple().exponent) for number in numbers]
     digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
-    most, plain = max(digits, default=0), ["e" not in text.lower() for text in texts]
-    finest_of = {True: min((own for own, is_plain in zip(last, plain) if is_plain), default=0), False: min(last, default=0)}
+    plain = ["e" not in text.lower() for text in texts]
     half = []
     for number, own, is_plain in zip(numbers, last, plain):
-        finest = finest_of[is_plain]
+        finest = min(one for one, alike in zip(last, plain) if alike == is_plain)
+        most = max(one for one, alike in zip(digits, plain) if alike == is_plain)
         dropped = max(finest, number.adjusted() - most + 1) if number else finest
         half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
     return np.array(half)
@@ -126,7 +126,7 @@ def grid_of_mapping(given: Mapping[Any, Any]) -> list[list[str]] | None:
 
 
 def content_of(path: Path) -> Any:
-    """What a file holds: a mapping of JSON, else the rows of its table. Raises ValueError that says what is wrong with it."""
+    """The content of a file: a mapping of JSON, else the rows of its table. Raises ValueError that says what is wrong with it."""
     if not path.exists():
         raise ValueError(f"there is no file {path}.")
     text = _decoded(path)

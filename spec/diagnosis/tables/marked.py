@@ -30,7 +30,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def tables(rows: list[list[str]]) -> list[list[list[str]]]:
-    """The rows in tables: those that follow each other and have as many cells."""
+    """The rows in tables: a table's rows follow each other and have equally many cells."""
     return [list(group) for _, group in groupby(rows, len)]
 
 

@@ -24,7 +24,7 @@ Term = frozenset[Part]  # none: the intercept
 
 
 def squash(text: str) -> str:
-    """What programs agree on in a name: no spaces, quotes, brackets, points and underscores, in lower case."""
+    """A name without what programs write differently: in lower case, without spaces, quotes, brackets, points and underscores."""
     return re.sub(r"[\s`'\"\[\](){}._,$]", "", text.replace("**", "^").lower())
 
 
@@ -121,11 +121,11 @@ class Design:
         return len(self.outputs)
 
     def is_intercept(self, name: str) -> bool:
-        """Whether a name is that of the intercept, and of no column."""
+        """Whether a name means the intercept, and no column."""
         return name not in self.columns and squash(name) in INTERCEPTS and not self._constant
 
     def term(self, name: str) -> Term | None:
-        """What a name is made of: none of it is the intercept; None where some part is neither a column nor a level."""
+        """The parts of a name, of which the intercept has none; None if some part is neither a column nor a level."""
         if name in self.columns:
             return next(term for term, j in self.terms.items() if j == self.columns.index(name))
         if self.is_intercept(name):
@@ -138,7 +138,7 @@ class Design:
         return None if whole is None else frozenset([whole])
 
     def is_offset(self, name: str) -> bool:
-        """Whether a name that is no column's is that of the offset: its expression, "offset", or "offset(...)"."""
+        """Whether a name that no column has means the offset: its expression, "offset", or "offset(...)"."""
         if self.offset is None or (self.term(name) or frozenset()) & set().union(*self.terms):
             return False
         inside = re.sub(r"^offset\((.*)\)$", r"\1", name.strip(), flags=re.IGNORECASE)
@@ -160,7 +160,7 @@ class Design:
         return None
 
     def knows(self, name: str) -> bool:
-        """Whether a name is that of the intercept or of a column."""
+        """Whether a name means the intercept or a column."""
         term = self.term(name)
         return term is not None and (not term or term in self.terms)
 

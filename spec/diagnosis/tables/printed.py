@@ -62,7 +62,7 @@ def _of_marked(rows: list[list[str]]) -> list[list[str]] | None:
 
 
 def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the rows below a line of headings, up to what is no row."""
+    """Yield the rows below a line of headings, up to the first line that is no row."""
     before, after = line[: heading.start()].replace("|", " "), line[heading.end() :]
     degrees = list(re.finditer(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
     has_error = bool(_ERROR.match(after))

@@ -1,4 +1,4 @@
-"""What a twin answers at random weights: the rungs are asked of these answers."""
+"""A twin's answers at random weights, which the rungs are asked of."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def ask(twin: Twin, X: np.ndarray) -> list[Asked]:
 
 
 def eta_of(link: Link, outputs: np.ndarray) -> np.ndarray:
-    """The linear predictors of outputs (b, k), of a softmax those of each class less that of class 0."""
+    """The linear predictors of outputs (b, k). For a softmax class 0 has eta 0."""
     if isinstance(link, Softmax):
         logs = np.log(outputs)
         return logs - logs[:, :1]
@@ -71,28 +71,28 @@ def eta_of(link: Link, outputs: np.ndarray) -> np.ndarray:
 
 
 def contrast(link: Link, eta: np.ndarray) -> np.ndarray:
-    """Each, less class 0 of a softmax; else the same."""
+    """For a softmax, eta minus the column of class 0; otherwise eta unchanged."""
     return eta - eta[:, :1] if isinstance(link, Softmax) else eta
 
 
 def eta_at(link: Link, one: Asked) -> np.ndarray:
-    """The linear predictors that the outputs are the means of."""
+    """The link applied to the outputs."""
     with np.errstate(all="ignore"):
         return eta_of(link, one.seen.outputs)
 
 
 def inside(link: Link, one: Asked) -> np.ndarray:
     """
-    Where the outputs are means that the link admits, in the `middle` of them.
+    A mask of the outputs that are means which the link admits, in the `middle` of them.
 
-    And where eta is in its domain, but for an offset, if not every number is.
+    If the link has a domain of eta, eta without the offset must be in it too.
     """
     found = link.mu_domain.contains(one.seen.outputs) & middle(link, one.seen.outputs)
     return found & (link.eta_domain.contains(one.z) if link.eta_domain != REAL else True)
 
 
 def middle(link: Link, means: np.ndarray) -> np.ndarray:
-    """Where shares are far enough from 0 and 1 that float64 knows both, and that Keras, which clips at 1e-7, does not clip."""
+    """A mask of the shares so far from 0 and 1 that float64 holds both, and that Keras does not clip them, at 1e-7."""
     if link.mu_domain == UNIT or isinstance(link, Softmax):
         return (means > NEAR) & (means < 1 - NEAR)
     return np.ones(np.shape(means), dtype=bool)

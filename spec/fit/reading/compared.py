@@ -1,4 +1,4 @@
-"""The loss of rows beside minus the log-likelihood of a model: what changes from some weights to others."""
+"""The loss of rows compared with minus the log-likelihood of a model, by their changes from some weights to others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OBJECTIVE = 1e-5  # how much a loss may differ, relative to its size: Keras adds
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Changes of the rows' loss from one weights to others, and of minus the kernel; ``size`` is what they are made of."""
+    """Changes of the rows' loss, and of minus the kernel, between two sets of weights; ``size`` is that of their terms."""
 
     model: Model
     y: np.ndarray
@@ -38,7 +38,7 @@ class Compared:
 
     @property
     def is_reversed(self) -> bool:
-        """Whether what is expected changes by a negative multiple of the loss."""
+        """Whether the loss changes by a negative multiple of the expected change."""
         return bool(self.scale < 0 and not self.is_constant and self._fits(self.scale))
 
     def _fits(self, scale: float) -> bool:
@@ -46,14 +46,14 @@ class Compared:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the loss is the same whatever the outputs are, but for rounding."""
+        """Whether the loss is the same for all outputs, but for rounding."""
         return not (np.abs(self.changes) > OBJECTIVE * self.size).any()
 
 
 def compare(
     model: Model, loss: OwnLoss, asked: list[Asked], factor: float, offset: np.ndarray, y_true: np.ndarray, y: np.ndarray
 ) -> Compared | None:
-    """None where the loss cannot be computed, or hardly any row is inside the model's domain."""
+    """The changes of a loss; None if it cannot be computed, or if hardly any row is inside the model's domain."""
     losses, kernels = [], []
     with np.errstate(all="ignore"):
         for one in asked:

@@ -72,7 +72,7 @@ def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], ca
             f"the gradient. ({type(error).__name__}: {first_line(error)})"
         ) from error
     score = candidate.score(y[used], eta[used])
-    design = np.hstack([np.ones((len(used), int(twin.linear.use_bias))), one.seen.features[used]])
+    design = Batch.of(one.seen.features[used], None).design(twin.linear.use_bias)
     # Keras's Poisson loss adds 1e-7 to the mean: much of a row's score where y is near the mean, little of what it is made of
     made_of = model.sizes(y[used], eta[used])[1]
     expected, size = candidate.slope(design, score), np.abs(candidate.slope(np.abs(design), made_of))

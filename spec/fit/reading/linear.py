@@ -16,10 +16,10 @@ from spec.fit.reading.leaves import NotRead, leaves
 @dataclass(frozen=True, eq=False)
 class Part:
     """
-    A layer whose outputs are added to those of others, and the columns that it brings to the design.
+    A layer whose outputs are added to the outputs of other layers, and the columns that it brings to the design.
 
-    ``there`` are its columns that are not 0 in each row, and ``free`` those of them that have a coefficient: at the others the
-    layer's weight is 0.
+    ``there`` are the numbers of its columns that are not 0 in each row, ``free`` of its columns with a coefficient. Without one
+    the layer's weight is 0.
     """
 
     layer: Any
@@ -45,11 +45,11 @@ class Part:
         return int(self.layer.weights[0].shape[1])
 
     def with_columns(self, there: np.ndarray, free: np.ndarray) -> Part:
-        """The same with fewer columns, of those that are free: masks (p,)."""
+        """This part with fewer columns: masks (p,) of its free columns."""
         return replace(self, there=self.free[there], free=self.free[free])
 
     def weights(self, kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
-        """What the layer's weights are where its columns have the coefficients ``kernel`` (p, k)."""
+        """The weights of the layer if its columns have the coefficients ``kernel`` (p, k)."""
         table = np.zeros(tuple(self.layer.weights[0].shape))
         table[self.free] = kernel
         return [table, bias][: 1 + self.has_bias]
@@ -66,7 +66,7 @@ class Part:
         raise NotImplementedError
 
     def names(self, of_columns: Iterator[str]) -> list[str]:
-        """Names for all of its columns; ``of_columns`` are those of the inputs of all Dense layers."""
+        """Names for all of its columns; ``of_columns`` are names for the inputs of all Dense layers."""
         raise NotImplementedError
 
 
@@ -150,7 +150,7 @@ class Linear:
         return [part.layer for part in self.parts]
 
     def with_layers(self, layers: Iterable[Any]) -> Linear:
-        """The same of other layers, such as those of a twin."""
+        """This linear part with other layers, such as a twin's."""
         return Linear(tuple(replace(part, layer=layer) for part, layer in zip(self.parts, layers)))
 
     @property
@@ -167,7 +167,7 @@ class Linear:
 
     @property
     def ends(self) -> np.ndarray:
-        """Where the columns of each part end."""
+        """The places where the columns of each part end."""
         return np.cumsum([part.width for part in self.parts])
 
     @property
@@ -206,7 +206,7 @@ class Linear:
         return found.pop() if found else NONE
 
     def weights(self, kernel: np.ndarray, bias: np.ndarray) -> list[list[np.ndarray]]:
-        """The weights of each layer, of the coefficients (p, k) and the intercept (k,)."""
+        """The weights of each layer, from the coefficients (p, k) and the intercept (k,)."""
         found, left = [], bias
         for part, own in zip(self.parts, np.split(kernel, self.ends[:-1])):
             found.append(part.weights(own, left))
@@ -223,7 +223,7 @@ class Linear:
         return np.vstack([*biases[:1], *found])
 
     def names(self, of_columns: Iterable[str]) -> tuple[str, ...]:
-        """Names for the columns; ``of_columns`` are those of the Dense layers' inputs."""
+        """Names for the columns; ``of_columns`` are names for the Dense layers' inputs."""
         left = iter(of_columns)
         return tuple(named[j] for part in self.parts for named in [part.names(left)] for j in part.free)
 
@@ -237,7 +237,7 @@ class Linear:
         return (*([_of_made(made, of_data)] if made else ()), *([_of_absent(absent, of_data)] if absent else ()))
 
     def with_columns(self, there: np.ndarray, free: np.ndarray) -> Linear:
-        """The same with fewer columns: masks (p,) of those that are not 0 in each row, and of those with a coefficient."""
+        """This linear part with fewer columns: masks (p,) of columns that are not 0 in each row, and that have a coefficient."""
         ends = self.ends[:-1]
         masks = zip(self.parts, np.split(there, ends), np.split(there & free, ends))
         return Linear(tuple(part.with_columns(*own) for part, *own in masks))

@@ -60,7 +60,7 @@ class OwnLoss:
 
     @property
     def name(self) -> str:
-        """As Keras writes it in a string, or the name of the user's own function or class."""
+        """The name of the loss as Keras writes it in a string, or of the user's own function or class."""
         if type(self.loss).__module__.startswith(("keras.", "tf_keras.")):
             return str(self.loss.name)
         return getattr(self.loss, "__name__", type(self.loss).__name__)
@@ -79,7 +79,7 @@ class OwnLoss:
         return cast(self._own(cast(y, "float32"), cast(y_pred, "float32")), "float64")
 
     def rows(self, y: np.ndarray, y_pred: Tensor) -> np.ndarray:
-        """The loss of each row, (b,), of y (b, k) and the outputs; where a loss is of batches each row is a batch of its own."""
+        """The losses (b,) of the rows, for y (b, k) and the outputs; if a loss takes a batch, each row is a batch."""
         y_true = BACKEND.tensor(y, "float64")
         if self.by_row:
             found = BACKEND.numpy(self._of_rows(y_true, y_pred))
@@ -90,9 +90,9 @@ class OwnLoss:
 
     def refuse_own_weights(self, model: keras.Model, y: np.ndarray, outputs: np.ndarray) -> None:
         """
-        Raise `NotRead` where the loss of the same y and outputs is another at other weights of the model.
+        Raise `NotRead` if the loss of the same y and outputs changes with the weights of the model.
 
-        Such as by a penalty inside of it, which a twin of the model does not see.
+        A penalty inside of the loss does that, which a twin of the model does not see.
         """
         dtype = str(getattr(model.outputs[0].dtype, "name", model.outputs[0].dtype))
         outputs = np.nan_to_num(outputs, nan=0.5)  # of weights that are NaN: a mean of every family
@@ -138,7 +138,7 @@ class OwnLoss:
             )
 
     def _of_batch(self, y: np.ndarray, outputs: np.ndarray) -> Any:
-        """What the loss gives for some rows; None where it cannot be computed, of which the rungs that follow say more."""
+        """The loss of some rows; None if it cannot be computed: the rungs that follow then say why."""
         with np.errstate(all="ignore"):
             try:
                 return np.asarray(BACKEND.numpy(self._of_rows(*(BACKEND.tensor(part, "float64") for part in (y, outputs)))))
@@ -179,7 +179,7 @@ class OwnLoss:
 
 
 def _is_near(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether losses are the same where both are numbers, and any is; those that cannot be compared count as the same."""
+    """Whether losses agree where both are finite; losses that are finite nowhere count as the same."""
     if one.shape != other.shape:
         return False
     known = np.isfinite(one) & np.isfinite(other)
@@ -203,11 +203,11 @@ def _reads(loss: Any, data: list[Tensor], variables: list[Any]) -> bool:
 
 
 def _compiled_loss(model: keras.Model) -> Any:
-    """What Keras made of the losses: a function of y, the outputs and weights."""
+    """The function of y, outputs and weights that Keras made of the losses."""
     return getattr(model, "_compile_loss", None) or model.compiled_loss
 
 
 def loss_weights(model: keras.Model) -> list[float]:
-    """What the model was told to multiply its losses by, if it was told so."""
+    """The factors of the losses that the model was compiled with, if there are any."""
     given = getattr(_compiled_loss(model), "_user_loss_weights", None)
     return [] if given is None else np.ravel(list(given.values()) if isinstance(given, dict) else given).astype(float).tolist()

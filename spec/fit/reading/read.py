@@ -28,7 +28,7 @@ from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import OwnLoss, loss_weights
 from spec.fit.reading.objective import responses
-from spec.fit.reading.twin import Twin, inputs_of
+from spec.fit.reading.twin import DROPPED, Twin, inputs_of
 from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
 from spec.fit.redundant import free_of, there_of
@@ -50,10 +50,11 @@ class Reading:
     """
     What a compiled Keras model is: a family and a link, of the design that its ``linear`` part makes.
 
-    eta is ``factor`` times what the linear part gives, plus the model's own offset and a ``constant`` (k,) that the layers after
-    it add, which is part of the intercept. ``codes`` says that y is one column of the
-    classes' codes; ``several`` that the outputs are as many models; ``plain`` that the design is the data themselves; ``known``
-    that all of it is what it is near 0 everywhere. ``units`` is the map from the data to the inputs of the Dense layers.
+    eta is ``factor`` times the output of the linear part, plus the model's own offset, plus a ``constant`` (k,) that later layers
+    add, which is part of the intercept. ``codes`` says that y is one column of the classes' codes; ``several`` that each output
+    is a model of its own; ``plain`` that the design is the data themselves. ``known`` says that activation and loss are one
+    formula for all inputs, so what was checked near 0 holds everywhere. ``units`` is the map from the data to the inputs of the
+    Dense layers.
     """
 
     model: Model
@@ -116,11 +117,11 @@ class Reading:
 
     @property
     def features(self) -> Callable[[Batch], Batch]:
-        """What gives a batch the design of the linear part for X, and adds the model's own offset."""
+        """A function that puts the design of the linear part in place of X, and adds the model's own offset."""
         return _same if self.plain else Features(self.twin, self.candidate, self.has_offset)
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Names for the columns of the design: those of the data where each is made of one; those of a factor's levels."""
+        """Names for the columns of the design: of the data, if each is made of one column; of a factor's levels."""
         return self.linear.names(self._features_named(names))
 
     def told(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -147,14 +148,14 @@ class Reading:
         return self.units.matrix[np.ix_(used, free)], self.units.shift[free], tuple(known[j] for j in used)
 
     def write(self, params: Params) -> None:
-        """Set the weights of the user's model to those of a fit. Raises ValueError where its precision has no such numbers."""
+        """Set the weights of the user's model to a fit's. Raises ValueError if its precision has no such numbers."""
         weights = self.linear.weights(*self._weights(params))
         refuse_unheld(self.linear.layers[0], [one for own in weights for one in own])
         for layer, own in zip(self.linear.layers, weights):
             set_weights(layer, own)
 
     def rounding(self, params: Params, rows: Batch) -> str | None:
-        """What to say of some rows whose means the model's own precision takes far from those of the fit."""
+        """The remark if the model's own precision takes the means of some rows far from the means of the fit."""
         return rounding(self.linear.layers[0], self.model, params, self.features(rows))
 
     def _weights(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +163,9 @@ class Reading:
 
     def settled(self, given: Rows, drop_redundant: bool = False) -> Reading:
         """
-        The same reading, without the columns that the rows tell nothing of: see `spec.fit.redundant`.
+        This reading without redundant columns: see `spec.fit.redundant`.
 
-        Columns that the model's own layers make are left out in any case, those of the data where ``drop_redundant`` says so.
+        Columns that the model's own layers make are always left out, columns of the data if ``drop_redundant``.
         """
         if self.plain and not drop_redundant:
             return self
@@ -194,12 +195,11 @@ class Reading:
         kernel, bias = self._weights(params)
         self.twin.set(np.zeros_like(kernel), -self.constant / candidate.factor)
         own = expected = size = np.zeros((len(kernel) + self.linear.use_bias, k))
-        for batch in given.read(2**14):
+        for batch in given.read():
             here = self.features(replace(batch, offset=None))
-            eta = params.linear_predictor(here.X) + (0 if here.offset is None else here.offset)
             y = indicators(batch.y, k) if self.codes else batch.y
-            score = candidate.score(y, eta, batch.weights[:, None])
-            design = np.hstack([np.ones((len(batch), int(self.linear.use_bias))), here.X])
+            score = candidate.score(y, here.eta(params), batch.weights[:, None])
+            design = here.design(self.linear.use_bias)
             expected = expected + candidate.slope(design, score)
             size = size + np.abs(candidate.slope(np.abs(design), np.abs(score)))
             with self.twin.at(kernel, bias):
@@ -258,16 +258,8 @@ _readings: WeakKeyDictionary[keras.Model, tuple[list[Any], Reading]] = WeakKeyDi
 
 
 def _parts(model: keras.Model, sample: Batch) -> list[Any]:
-    """What a reading depends on, of a model of Keras's own parts."""
-    changeable = (
-        "trainable",
-        "activation",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-    )
-    layers = [[getattr(layer, name, None) for name in (*changeable, "bias_constraint")] for layer in leaves(model)]
+    """The parts of a model of Keras's own layers that its reading depends on."""
+    layers = [[getattr(layer, name, None) for name in ("trainable", "activation", *DROPPED)] for layer in leaves(model)]
     variables = [(id(one), one.trainable) for one in model.variables]  # a layer may replace them, or freeze one
     return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
 
@@ -336,7 +328,7 @@ def _spread(sample: Batch) -> Batch:
 
 def _is_known(part: Any) -> bool:
     """
-    Whether an activation or a loss is what it is near 0 everywhere: this specification's, and those of Keras that are.
+    Whether an activation or a loss is one formula for all numbers: this specification's own, and some of Keras's.
 
     A hard sigmoid is the identity up to |eta| = 3, and a Huber loss a squared error up to its delta.
     """
@@ -401,12 +393,12 @@ def is_subclass(model: keras.Model) -> bool:
 
 
 def _proposed(model: keras.Model, loss: OwnLoss) -> list[Any]:
-    """What the model's own layers and loss name: activations and losses of `spec.engines.keras.network`."""
+    """The activations and losses that the model's own layers and loss name."""
     return [getattr(layer, "activation", None) for layer in leaves(model)] + [loss.loss]
 
 
 def _is_plain(model: keras.Model, linear: Linear) -> bool:
-    """Whether the design is the model's only input itself: that of its one Dense layer, which only activations follow."""
+    """Whether the design is the model's only input: that goes to its one Dense layer, which only activations follow."""
     dense, *more = linear.layers
     if more or linear.has_factors:
         return False

@@ -42,9 +42,9 @@ DROPPED = (
 @dataclass(frozen=True)
 class Seen:
     """
-    What a twin computed of some rows: the ``features`` (b, p) of its linear part, and its ``outputs`` (b, k).
+    The results of a twin for some rows: the ``features`` (b, p) of its linear part, and its ``outputs`` (b, k).
 
-    ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at what a tensor was made of.
+    ``tensor`` is the outputs as the loss gets them: Keras's cross-entropies look at the operation that made a tensor.
     """
 
     features: np.ndarray
@@ -61,9 +61,10 @@ class Twin:
         self._seen = threading.local()
         self.model = self._rebuilt(model)
         self.model.set_weights(model.get_weights())
-        for layer in leaves(model):
-            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None:
-                self._take_constants(layer, self._made[id(layer)])
+        for layer in _normalizations(model):  # which make their constants of their weights, but not anew of other weights
+            made = self._made[id(layer)]
+            made.finalize_state()
+            _set_constants(made, _constants(layer))
         self._settle(linear.with_layers(self._made[id(layer)] for layer in linear.layers), inputs_of(model))
 
     def _settle(self, linear: Linear, inputs: tuple[Input, ...]) -> None:
@@ -81,11 +82,7 @@ class Twin:
 
     @cached_property
     def _saved(self) -> bytes:
-        constants = {
-            layer.name: tuple(np.asarray(BACKEND.numpy(getattr(layer, name))) for name in CONSTANTS)
-            for layer in leaves(self.model)
-            if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None
-        }
+        constants = {layer.name: _constants(layer) for layer in _normalizations(self.model)}
         with warnings.catch_warnings():  # Keras's variables lack NumPy's `copy`
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
             by_name = self.linear.with_layers(layer.name for layer in self.linear.layers)
@@ -117,12 +114,6 @@ class Twin:
         self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
         return made
 
-    def _take_constants(self, layer: Any, made: Any) -> None:
-        """Give a Normalization the constants that the user's has: it makes them of its weights, but not anew of other weights."""
-        made.finalize_state()
-        for name in CONSTANTS:
-            setattr(made, name, BACKEND.tensor(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float), "float64"))
-
     def _watch(self, layer: Any, place: int) -> None:
         """Note what the layer is called with, at its place in the linear part or `BEFORE` the end."""
         call = layer.call
@@ -135,7 +126,7 @@ class Twin:
         layer.call = watched
 
     def with_linear(self, linear: Linear) -> Twin:
-        """The same twin, whose layers have weights for other levels."""
+        """This twin, with layers that have weights for other levels."""
         made = Twin.__new__(Twin)  # `copy` would make the model anew, by `__reduce__`
         made.__dict__.update(self.__dict__, linear=linear)
         made.__dict__.pop("_saved", None)
@@ -206,7 +197,7 @@ class Twin:
         return bool(self.model.losses)
 
     def acts_in_training(self, X: np.ndarray) -> list[str]:
-        """The names of the layers that compute otherwise in training, such as Dropout."""
+        """The names of the layers that compute another result in training, such as Dropout."""
         if np.array_equal(self(X).outputs, self(X, training=True).outputs, equal_nan=True):
             return []
         return [
@@ -241,11 +232,24 @@ def _sent(saved: bytes) -> Twin:
             twin.model, by_name, inputs, constants = pickle.loads(saved)
             layers = {layer.name: layer for layer in leaves(twin.model)}
             for name, values in constants.items():
-                for constant, value in zip(CONSTANTS, values):
-                    setattr(layers[name], constant, BACKEND.tensor(value, "float64"))
+                _set_constants(layers[name], values)
             twin._settle(by_name.with_layers(layers[name] for name in by_name.layers), inputs)
             _received[saved] = twin
         return _received[saved]
+
+
+def _normalizations(model: keras.Model) -> list[Any]:
+    """The Normalization layers that have constants."""
+    return [layer for layer in leaves(model) if hasattr(layer, "finalize_state") and getattr(layer, "mean", None) is not None]
+
+
+def _constants(layer: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(BACKEND.numpy(getattr(layer, name)), dtype=float) for name in CONSTANTS)
+
+
+def _set_constants(layer: Any, values: tuple[np.ndarray, ...]) -> None:
+    for name, value in zip(CONSTANTS, values):
+        setattr(layer, name, BACKEND.tensor(value, "float64"))
 
 
 def _one_or_all(tensors: list[Tensor]) -> Any:
@@ -272,7 +276,7 @@ def _random(layer: Any) -> bool:
 
 
 def _activation(activation: Any) -> Any:
-    """The activation in float64: a function has the precision of what it is given, a layer one of its own."""
+    """The activation in float64: a function has the precision of its argument, a layer has its own."""
     return _in_float64(activation) if isinstance(activation, keras.layers.Layer) else activation
 
 

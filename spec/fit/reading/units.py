@@ -1,4 +1,4 @@
-"""What the inputs of a model's Dense layers are of the data: an affine map (a Normalization, operators), or indicators."""
+"""How a model makes its Dense layers' inputs of the data: by an affine map (a Normalization, operators), or as indicators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Units:
     """
     The features (b, p) of data X (b, d): where they are ``affine`` (p,), X ``matrix`` (d, p) + ``shift`` (p,).
 
-    Of the others some are 1 where a column has a value, and else 0: ``indicated`` are (feature, column, value in words).
+    Other features may be 1 where a column has a value, and else 0: ``indicated`` are (feature, column, value in words).
     """
 
     matrix: np.ndarray
@@ -28,7 +28,7 @@ class Units:
 
     @classmethod
     def same(cls, p: int) -> Units:
-        """Those of features that are the data."""
+        """The units of features that are the data."""
         return cls(np.eye(p), np.zeros(p), np.ones(p, dtype=bool))
 
     @property
@@ -37,7 +37,7 @@ class Units:
         return np.array_equal(self.matrix, np.eye(len(self.matrix))) and not self.shift.any()
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Names for the features: those of the data's columns, where each is made of one and of no other; else their numbers."""
+        """Names for the features: the data's, if each feature is made of one column of its own; else numbers."""
         known = list(names) or [f"x{j}" for j in range(1, len(self.matrix) + 1)]
         found = [f"feature {j}" for j in range(1, len(self.shift) + 1)]
         made_of = (self.matrix != 0) & self.affine
@@ -51,7 +51,7 @@ class Units:
 
 
 def units_of(twin: Twin, X: np.ndarray) -> Units | None:
-    """What a twin's features are of some rows (b, d); None where that cannot be asked, or there are too many columns."""
+    """How a twin makes its features of some rows (b, d); None if that cannot be asked, or if there are too many columns."""
     if X.shape[1] > MOST:
         return None
     centre, spread, far = _asked(X, _whole(twin, X))
@@ -87,12 +87,12 @@ def _indicated(twin: Twin, X: np.ndarray, features: np.ndarray, affine: np.ndarr
 
 
 def _whole(twin: Twin, X: np.ndarray) -> np.ndarray:
-    """Which columns (d,) take whole numbers alone: those of such an input, and beside a factor those that have no others."""
+    """A mask (d,) of the columns of whole numbers: of an input of whole numbers or, beside a factor, by their values."""
     return ~twin.takes_floats | (twin.linear.has_factors & (np.rint(X) == X).all(axis=0))
 
 
 def _is_text(twin: Twin) -> np.ndarray:
-    """Which columns (d,) are text."""
+    """A mask (d,) of the columns that are text."""
     return np.repeat([one.vocabulary is not None for one in twin.inputs], [one.width or 0 for one in twin.inputs])
 
 

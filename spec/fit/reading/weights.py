@@ -30,14 +30,14 @@ def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> N
 
 
 def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batch) -> str | None:
-    """What to say where a layer's own precision takes its means far from those of the fit, on some rows of its inputs."""
+    """The remark if a layer's own precision takes its means far from the means of the fit, on some rows of its inputs."""
     kind = layer.compute_dtype
     if kind not in ("float16", "float32"):
         return None
     with np.errstate(all="ignore"):
         offset = 0.0 if rows.offset is None else rows.offset
         product = rows.X.astype(kind) @ params.coef.astype(kind) + params.intercept.astype(kind)
-        exact = model.link.inverse(params.linear_predictor(rows.X) + offset)
+        exact = model.link.inverse(rows.eta(params))
         off = np.abs(model.link.inverse(product.astype(float) + offset) - exact).max()
     if off <= FAR * max(np.ptp(exact), FAR * np.abs(exact).max()):
         return None
