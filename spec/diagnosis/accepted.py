@@ -15,7 +15,7 @@ import numpy as np
 
 from spec.diagnosis.causes.way import CHANCE, EXACT, is_vague, keeps_digits, rounded_away
 from spec.diagnosis.hypothesis import Hypothesis
-from spec.diagnosis.proof import Metric, compared, nearest_optimum, penalised, summed
+from spec.diagnosis.proof import Metric, at, compared, nearest_optimum, penalised, summed
 from spec.diagnosis.search import Explained, Search
 from spec.diagnosis.sums import Totals
 
@@ -23,6 +23,7 @@ NEARLY = 0.02  # of the distance: what a cause may leave that is not proven
 SMALL = 0.3  # standard errors: the most that such a cause may leave
 OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave that are not proven
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
+FAINT = 1e-2  # of the size of the coefficients in standard errors: where it is less, their standard errors say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
 GAINED = {1: 0.7, 2: 2.0}  # digits of the coefficients that so many causes gain at least, where they are not proven
 MANY = 40  # explanations that are looked at closely
@@ -94,9 +95,23 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
     if metric.dispersion > FAR_OFF * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
         return False  # a few rows that are impossible make a dispersion that is no yardstick
-    if precision(totals, metric) < LEAST * search.precision:
+    is_silent = precision(totals, metric) < LEAST * search.precision
+    if is_silent or _size(search, one.hypothesis, metric) < FAINT * _size(search, _stated(search), search.metric):
         return False  # rows that say next to nothing contradict nothing
     return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
+
+
+def _stated(search: Search) -> Hypothesis:
+    """The stated model at its optimum, if it has one; else at the answer."""
+    best = search.context.best
+    return search.root if best is None else at(search.root, best)
+
+
+def _size(search: Search, hypothesis: Hypothesis, metric: Metric | None) -> float:
+    """How far the coefficients of a hypothesis are from 0, all together, in its standard errors: no unit changes that."""
+    if metric is None:
+        return 0.0
+    return metric.length(np.linalg.solve(search.context.basis(hypothesis.intercept), hypothesis.free))
 
 
 def precision(totals: Totals, metric: Metric) -> float:

@@ -52,6 +52,10 @@ class TestZeros:
         assert "flat-targets" not in found.codes
         assert min(found.ruled_out.values()) > 1e-3
 
+    def test_zeros_of_few_digits_are_unexplained(self):
+        """A response of 1e-6 y under another link leaves standard errors of which any coefficients are nearly 0."""
+        assert diagnose(rounded([FAR.mean(), 0, 0, 0], 4), X, FAR, family="gaussian").verdict == "unexplained"
+
     def test_several_columns_are_left_out(self):
         found = diagnose(rounded([FAR.mean(), 0, 0, 0], 16), X, FAR, family="gaussian")
 

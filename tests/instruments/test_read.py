@@ -462,6 +462,11 @@ REFUSED = {
         REAL,
         "depends on the other rows of its batch",
     ),
+    "all rows with all": (
+        lambda: layers(dense(), loss=lambda y, mu: (y[:, 0] - mu) ** 2),
+        REAL,
+        r"gives 64 x 64 numbers for 64 rows: .*Take both in one shape",
+    ),
     "a correlation": (lambda: layers(dense(), loss=correlation), REAL, "depends on the other rows of its batch"),
     "the root of a mean": (
         lambda: layers(dense(), loss=lambda y, mu: ops.sqrt(ops.mean((y - mu) ** 2))),
