@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
@@ -314,8 +315,11 @@ def load(path: str) -> Checked:
     except BaseException as error:  # pytest.skip and sys.exit, too
         raise ValueError(f"engine {path!r}: cannot import {module}: {_said(error)}.{_where(module, error)}") from error
     factory = getattr(loaded, name, None)
+    if factory is None:
+        near = get_close_matches(name, vars(loaded), 1)
+        raise ValueError(f"engine {path!r}: {module} has no {name}{f'; did you mean {near[0]}?' if near else '.'}")
     if not callable(factory):
-        raise ValueError(f"engine {path!r}: {module} has no {name}.")
+        raise ValueError(f"engine {path!r}: {name} is a {type(factory).__name__}, and no class of an engine.")
     try:
         engine = factory()
     except KeyboardInterrupt:

@@ -117,7 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
             brought.asked(config)  # before the claims, which may take minutes
     if not hasattr(config, "workerinput"):
         _register_writers(config)
-    if getattr(config.option, "numprocesses", None):  # report a wrong name once, and not from each process
+    if not hasattr(config, "workerinput"):  # report a wrong name at once, and not from each process
         for option in ("--subject", "--reference"):
             if config.getoption(option) != DEFAULTS[option]:
                 engine(config, option)
@@ -151,11 +151,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item._nodeid = f"{NAMED[1]}{file}::{test}"  # type: ignore[attr-defined]
 
 
-def command(nodeid: str) -> str:
-    """The words that run a test again, which --subject and other options follow."""
-    if nodeid.startswith(NAMED[1]):
-        return f"glm-spec '{nodeid[len(NAMED[1]) :]}'"
-    return f"pytest '{nodeid}'"
+def command(item: pytest.Item) -> str:
+    """The words that run a test again, in the folder in which pytest was called; --subject and other options follow."""
+    if item.nodeid.startswith(NAMED[1]):
+        return f"glm-spec '{item.nodeid[len(NAMED[1]) :]}'"
+    file, colons, test = item.nodeid.partition("::")
+    return f"pytest '{os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)}{colons}{test}'"
 
 
 def typed(config: pytest.Config) -> str:

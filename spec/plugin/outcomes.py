@@ -157,7 +157,7 @@ def _name_the_failure(item: pytest.Item, call: pytest.CallInfo[None], report: Re
     item.user_properties.append(("why", (str(error).splitlines() or [type(error).__name__])[0]))
     asked = {**DEFAULTS, **dict.fromkeys(("--data", *OWN, *BROUGHT))}
     changed = {o: item.config.getoption(o) for o, default in asked.items() if item.config.getoption(o) != default}
-    again = " ".join([command(item.nodeid), *(f"{o} {shlex.quote(str(value))}" for o, value in changed.items())])
+    again = " ".join([command(item), *(f"{o} {shlex.quote(str(value))}" for o, value in changed.items())])
     judged = [f"{o[2:]:9} {engine}" for o, engine in item.config.stash[ENGINES].items()]
     report.sections.append(("to run this again", "\n".join([again, *judged])))
 
