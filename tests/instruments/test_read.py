@@ -467,6 +467,7 @@ REFUSED = {
         REAL,
         r"gives 64 x 64 numbers for 64 rows: .*Take both in one shape",
     ),
+    "two heads beside one another": (lambda: side_by_side(), REAL, "stand beside one another: make one Dense layer of 2 units"),
     "a correlation": (lambda: layers(dense(), loss=correlation), REAL, "depends on the other rows of its batch"),
     "the root of a mean": (
         lambda: layers(dense(), loss=lambda y, mu: ops.sqrt(ops.mean((y - mu) ** 2))),
@@ -487,6 +488,11 @@ REFUSED = {
     ),
     "no such loss": (lambda: layers(dense(), loss="men_squared_error"), REAL, "unknown loss|Could not interpret"),
 }
+
+
+def side_by_side():
+    inputs = keras.Input((3,))
+    return _compiled(keras.Model(inputs, L.Concatenate()([L.Dense(1)(inputs), L.Dense(1)(inputs)])), "mse")
 
 
 def correlation(y, mu):

@@ -28,9 +28,13 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
     """The generalized linear model that a twin is. Raises `NotRead` with the rung that broke where it is none."""
     asked = ask(twin, rows.X)
     if asked[0].seen.outputs.shape != asked[0].z.shape:
+        units, outputs, layers = asked[0].z.shape[1], asked[0].seen.outputs.shape[1], twin.linear.layers
+        if len(layers) > 1 and units < outputs:
+            names = ", ".join(layer.name for layer in layers)
+            raise NotRead(f"the outputs of {names} stand beside one another: make one Dense layer of {outputs} units of them.")
         raise NotRead(
-            f"the layer {twin.linear.name} has {asked[0].z.shape[1]} units, but the model gives {asked[0].seen.outputs.shape[1]} "
-            "outputs: a generalized linear model has one output for each unit."
+            f"the layer {twin.linear.name} has {units} units, but the model gives {outputs} outputs: a generalized linear model "
+            "has one output for each unit."
         )
     try:
         link, factor = mean_rung(asked, proposed_links(proposed))
