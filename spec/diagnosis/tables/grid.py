@@ -67,7 +67,8 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     Half a unit of the last digit that each number was printed with, but at least half an ulp.
 
     A program that drops zeros at the end writes fewer digits: they count as far as the other numbers have digits after the
-    point, and digits in all. Numbers with an exponent have digits of their own.
+    point, and digits in all. But numbers of one format, with as many digits after the point, lack none; and those with an
+    exponent have as many digits in all as one another.
 
     >>> half_units(["1.2346", "0.5", "12"]).tolist()
     [5e-05, 5e-05, 0.0005]
@@ -75,11 +76,13 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     numbers = [decimal(text) or Decimal(0) for text in texts]
     last = [int(number.as_tuple().exponent) for number in numbers]
     digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
-    plain = ["e" not in text.lower() for text in texts]
+    exponents = ["e" in text.lower() for text in texts]
+    fixed = [own for own, has_exponent in zip(last, exponents) if not has_exponent]
+    is_fixed = len(fixed) > 1 and len(set(fixed)) == 1
     half = []
-    for number, own, is_plain in zip(numbers, last, plain):
-        finest = min(one for one, alike in zip(last, plain) if alike == is_plain)
-        most = max(one for one, alike in zip(digits, plain) if alike == is_plain)
+    for number, own, has_exponent in zip(numbers, last, exponents):
+        finest = fixed[0] if is_fixed and not has_exponent else min(last)
+        most = max(one for one, other in zip(digits, exponents) if other or not has_exponent)
         dropped = max(finest, number.adjusted() - most + 1) if number else finest
         half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
     return np.array(half)
