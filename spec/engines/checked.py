@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
@@ -303,7 +302,7 @@ def load(path: str) -> Checked:
 
     >>> load("spec.engines.statsmodels:Engine")
     Traceback (most recent call last):
-    ValueError: engine 'spec.engines.statsmodels:Engine': spec.engines.statsmodels has no Engine.
+    ValueError: engine 'spec.engines.statsmodels:Engine': spec.engines.statsmodels has no Engine; it has StatsmodelsEngine.
     """
     module, colon, name = path.partition(":")
     if not colon or not module or not name:
@@ -316,8 +315,9 @@ def load(path: str) -> Checked:
         raise ValueError(f"engine {path!r}: cannot import {module}: {_said(error)}.{_where(module, error)}") from error
     factory = getattr(loaded, name, None)
     if factory is None:
-        near = get_close_matches(name, vars(loaded), 1)
-        raise ValueError(f"engine {path!r}: {module} has no {name}{f'; did you mean {near[0]}?' if near else '.'}")
+        has = [each for each, value in vars(loaded).items() if isinstance(value, type) and not _lacking(value)]
+        others = ", ".join(each for each in has if vars(loaded)[each] not in (Engine, Checked))
+        raise ValueError(f"engine {path!r}: {module} has no {name}{f'; it has {others}' if others else ''}.")
     if not callable(factory):
         raise ValueError(f"engine {path!r}: {name} is a {type(factory).__name__}, and no class of an engine.")
     try:
@@ -326,13 +326,17 @@ def load(path: str) -> Checked:
         raise
     except BaseException as error:
         raise ValueError(f"engine {path!r}: {name}() cannot be made without arguments: {_said(error)}.") from error
-    missing = [method for method in ("describe", "declines", "evaluate", "fit") if not callable(getattr(engine, method, None))]
-    if missing:
+    if missing := _lacking(engine):
         raise ValueError(
             f"engine {path!r}: lacks the method{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
             "of spec.engines.contract.Engine."
         )
     return Checked(engine)
+
+
+def _lacking(engine: object) -> list[str]:
+    """The methods of an engine that an object lacks."""
+    return [method for method in ("describe", "declines", "evaluate", "fit") if not callable(getattr(engine, method, None))]
 
 
 def _said(error: BaseException) -> str:
@@ -348,6 +352,8 @@ def _where(module: str, error: BaseException) -> str:
         return ""
     if absent != module and not module.startswith(f"{absent}."):
         return f" Install {absent.partition('.')[0]}, which {module} imports, in this environment: {sys.prefix}."
+    if parent := sys.modules.get(absent.rpartition(".")[0]):
+        return f" {parent.__name__} is in {', '.join(parent.__path__)}." if hasattr(parent, "__path__") else ""
     installed = [os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, "")]
     folders = [os.path.abspath(folder) for folder in sys.path]
     own = dict.fromkeys(folder for folder in folders if not any(folder.startswith(each) for each in installed))

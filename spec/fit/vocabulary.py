@@ -17,16 +17,16 @@ OTHER = "[a text that no vocabulary has]"
 @dataclass(frozen=True)
 class Vocabulary:
     """
-    The ``texts`` that the layers of a model look up: the number of a text is its place, and -1 that of any other.
+    The ``texts`` that layers look up of an input: the number of a text is its place, and -1 that of any other.
 
-    ``layer`` is the name of a layer that takes no other text, if there is one.
+    ``strict`` are the names of the layers that take no other text, if there are any.
 
     >>> Vocabulary(("north", "south")).numbers(np.array(["south", "north", "west"]), "zone")[:]
     array([ 1.,  0., -1.])
     """
 
     texts: tuple[str, ...]
-    layer: str = ""
+    strict: tuple[str, ...] = ()
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -47,23 +47,25 @@ class Vocabulary:
     def _number(self, value: Any, part: str, row: int) -> float:
         if type(value).__name__ in MISSING or value != value:
             return np.nan
-        text = value.decode() if isinstance(value, bytes) else value
+        text = _decoded(value)
         if not isinstance(text, str):
             raise ValueError(
                 f"the model takes text, but {part} has {value!r:.60} in row {row}: give text, as by .astype(str), that is in the "
                 "vocabulary."
             )
         place = self._places.get(text, -1)
-        if place < 0 and self.layer:
+        if place < 0 and self.strict:
             raise ValueError(
-                f"{part} has {text!r:.60} in row {row}, which the vocabulary of the layer {self.layer} lacks: add it, or give "
-                "the layer num_oov_indices=1."
+                f"{part} has {text!r:.60} in row {row}, which the vocabulary of the layer {' or '.join(self.strict)} lacks: add "
+                "it, or give the layer num_oov_indices=1."
             )
         return float(place)
 
     def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
-        """The texts of some numbers."""
-        return np.array([*self.texts, OTHER], dtype=object)[np.nan_to_num(numbers, nan=-1).astype(int)]
+        """The texts of some numbers; in place of a missing one any that the layers take."""
+        return np.array([*self.texts, self.texts[0] if self.strict else OTHER], dtype=object)[
+            np.nan_to_num(numbers, nan=-1).astype(int)
+        ]
 
     def label(self, number: float) -> str:
         """The text of a number, as it stands in the name of a level."""
@@ -71,8 +73,21 @@ class Vocabulary:
 
 
 def vocabulary_of(lookups: Sequence[Any]) -> Vocabulary:
-    """The vocabulary of some StringLookup layers."""
-    texts = {text: None for one in lookups for text in one.get_vocabulary(include_special_tokens=False)}
-    texts.update({one.mask_token: None for one in lookups if one.mask_token is not None})
-    strict = [one.name for one in lookups if not one.num_oov_indices]
-    return Vocabulary(tuple(map(str, texts)), *strict[:1])
+    """The vocabulary of the StringLookup layers of an input: the texts that one of them has and no strict one lacks."""
+    texts = {one.name: _texts(one) for one in lookups}
+    strict = tuple(one.name for one in lookups if not one.num_oov_indices)
+    known = dict.fromkeys(text for each in texts.values() for text in each)
+    return Vocabulary(tuple(text for text in known if all(text in texts[name] for name in strict)), strict)
+
+
+def _texts(lookup: Any) -> tuple[str, ...]:
+    masks = [] if lookup.mask_token is None else [lookup.mask_token]
+    return tuple(map(str, [*lookup.get_vocabulary(include_special_tokens=False), *masks]))
+
+
+def _decoded(value: Any) -> Any:
+    """Text of bytes; what is neither as it is."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from spec.compat import strict_zip
@@ -299,3 +300,25 @@ class TestWhatLayersAdd:
         both = np.linalg.solve(design.T @ design / 400 + np.diag([0.01, 0.0]), design.T @ (self.LINE - 1) / 400)
 
         assert np.allclose(fit(model, AXIS[:, None], self.LINE).coefficients[:, 0], 2 * both)
+
+    @pytest.mark.parametrize("exposure", [np.full(400, 12.0), np.where(np.arange(400) == 7, 3.0, 12.0)], ids=["same", "but one"])
+    @pytest.mark.parametrize("how", ["input", "frozen layer"])
+    def test_an_offset_that_is_the_same_in_each_row_is_no_constant(self, exposure, how):
+        """It is made of an input: the intercept is a rate's for one unit of exposure, whichever rows are seen."""
+        x, years = keras.Input((1,), name="x"), keras.Input((1,), name="years")
+        log = keras.layers.Dense(1, use_bias=False, trainable=False, kernel_initializer="ones")
+        added = log(years) if how == "frozen layer" else keras.ops.log(years)
+        model = keras.Model([x, years], keras.ops.exp(keras.layers.Dense(1)(x) + added))
+        model.compile(loss="poisson")
+        given = np.log(exposure) if how == "frozen layer" else exposure
+        by_hand = sm.GLM(CLAIMS, sm.add_constant(AXIS), family=sm.families.Poisson(), offset=np.log(exposure)).fit()
+
+        assert np.allclose(fit(model, [AXIS, given], CLAIMS).coefficients[:, 0], by_hand.params)
+
+    def test_of_a_model_within_a_model(self):
+        inner = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), keras.layers.Rescaling(2.0, 1.0)])
+        model = keras.Sequential([keras.Input((1,)), inner, keras.layers.Rescaling(1.0, 2.0)])
+        model.compile(loss="mse")
+        by_hand = stats.linregress(AXIS, self.LINE)
+
+        assert np.allclose(fit(model, AXIS[:, None], self.LINE).coefficients[:, 0], [by_hand.intercept, by_hand.slope])

@@ -99,6 +99,45 @@ class TestFit:
         assert fitted.columns == ("x1[south]",)
         assert np.allclose(fitted.coefficients[:, 0], [means.north, means.south - means.north])
 
+    def test_each_input_has_the_vocabulary_of_its_own_layers(self):
+        """One that takes no other text says nothing of the texts at another input, nor of those that a nested model takes."""
+        frame = FRAME.assign(colour=np.resize(["red", "blue", "green"], N))
+        zone, colour = L.Input((1,), dtype="string", name="zone"), L.Input((1,), dtype="string", name="colour")
+        nested = keras.Sequential([L.Input((1,), dtype="string"), indicators()])
+        strict = L.StringLookup(vocabulary=["red", "blue", "green"], num_oov_indices=0, output_mode="one_hot", name="strict")
+        model = keras.Model([zone, colour], L.Dense(1)(L.Concatenate()([nested(zone), strict(colour)])))
+        model.compile(loss="mse")
+        columns = [frame.zone == each for each in ("north", "south", "west")] + [
+            frame.colour == each for each in ("blue", "green")
+        ]
+        by_hand = sm.OLS(frame.y, np.column_stack([np.ones(N), *columns]).astype(float)).fit()
+
+        assert np.allclose(fit(model, frame[["zone", "colour"]], frame.y).log_likelihood, by_hand.llf)
+        with pytest.raises(
+            ValueError, match="column colour of X has 'black' in row 1, which the vocabulary of the layer strict lacks"
+        ):
+            fit(model, frame[["zone", "colour"]].assign(colour=["red", "black"] * (N // 2)), frame.y)
+
+    def test_two_layers_that_look_the_same_text_up(self):
+        """A text that only one of them has is none for the other, if that takes no other text."""
+        zone = L.Input((1,), dtype="string", name="zone")
+        strict = L.StringLookup(vocabulary=["north", "south"], num_oov_indices=0, output_mode="one_hot", name="strict")
+        model = keras.Model(zone, L.Dense(1)(L.Concatenate()([indicators()(zone), strict(zone)])))
+        model.compile(loss="mse")
+
+        with pytest.raises(ValueError, match=r"'(west|east)' in row .*, which the vocabulary of the layer strict lacks"):
+            fit(model, X[["zone"]], FRAME.y)
+
+    def test_weights_of_rare_texts_that_were_adapted(self):
+        """They scale the indicators, so the means of the zones are those without them."""
+        lookup = L.StringLookup(output_mode="tf_idf")
+        lookup.adapt(X.zone.to_numpy(dtype=str))
+        model = keras.Sequential([L.Input((1,), dtype="string"), lookup, L.Dense(1)])
+        model.compile(loss="mse")
+        fitted = fit(model, X[["zone"]], FRAME.y)
+
+        assert np.allclose(fitted.predict(X[["zone"]])[:, 0], FRAME.y.groupby(FRAME.zone).transform("mean"))
+
     def test_an_embedding_of_texts_is_a_factor(self):
         zones = ["north", "south", "west", "east"]
         model = keras.Sequential(
@@ -129,6 +168,19 @@ class TestRefused:
         frame = X.assign(zone=np.where(np.arange(N) == 7, None, X.zone))
 
         with pytest.raises(ValueError, match=r"X is missing \(NaN or NA\) in column zone\[any other\], row 7"):
+            fit(logistic(indicators()), frame, FRAME.y)
+
+    def test_a_missing_text_where_no_other_text_is_taken(self):
+        frame = X.assign(zone=np.where(np.arange(N) == 7, None, X.zone))
+        zones = ["north", "south", "west", "east"]
+
+        with pytest.raises(ValueError, match=r"X is missing \(NaN or NA\) in column zone.*, row 7"):
+            fit(logistic(indicators(vocabulary=zones, num_oov_indices=0)), frame, FRAME.y)
+
+    def test_bytes_that_are_no_text(self):
+        frame = {"zone": np.where(np.arange(N) == 7, b"\xff", b"north").astype(object), "age": X.age}
+
+        with pytest.raises(ValueError, match=r"takes text, but zone has b'\\xff' in row 7"):
             fit(logistic(indicators()), frame, FRAME.y)
 
     def test_a_missing_text_without_weight_does_not_count(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -108,16 +109,23 @@ class OwnLoss:
             )
 
     def refuse_joined_rows(self, y: np.ndarray, outputs: np.ndarray) -> None:
-        """Raise `NotRead` where the loss of rows together is neither the mean nor the sum of what it is of two parts of them."""
-        for cut in sorted({min(2, len(y)), len(y) // 2}):
-            parts = [self._of_batch(y[rows], outputs[rows]) for rows in (slice(None), slice(cut), slice(cut, None))]
-            if not 0 < cut < len(y) or any(part is None for part in parts):
+        """
+        Raise `NotRead` where the loss of rows together is neither the mean nor the sum of what it is of two parts of them.
+
+        Two parts may have nearly the same loss by chance, so there are several, and each row also has the outputs of another.
+        """
+        n = len(y)
+        least = max(1, min(2, n // 2))  # of rows in a part: a loss may squeeze one row to a number
+        cuts = sorted({2, n // 4, n // 2, 3 * n // 4} & set(range(least, n - least + 1)))
+        for cut, mu in product(cuts, (outputs, np.roll(outputs, 1, axis=0))):
+            parts = [self._of_batch(y[rows], mu[rows]) for rows in (slice(None), slice(cut), slice(cut, None))]
+            if any(part is None for part in parts):
                 continue
             whole, *apart = parts
-            share = cut / len(y)
-            if whole.ndim > 1 and whole.shape[-1] == len(y) and apart[0].shape[-1] == cut:
+            share = cut / n
+            if whole.ndim > 1 and whole.shape[-1] == n and apart[0].shape[-1] == cut:
                 raise NotRead(
-                    f"the loss {self.name} gives {whole.shape[0]} x {len(y)} numbers for {len(y)} rows: it compares each row "
+                    f"the loss {self.name} gives {whole.shape[0]} x {n} numbers for {n} rows: it compares each row "
                     "with all others, as where (n,) meets (n, 1). Take both in one shape, such as y[:, 0] and outputs[:, 0]."
                 )
             if whole.ndim:

@@ -23,7 +23,8 @@ from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
-from spec.fit.reading.leaves import NotRead, is_text, leaves, operations, takes_text
+from spec.fit.reading.graph import graph_of, is_text
+from spec.fit.reading.leaves import NotRead, leaves
 from spec.fit.reading.license import GRADIENT, Candidate, license_model
 from spec.fit.reading.linear import Linear, linear_of
 from spec.fit.reading.loss import OwnLoss, loss_weights
@@ -294,7 +295,8 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
     penalty = _penalty(model, loss, linear, twin, rows, candidate)
     twin.set(np.zeros((linear.width, linear.units)), np.zeros(linear.units))
     constant = np.zeros(linear.units)  # with a penalty on the bias, which is on the bias without it
-    if linear.use_bias and not (candidate.is_free_of_offset or penalty.bias_l1 or penalty.bias_l2):
+    is_free = linear.use_bias and not (penalty.bias_l1 or penalty.bias_l2)
+    if is_free and not candidate.is_free_of_offset and not graph_of(model).reaches_inputs(without=linear.layers):
         constant = _constant(candidate.offset(twin(rows.X)))
         twin.set(np.zeros((linear.width, linear.units)), -constant / candidate.factor)
     plain = candidate.is_free_of_offset and _is_plain(model, linear)
@@ -313,7 +315,7 @@ def _read(model: keras.Model, sample: Batch) -> Reading:
 
 
 def _constant(offset: np.ndarray) -> np.ndarray:
-    """What an offset (b, k) of the model's own is where it is the same in all rows, (k,); else 0."""
+    """What an offset (b, k) that is made of no input is in all rows, (k,); 0 where it has no value."""
     is_same = np.isfinite(offset).all() and (np.ptp(offset, axis=0) <= 1e-12 * np.abs(offset).max(axis=0)).all()
     return offset[0] if is_same else np.zeros(offset.shape[1])
 
@@ -363,9 +365,10 @@ def _refuse_text(model: keras.Model) -> None:
     """Raise NotRead where a model does more with text than to look it up."""
     if not any(is_text(one) for one in getattr(model, "inputs", None) or ()):
         return
-    for one in operations(model):
+    for call in graph_of(model).all():
+        one = call.operation
         is_lookup = isinstance(one, keras.layers.StringLookup)
-        if takes_text(one) and not (is_lookup and one.num_oov_indices < 2):
+        if any(is_text(part.tensor) for part in call.given) and not (is_lookup and one.num_oov_indices < 2):
             does = f"tells {one.num_oov_indices} kinds of unknown texts apart" if is_lookup else f"is a {type(one).__name__}"
             raise NotRead(
                 f"the layer {one.name} takes text, and {does}: fit reads text that a StringLookup with at most one index for "

@@ -26,9 +26,10 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
-from spec.fit.reading.leaves import NotRead, is_text, leaves
+from spec.fit.reading.graph import graph_of, is_text
+from spec.fit.reading.leaves import NotRead, leaves
 from spec.fit.reading.linear import Linear
-from spec.fit.vocabulary import vocabulary_of
+from spec.fit.vocabulary import Vocabulary, vocabulary_of
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
 BEFORE = -1  # the place of what goes into an activation, among those of the layers of the linear part
@@ -260,15 +261,19 @@ def inputs_of(model: keras.Model) -> tuple[Input, ...]:
     """The inputs of a model that is built, called by the keys of its dict of inputs, if it has one."""
     structure = getattr(model, "input", None)
     keys = {id(tensor): str(key) for key, tensor in structure.items()} if isinstance(structure, dict) else {}
-    vocabulary = vocabulary_of([layer for layer in leaves(model) if isinstance(layer, keras.layers.StringLookup)])
     return tuple(
         Input(
-            keys.get(id(tensor), str(tensor.name).split(":")[0]),
-            tuple(tensor.shape[1:]),
-            vocabulary=vocabulary if is_text(tensor) else None,
+            keys.get(id(tensor), str(tensor.name).split(":")[0]), tuple(tensor.shape[1:]), vocabulary=_vocabulary(model, tensor)
         )
         for tensor in model.inputs
     )
+
+
+def _vocabulary(model: keras.Model, tensor: Any) -> Vocabulary | None:
+    """The texts that layers look up of an input; None where it takes numbers."""
+    if not is_text(tensor):
+        return None
+    return vocabulary_of([call.operation for call in graph_of(model).all() if any(one.tensor is tensor for one in call.given)])
 
 
 def _random(layer: Any) -> bool:
@@ -290,7 +295,10 @@ def _in_float64(layer: Any) -> Any:
         if "float" in str(config.get("dtype", "")):
             config["dtype"] = "float64"
         if hasattr(layer, "get_vocabulary"):  # a table that was adapted is no part of the configuration
-            config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
+            config["vocabulary"] = known = layer.get_vocabulary(include_special_tokens=False)
+            if getattr(layer, "output_mode", "") == "tf_idf":
+                first = len(layer.get_vocabulary()) - len(known)  # those of a mask and of unknown texts are made of the others
+                config["idf_weights"] = np.asarray(BACKEND.numpy(layer.idf_weights))[first : first + len(known)]
         return type(layer).from_config(config)
     except (TypeError, ValueError, OSError, NotImplementedError) as error:
         raise NotRead(
