@@ -23,9 +23,6 @@ from spec.fit.reading import NotRead
 from spec.fit.rows import of_arrays
 from spec.model import Model, Params
 
-pytestmark = pytest.mark.filterwarnings(  # Keras's variables lack NumPy's `copy`
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
 RNG = np.random.default_rng(16)
 N = 120
 X = RNG.normal(size=(N, 3)) * [1.0, 4.0, 0.5] + [0.0, 20.0, 1.0]

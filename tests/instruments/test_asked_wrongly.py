@@ -82,7 +82,6 @@ def test_a_fit_leaves_pythons_random_numbers_as_they_were():
     assert random.getstate() == before
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize(("done", "says"), [("quantize", "was quantised"), ("enable_lora", "was given LoRA")])
 def test_a_kernel_that_is_not_what_is_trained_is_named(done, says):
     model = dense()

@@ -19,9 +19,6 @@ from spec.diagnose import main
 from spec.diagnosis import Diagnosis, diagnose
 from spec.model import Model, Params
 
-pytestmark = pytest.mark.filterwarnings(  # Keras's variables lack NumPy's `copy`
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(17)
 N = 300

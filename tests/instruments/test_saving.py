@@ -18,9 +18,6 @@ from spec.fit import fit
 from spec.links import LINKS, Identity, Link, Log, NegativeBinomialLink, Power, Probit, Softmax, plain, restored
 from spec.model import PAIRS, Model
 
-pytestmark = pytest.mark.filterwarnings(  # Keras's variables lack NumPy's `copy`
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
 OWN = (
     Model(NegativeBinomial(np.float64(0.3)), NegativeBinomialLink(0.3)),
     Model(Tweedie(1.2), Power(-0.2)),

@@ -309,8 +309,12 @@ class Recorded(Derivatives):
 
     def program(self, statistics: Statistics, valued: bool = True, fused: bool = True) -> Program:
         def run(values: list[np.ndarray], *data: Data) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-            loss, gradient = self._gradient(data, again=False)
-            more = [part.detach().cpu().numpy() for part in statistics(*data)]
+            tensors = [[self._tensor(one) for one in part] if isinstance(part, list) else self._tensor(part) for part in data]
+            loss, gradient = self._gradient(tensors, again=False)
+            more = [part.detach().cpu().numpy() for part in statistics(*tensors)]
             return loss.item(), [part.cpu().numpy() for part in gradient], more
 
         return run
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return self.backend.tensor(array, device=self._values[0].device)

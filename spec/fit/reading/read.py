@@ -261,7 +261,7 @@ _readings: WeakKeyDictionary[keras.Model, tuple[list[Any], Reading]] = WeakKeyDi
 def _parts(model: keras.Model, sample: Batch) -> list[Any]:
     """The parts of a model of Keras's own layers that its reading depends on."""
     layers = [[getattr(layer, name, None) for name in ("trainable", "activation", *DROPPED)] for layer in leaves(model)]
-    variables = [(id(one), one.trainable) for one in model.variables]  # a layer may replace them, or freeze one
+    variables = [(id(one), getattr(one, "trainable", False)) for one in model.variables]  # a layer may replace or freeze one
     return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
 
 

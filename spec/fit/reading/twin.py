@@ -61,7 +61,11 @@ class Twin:
         self._made: dict[int, Any] = {}
         self._seen = threading.local()
         self.model = self._rebuilt(model)
-        self.model.set_weights(model.get_weights())
+        for layer in leaves(model):
+            if layer.weights and not hasattr(
+                layer, "get_vocabulary"
+            ):  # a twin is made with its table, which Keras 2 calls weights
+                self._made[id(layer)].set_weights(layer.get_weights())
         for layer in _normalizations(model):  # which make their constants of their weights, but not anew of other weights
             made = self._made[id(layer)]
             made.finalize_state()
@@ -142,7 +146,7 @@ class Twin:
     @contextmanager
     def at(self, kernel: np.ndarray, bias: np.ndarray) -> Iterator[None]:
         """A context with other coefficients and another intercept; at its end they are what they were."""
-        before = [layer.get_weights() for layer in self.linear.layers]
+        before = [[BACKEND.numpy(one) for one in layer.weights] for layer in self.linear.layers]
         self.set(kernel, bias)
         try:
             yield
