@@ -25,7 +25,7 @@ OF_TWO = 1e-3  # standard errors, and of the distance: what two causes may leave
 LEAST = 1e-8  # of the precision of the stated model: standard errors ten thousand times as large say nothing
 FAINT = 1e-2  # of the size of the coefficients in standard errors: where it is less, their standard errors say nothing
 FAR_OFF = 1e3  # of the dispersion of the stated model: a model with more fits nothing
-GAINED = {1: 0.7, 2: 2.0}  # digits of the coefficients that so many causes gain at least, where they are not proven
+GAINED = {1: 0.7, 2: 2.0}  # digits of the coefficients that so many causes gain at least, where nothing else proves them
 MANY = 40  # explanations that are looked at closely
 
 
@@ -69,6 +69,8 @@ def _reached(search: Search, one: Explained) -> Explained | None:
     if found is None:
         return None
     optimum, _, metric = found
+    if _is_faint(search, optimum, metric):
+        return None
     step = np.linalg.solve(context.basis(optimum.intercept), optimum.free - one.hypothesis.free)
     if few and (metric.length(step) > max(10 * one.allowed, OF_TWO) or _gained(search, one, optimum, metric) < 0):
         return None
@@ -77,6 +79,8 @@ def _reached(search: Search, one: Explained) -> Explained | None:
     is_known = one.unknowns == len(one.vectors)  # how the optimum moves with the numbers that were chosen
     if is_known and not keeps_digits(context, one.hypothesis, optimum.free, metric, one.vectors):
         return None
+    if not is_known and _gained(search, one, optimum, metric) < GAINED[1]:
+        return None
     if not is_vague(context, one.hypothesis, metric):
         return one
     return replace(one, is_vague=True) if one.roughly <= CHANCE else None
@@ -84,8 +88,8 @@ def _reached(search: Search, one: Explained) -> Explained | None:
 
 def _holds(search: Search, one: Explained, allowed: float) -> bool:
     """Whether an explanation holds on all rows: in standard errors, and in units of the rows' own scores."""
-    if one.residue is not None:
-        return True
+    if one.residue is not None:  # where the numbers have few digits much is allowed, also what is no nearer
+        return one.left <= search.before * 10 ** -GAINED[1]
     if (sums := summed(search.context, one.hypothesis)) is None:
         return False
     totals, metric = sums
@@ -95,8 +99,7 @@ def _holds(search: Search, one: Explained, allowed: float) -> bool:
     rough = np.sqrt((score**2 / (totals.squares + 1e-4 * usual)).sum())  # where means saturate both are small
     if metric.dispersion > FAR_OFF * search.context.dispersion and (totals.squares < 1e-4 * usual).all():
         return False  # a few rows that are impossible make a dispersion that is no yardstick
-    is_silent = precision(totals, metric) < LEAST * search.precision
-    if is_silent or _size(search, one.hypothesis, metric) < FAINT * _size(search, _stated(search), search.metric):
+    if precision(totals, metric) < LEAST * search.precision or _is_faint(search, one.hypothesis, metric):
         return False  # rows that say next to nothing contradict nothing
     return bool(metric.distance(score) <= 2 * allowed and rough <= 10 * allowed)
 
@@ -105,6 +108,11 @@ def _stated(search: Search) -> Hypothesis:
     """The stated model at its optimum, if it has one; else at the answer."""
     best = search.context.best
     return search.root if best is None else at(search.root, best)
+
+
+def _is_faint(search: Search, hypothesis: Hypothesis, metric: Metric) -> bool:
+    """Whether the coefficients are next to nothing in standard errors, beside what they are at the stated optimum."""
+    return _size(search, hypothesis, metric) < FAINT * _size(search, _stated(search), search.metric)
 
 
 def _size(search: Search, hypothesis: Hypothesis, metric: Metric | None) -> float:
@@ -148,7 +156,11 @@ def _is_near(search: Search, one: Explained) -> bool:
         return False
     optimum, _, metric = found
     is_usual = metric.dispersion == 1 or metric.dispersion <= FAR_OFF * search.context.dispersion
-    return is_usual and _gained(search, one, optimum, metric) >= GAINED[min(len(one.codes), 2)]
+    return (
+        is_usual
+        and not _is_faint(search, optimum, metric)
+        and _gained(search, one, optimum, metric) >= GAINED[min(len(one.codes), 2)]
+    )
 
 
 def _gained(search: Search, one: Explained, optimum: Hypothesis, metric: Metric) -> float:

@@ -42,6 +42,7 @@ class Hypothesis:
     rounding: np.ndarray | None = None  # (1 + p, k): half a unit of the last digit of each
     unknowns: int = 0  # numbers that were chosen such that little is left of the score
     is_flat: bool = False  # every row has one response: nothing else can be said, and the dispersion is that of the question
+    has_other_response: bool = False  # such as its logarithm, of which the dispersion of the question says nothing
     extra: np.ndarray | None = None  # the kernel (p + 1, k) of an answer that has a column more than the question
 
     def after(self, step: Step) -> Hypothesis:

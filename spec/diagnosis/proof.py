@@ -49,7 +49,9 @@ class Metric:
         if not (context.question.quasi or family.has_dispersion):
             return cls(lower, 1.0)
         least = 1e-12 * (context.facts.y_size**2 if isinstance(family, Gaussian) else 1.0)  # a perfect fit leaves rounding
-        if type(family) is type(context.question.model.family):
+        if hypothesis.has_other_response:
+            least = 0.0
+        elif type(family) is type(context.question.model.family):
             least = max(least, context.dispersion * (1.0 if hypothesis.is_flat else 1e-4))
         q, m = totals.score.shape
         return cls(lower, max(totals.pearson / max((totals.rows - q) * m, 1), least, 1e-300))

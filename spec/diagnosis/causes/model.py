@@ -336,7 +336,7 @@ def response_transformed(context: Context, hypothesis: Hypothesis) -> Iterator[C
                 with np.errstate(all="ignore"):
                     return replace(batch, y=transform(batch.y))
 
-            other = replace(hypothesis.of_batch(transformed), objective=objective)
+            other = replace(hypothesis.of_batch(transformed), objective=objective, has_other_response=True)
             yield Change(other, f"it is least squares of {what} y", {"response": f"{what} y"})
 
 

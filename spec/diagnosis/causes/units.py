@@ -20,6 +20,8 @@ from spec.links import Log
 BASES = {float(np.log(base)): f"a logarithm to base {base} beside a natural one" for base in (2, 10)}
 BASES |= {1 / unit: f"a natural logarithm beside one to base {base}" for unit, base in zip(BASES, (2, 10))}
 UNITS = (*BASES, 2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+OTHERS = (*UNITS, 1.8, 2.54, 3.6, 4.0, 5.0, 20.0, 25.0, 30.0, 50.0, 52.0, 1.609344, 2.20462262, 0.3048, 3.785411784)
+FREEZING = {1.8: 32.0, 1 / 1.8: -32 / 1.8}  # where degrees of one kind are 0 in those of the other
 SHARES = (0.9, 0.8, 0.75, 0.7, 2 / 3, 0.6, 0.5)  # of the rows: what people train on
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
@@ -55,15 +57,23 @@ def _moved(hypothesis: Hypothesis, shift: np.ndarray, scale: np.ndarray) -> Hypo
 
 def _numeric(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """
-    Yield (subject and verb, mask, values): all columns, those that are more than 0 and 1, and each of these alone.
+    Yield (subject and verb, mask, values): all columns, those that are more than 0 and 1, some, and each of these alone.
 
-    One alone is asked about without another cause.
+    Some, whose coefficients are not the best ones, and one alone are asked about without another cause.
     """
     varies = context.facts.deviation > 1e-12 * np.abs(context.facts.mean)
     yield "the columns are", varies, {}
     numeric = varies & ~context.facts.binary
     if numeric.any() and (numeric != varies).any():
         yield "the columns that are not 0 and 1 only are", numeric, {}
+    best, own = context.best, hypothesis.free
+    if best is not None and best.shape == own.shape and not hypothesis.codes:
+        first = int(hypothesis.intercept)
+        some = varies & (np.abs(own - best) > NEAR[0] * np.abs(best))[first:].any(axis=1)
+        others = (varies, numeric, np.zeros_like(varies))
+        if some.sum() > 1 and not any((some == one).all() for one in others):
+            names = ", ".join(context.question.columns[j] for j in np.flatnonzero(some))
+            yield f"the columns {names} are", some, {"column": names}
     if varies.sum() > 1 and numeric.sum() <= ALONE and not hypothesis.codes:
         for j in np.flatnonzero(numeric):
             name = context.question.columns[j]
@@ -224,11 +234,16 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
         return
     ratios = np.median(np.log(np.abs(own / best)), axis=1)
     told = set()
-    for scale in (*(np.array([_unit(ratio, near) for ratio in ratios]) for near in NEAR), _far(ratios)):
+    usual = [np.array([_unit(ratio, of, near) for ratio in ratios]) for of, near in zip((OTHERS, UNITS, UNITS), NEAR)]
+    for scale in (*usual, _far(ratios)):
         if (scale != 1).any() and tuple(scale) not in told:
             told.add(tuple(scale))
             named = ", ".join(_in_units(context.question.columns[j], scale[j]) for j in np.flatnonzero(scale != 1))
             yield Change(rescaled(hypothesis, np.zeros_like(scale), scale), named, {"scale": scale})
+            shift = np.array([FREEZING.get(one, 0.0) for one in scale])
+            if shift.any() and hypothesis.intercept:
+                degrees = ", as degrees Celsius and Fahrenheit are, whose zeros differ"
+                yield Change(rescaled(hypothesis, shift, scale), named + degrees, {"scale": scale, "shift": shift})
 
 
 def _in_units(name: str, scale: float) -> str:
@@ -283,9 +298,9 @@ def _far(ratios: np.ndarray) -> np.ndarray:
     return 10.0 ** np.where((np.abs(powers) >= 2) & (np.abs(powers) <= 9), powers, 0.0)
 
 
-def _unit(ratio: float, near: float) -> float:
-    """The unit whose logarithm is nearest to the logarithm of a ratio; 1 if no unit is near."""
-    usual = np.array([1.0, *UNITS, *(1 / unit for unit in UNITS)])
+def _unit(ratio: float, units: Sequence[float], near: float) -> float:
+    """The one of some units, or their inverses, whose logarithm is nearest to the logarithm of a ratio; 1 if none is near."""
+    usual = np.array([1.0, *units, *(1 / unit for unit in units)])
     away = np.abs(np.log(usual) - ratio)
     nearest = int(np.argmin(np.nan_to_num(away, nan=np.inf)))
     return float(usual[nearest]) if away[nearest] < near else 1.0

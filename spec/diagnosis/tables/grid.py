@@ -67,23 +67,26 @@ def half_units(texts: Sequence[str]) -> np.ndarray:
     Half a unit of the last digit that each number was printed with, but at least half an ulp.
 
     A program that drops zeros at the end writes fewer digits: they count as far as the other numbers have digits after the
-    point, and digits in all. But numbers of one format, with as many digits after the point, lack none; and those with an
-    exponent have as many digits in all as one another.
+    point, and digits in all. But a number lacks no zeros if most have as many digits after the point, or in all: so do numbers
+    of one format. Those with an exponent are compared with one another, by their digits in all.
 
     >>> half_units(["1.2346", "0.5", "12"]).tolist()
     [5e-05, 5e-05, 0.0005]
+    >>> half_units(["1.23", "0.0456", "789"]).tolist()
+    [0.005, 5e-05, 0.5]
     """
     numbers = [decimal(text) or Decimal(0) for text in texts]
     last = [int(number.as_tuple().exponent) for number in numbers]
     digits = [len(number.as_tuple().digits) if number else 0 for number in numbers]
     exponents = ["e" in text.lower() for text in texts]
-    fixed = [own for own, has_exponent in zip(last, exponents) if not has_exponent]
-    is_fixed = len(fixed) > 1 and len(set(fixed)) == 1
     half = []
-    for number, own, has_exponent in zip(numbers, last, exponents):
-        finest = fixed[0] if is_fixed and not has_exponent else min(last)
-        most = max(one for one, other in zip(digits, exponents) if other or not has_exponent)
-        dropped = max(finest, number.adjusted() - most + 1) if number else finest
+    for number, own, count, has_exponent in zip(numbers, last, digits, exponents):
+        alike = [place for place, one in enumerate(numbers) if one and exponents[place] == has_exponent]
+        places, counts = [last[place] for place in alike], [digits[place] for place in alike]
+        some = max(1, len(alike) / 2)
+        is_whole = (places.count(own) + (not number) > some and not has_exponent) or counts.count(count) > some
+        most = max(counts if has_exponent else digits, default=0)
+        dropped = own if is_whole else max(min(last), number.adjusted() - most + 1) if number else min(last)
         half.append(max(float(Decimal(5).scaleb(min(own, dropped) - 1)), abs(float(number)) * DOUBLE))
     return np.array(half)
 

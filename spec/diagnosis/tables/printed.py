@@ -25,7 +25,10 @@ _INTERCEPT = re.compile(r"\bintercept\b", re.IGNORECASE)  # a line that has it n
 _AGAINST = re.compile(r"\s*(.+) against .+")  # of our own summary, above the coefficients of a class
 _OF_SPSS = re.compile(r"\bwald\s+df\b", re.IGNORECASE)
 _STEP = re.compile(r"^\s*step\s+\d+\s*[a-z]?\s+", re.IGNORECASE)
-_LINE = re.compile(rf"\s*(?P<name>[^,;\t]*?[^,;\t\s:=])\s*(?:[:=]\s*|\s)(?P<number>{_NUMBER.pattern}|NA|NaN)", re.IGNORECASE)
+_LINE = re.compile(
+    rf"\s*(?P<name>(?:\([^()\t]*(?:\([^()\t]*\)[^()\t]*)*\)|[^,;\t])*?[^,;\t\s:=])\s*(?:[:=]\s*|\s)(?P<number>{_NUMBER.pattern}|NA|NaN)",
+    re.IGNORECASE,
+)
 _PAIR = re.compile(rf"\s*[`\"']?(?P<name>.+?)[`\"']?\s*=\s*(?P<number>{_NUMBER.pattern}|NA)\s*", re.IGNORECASE)
 HEADINGS = ["term", "level1", "estimate", "stderror"]
 
@@ -72,7 +75,7 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
     for row in lines:
         bar = _BAR.match(row)
         name, numbers = _numbers(row[bar.end() :] if bar else _STEP.sub("", row))
-        if 0 < len(numbers) < least or re.fullmatch(r"-+", row):  # the test of a factor as a whole
+        if 0 < len(numbers) < least or re.fullmatch(r"[-+]+", row):  # the test of a factor as a whole
             continue
         if (of_class := _AGAINST.fullmatch(row)) and not numbers:
             yield [f"equation={of_class[1]}", *HEADINGS[1:]]
