@@ -152,7 +152,8 @@ class Separation:
         y = self.problem.y[counts]
         if self.problem.model.has_classes:
             absent = np.flatnonzero(~(y > 0).any(axis=0))
-            return " ".join(f"Class {self.problem.data.outputs[k]} never occurs in y." for k in absent)
+            where = "in y" if counts.all() else "in a row that has weight"
+            return " ".join(f"Class {self.problem.data.outputs[k]} never occurs {where}." for k in absent)
         every = "every row" if counts.all() else "every row that has weight"
         return f"{self.problem.data.outputs[0]} is {y[0, 0]:g} in {every}." if (y == y[0]).all() else ""
 

@@ -23,7 +23,7 @@ from spec.fit.checks import without_weightless
 from spec.fit.cluster import workers_of
 from spec.fit.contribution import in_float64
 from spec.fit.maximise import Pass
-from spec.fit.of_keras import refuse_others
+from spec.fit.of_keras import refuse_odd_switches, refuse_others
 from spec.fit.optimise import optimise_outputs, optimise_penalised, output
 from spec.fit.progress import shown
 from spec.fit.reading import Reading, read
@@ -127,6 +127,7 @@ def fit(
     array([1.1547, 1.633 ])
     """
     refuse_others(others, list(fit.__kwdefaults__ or ()))
+    refuse_odd_switches(standard_errors=standard_errors, drop_redundant=drop_redundant, quasi=quasi)
     weights = one_of(weights, sample_weight)
     if start is not None and not isinstance(start, Params):
         raise TypeError(f"start is a {type(start).__name__}: give spec.model.Params, such as the params of an earlier fit.")

@@ -1,9 +1,12 @@
-"""Settings of Keras's own fit that a fit to the optimum has not, each with what to do."""
+"""Settings that a fit refuses: those of Keras's own fit, each with what to do, and switches that are neither on nor off."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
 
 FEWER_ROWS = "Keras holds these rows out. Leave them out of X and y, which the fit takes all of"
 NO_STEPS = "no number of steps decides where this fit ends: leave it out. max_passes bounds the passes over the data"
@@ -31,3 +34,11 @@ def refuse_others(given: Iterable[str], known: Iterable[str]) -> None:
         near = get_close_matches(name, list(known), 1)
         cure = INSTEAD.get(name) or (f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}.")
         raise TypeError(f"fit has no setting {name}: {cure}" + ("" if cure[-1] in "?." else "."))
+
+
+def refuse_odd_switches(**switches: Any) -> None:
+    """Raise ValueError for a setting that is neither on nor off: text, such as "no", would be on."""
+    for name, value in switches.items():
+        if not isinstance(value, (bool, np.bool_, int, type(None))):
+            robust = ' Robust ones are those of fitted.robust("HC1").' if name == "standard_errors" else ""
+            raise ValueError(f"{name} is {value!r:.60}: it is True or False.{robust}")

@@ -152,6 +152,7 @@ def no_counts(model: Model, rows: Rows) -> np.ndarray:
     return found | (doubtful & are_rates(model, rows)) if doubtful.any() else found
 
 
+ROUNDED_TO_0 = 1e-11  # a total that is 0 but for rounding, as of a share that was subtracted from 1
 UNLIKE = 10.0  # Pearson's dispersion, above which rows of one weight are no counts, but amounts such as of cents
 
 
@@ -175,8 +176,14 @@ def _whole_totals(pieces: Iterable[Batch]) -> tuple[np.ndarray, bool]:
 
 
 def are_whole(numbers: np.ndarray) -> np.ndarray:
-    """A mask of the numbers that are whole, but for rounding; an amount with cents is not, however large it is."""
-    return np.abs(numbers - np.round(numbers)) <= np.clip(1e-6 * np.abs(numbers), 1e-6, 1e-3)
+    """
+    A mask of the numbers that are whole, but for rounding; an amount with cents is not, however large it is.
+
+    Nor is a small one, which rounds to 0, nor one beyond 2^53, where each number of float64 is whole.
+    """
+    size, nearest = np.abs(numbers), np.round(numbers)
+    is_told = (nearest != 0) | (size <= ROUNDED_TO_0)
+    return (np.abs(numbers - nearest) <= np.clip(1e-6 * size, 1e-6, 1e-3)) & is_told & (size < 2.0**53)
 
 
 def of_codes(batch: Batch, first: int, k: int) -> Batch:

@@ -365,7 +365,7 @@ class Fitted:
             raise ValueError("there are no intervals for the probabilities of a softmax: each depends on all the classes' eta.")
         reach = self._reach(level) if interval else None
         rows = self._prepared(X, offset) if self._prepared else self._plainly(X, offset)
-        parts = [self._predicted(batch, reach) for batch in rows.read()]
+        parts = [self._predicted(self._of_known_offset(batch, offset), reach) for batch in rows.read()]
         means = [np.concatenate(some) for some in zip(*parts)] or [np.zeros((0, len(self.outputs)))] * (3 if interval else 1)
         return Prediction(*means) if interval else means[0]
 
@@ -377,11 +377,24 @@ class Fitted:
             raise ValueError(f"the fit had {width} columns of X, but X has the shape {X.shape}.")
         return of_arrays(X, None, None, None if offset is None else np.asarray(offset, dtype=float))
 
+    def _of_known_offset(self, batch: Batch, offset: Any) -> Batch:
+        """A batch as it is. Raises ValueError where its offset is none that the fit knows."""
+        if batch.offset is None:
+            if self.has_offset:
+                raise ValueError("the fit had an offset: give offset= for these rows too, of zeros if they have none.")
+            return batch
+        if not self.has_offset and offset is None:
+            raise ValueError(
+                "X has two parts, of which the second would be an offset, and the fit had none: give X alone, without y, and "
+                "batches of rows as one array."
+            )
+        if (width := batch.offset.shape[1]) not in (1, k := self.params.coef.shape[1]):
+            raise ValueError(f"offset has {width} columns, and the model {k} output{'s' * (k > 1)}: give a column for each.")
+        return batch
+
     @quietly
     def _predicted(self, batch: Batch, reach: float | None) -> list[np.ndarray]:
         """The means (b, k), and the ends of their intervals if a reach in standard errors is given."""
-        if batch.offset is None and self.has_offset:
-            raise ValueError("the fit had an offset: give offset= for these rows too, of zeros if they have none.")
         eta, link = batch.eta(self.params), self.model.link
         mean = link.inverse(eta)
         if reach is None:

@@ -322,3 +322,63 @@ class TestWhatLayersAdd:
         by_hand = stats.linregress(AXIS, self.LINE)
 
         assert np.allclose(fit(model, AXIS[:, None], self.LINE).coefficients[:, 0], [by_hand.intercept, by_hand.slope])
+
+
+class TestPredictionsOfParts:
+    """The second part of a pair was an offset, though the fit had none: of (X, y) it was y."""
+
+    @pytest.mark.parametrize("parts", [lambda X: (X, CLAIMS), lambda X: [X[:200], X[200:]]], ids=["X and y", "two batches"])
+    def test_no_offset_is_made_of_a_part(self, parts):
+        fitted = fit(poisson(), AXIS[:, None], CLAIMS)
+
+        with pytest.raises(ValueError, match="the fit had none: give X alone, without y"):
+            fitted.predict(parts(AXIS[:, None]))
+
+    @pytest.mark.parametrize("width", [2, 3])
+    def test_an_offset_has_a_column_for_each_output(self, width):
+        fitted = fit(poisson(), AXIS[:, None], CLAIMS)
+
+        assert np.allclose(fitted.predict(AXIS[:, None], offset=np.ones(400)), np.e * fitted.predict(AXIS[:, None]))
+        with pytest.raises(ValueError, match=f"offset has {width} columns, and the model 1 output"):
+            fitted.predict(AXIS[:, None], offset=np.ones((400, width)))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-7, 1e-3, 1.0])
+def test_small_amounts_are_no_counts(size):
+    """Each was nearer to 0 than any tolerance, and their errors a thousand times those of their own dispersion."""
+    amounts, weights = MANY.gamma(2, np.exp(0.3 * AXIS)), MANY.uniform(0.5, 2, 400)
+    fitted = fit(poisson(), AXIS[:, None], size * amounts, weights=weights)
+    by_hand = sm.GLM(amounts, sm.add_constant(AXIS), sm.families.Poisson(), var_weights=weights).fit(scale="X2", tol=1e-14)
+
+    assert np.allclose(fitted.standard_errors[:, 0], by_hand.bse, rtol=1e-6)
+
+
+def test_each_layer_can_keep_its_weights():
+    """The second layer kept an infinite weight, as only the first was asked."""
+    x, small = keras.Input((1,)), keras.Input((1,))
+    layers = keras.layers.Dense(1), keras.layers.Dense(1, use_bias=False, dtype="float16", name="coarse")
+    model = keras.Model([x, small], keras.layers.Add()([layers[0](x), layers[1](small)]))
+    model.compile(loss="mse")
+    before, other = model.get_weights(), MANY.normal(size=400)
+
+    with pytest.raises(ValueError, match="coarse keeps its weights in float16"):
+        fit(model, [AXIS, 1e-6 * other], AXIS + 2 * other + MANY.normal(size=400))
+    assert all(np.array_equal(one, now) for one, now in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [({"standard_errors": "HC1"}, r"fitted.robust\(\"HC1\"\)"), ({"drop_redundant": "no"}, "it is True or False")],
+)
+def test_text_is_no_switch(setting, says):
+    """Any text was on: the errors that were called HC1 were those of the model."""
+    with pytest.raises(ValueError, match=says):
+        fit(poisson(), AXIS[:, None], CLAIMS, **setting)
+
+
+def test_a_class_without_weight_is_not_said_to_be_absent():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(loss="sparse_categorical_crossentropy")
+    codes = np.arange(400) % 3
+
+    assert "Class 0 never occurs in a row that has weight" in fit(model, AXIS[:, None], codes, weights=1.0 * (codes > 0)).reason

@@ -151,13 +151,14 @@ class Reading:
     def write(self, params: Params) -> None:
         """Set the weights of the user's model to a fit's. Raises ValueError if its precision has no such numbers."""
         weights = self.linear.weights(*self._weights(params))
-        refuse_unheld(self.linear.layers[0], [one for own in weights for one in own])
+        for layer, own in zip(self.linear.layers, weights):
+            refuse_unheld(layer, own)
         for layer, own in zip(self.linear.layers, weights):
             set_weights(layer, own)
 
     def rounding(self, params: Params, rows: Batch) -> str | None:
         """The remark if the model's own precision takes the means of some rows far from the means of the fit."""
-        return rounding(self.linear.layers[0], self.model, params, self.features(rows))
+        return rounding(self.linear.layers, self.model, params, self.features(rows))
 
     def _weights(self, params: Params) -> tuple[np.ndarray, np.ndarray]:
         return params.coef / self.candidate.factor, (params.intercept - self.constant) / self.candidate.factor

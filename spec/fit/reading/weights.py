@@ -29,10 +29,11 @@ def refuse_unheld(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> N
         )
 
 
-def rounding(layer: keras.layers.Layer, model: Model, params: Params, rows: Batch) -> str | None:
-    """The remark if a layer's own precision takes its means far from the means of the fit, on some rows of its inputs."""
-    kind = layer.compute_dtype
-    if kind not in ("float16", "float32"):
+def rounding(layers: Sequence[keras.layers.Layer], model: Model, params: Params, rows: Batch) -> str | None:
+    """The remark if the least precision of some layers takes the means far from those of the fit, on some rows of the inputs."""
+    kinds = {layer.compute_dtype for layer in layers}
+    kind = next((one for one in ("float16", "float32") if one in kinds), None)
+    if kind is None:
         return None
     with np.errstate(all="ignore"):
         offset = 0.0 if rows.offset is None else rows.offset
