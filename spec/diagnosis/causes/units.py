@@ -20,6 +20,7 @@ from spec.links import Log
 BASES = {float(np.log(base)): f"a logarithm to base {base} beside a natural one" for base in (2, 10)}
 BASES |= {1 / unit: f"a natural logarithm beside one to base {base}" for unit, base in zip(BASES, (2, 10))}
 UNITS = (*BASES, 2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 365.25, 1000.0, 3600.0, 1e4, 1e5, 1e6, 1e9)
+# rarer ones: degrees, inches, km/h, weeks, five years, miles, pounds, feet, gallons; looked for where the ratio is near one
 OTHERS = (*UNITS, 1.8, 2.54, 3.6, 4.0, 5.0, 20.0, 25.0, 30.0, 50.0, 52.0, 1.609344, 2.20462262, 0.3048, 3.785411784)
 FREEZING = {1.8: 32.0, 1 / 1.8: -32 / 1.8}  # where degrees of one kind are 0 in those of the other
 SHARES = (0.9, 0.8, 0.75, 0.7, 2 / 3, 0.6, 0.5)  # of the rows: what people train on

@@ -62,9 +62,8 @@ class Twin:
         self._seen = threading.local()
         self.model = self._rebuilt(model)
         for layer in leaves(model):
-            if layer.weights and not hasattr(
-                layer, "get_vocabulary"
-            ):  # a twin is made with its table, which Keras 2 calls weights
+            # a twin is made with its table of texts or codes, which Keras 2 counts among the weights
+            if layer.weights and not hasattr(layer, "get_vocabulary"):
                 self._made[id(layer)].set_weights(layer.get_weights())
         for layer in _normalizations(model):  # which make their constants of their weights, but not anew of other weights
             made = self._made[id(layer)]
