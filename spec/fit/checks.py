@@ -78,16 +78,6 @@ def _wrong(
     def of_weights(row: int) -> str:
         return f"the weight in row {first + row} is {_plain(batch.weights[row])}: a weight is finite and at least 0."
 
-    def of_part(part: str, values: np.ndarray, names: tuple[str, ...], infinite: str) -> Callable[[int], str]:
-        def says(row: int) -> str:
-            column = int(np.argmin(np.isfinite(values[row])))
-            where = f"column {names[column]}, row {first + row}" if names else f"row {first + row}"
-            if np.isnan(values[row, column]):
-                return f"{part} is missing (NaN or NA) in {where}: drop or impute such rows first."
-            return f"{part} is infinite in {where}: {infinite}"
-
-        return says
-
     def of_y(row: int) -> str:
         column = int(np.argmin(_inside(model.family, batch.y[row : row + 1], quasi)[0]))
         part = _part_of_y(column, batch.y.shape[1], outputs)
@@ -97,12 +87,51 @@ def _wrong(
     yield ~(np.isfinite(batch.weights) & (batch.weights >= 0)), of_weights
     if X_too:
         names = columns or tuple(f"x{j + 1}" for j in range(batch.X.shape[1]))
-        yield counts & _not_finite(batch.X), of_part("X", batch.X, names, "drop or mend such rows first.")
+        yield counts & _not_finite(batch.X), _not_number("X", batch.X, names, first, "drop or mend such rows first.")
     if batch.offset is not None:
-        yield counts & _not_finite(batch.offset), of_part("offset", batch.offset, (), "is it the log of an exposure of 0?")
+        yield counts & _not_finite(batch.offset), _not_number("offset", batch.offset, (), first, OF_OFFSET)
     of_one = outputs[0] if len(outputs) == batch.y.shape[1] == 1 else "y"
-    yield counts & _not_finite(batch.y), of_part(of_one, batch.y, (), "drop or mend such rows first.")
+    yield counts & _not_finite(batch.y), _not_number(of_one, batch.y, (), first, "drop or mend such rows first.")
     yield counts & ~_inside(model.family, batch.y, quasi).all(axis=1), of_y
+
+
+OF_OFFSET = "is it the log of an exposure of 0?"
+
+
+def _not_number(part: str, values: np.ndarray, names: tuple[str, ...], first: int, infinite: str) -> Callable[[int], str]:
+    """What to say of a row of a part that holds a number which is none; ``infinite`` ends it where that is infinite."""
+
+    def says(row: int) -> str:
+        column = int(np.argmin(np.isfinite(values[row])))
+        where = f"column {names[column]}, row {first + row}" if names else f"row {first + row}"
+        if np.isnan(values[row, column]):
+            return f"{part} is missing (NaN or NA) in {where}: drop or impute such rows first."
+        return f"{part} is infinite in {where}: {infinite}"
+
+    return says
+
+
+def refuse_not_finite(given: Batch, made: Batch, first: int, names: tuple[str, ...], made_names: tuple[str, ...]) -> None:
+    """
+    Raise ValueError for the first row that has no number in its design or offset, as a model's layers make them.
+
+    ``given`` are the rows as they were given, ``made`` with the design. The error tells which number of the data is none, or else
+    which was made of finite ones.
+    """
+    parts = [part for part in (made.X, made.offset) if part is not None]
+    if not (wrong := np.any([_not_finite(part) for part in parts], axis=0)).any():
+        return
+    row = int(np.argmax(wrong))
+    if not np.isfinite(given.X[row]).all():
+        raise ValueError(_not_number("X", given.X, names, first, "drop or mend such rows first.")(row))
+    if given.offset is not None and not np.isfinite(given.offset[row]).all():
+        raise ValueError(_not_number("offset", given.offset, (), first, OF_OFFSET)(row))
+    numbers = np.concatenate([part[row] for part in parts])
+    column = int(np.argmin(np.isfinite(numbers)))
+    raise ValueError(
+        f"the layers of the model make {numbers[column]} of row {first + row}, as {[*made_names, 'the offset'][column]}, of "
+        "finite numbers: do they take the log of a number that is 0 or less, or divide by 0? Drop or mend such rows first."
+    )
 
 
 def _part_of_y(column: int, k: int, names: tuple[str, ...]) -> str:

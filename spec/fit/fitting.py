@@ -207,7 +207,7 @@ def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:
         if cure and isinstance(reading.model.family, Binomial) and are_whole(some).all() and some.max() > 1:
             cure = ": of successes and failures give the shares, y[:, 0] / y.sum(axis=1), with weights=y.sum(axis=1)"
         raise ValueError(f"the model gives {k} output{'s' * (k > 1)}, but y has {width} column{'s' * (width > 1)}{cure}.")
-    return given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
+    return reading.rows(given)
 
 
 def _optima(reading: Reading, rows: Rows, quasi: bool | None, settings: dict[str, Any]) -> list[Fitted]:
@@ -243,7 +243,7 @@ def _checked(reading: Reading, found: list[Fitted], given: Rows) -> list[Fitted]
 
 def _prepared(case: Case, reading: Reading, number: int, X: Any, offset: Any = None) -> Rows:
     """Rows of other data, as the Dense layer takes them, for one of its outputs."""
-    rows = case.other(X, offset).map(reading.features)
+    rows = reading.other_rows(case.other(X, offset), case.rows.columns)
     return rows.map(partial(output, number=number)) if reading.several else rows
 
 
@@ -256,7 +256,7 @@ def _completed(one: Fitted, number: int, reading: Reading, case: Case, given: Ro
     elif reading.several:
         names = (f"output {number}",)
     notes = (*case.notes, *one.notes, *reading.caveats, *reading.told(given.columns))
-    if reading.plain and getattr(one.reason, "code", "") == "collinear":
+    if getattr(one.reason, "code", "") == "collinear":
         told = "With drop_redundant=True a fit leaves such columns out, as R does: their coefficients are 0."
         notes = (*notes, NEARLY_REDUNDANT if drop_redundant else told)
     return replace(

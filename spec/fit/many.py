@@ -132,7 +132,7 @@ def fit_many(
     _refuse(reading)
     refuse_weights(reading, lambda: own is not None)
     reading = reading.settled(given)
-    rows = given if reading.plain else replace(given.map(reading.features), columns=reading.columns(given.columns))
+    rows = reading.rows(given)
     of_fit = np.broadcast_to(no_counts(reading.model, rows) if quasi is None else bool(quasi), number)
     find_wrong(reading.model, rows, bool(of_fit.any()))
     of_rates = quasi is None and own is not None and may_be_rates(reading.model)

@@ -1,13 +1,15 @@
 """
 Redundant columns of a design: columns that are 0 in every row, or linear combinations of other columns.
 
-Their coefficients are not determined, and the means do not need them. The products of the columns find columns that may be
-redundant; whether they are is then computed from each row.
+Their coefficients are not determined. The means of the rows do not need them; the means of other rows do, where these columns are
+no such combinations. The products of the columns find columns that may be redundant; whether they are is then computed from each
+row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -21,6 +23,8 @@ EXACT = 1e-11  # of the size of what makes it, in each row: how far a column may
 ROUNDED = 1e-14  # of the largest number of the row, in units of each column: what is left by rounding where nothing makes it
 REFINED = 3  # passes at most: the product knows what makes a column to half of the digits, and each pass the rest to as many more
 PIECE = 2**12  # rows that are read at a time
+FAINT = 1e-9  # a coefficient in columns of length 1 that is rounding
+BROKEN = 1e-6  # of the size of what made a column in the fit: how far it may be from that in other rows, which may be rounded
 
 
 def there_of(rows: Rows) -> np.ndarray:
@@ -29,22 +33,68 @@ def there_of(rows: Rows) -> np.ndarray:
     return found if found.all() else np.any([found, *rows.each(_there, PIECE)], axis=0)
 
 
-def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Made:
     """
-    Which columns (p,) to keep so that no column is a combination of the others and the intercept.
+    Which of the columns (p,) are ``free``, and how the others are made in each row: [1, X] @ ``of`` (1 + p, p).
 
-    The first of such columns are left out, as the first level of a factor is; with ``keep_first`` the last, as R's glm does.
+    ``of`` is 0 for the columns that are free.
+    """
+
+    free: np.ndarray
+    of: np.ndarray
+
+    @classmethod
+    def nothing(cls, p: int) -> Made:
+        """All columns are free."""
+        return cls(np.ones(p, dtype=bool), np.zeros((1 + p, p)))
+
+    def only(self, made: np.ndarray) -> Made:
+        """Only some of these columns (p,) are made of others, which do not need them."""
+        return Made(self.free | ~made, np.where(made, self.of, 0.0))
+
+    def made_of(self, some: np.ndarray) -> np.ndarray:
+        """Which columns (p,) are made of some columns (p,) alone, and the intercept."""
+        return ~self.free & ~self.of[1:][~some].any(axis=0)
+
+    def taken(self, batch: Batch, first: int, names: tuple[str, ...]) -> Batch:
+        """
+        A batch of other rows with the free columns alone, whose first row has the number ``first``.
+
+        Raises ValueError for a row in which the others are not what the free ones make: the fit tells no mean of it. ``names``
+        are those of all columns (p,).
+        """
+        made = np.flatnonzero(~self.free)
+        design, of = batch.design(True), self.of[:, made]
+        own, expected, size = batch.X[:, made], design @ of, np.abs(design) @ np.abs(of)
+        if (broken := np.abs(own - expected) > BROKEN * (np.abs(own) + size)).any():
+            row, column = np.argwhere(broken)[0].tolist()
+            expected = np.where(np.abs(expected) > EXACT * size, expected, 0.0)
+            raise ValueError(
+                f"the fit tells no mean of row {first + row}: {names[made[column]]} is {own[row, column]:.6g} in it, and the "
+                f"other columns make {expected[row, column]:.6g}, as they made this column in each row of the fit. Fit rows that "
+                "tell them apart."
+            )
+        return replace(batch, X=batch.X[:, self.free])
+
+
+def made_of(rows: Rows, intercept: bool, as_r: np.ndarray) -> Made:
+    """
+    Which columns to keep so that no column is a combination of the others and the intercept.
+
+    Of the columns ``as_r`` (p,) the last is left out, as R's glm does; of others the first, as the first level of a factor.
     """
     first = rows.sample(SAMPLE)
-    columns = range(int(intercept), first.X.shape[1] + intercept)
-    order = [*range(int(intercept)), *(columns if keep_first else reversed(columns))]
+    p = first.X.shape[1]
+    columns = np.arange(p) + intercept
+    order = [*range(int(intercept)), *columns[as_r].tolist(), *reversed(columns[~as_r].tolist())]
     scale = np.ones(len(order))
     if not _made(_product([first], intercept, scale), order)[1]:
-        return np.ones(first.X.shape[1], dtype=bool)
+        return Made.nothing(p)
     gram = sum(rows.each(partial(_product, intercept=intercept, scale=scale), PIECE))
     scale = np.sqrt(np.diag(gram))
     if not np.isfinite(scale).all() or not scale.all():  # numbers that no fit takes: it names their row
-        return np.ones(first.X.shape[1], dtype=bool)
+        return Made.nothing(p)
     gram = gram / np.outer(scale, scale)
     kept, made = _made(gram, order)
     of, exact = np.zeros((len(kept), len(made))), np.zeros(len(made), dtype=bool)
@@ -55,9 +105,12 @@ def free_of(rows: Rows, intercept: bool, keep_first: bool = False) -> np.ndarray
         if exact.all():
             break
         of = of + linalg.solve(gram[np.ix_(kept, kept)], sum(products for products, _ in found), assume_a="pos")
-    free = np.ones(len(order), dtype=bool)
-    free[np.array(made, dtype=int)[exact]] = False
-    return free[intercept:]
+    done, place = np.array(made, dtype=int)[exact], 1 - intercept
+    free, whole = np.ones(p, dtype=bool), np.zeros((1 + p, p))
+    free[done - intercept] = False
+    of = np.where(np.abs(of) <= FAINT, 0.0, of)[:, exact]
+    whole[np.ix_(np.array(kept) + place, done - intercept)] = of * scale[done] / scale[kept][:, None]
+    return Made(free, whole)
 
 
 def _design(batch: Batch, intercept: bool, scale: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from keras import layers as L
 
 from spec.fit import fit
 from spec.fit.convergence import SETTLED
-from spec.fit.redundant import SAMPLE, free_of, there_of
+from spec.fit.redundant import SAMPLE, made_of, there_of
 from spec.fit.rows import of_arrays
 
 RNG = np.random.default_rng(23)
@@ -30,6 +30,10 @@ def poisson(width, **kwargs):
 
 def rows(columns):
     return of_arrays(columns, np.zeros(len(columns)))
+
+
+def free_of(given, intercept, as_r=False):
+    return made_of(given, intercept, np.full(given.sample(1).X.shape[1], as_r)).free
 
 
 class TestColumns:
@@ -72,7 +76,14 @@ class TestColumns:
         assert free_of(rows(np.c_[a, b, product]), True).sum() == 8
 
     def test_the_last_is_left_out_as_r_does(self):
-        assert free_of(rows(np.c_[X, X[:, 0] - X[:, 1]]), True, keep_first=True).tolist() == [True, True, True, False]
+        assert free_of(rows(np.c_[X, X[:, 0] - X[:, 1]]), True, as_r=True).tolist() == [True, True, True, False]
+
+    def test_how_a_column_is_made_is_told_in_its_units(self):
+        made = made_of(rows(np.c_[X, 3 - 1e6 * X[:, 0] + 4 * X[:, 2]]), True, np.ones(4, dtype=bool))
+        assert made.free.tolist() == [True, True, True, False]
+        np.testing.assert_allclose(made.of[:, 3], [3, -1e6, 0, 4, 0], rtol=1e-7, atol=1e-6)
+        assert made.made_of(np.array([True, False, True, False])).tolist() == [False, False, False, True]
+        assert not made.made_of(np.array([True, False, False, False])).any()
 
     def test_a_number_that_is_none_is_left_for_the_fit_to_name(self):
         columns = np.c_[RNG.normal(size=(3 * SAMPLE, 2)), np.zeros(3 * SAMPLE)]
@@ -126,6 +137,18 @@ class TestOfLayers:
         with pytest.raises(ValueError, match="was 0 in each row of the fit"):
             found.predict(pd.DataFrame({"zone": [3]}))
 
+    def test_codes_that_the_rows_did_not_have_have_no_mean(self):
+        """The indicators of a code that no row had, or of two codes, break what made the one that was left out."""
+        zone = L.Input((1,), name="zone", dtype="int64")
+        encode = L.IntegerLookup(vocabulary=[1, 2, 4], num_oov_indices=1, output_mode="one_hot")
+        model = keras.Model(zone, L.Dense(1, activation="exponential")(L.Lambda(lambda x: x[:, 1:])(encode(zone))))
+        model.compile(loss="poisson")
+        found = fit(model, pd.DataFrame({"zone": ZONES}), Y)
+
+        np.testing.assert_allclose(found.predict(pd.DataFrame({"zone": [4, 1]})).ravel(), [MEANS[4], MEANS[1]], rtol=1e-7)
+        with pytest.raises(ValueError, match=r"tells no mean of row 1: zone\[1\] is 0 in it, and the other columns make 1"):
+            found.predict(pd.DataFrame({"zone": [4, 3]}))
+
     def test_bins_beside_a_bias(self):
         age = L.Input((1,), name="age")
         bins = L.Discretization([30.0, 40.0, 50.0], output_mode="one_hot")
@@ -175,6 +198,40 @@ class TestOfData:
         assert not found.converged
         assert "linearly dependent" in found.reason
         assert "drop_redundant=True" in found.notes[-1]
+
+    @pytest.mark.parametrize(
+        "layers",
+        [
+            list,
+            lambda: [L.Rescaling(0.1, offset=1.0)],
+            lambda: [L.Flatten()],
+            lambda: [L.Normalization(mean=[1.0, 0.0, 3.0], variance=[4.0, 1.0, 9.0])],
+        ],
+        ids=["plain", "rescaled", "flattened", "normalised"],
+    )
+    def test_behind_layers_that_rescale_they_are_those_of_the_data(self, layers):
+        X = pd.DataFrame({"age": AGE, "months": 12 * AGE, "rate": self.COLUMNS[:, 1]})
+        model = keras.Sequential([L.Input((3,)), *layers(), L.Dense(1, activation="exponential")])
+        model.compile(loss="poisson")
+
+        assert not fit(model, X, Y).converged
+        found = fit(model, X, Y, drop_redundant=True)
+        assert found.columns == ("age", "rate")
+        assert found.notes == (
+            "Nothing tells the coefficient of months from those of the other columns: it is 0, where R's glm says NA.",
+        )
+
+    def test_rows_that_tell_them_apart_have_no_mean(self):
+        """Whatever months weigh, a row of 12 months for each year has one mean; another row has any."""
+        data = pd.DataFrame({"age": AGE, "months": 12 * AGE})
+        found = fit(poisson(2), data, Y, drop_redundant=True)
+
+        rounded = pd.DataFrame({"age": [40.0, 30.1], "months": [480.0, 361.2000001]})  # as a file has them
+        expected = np.exp(found.params.intercept + found.params.coef[0] * rounded["age"])
+        np.testing.assert_allclose(found.predict(rounded).ravel(), expected, rtol=1e-12)
+        with pytest.raises(ValueError, match="tells no mean of row 1: months is 366 in it, and the other columns make 360"):
+            found.predict(pd.DataFrame({"age": [40.0, 30.0], "months": [480.0, 366.0]}))
+        assert np.isnan(found.predict(pd.DataFrame({"age": [np.nan], "months": [12.0]}))).all()
 
     def test_of_a_formula(self):
         data = {"claims": Y, "age": AGE, "months": 12 * AGE}

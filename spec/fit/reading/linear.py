@@ -180,14 +180,18 @@ class Linear:
 
     @property
     def free_inputs(self) -> np.ndarray:
-        """The columns (p,) that are free, by their numbers among the inputs of all Dense layers, where there are no factors."""
-        inputs = [int(part.layer.weights[0].shape[0]) for part in self.parts]
-        return np.concatenate([part.free + sum(inputs[:place]) for place, part in enumerate(self.parts)])
+        """The columns (p,) that are free, by their numbers among the inputs of all Dense layers; -1 for the level of a factor."""
+        found, first = [], 0
+        for part in self.parts:
+            is_factor = isinstance(part, Factor)
+            found.append(np.full(part.width, -1) if is_factor else part.free + first)
+            first += 0 if is_factor else int(part.layer.weights[0].shape[0])
+        return np.concatenate(found)
 
     @property
     def is_of_data(self) -> np.ndarray:
         """Which columns (p,) are inputs of a Dense layer, and no levels."""
-        return np.repeat([isinstance(part, Columns) for part in self.parts], [part.width for part in self.parts])
+        return self.free_inputs >= 0
 
     def design(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """The columns (b, p) of what each layer is called with."""
@@ -227,41 +231,16 @@ class Linear:
         left = iter(of_columns)
         return tuple(named[j] for part in self.parts for named in [part.names(left)] for j in part.free)
 
-    def told(self, of_columns: Iterable[str], of_data: bool) -> tuple[str, ...]:
-        """Sentences on the columns without a coefficient; ``of_data`` says that they are columns of the data."""
-        left, absent, made = iter(of_columns), [], []
-        for part in self.parts:
-            named = np.array(part.names(left), dtype=object)
-            absent += np.delete(named, part.there).tolist()
-            made += named[np.setdiff1d(part.there, part.free)].tolist()
-        return (*([_of_made(made, of_data)] if made else ()), *([_of_absent(absent, of_data)] if absent else ()))
+    def absent(self, of_columns: Iterable[str]) -> list[str]:
+        """The names of the columns that are 0 in each row; ``of_columns`` are names for the Dense layers' inputs."""
+        left = iter(of_columns)
+        return [name for part in self.parts for name in np.delete(np.array(part.names(left), dtype=object), part.there)]
 
     def with_columns(self, there: np.ndarray, free: np.ndarray) -> Linear:
         """This linear part with fewer columns: masks (p,) of columns that are not 0 in each row, and that have a coefficient."""
         ends = self.ends[:-1]
         masks = zip(self.parts, np.split(there, ends), np.split(there & free, ends))
         return Linear(tuple(part.with_columns(*own) for part, *own in masks))
-
-
-SHOWN = 5  # names of a sentence
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-def _of_made(names: Sequence[str], of_data: bool) -> str:
-    s, they = ("s", "they are") if len(names) > 1 else ("", "it is")
-    like = "where R's glm says NA" if of_data else "as of a reference level"
-    return f"Nothing tells the coefficient{s} of {_shown(names)} from those of the other columns: {they} 0, {like}."
-
-
-def _of_absent(names: Sequence[str], of_data: bool) -> str:
-    are, so = ("are", "their coefficients are") if len(names) > 1 else ("is", "its coefficient is")
-    if of_data:
-        return f"{_shown(names)} {are} 0 in each row: {so} 0."
-    return f"What the layers make of {_shown(names)} is 0 in each row: {so} 0."
 
 
 def linear_of(model: keras.Model) -> Linear:

@@ -20,6 +20,7 @@ import numpy as np
 
 from spec.domains import POSITIVE, REAL
 from spec.engines.keras.versions import keras
+from spec.fit.checks import refuse_not_finite
 from spec.fit.inputs import Input
 from spec.fit.penalty import Penalty
 from spec.fit.reading.asked import ask
@@ -32,7 +33,7 @@ from spec.fit.reading.objective import responses
 from spec.fit.reading.twin import DROPPED, Twin, inputs_of
 from spec.fit.reading.units import Units, units_of
 from spec.fit.reading.weights import refuse_unheld, rounding, set_weights
-from spec.fit.redundant import free_of, there_of
+from spec.fit.redundant import Made, made_of, there_of
 from spec.fit.responses import indicators
 from spec.fit.rows import Batch, Rows
 from spec.model import Model, Params
@@ -55,7 +56,7 @@ class Reading:
     add, which is part of the intercept. ``codes`` says that y is one column of the classes' codes; ``several`` that each output
     is a model of its own; ``plain`` that the design is the data themselves. ``known`` says that activation and loss are one
     formula for all inputs, so what was checked near 0 holds everywhere. ``units`` is the map from the data to the inputs of the
-    Dense layers.
+    Dense layers. Where columns were left out, ``whole`` is the reading with them, and ``made`` says how the others make them.
     """
 
     model: Model
@@ -68,6 +69,8 @@ class Reading:
     penalty: Penalty
     units: Units | None
     constant: np.ndarray
+    whole: Reading | None = None
+    made: Made | None = None
 
     @property
     def outputs(self) -> int:
@@ -121,13 +124,38 @@ class Reading:
         """A function that puts the design of the linear part in place of X, and adds the model's own offset."""
         return _same if self.plain else Features(self.twin, self.candidate, self.has_offset)
 
+    def rows(self, given: Rows) -> Rows:
+        """The rows of a fit with the design of the linear part. They raise ValueError for a number that is none: `Finite`."""
+        if self.plain:
+            return given
+        names = self.columns(given.columns)
+        own = given.columns or tuple(f"x{j}" for j in range(1, 1 + sum(one.width or 0 for one in self.twin.inputs)))
+        return replace(given.map_numbered(Finite(self.features, own, names)), columns=names)
+
+    def other_rows(self, rows: Rows, names: Sequence[str]) -> Rows:
+        """
+        Other rows with the design of the linear part. They raise ValueError where the fit tells no mean of a row: `Made.taken`.
+
+        ``names`` are those of the fit's data.
+        """
+        if self.whole is None or self.made is None:
+            return rows.map(self.features)
+        return rows.map(self.whole.features).map_numbered(partial(self.made.taken, names=self.whole.columns(names)))
+
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names for the columns of the design: of the data, if each is made of one column; of a factor's levels."""
         return self.linear.names(self._features_named(names))
 
     def told(self, names: Sequence[str]) -> tuple[str, ...]:
         """Sentences on the columns of the design without a coefficient, by their names; ``names`` are those of the data."""
-        return self.linear.told(self._features_named(names), of_data=self.units is not None and self.units.is_same)
+        absent = self.linear.absent(self._features_named(names))
+        found = [_of_absent(absent, of_data=self.units is not None and self.units.is_same)] if absent else []
+        if self.whole is not None and self.made is not None:
+            made, of_data = np.array(self.whole.columns(names), dtype=object), self.whole.is_of_data
+            for of in (True, False):
+                if some := made[~self.made.free & (of_data == of)].tolist():
+                    found.insert(0, _of_made(some, of_data=of))
+        return tuple(found)
 
     def _features_named(self, names: Sequence[str]) -> Iterable[str]:
         """Names for the inputs of the Dense layers, of all of them one after another."""
@@ -167,7 +195,8 @@ class Reading:
         """
         This reading without redundant columns: see `spec.fit.redundant`.
 
-        Columns that the model's own layers make are always left out, columns of the data if ``drop_redundant``.
+        Columns that the model's own layers make are always left out. Columns of the data that other columns of the data make are
+        left out if ``drop_redundant``.
         """
         if self.plain and not drop_redundant:
             return self
@@ -176,9 +205,21 @@ class Reading:
         there = there_of(given.map(found.features))
         found = found._with_columns(there, there)
         if not self.penalty:  # which tells the coefficients of all columns
-            free = free_of(given.map(found.features), self.linear.use_bias, keep_first=self.plain)
-            found = found._with_columns(np.ones(len(free), dtype=bool), free)
+            made = made_of(given.map(found.features), self.linear.use_bias, as_r=found.is_of_data)
+            if not drop_redundant:
+                made = made.only(~(found.is_of_data & made.made_of(found.is_of_data)))
+            if not made.free.all():
+                found = replace(found._with_columns(np.ones(len(made.free), dtype=bool), made.free), whole=found, made=made)
         return self if found.linear.width == self.linear.width else found
+
+    @property
+    def is_of_data(self) -> np.ndarray:
+        """Which columns (p,) of the design are a column of the data each, in whatever units."""
+        found = self.linear.is_of_data
+        if self.units is None:  # nothing tells it
+            return np.zeros_like(found)
+        found[found] = self.units.column_of[self.linear.free_inputs[found]] >= 0
+        return found
 
     def _with_columns(self, there: np.ndarray, free: np.ndarray) -> Reading:
         smaller = partial(Linear.with_columns, there=there, free=free)
@@ -235,6 +276,24 @@ class Features:
         return replace(batch, X=np.ascontiguousarray(seen.features, dtype=float), offset=offset)
 
 
+@dataclass(frozen=True, eq=False)
+class Finite:
+    """
+    `Features` of the rows of a fit. Raises ValueError for the first number that is none, in the data or of what layers make.
+
+    ``data`` are names for the columns of the data, ``made`` for those of the features.
+    """
+
+    features: Callable[[Batch], Batch]
+    data: tuple[str, ...]
+    made: tuple[str, ...]
+
+    def __call__(self, batch: Batch, first: int) -> Batch:
+        here = self.features(batch)
+        refuse_not_finite(batch, here, first, self.data, self.made)
+        return here
+
+
 def _same(batch: Batch) -> Batch:
     return batch
 
@@ -264,6 +323,27 @@ def _parts(model: keras.Model, sample: Batch) -> list[Any]:
     layers = [[getattr(layer, name, None) for name in ("trainable", "activation", *DROPPED)] for layer in leaves(model)]
     variables = [(id(one), getattr(one, "trainable", False)) for one in model.variables]  # a layer may replace or freeze one
     return [model.loss, loss_weights(model), sample.X.shape[1], sample.y.shape[1], variables, *layers]
+
+
+NAMED = 5  # names of a sentence
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _of_made(names: Sequence[str], of_data: bool) -> str:
+    s, they = ("s", "they are") if len(names) > 1 else ("", "it is")
+    like = "where R's glm says NA" if of_data else "as of a reference level"
+    return f"Nothing tells the coefficient{s} of {_named(names)} from those of the other columns: {they} 0, {like}."
+
+
+def _of_absent(names: Sequence[str], of_data: bool) -> str:
+    are, so = ("are", "their coefficients are") if len(names) > 1 else ("is", "its coefficient is")
+    if of_data:
+        return f"{_named(names)} {are} 0 in each row: {so} 0."
+    return f"What the layers make of {_named(names)} is 0 in each row: {so} 0."
 
 
 LARGEST = 1e150  # of y: squares of larger numbers, and of the inverse of larger ones, are no numbers of float64

@@ -33,6 +33,7 @@ from spec.fit.vocabulary import Vocabulary, vocabulary_of
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
 BEFORE = -1  # the place of what goes into an activation, among those of the layers of the linear part
+FAR = 1e9  # beyond the bins that people make of numbers
 WHOLE = 2.0**53  # up to which float64 has each whole number
 DROPPED = (
     *("kernel_regularizer", "bias_regularizer", "embeddings_regularizer", "activity_regularizer"),
@@ -190,11 +191,37 @@ class Twin:
         for place, layer in enumerate(self.linear.layers):
             if len(calls[place]) != 1:
                 raise NotRead(f"the layer {layer.name} is used {len(calls[place])} times: fit takes a model that uses it once.")
-        design = self.linear.design([BACKEND.numpy(calls[place][0]) for place in range(len(self.linear.layers))])
-        if (missing := np.isnan(X[:, ~self.takes_floats]).any(axis=1)).any():  # text and whole numbers have no NaN
-            design = np.where(missing[:, None], np.nan, design)
+        given = [BACKEND.numpy(calls[place][0]) for place in range(len(self.linear.layers))]
+        design = self._design_of(X, given)
         last = BACKEND.numpy(calls[BEFORE][-1]).reshape(len(X), -1) if calls[BEFORE] else None
         return Seen(design, BACKEND.numpy(tensor).reshape(len(X), -1), tensor, last)
+
+    def _design_of(self, X: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
+        """The design of what the layers of the linear part were given: NaN in a row that lacks a number they depend on."""
+        lacks = np.isnan(X).any(axis=1)
+        if not lacks.any():
+            return self.linear.design(given)
+        shown = ~np.all([np.isfinite(part.reshape(len(X), -1)).all(axis=1) for part in given], axis=0)
+        missing = lacks & (shown | np.isnan(X[:, ~self.takes_floats]).any(axis=1))  # text and whole numbers have no NaN
+        rest = np.flatnonzero(lacks & ~missing)
+        if len(rest) and not self.asks_for_missing:
+            missing[rest] = self._depends(X[rest])
+        design = np.full((len(X), self.linear.width), np.nan)
+        design[~missing] = self.linear.design([part[~missing] for part in given])
+        return design
+
+    def _depends(self, X: np.ndarray) -> np.ndarray:
+        """In which rows (b,) what is made depends on the numbers that are missing: some layers make a number of NaN too."""
+        try:
+            one, *others = (self(np.where(np.isnan(X), value, X)).features for value in (-FAR, 0.0, FAR))
+        except Exception:  # a layer takes no such number
+            return np.ones(len(X), dtype=bool)
+        return np.any([other != one for other in others], axis=0).any(axis=1)
+
+    @cached_property
+    def asks_for_missing(self) -> bool:
+        """Whether the model may ask which numbers are missing, as by ``ops.isnan``; code of the user's own may."""
+        return any(_asks_for_missing(call.operation) for call in graph_of(self.model).all() if call.operation is not None)
 
     def added_losses(self) -> bool:
         """Whether layers add losses of their own, by `add_loss`. Asked after a call."""
@@ -277,6 +304,15 @@ def _vocabulary(model: keras.Model, tensor: Any) -> Vocabulary | None:
     if not is_text(tensor):
         return None
     return vocabulary_of([call.operation for call in graph_of(model).all() if any(one.tensor is tensor for one in call.given)])
+
+
+def _asks_for_missing(operation: Any) -> bool:
+    kind = type(operation)
+    name = operation.name if kind.__name__.endswith("OpLambda") else kind.__name__  # Keras 2 has one kind of all operations
+    is_keras = kind.__module__.split(".")[0] in ("keras", "tf_keras")
+    return (
+        not is_keras or kind.__name__ == "Lambda" or any(one in name.lower() for one in ("isnan", "is_nan", "finite", "nantonum"))
+    )
 
 
 def _random(layer: Any) -> bool:

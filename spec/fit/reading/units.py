@@ -36,15 +36,17 @@ class Units:
         """Whether the features are the data."""
         return np.array_equal(self.matrix, np.eye(len(self.matrix))) and not self.shift.any()
 
+    @property
+    def column_of(self) -> np.ndarray:
+        """The column of the data (p,) that each feature is in other units, if no other feature is made of it; else -1."""
+        made_of = (self.matrix != 0) & self.affine
+        own = made_of & (made_of.sum(axis=1, keepdims=True) == 1) & (made_of.sum(axis=0) == 1)
+        return np.where(own.any(axis=0), own.argmax(axis=0), -1)
+
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names for the features: the data's, if each feature is made of one column of its own; else numbers."""
         known = list(names) or [f"x{j}" for j in range(1, len(self.matrix) + 1)]
-        found = [f"feature {j}" for j in range(1, len(self.shift) + 1)]
-        made_of = (self.matrix != 0) & self.affine
-        for column in np.flatnonzero(made_of.sum(axis=1) == 1).tolist():
-            feature = int(np.argmax(made_of[column]))
-            if made_of[:, feature].sum() == 1:
-                found[feature] = known[column]
+        found = [known[column] if column >= 0 else f"feature {j}" for j, column in enumerate(self.column_of.tolist(), start=1)]
         for feature, column, value in self.indicated:
             found[feature] = f"{known[column]}[{value}]"
         return tuple(found)
