@@ -139,6 +139,9 @@ class Rounded:
 
     Each has full digits wherever its value is a number of the library, and so have its derivatives where a library makes
     them of the parts: the branch that is not taken is given an argument at which it is harmless.
+
+    Numbers that are no arrays stand on the right of a sign, as in x * 0.5: there TensorFlow's slope is one operation, where it
+    is eight on the left.
     """
 
     if TYPE_CHECKING:
@@ -152,16 +155,21 @@ class Rounded:
         total: Function
         constants: Function  # numbers as an array of the library, in the precision of another
 
+    @staticmethod
+    def filled(x: Number, number: float) -> Number:
+        """The number in the place of each entry of x, for `where`: most libraries take it as it is."""
+        return number
+
     def softplus(self, x: Number) -> Number:
         positive = x >= 0
-        return self.where(positive, x, 0 * x) + self.log1p(self.exp(self.where(positive, -x, x)))
+        return self.where(positive, x, self.filled(x, 0.0)) + self.log1p(self.exp(self.where(positive, -x, x)))
 
     def log1mexp(self, x: Number) -> Number:
         small = x < 0.6875
         return self.where(
             small,
-            self.log(-self.expm1(-self.where(small, x, 0.5 + 0 * x))),
-            self.log1p(-self.exp(-self.where(small, 1.0 + 0 * x, x))),
+            self.log(-self.expm1(-self.where(small, x, self.filled(x, 0.5)))),
+            self.log1p(-self.exp(-self.where(small, self.filled(x, 1.0), x))),
         )
 
     def log_softplus(self, x: Number) -> Number:
@@ -174,29 +182,34 @@ class Rounded:
     def _log_of_small(self, x: Number, end: float, coefficients: tuple[float, ...], other: Function) -> Number:
         """x + log of a series in exp(x) below the end: log(exp(x)) would lose the slope's own slope; above it the other form."""
         small = x < end
-        t = self.exp(self.where(small, x, end - 0.5 + 0 * x))
-        series = coefficients[0]
-        for number in coefficients[1:]:
-            series = number - t * series
-        return self.where(small, x + self.log1p(-t * series), other(self.where(small, 0 * x, x)))
+        t = -self.exp(self.where(small, x, self.filled(x, end - 0.5)))
+        series = self._horner(t, coefficients)
+        return self.where(small, x + self.log1p(t * series), other(self.where(small, self.filled(x, 0.0), x)))
 
     def bernoulli(self, x: Number) -> Number:
         small = (x < 0.5) & (x > -0.5)
-        t = self.where(small, x, 0 * x)
-        square, series = t * t, 0 * t
-        for number in reversed(BERNOULLI):
-            series = number + square * series
-        other = self.where(small, 1.0 + 0 * x, x)
+        t, other = self.where(small, x, self.filled(x, 0.0)), self.where(small, self.filled(x, 1.0), x)
+        square = t * t
+        series = self._horner(square, BERNOULLI[::-1])
         return self.where(small, t * 0.5 + square * series, other / -self.expm1(-other) - 1)
 
+    @staticmethod
+    def _horner(x: Number, coefficients: tuple[float, ...]) -> Number:
+        """The polynomial of these coefficients, that of the highest power first."""
+        first, second, *others = coefficients
+        series = x * first + second
+        for number in others:
+            series = x * series + number
+        return series
+
     def exprel(self, x: Number) -> Number:
-        zero = x == 0
-        return self.where(zero, 1.0 + 0 * x, self.expm1(x) / self.where(zero, 1.0 + 0 * x, x))
+        zero, one = x == 0, self.filled(x, 1.0)
+        return self.where(zero, one, self.expm1(x) / self.where(zero, one, x))
 
     def normal(self, x: Number) -> Number:
         """exp(-x^2 / 2) / sqrt(2 pi), with x in two parts, the first of few bits: its square is exact."""
         coarse = self._coarse(x)
-        return self.exp(-0.5 * coarse * coarse) * self.exp(-0.5 * (x - coarse) * (x + coarse)) * NORMAL_AT_0
+        return self.exp(coarse * coarse * -0.5) * self.exp((x - coarse) * (x + coarse) * -0.5) * NORMAL_AT_0
 
     def _coarse(self, x: Number) -> Number:
         """The largest multiple of 2^-16 up to x; a factor of 2 is exact, and has a shorter slope than a quotient."""
@@ -219,12 +232,12 @@ class Rounded:
         above = x > 0
         tail, far, near = self._parted(self.where(above, -x, x))
         quotient, share = self._excess(far) - far, self._ndtr(near)
-        below = self.where(tail, -0.5 * far * far - math.log(2 * math.pi) / 2 - self.log(quotient), self.log(share))
+        below = self.where(tail, far * far * -0.5 - math.log(2 * math.pi) / 2 - self.log(quotient), self.log(share))
         return self.where(above, self.log1p(-self.where(tail, self.normal(far) / quotient, share)), below)
 
     def _parted(self, x: Number) -> tuple[Number, Number, Number]:
         """Which x lie in the lower tail; and x there and elsewhere, with the tail's end where it does not lie."""
-        tail, end = x < LOWER_TAIL, LOWER_TAIL + 0 * x
+        tail, end = x < LOWER_TAIL, self.filled(x, LOWER_TAIL)
         return tail, self.where(tail, x, end), self.where(tail, end, x)
 
     def _excess(self, x: Number) -> Number:
@@ -236,31 +249,30 @@ class Rounded:
         """`ndtr` but for the lower tail: erfc(-x / sqrt 2) / 2, corrected by what the quotient was rounded by."""
         quotient, coarse = -x * ROOT_HALF, self._coarse(x)
         lost = ((-coarse * ROOT_HALF_HIGH - quotient) - (x - coarse) * ROOT_HALF) - coarse * ROOT_HALF_LOW
-        return 0.5 * self.erfc(quotient) - self.normal(x) * (lost * ROOT_TWO)
+        return self.erfc(quotient) * 0.5 - self.normal(x) * (lost * ROOT_TWO)
 
     def log_share(self, share: Number, rest: Number) -> Number:
-        low = share < 0.5
-        half = 0.5 + 0 * share
+        low, half = share < 0.5, self.filled(share, 0.5)
         return self.where(low, self.log(self.where(low, share, half)), self.log1p(-self.where(low, half, rest)))
 
     def times(self, factor: Number, function: Callable[[Number, Any], Number], eta: Number, inside: float) -> Number:
         if isinstance(factor, (int, float)):
-            return factor * function(eta, self) if factor else 0 * eta
+            return function(eta, self) * factor if factor else eta * 0
         absent = factor == 0
-        product = factor * function(self.where(absent, inside + 0 * factor, eta), self)
-        return self.where(absent, 0 * factor, product)
+        product = factor * function(self.where(absent, self.filled(eta, inside), eta), self)
+        return self.where(absent, self.filled(product, 0.0), product)
 
     def log_of(self, number: float) -> float:
         return math.log(number)
 
     def at_most(self, x: Number, bound: float) -> Number:
-        return self.where(x < bound, x, bound + 0 * x)
+        return self.where(x < bound, x, self.filled(x, bound))
 
     def log_total(self, x: Number) -> Number:
         """By log1p of all but one of the terms that are 1: a sum that one term dominates would lose the others."""
         one = x == 0
-        others = self.total(self.where(one, 0 * x, self.exp(x)))
-        return self.log1p(others + (self.total(self.where(one, 1.0 + 0 * x, 0 * x)) - 1))
+        others = self.total(self.where(one, self.filled(x, 0.0), self.exp(x)))
+        return self.log1p(others + (self.total(self.where(one, self.filled(x, 1.0), self.filled(x, 0.0))) - 1))
 
 
 class Float64(Rounded):

@@ -155,6 +155,10 @@ class TensorFlow(Backend):
             return self.tf.raw_ops.Select(condition=condition, x=x, y=y)
         return self.tf.where(condition, x, y)
 
+    def filled(self, x: Tensor, number: float) -> Tensor:  # type: ignore[override]
+        """A tensor of this shape: the slope of `where` is short where all shapes are equal, and this one has none."""
+        return self.tf.zeros_like(x) + number
+
     @property
     def on_gpu(self) -> bool:
         return bool(self.tf.config.list_physical_devices("GPU"))
