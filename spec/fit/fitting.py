@@ -185,10 +185,10 @@ def _its_own_chance() -> Iterator[None]:
 def refuse_weights(reading: Reading, differ: Callable[[], bool]) -> None:
     """Raise ValueError where the loss does not say what each row loses, and the rows count differently, which is then asked."""
     if not reading.loss.by_row and differ():
-        raise ValueError(
-            f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: let it return one for "
-            "each row, such as keras.ops.mean(..., axis=-1)."
-        )
+        cure = "let it return one for each row, such as keras.ops.mean(..., axis=-1)"
+        if reading.loss.flat:
+            cure = "its outputs have no last axis, over which it takes the mean. Let the model give outputs (b, 1)"
+        raise ValueError(f"the loss {reading.loss.name} gives one number for a batch, so Keras cannot weigh its rows: {cure}.")
 
 
 def _read_as(reading: Reading, given: Rows, some: np.ndarray) -> Rows:

@@ -141,17 +141,19 @@ def no_counts(model: Model, rows: Rows) -> np.ndarray:
     """
     A mask (k,): the columns of y that a count family should treat as rates or amounts.
 
-    True if most positive values are not whole, or if some are not whole but every value times its weight is.
+    True if most positive values are not whole, or so large that all numbers are; or if some are not whole but every value times
+    its weight is.
     """
     some = rows.sample(4096).y
     if not isinstance(model.family.response_domain, Counts):
         return np.zeros(some.shape[1], dtype=bool)
-    fractions = (some > 0) & (some != np.floor(some))
+    fractions = (some > 0) & ((some != np.floor(some)) | (some >= WHOLE))
     found = fractions.sum(axis=0) > 0.5 * (some > 0).sum(axis=0)
     doubtful = fractions.any(axis=0) & ~found
     return found | (doubtful & are_rates(model, rows)) if doubtful.any() else found
 
 
+WHOLE = 2.0**53  # from which on all numbers of float64 are whole
 ROUNDED_TO_0 = 1e-11  # a total that is 0 but for rounding, as of a share that was subtracted from 1
 UNLIKE = 10.0  # Pearson's dispersion, above which rows of one weight are no counts, but amounts such as of cents
 
@@ -183,7 +185,7 @@ def are_whole(numbers: np.ndarray) -> np.ndarray:
     """
     size, nearest = np.abs(numbers), np.round(numbers)
     is_told = (nearest != 0) | (size <= ROUNDED_TO_0)
-    return (np.abs(numbers - nearest) <= np.clip(1e-6 * size, 1e-6, 1e-3)) & is_told & (size < 2.0**53)
+    return (np.abs(numbers - nearest) <= np.clip(1e-6 * size, 1e-6, 1e-3)) & is_told & (size < WHOLE)
 
 
 def of_codes(batch: Batch, first: int, k: int) -> Batch:

@@ -85,7 +85,7 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
                 f"{part} is a {type(values).__name__}, but a fit needs several passes over the rows: "
                 "give arrays, or a list of batches, tf.data or a PyDataset."
             )
-    if is_stream(X) or (labelled and rest["y"] is None and isinstance(X, (list, tuple))):
+    if is_stream(X) or _are_batches(X) or (labelled and rest["y"] is None and isinstance(X, (list, tuple))):
         if any(values is not None for values in rest.values()):
             raise ValueError(
                 "a stream brings its y, weights and offset itself: make its batches (x, y), (x, y, weights) or ((X, offset), y)."
@@ -104,6 +104,15 @@ def _rows(X: Any, rest: dict[str, Any], inputs: Sequence[Input], labelled: bool)
         wrong = " and ".join(f"{part} is the name {name!r}" for part, name in named.items())
         raise ValueError(f"{wrong}, but X is a {type(X).__name__}, whose columns have no names: give an array.")
     return replace(_of_parts(X, rest, inputs), labels=labels)
+
+
+def _are_batches(X: Any) -> bool:
+    """Whether a list holds batches (x, y), and no rows that are tuples of numbers."""
+
+    def has_rows(part: Any) -> bool:
+        return isinstance(part, (list, tuple, Mapping)) or len(getattr(part, "shape", ())) > 0
+
+    return isinstance(X, (list, tuple)) and bool(X) and all(isinstance(one, tuple) and one and has_rows(one[0]) for one in X)
 
 
 def _of_parts(X: Any, rest: dict[str, Any], inputs: Sequence[Input]) -> Rows:

@@ -27,6 +27,13 @@ class Call:
                 waiting += one.given
         yield from found
 
+    def through(self, kinds: tuple[type, ...]) -> Call:
+        """The first call behind this one that is not of these kinds of layers, which take one tensor."""
+        one = self
+        while isinstance(one.operation, kinds):
+            (one,) = one.given
+        return one
+
     def reaches_inputs(self, without: Collection[Any]) -> bool:
         """Whether it depends on an input of the model other than through some layers."""
         passed, waiting = set(), [self]

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from spec.compat import first_line
+from spec.engines.keras.versions import keras
 from spec.fit.reading.asked import Asked, ask, contrast, eta_at, inside, numbers, usable
+from spec.fit.reading.graph import graph_of
 from spec.fit.reading.leaves import NotRead
 from spec.fit.reading.loss import OwnLoss
 from spec.fit.reading.mean import mean_rung, proposed_links
@@ -21,6 +23,7 @@ from spec.fit.reading.twin import Twin
 from spec.fit.rows import Batch
 from spec.links import Log
 
+RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
 GRADIENT = 1e-5  # how much a slope may differ, relative to the sum of what its rows' slopes are made of, without sign
 
 
@@ -35,10 +38,17 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
         raise NotRead(
             f"the layer {twin.linear.name} has {units} units, but the model gives {outputs} outputs: a generalized linear model "
             "has one output for each unit."
+            + ("" if units != outputs - 1 else " A class whose eta is 0 may have a unit too: a softmax of all is the same model.")
         )
     try:
         link, factor = mean_rung(asked, proposed_links(proposed))
     except NotRead as error:
+        if (product := _product(twin)) is not None:
+            raise NotRead(
+                f"the output of the layer {product} is multiplied by what is made of the inputs, so its weights are those of "
+                "products of columns: give it these products, as in Dense(1, use_bias=False)(Multiply()([X, u])), and u itself "
+                "for a bias."
+            ) from None
         if len(twin.linear.parts) == 1:
             raise
         raise NotRead(
@@ -58,6 +68,20 @@ def license_model(twin: Twin, loss: OwnLoss, rows: Batch, proposed: list[Any]) -
     candidate = objective_rung(loss, rows, asked, link, factor, offset, proposed)
     gradient_rung(twin, loss, rows, asked, candidate, offset)
     return candidate
+
+
+def _product(twin: Twin) -> str | None:
+    """The name of a layer of the linear part whose output is multiplied by what is made of the inputs, if there is one."""
+    layers = twin.linear.layers
+    for call in graph_of(twin.model).all():
+        kind = f"{type(call.operation).__name__} {getattr(call.operation, 'name', '')}".lower()
+        if "multiply" not in kind and "divide" not in kind:
+            continue
+        given = [one.through(RESHAPING) for one in call.given]
+        weighed = [one for one in given if any(one.operation is layer for layer in layers)]
+        if weighed and any(one.reaches_inputs(without=layers) for one in given):
+            return str(weighed[0].operation.name)
+    return None
 
 
 def gradient_rung(twin: Twin, loss: OwnLoss, rows: Batch, asked: list[Asked], candidate: Candidate, offset: np.ndarray) -> None:

@@ -32,6 +32,7 @@ class OwnLoss:
     """
     A model's own loss. ``by_row`` says that it gives a number for each row; else it gives one for all rows of a batch.
 
+    The outputs of a model may be ``flat``, (b,): then y has no last axis either, and Keras's own losses are the mean over rows.
     Raises ValueError where the model has none, or several.
     """
 
@@ -51,6 +52,7 @@ class OwnLoss:
         except ValueError as error:
             raise NotRead(f"unknown loss {loss!r}: give one of keras.losses, or a function of (y_true, y_pred).") from error
         self._own = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        self.flat = len(model.outputs[0].shape) == 1
         self.by_row, self.in_float32 = True, False
         wrong = [weight for weight in loss_weights(model) if not weight > 0]
         if wrong:
@@ -68,6 +70,8 @@ class OwnLoss:
 
     def _of_rows(self, y: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of rows in float64; of a loss that has parts in float32, as Keras trains in it, it is computed there."""
+        if self.flat:
+            y, y_pred = (part[:, 0] if len(part.shape) == 2 else part for part in (y, y_pred))
         if not self.in_float32:
             try:
                 return cast(self._own(y, y_pred), "float64")

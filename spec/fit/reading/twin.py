@@ -80,6 +80,8 @@ class Twin:
         for layer in leaves(self.model):
             if isinstance(layer, keras.layers.Activation):
                 self._watch(layer, BEFORE)
+            if _is_strict(layer):
+                self._watch(layer, layer.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process is sent the model as Keras saves it, and loads it once; code of a user's own does not go along."""
@@ -119,8 +121,8 @@ class Twin:
         self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
         return made
 
-    def _watch(self, layer: Any, place: int) -> None:
-        """Note what the layer is called with, at its place in the linear part or `BEFORE` the end."""
+    def _watch(self, layer: Any, place: int | str) -> None:
+        """Note what the layer is called with, at its place in the linear part, `BEFORE` the end, or by its name."""
         call = layer.call
 
         def watched(inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -177,7 +179,7 @@ class Twin:
 
     def __call__(self, X: np.ndarray, training: bool = False) -> Seen:
         """Compute the outputs of the rows of a table (b, d), and what led to them."""
-        calls: dict[int, list[Tensor]] = defaultdict(list)
+        calls: dict[int | str, list[Tensor]] = defaultdict(list)
         self._seen.calls = calls
         try:
             tensor = self.model(self.tensors(X), training=training)
@@ -185,12 +187,18 @@ class Twin:
             for place, part in enumerate(self.linear.parts):
                 for inputs in calls[place]:
                     part.check(BACKEND.numpy(inputs))
+            for layer in filter(_is_strict, leaves(self.model)):
+                for inputs in calls[layer.name]:
+                    _refuse_unknown(layer, BACKEND.numpy(inputs))
             raise
         finally:
             del self._seen.calls
         for place, layer in enumerate(self.linear.layers):
             if len(calls[place]) != 1:
-                raise NotRead(f"the layer {layer.name} is used {len(calls[place])} times: fit takes a model that uses it once.")
+                raise NotRead(
+                    f"the layer {layer.name} is used {len(calls[place])} times, and fit takes a model that uses it once. Where "
+                    "its outputs are added or subtracted, give it the sum or the difference of their inputs."
+                )
         given = [BACKEND.numpy(calls[place][0]) for place in range(len(self.linear.layers))]
         design = self._design_of(X, given)
         last = BACKEND.numpy(calls[BEFORE][-1]).reshape(len(X), -1) if calls[BEFORE] else None
@@ -304,6 +312,21 @@ def _vocabulary(model: keras.Model, tensor: Any) -> Vocabulary | None:
     if not is_text(tensor):
         return None
     return vocabulary_of([call.operation for call in graph_of(model).all() if any(one.tensor is tensor for one in call.given)])
+
+
+def _is_strict(layer: Any) -> bool:
+    """Whether a layer looks codes up, and takes no others; of text `spec.fit.vocabulary` knows it."""
+    return isinstance(layer, keras.layers.IntegerLookup) and layer.num_oov_indices == 0
+
+
+def _refuse_unknown(lookup: Any, codes: np.ndarray) -> None:
+    """Raise ValueError for a code that the vocabulary of a layer lacks."""
+    known = [*lookup.get_vocabulary(include_special_tokens=False), lookup.mask_token]
+    if len(unknown := np.setdiff1d(codes, [code for code in known if code is not None])):
+        raise ValueError(
+            f"a row has the code {unknown[0]}, which the vocabulary of the layer {lookup.name} lacks: add it, or give the layer "
+            "num_oov_indices=1."
+        )
 
 
 def _asks_for_missing(operation: Any) -> bool:
