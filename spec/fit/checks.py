@@ -90,8 +90,8 @@ def _wrong(
         yield counts & _not_finite(batch.X), _not_number("X", batch.X, names, first, "drop or mend such rows first.")
     if batch.offset is not None:
         yield counts & _not_finite(batch.offset), _not_number("offset", batch.offset, (), first, OF_OFFSET)
-    of_one = outputs[0] if len(outputs) == batch.y.shape[1] == 1 else "y"
-    yield counts & _not_finite(batch.y), _not_number(of_one, batch.y, (), first, "drop or mend such rows first.")
+    part, names = _names_of_y(batch.y.shape[1], outputs)
+    yield counts & _not_finite(batch.y), _not_number(part, batch.y, names, first, "drop or mend such rows first.")
     yield counts & ~_inside(model.family, batch.y, quasi).all(axis=1), of_y
 
 
@@ -132,6 +132,12 @@ def refuse_not_finite(given: Batch, made: Batch, first: int, names: tuple[str, .
         f"the layers of the model make {numbers[column]} of row {first + row}, as {[*made_names, 'the offset'][column]}, of "
         "finite numbers: do they take the log of a number that is 0 or less, or divide by 0? Drop or mend such rows first."
     )
+
+
+def _names_of_y(k: int, outputs: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return (part, columns): what to call the responses, and their columns if there are several."""
+    named = outputs if len(outputs) == k else ()
+    return (*named, "y")[0] if k == 1 else "y", () if k == 1 else named or tuple(map(str, range(1, k + 1)))
 
 
 def _part_of_y(column: int, k: int, names: tuple[str, ...]) -> str:

@@ -69,7 +69,7 @@ def optimise_outputs(
                 partial(_pass, tasks, rows, chosen.on_rows),
             )
         except FloatingPointError as error:
-            raise _not_finite(tasks, error) from error
+            raise _not_finite(tasks, error, chosen.start) from error
         return [_fitted(task, own, maximum, chosen) for task, own, maximum in zip(tasks, of_output, maxima)]
 
 
@@ -91,7 +91,8 @@ def output(batch: Batch, number: int) -> Batch:
 
 
 def _of_one(rows: Rows, number: int) -> Rows:
-    return replace(rows.map(partial(output, number=number)), outputs=rows.outputs[number : number + 1])
+    outputs = rows.outputs[number : number + 1] or (f"column {number + 1} of y",)
+    return replace(rows.map(partial(output, number=number)), outputs=outputs)
 
 
 def _of_output(settings: Settings, number: int, outputs: int) -> Settings:
@@ -168,11 +169,17 @@ class _Side:
         return _Side({number: sums + other.sums[number] for number, sums in self.sums.items()})
 
 
-def _not_finite(tasks: list[Task], error: FloatingPointError) -> ValueError:
+def _not_finite(tasks: list[Task], error: FloatingPointError, start: Params | None) -> ValueError:
     for task in tasks:
         find_wrong(task.known.model, task.rows, task.known.quasi)
         if not likelihood.in_domain(task.known, task.known.params(null_free(task.known))):
             return ValueError(NONE_INSIDE)
+    if start is not None:
+        domain = tasks[0].known.model.eta_domain
+        return ValueError(
+            f"the log-likelihood is not finite at start: some rows have an eta outside of {domain}, or one whose mean no float64 "
+            "has. Give the params of a fit, or none."
+        )
     return ValueError(f"{error}: are columns of X very large? Standardise them.")
 
 
@@ -239,7 +246,7 @@ def optimise_penalised(
                     on_pass=chosen.on_pass,
                 )
             except FloatingPointError as error:
-                raise _not_finite([task], error) from error
+                raise _not_finite([task], error, chosen.start) from error
             found.append(_penalised(task, own, maximum, penalty))
     return found
 

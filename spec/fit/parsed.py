@@ -84,6 +84,8 @@ def _refuse_arithmetic(formula: str) -> None:
 
     y - x is y there, since it leaves a term x out, and y**2 is y, since it is y beside its interactions with itself.
     """
+    if "%in%" in re.sub("`[^`]*`", "", formula):
+        raise ValueError(f"{formula!r}: a %in% b is b + a:b to some programs, and a:b alone in R: write the one that is meant.")
     response, tilde, terms = formula.partition("~")
     left, right = _python(response), _python(terms)
     if tilde and left is not None and not isinstance(left, ATOMS) and not isinstance(getattr(left, "op", None), ast.Add):
@@ -99,7 +101,7 @@ def _refuse_arithmetic(formula: str) -> None:
 def _python(text: str) -> ast.expr | None:
     """A side of a formula as Python reads it, with other operators for its own; None where it is none, or very long."""
     quoted = re.sub(r"`([^`]*)`", lambda name: re.sub(r"\W", "_", f"_{name[1]}"), text)
-    quoted = " ".join(quoted.split()).replace("^", "**").replace("%in%", "/").replace(":", "@")
+    quoted = " ".join(quoted.split()).replace("^", "**").replace(":", "@")
     try:
         return ast.parse(quoted, mode="eval").body
     except (SyntaxError, RecursionError, MemoryError):

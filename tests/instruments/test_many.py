@@ -292,7 +292,7 @@ class TestRefused:
         ys[5, 1] = 2
         self.refused("column 2 of y is 2 in row 5", y=ys)
         ys[5, 1] = np.nan
-        self.refused("y is missing .* in row 5", y=ys)
+        self.refused("y is missing .* in column 2, row 5", y=ys)
 
     def test_columns(self):
         """One that is missing in X, and parts that do not fit each other."""

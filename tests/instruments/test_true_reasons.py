@@ -2,12 +2,17 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers as L
 from keras import ops
 
+from spec.engines.keras.network import InverseLink, NegativeLogLikelihood
+from spec.families import Gamma
 from spec.fit import fit
 from spec.fit.reading import NotRead
+from spec.links import Inverse
+from spec.model import Params
 
 RNG = np.random.default_rng(12)
 N = 120
@@ -101,3 +106,36 @@ def test_amounts_that_float64_has_as_whole_numbers_are_no_counts():
     large, small = fit(model, X, 1.37e20 * y), fit(model, X, y)
     np.testing.assert_allclose(large.standard_errors, small.standard_errors, rtol=1e-5)
     np.testing.assert_allclose(large.params.coef, small.params.coef, rtol=1e-6)
+
+
+def test_a_start_outside_of_the_domain():
+    model = keras.Sequential([L.Input((3,)), L.Dense(1, activation=InverseLink(Inverse()))])
+    model.compile("sgd", NegativeLogLikelihood(Gamma()))
+    y = RNG.gamma(2, size=N)
+    with pytest.raises(ValueError, match=r"not finite at start: some rows have an eta outside of \(0, inf\)"):
+        fit(model, X, y, start=Params(np.array([-5.0]), np.zeros((3, 1))))
+    found = fit(model, X, y)
+    assert fit(model, X, y, start=found.params).converged
+
+
+def test_the_column_of_a_response_that_is_missing():
+    model = keras.Sequential([L.Input((3,)), L.Dense(2)])
+    model.compile("sgd", "mse")
+    y = np.c_[COUNTS, COUNTS]
+    y[5, 1] = np.nan
+    with pytest.raises(ValueError, match=r"column 2 of y is missing .NaN or NA. in row 5"):
+        fit(model, X, y)
+    with pytest.raises(ValueError, match=r"last is missing .NaN or NA. in row 5"):
+        fit(model, X, pd.DataFrame(y, columns=["first", "last"]))
+
+
+def test_numbers_that_float32_lacks():
+    model = keras.Sequential([L.Input((3,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    assert "computes in float32, which has no such numbers" in fit(model, 1e80 * X, COUNTS).notes[-1]
+
+
+def test_nesting_that_programs_read_in_two_ways():
+    data = {"y": COUNTS, "x": X[:, 0], "z": CODES.astype(str)}
+    with pytest.raises(ValueError, match=r"a %in% b is b \+ a:b to some programs, and a:b alone in R"):
+        fit(formula="y ~ x %in% z", data=data, family="poisson")

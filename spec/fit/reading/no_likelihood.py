@@ -70,7 +70,7 @@ def why_no_likelihood(loss: OwnLoss, near: list[Compared], failures: list[Except
     other = f"the {'usual' if found in usual else 'nearest'} loss, that of {found.model},"
     return (
         f"the loss {loss.name} is no log-likelihood of its outputs, which breaks the second rung: {known}from some weights to "
-        f"others it changes by {found.changes[row]:.6g} where y is {numbers(found.y[row])}, and {other} by "
+        f"others it changes by {found.changes[row]:.6g} of a drawn y of {numbers(found.y[row])}, and {other} by "
         f"{found.scale * found.expected[row]:.6g}. {_remedy(link)}"
     )
 

@@ -42,6 +42,8 @@ def rounding(layers: Sequence[keras.layers.Layer], model: Model, params: Params,
         off = np.abs(model.link.inverse(product.astype(float) + offset) - exact).max()
     if off <= FAR * max(np.ptp(exact), FAR * np.abs(exact).max()):
         return None
+    if not np.isfinite(off):
+        return f"The network computes in {kind}, which has no such numbers: give X in other units, or make the model in float64."
     return (
         f"The network computes in {kind}, and its means are off by up to {off:.2g}: numbers that are large beside their "
         "differences lose digits there. Centre and scale them, or make the model in float64."
