@@ -69,3 +69,17 @@ def _made(tensor: Any, known: dict[int, Call]) -> Call:
 def is_text(tensor: Any) -> bool:
     """Whether a tensor of a model is text."""
     return "string" in str(getattr(tensor.dtype, "name", tensor.dtype))
+
+
+def asks_for_missing(model: Any) -> bool:
+    """Whether a model may ask which numbers are missing, as by ``ops.isnan``; code of the user's own may."""
+    return any(_may_ask(call.operation) for call in graph_of(model).all() if call.operation is not None)
+
+
+def _may_ask(operation: Any) -> bool:
+    kind = type(operation)
+    name = operation.name if kind.__name__.endswith("OpLambda") else kind.__name__  # Keras 2 has one kind of all operations
+    is_keras = kind.__module__.split(".")[0] in ("keras", "tf_keras")
+    return (
+        not is_keras or kind.__name__ == "Lambda" or any(one in name.lower() for one in ("isnan", "is_nan", "finite", "nantonum"))
+    )

@@ -26,19 +26,17 @@ from spec.engines.keras.backend import BACKEND
 from spec.engines.keras.derivatives import Tensor
 from spec.engines.keras.versions import keras
 from spec.fit.inputs import Input
-from spec.fit.reading.graph import graph_of, is_text
+from spec.fit.reading.built import inputs_of
+from spec.fit.reading.graph import asks_for_missing
 from spec.fit.reading.leaves import NotRead, leaves
 from spec.fit.reading.linear import Linear
-from spec.fit.vocabulary import Vocabulary, vocabulary_of
+from spec.fit.reading.lookups import is_strict, refuse_unknown
+from spec.fit.reading.remade import remade
 
 CONSTANTS = ("mean", "variance")  # of a Normalization
 BEFORE = -1  # the place of what goes into an activation, among those of the layers of the linear part
 FAR = 1e9  # beyond the bins that people make of numbers
 WHOLE = 2.0**53  # up to which float64 has each whole number
-DROPPED = (
-    *("kernel_regularizer", "bias_regularizer", "embeddings_regularizer", "activity_regularizer"),
-    *("kernel_constraint", "bias_constraint", "embeddings_constraint"),
-)
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Twin:
         for layer in leaves(self.model):
             if isinstance(layer, keras.layers.Activation):
                 self._watch(layer, BEFORE)
-            if _is_strict(layer):
+            if is_strict(layer):
                 self._watch(layer, layer.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,7 +116,7 @@ class Twin:
             return self._made[id(layer)]
         if not isinstance(layer, keras.layers.Layer):  # an operation, such as a + b: it has neither weights nor a precision
             return layer
-        self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else _in_float64(layer)
+        self._made[id(layer)] = made = self._rebuilt(layer) if isinstance(layer, keras.Model) else remade(layer)
         return made
 
     def _watch(self, layer: Any, place: int | str) -> None:
@@ -187,9 +185,9 @@ class Twin:
             for place, part in enumerate(self.linear.parts):
                 for inputs in calls[place]:
                     part.check(BACKEND.numpy(inputs))
-            for layer in filter(_is_strict, leaves(self.model)):
+            for layer in filter(is_strict, leaves(self.model)):
                 for inputs in calls[layer.name]:
-                    _refuse_unknown(layer, BACKEND.numpy(inputs))
+                    refuse_unknown(layer, BACKEND.numpy(inputs))
             raise
         finally:
             del self._seen.calls
@@ -219,7 +217,7 @@ class Twin:
         return design
 
     def _depends(self, X: np.ndarray) -> np.ndarray:
-        """In which rows (b,) what is made depends on the numbers that are missing: some layers make a number of NaN too."""
+        """The rows (b,) of which what is made depends on the numbers that are missing: some layers make a number of NaN too."""
         try:
             one, *others = (self(np.where(np.isnan(X), value, X)).features for value in (-FAR, 0.0, FAR))
         except Exception:  # a layer takes no such number
@@ -228,8 +226,7 @@ class Twin:
 
     @cached_property
     def asks_for_missing(self) -> bool:
-        """Whether the model may ask which numbers are missing, as by ``ops.isnan``; code of the user's own may."""
-        return any(_asks_for_missing(call.operation) for call in graph_of(self.model).all() if call.operation is not None)
+        return asks_for_missing(self.model)
 
     def added_losses(self) -> bool:
         """Whether layers add losses of their own, by `add_loss`. Asked after a call."""
@@ -295,85 +292,5 @@ def _one_or_all(tensors: list[Tensor]) -> Any:
     return tensors if len(tensors) > 1 else tensors[0]
 
 
-def inputs_of(model: keras.Model) -> tuple[Input, ...]:
-    """The inputs of a model that is built, called by the keys of its dict of inputs, if it has one."""
-    structure = getattr(model, "input", None)
-    keys = {id(tensor): str(key) for key, tensor in structure.items()} if isinstance(structure, dict) else {}
-    return tuple(
-        Input(
-            keys.get(id(tensor), str(tensor.name).split(":")[0]), tuple(tensor.shape[1:]), vocabulary=_vocabulary(model, tensor)
-        )
-        for tensor in model.inputs
-    )
-
-
-def _vocabulary(model: keras.Model, tensor: Any) -> Vocabulary | None:
-    """The texts that layers look up of an input; None where it takes numbers."""
-    if not is_text(tensor):
-        return None
-    return vocabulary_of([call.operation for call in graph_of(model).all() if any(one.tensor is tensor for one in call.given)])
-
-
-def _is_strict(layer: Any) -> bool:
-    """Whether a layer looks codes up, and takes no others; of text `spec.fit.vocabulary` knows it."""
-    return isinstance(layer, keras.layers.IntegerLookup) and layer.num_oov_indices == 0
-
-
-def _refuse_unknown(lookup: Any, codes: np.ndarray) -> None:
-    """Raise ValueError for a code that the vocabulary of a layer lacks."""
-    known = [*lookup.get_vocabulary(include_special_tokens=False), lookup.mask_token]
-    if len(unknown := np.setdiff1d(codes, [code for code in known if code is not None])):
-        raise ValueError(
-            f"a row has the code {unknown[0]}, which the vocabulary of the layer {lookup.name} lacks: add it, or give the layer "
-            "num_oov_indices=1."
-        )
-
-
-def _asks_for_missing(operation: Any) -> bool:
-    kind = type(operation)
-    name = operation.name if kind.__name__.endswith("OpLambda") else kind.__name__  # Keras 2 has one kind of all operations
-    is_keras = kind.__module__.split(".")[0] in ("keras", "tf_keras")
-    return (
-        not is_keras or kind.__name__ == "Lambda" or any(one in name.lower() for one in ("isnan", "is_nan", "finite", "nantonum"))
-    )
-
-
 def _random(layer: Any) -> bool:
     return type(layer).__name__.endswith("Dropout")
-
-
-def _activation(activation: Any) -> Any:
-    """The activation in float64: a function has the precision of its argument, a layer has its own."""
-    return _in_float64(activation) if isinstance(activation, keras.layers.Layer) else activation
-
-
-def _in_float64(layer: Any) -> Any:
-    """The layer anew, in float64, with the same functions. Raises NotRead where it cannot be made."""
-    try:
-        for kind, make in MADE.items():
-            if type(layer) is kind:
-                return make(layer, name=layer.name, dtype="float64")
-        config = {name: value for name, value in layer.get_config().items() if name not in DROPPED}
-        if "float" in str(config.get("dtype", "")):
-            config["dtype"] = "float64"
-        if hasattr(layer, "get_vocabulary"):  # a table that was adapted is no part of the configuration
-            config["vocabulary"] = known = layer.get_vocabulary(include_special_tokens=False)
-            if getattr(layer, "output_mode", "") == "tf_idf":
-                first = len(layer.get_vocabulary()) - len(known)  # those of a mask and of unknown texts are made of the others
-                config["idf_weights"] = np.asarray(BACKEND.numpy(layer.idf_weights))[first : first + len(known)]
-        return type(layer).from_config(config)
-    except (TypeError, ValueError, OSError, NotImplementedError) as error:
-        raise NotRead(
-            f"the layer {layer.name}, a {type(layer).__name__}, cannot be made anew from its get_config(): let get_config return "
-            "the arguments of its __init__, which takes **kwargs too."
-        ) from error
-
-
-# layers with a function of the user's, which a configuration may not hold
-MADE: dict[Any, Callable[..., Any]] = {
-    keras.layers.Dense: lambda layer, **kwargs: keras.layers.Dense(
-        layer.units, activation=_activation(layer.activation), use_bias=layer.use_bias, **kwargs
-    ),
-    keras.layers.Activation: lambda layer, **kwargs: keras.layers.Activation(_activation(layer.activation), **kwargs),
-    keras.layers.Lambda: lambda layer, **kwargs: keras.layers.Lambda(layer.function, arguments=layer.arguments, **kwargs),
-}
