@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,19 @@ class Record:
     init: float = 0.0
 
 
+class Coded(NamedTuple):
+    """
+    The numbers (r, k) of a table as it codes its factors, with half a unit of the last digit of each.
+
+    ``into @ values`` are those of the design's own coding.
+    """
+
+    values: np.ndarray
+    rounding: np.ndarray
+    into: np.ndarray  # (1 + p, r)
+    has_intercept: bool  # in the first row
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """
@@ -43,6 +57,7 @@ class Answer:
     ``settings`` are those of an estimator that was brought. ``readings`` are what the same table says if it codes its factors
     otherwise, where its names do not tell.
     ``link`` is the link whose inverse a network's outputs are: then no other link is supposed.
+    ``coded`` are the numbers before a table's coding was converted: the logarithm of an odds ratio is taken of those.
     ``has_unknown_loss`` says that its compiled loss belongs to no family, so that no other optimum was its goal.
     """
 
@@ -57,4 +72,5 @@ class Answer:
     has_unknown_loss: bool = False
     settings: Settings | None = None
     readings: tuple[Answer, ...] = ()
+    coded: Coded | None = None
     link: Link | None = None

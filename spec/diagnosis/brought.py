@@ -305,4 +305,5 @@ def _folded(answer: Answer, case: _Case) -> Answer:
         "column is that of both."
     )
     program = {code: says for code, says in answer.program.items() if code != "extra-intercept"}
-    return replace(answer, params=Params.from_matrix(matrix), rounding=rounding, program=program, notes=(*answer.notes, note))
+    notes = (*answer.notes, note)
+    return replace(answer, params=Params.from_matrix(matrix), rounding=rounding, program=program, notes=notes, coded=None)

@@ -329,6 +329,8 @@ def _pairs(search: Search) -> list[Explained]:
     firsts = [one for one, *_ in sorted(search.informed, key=lambda one: one[2].distance(one[1].score)) if not _of_a_column(one)]
     far = [one for one in firsts if one.codes == ("columns-permuted",)][ORDERS:]
     firsts = firsts[:MANY] if size > LONG else [one for one in firsts if one not in far]
+    written = list(named("exponentiated").applied(search.context, search.root))  # in other units its means may overflow
+    firsts = [*written, *(one for one in firsts if one.codes != ("exponentiated",))]
     unique: dict[Any, Hypothesis] = {}
     for pair in (other for one in firsts for other in search.changed(one)):
         said = [(one.code, one.says) for one in pair.found]

@@ -97,3 +97,8 @@ class Hypothesis:
     @property
     def codes(self) -> tuple[str, ...]:
         return tuple(one.code for one in self.found)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no cause is supposed yet but that the numbers are exponentials: those are written so, and it is one problem."""
+        return set(self.codes) <= {"exponentiated"}

@@ -50,7 +50,7 @@ def without_repeats(context: Context) -> tuple[Question, Answer] | None:
     rows = replace(question.rows.map(taken), columns=names)
     return (
         replace(question, rows=rows, columns=names),
-        replace(answer, params=Params.from_matrix(matrix), rounding=rounding, standard_errors=None, record=record),
+        replace(answer, params=Params.from_matrix(matrix), rounding=rounding, standard_errors=None, record=record, coded=None),
     )
 
 

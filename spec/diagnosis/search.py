@@ -101,7 +101,7 @@ class Search:
             return []
         groups = {named(code).group for code in hypothesis.codes}
         used = self._used(hypothesis) - {"columns"}
-        if groups and not groups & {"units", "columns"} and self.context.is_small:
+        if groups and not groups & {"units", "columns", "numbers"} and self.context.is_small:
             used |= {"columns"}  # all orders were the first of a pair, and what commutes with them the second
         return [
             other

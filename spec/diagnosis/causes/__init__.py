@@ -15,6 +15,7 @@ GROUPS = {
     "offset": "Is it the same offset?",
     "weights": "Do the rows weigh the same?",
     "rows": "Are they the same rows?",
+    "numbers": "Are the numbers the coefficients themselves?",
     "units": "Are the units the same?",
     "penalty": "Is there a penalty?",
     "training": "Is it at the optimum at all?",
@@ -412,7 +413,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "exponentiated",
-        "units",
+        "numbers",
         "{it} has the exponentials of coefficients, such as odds ratios or ratios of rates",
         "glm-mean",
         "np.log(coefficients), or of changes in percent np.log1p(coefficients / 100)",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.diagnosis.answer import Coded
 from spec.diagnosis.causes.cause import ALONE, Change
 from spec.diagnosis.context import Context
 from spec.diagnosis.hypothesis import Hypothesis
@@ -68,14 +69,14 @@ def _numeric(context: Context, hypothesis: Hypothesis) -> Iterator[tuple[str, np
     if numeric.any() and (numeric != varies).any():
         yield "the columns that are not 0 and 1 only are", numeric, {}
     best, own = context.best, hypothesis.free
-    if best is not None and best.shape == own.shape and not hypothesis.codes:
+    if best is not None and best.shape == own.shape and hypothesis.is_alone:
         first = int(hypothesis.intercept)
         some = varies & (np.abs(own - best) > NEAR[0] * np.abs(best))[first:].any(axis=1)
         others = (varies, numeric, np.zeros_like(varies))
         if some.sum() > 1 and not any((some == one).all() for one in others):
             names = ", ".join(context.question.columns[j] for j in np.flatnonzero(some))
             yield f"the columns {names} are", some, {"column": names}
-    if varies.sum() > 1 and numeric.sum() <= ALONE and not hypothesis.codes:
+    if varies.sum() > 1 and numeric.sum() <= ALONE and hypothesis.is_alone:
         for j in np.flatnonzero(numeric):
             name = context.question.columns[j]
             yield f"the column {name} is", np.arange(len(varies)) == j, {"column": name}
@@ -193,7 +194,7 @@ def _before_products(
 def another_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """All slopes of the optimum beside another intercept; under a log link that is another unit of y, unless none was given."""
     was_given = bool(hypothesis.matrix[0].any())
-    if not hypothesis.intercept or hypothesis.codes or (was_given and hypothesis.objective.model.link == Log()):
+    if not hypothesis.intercept or not hypothesis.is_alone or (was_given and hypothesis.objective.model.link == Log()):
         return
     if (other := _with_its_intercept(context, hypothesis)) is not None:
         best, own = other.matrix[0, 0], hypothesis.matrix[0, 0]
@@ -264,22 +265,30 @@ def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """
     The exponentials of the coefficients, as tables of odds ratios and of ratios of rates have them.
 
-    The intercept, if there is one, may be left as it is.
+    The intercept, if there is one, may be left as it is. All other causes act on the coefficients, and so come after this one.
     """
-    firsts = (0, 1) if hypothesis.intercept else (1,)
-    outputs = np.flatnonzero(hypothesis.matrix.any(axis=0))
-    for (what, scale, less), first in product(EXPONENTIALS, firsts):
-        free = np.ix_(np.arange(first, len(hypothesis.matrix)), outputs)
-        ratios = hypothesis.matrix / scale + less
-        if hypothesis.codes or not (ratios[free] > 0).all():  # of a class that the others are compared with all are 0
+    if hypothesis.codes:
+        return
+    numbers, halves, into, _ = coded = context.answer.coded or _as_brought(hypothesis)
+    outputs = np.flatnonzero(numbers.any(axis=0))  # of a class that the others are compared with all are 0
+    own = int(coded.has_intercept and bool(numbers[0].any()))
+    for (what, scale, less), first in product(EXPONENTIALS, (0, 1) if own else (int(coded.has_intercept),)):
+        free = np.ix_(np.arange(first, len(numbers)), outputs)
+        ratios = numbers / scale + less
+        if not (ratios[free] > 0).all():
             continue
-        matrix, rounding = hypothesis.matrix.copy(), hypothesis.rounding
+        matrix, rounding = numbers.copy(), halves.copy()
         matrix[free] = np.log(ratios[free])
-        if rounding is not None:
-            rounding = rounding.copy()
-            rounding[free] /= scale * ratios[free]
-        but = ", but for the intercept" if hypothesis.intercept and first else ""
-        yield Change(replace(hypothesis, matrix=matrix, rounding=rounding), f"the numbers are {what} of the coefficients{but}")
+        rounding[free] /= scale * ratios[free]
+        but = ", but for the intercept" if own and first else ""
+        other = replace(hypothesis, matrix=into @ matrix, rounding=np.abs(into) @ rounding)
+        yield Change(other, f"the numbers are {what} of the coefficients{but}")
+
+
+def _as_brought(hypothesis: Hypothesis) -> Coded:
+    """The numbers of an answer whose coding needed no conversion; the first is the bias, even where it is 0."""
+    halves = np.zeros_like(hypothesis.matrix) if hypothesis.rounding is None else hypothesis.rounding
+    return Coded(hypothesis.matrix, halves, np.eye(len(hypothesis.matrix)), True)
 
 
 def _best(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:

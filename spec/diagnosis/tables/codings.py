@@ -26,16 +26,21 @@ _KIND = re.compile(r"\[([SHD])\.")  # how patsy and formulaic mark a contrast
 
 
 class Estimate(NamedTuple):
-    """The coefficients (k,) of a term, half a unit of their last digits, and (2, k) the standard errors with theirs."""
+    """
+    The coefficients (k,) of a term, half a unit of their last digits, and (2, k) the standard errors with theirs.
+
+    ``parts`` are the multiples of the numbers as the table has them, of which a conversion made the coefficients.
+    """
 
     value: np.ndarray
     half: np.ndarray
     error: np.ndarray
+    parts: Mapping[Term, float]
 
     @classmethod
     def none(cls, k: int) -> Estimate:
         """The coefficients 0 of a term that is not there, without standard errors."""
-        return cls(np.zeros(k), np.zeros(k), np.full((2, k), np.nan))
+        return cls(np.zeros(k), np.zeros(k), np.full((2, k), np.nan), {})
 
 
 Table = dict[Term, Estimate]
@@ -174,24 +179,35 @@ def _converted(table: Table, factor: str, coding: Coding, design: Design, name: 
     ours = CONTRASTS[design.kinds.get(factor, "T")][1](1 + len(own))
     named = [*own, None] if design.kinds.get(factor) == "S" else [None, *own]  # the level without a name has any other one
     rows = [named.index(level if level in own else None) for level in coding.levels]
-    found = dict(table)
+    found, is_square = dict(table), coding.matrix.shape[0] == coding.matrix.shape[1]
+    has_intercept = frozenset() in table
     for rest in {term - {part} for term in table for part in term if part[0] == factor and part[1]}:
         before = [rest, *(rest | {(factor, level)} for level in coding.columns)]
         theirs = np.hstack([np.ones((len(rows), 1)), coding.matrix])
-        if rest not in table and coding.matrix.shape[0] == coding.matrix.shape[1]:  # a column for each level
+        if rest not in table and is_square:  # a column for each level
             before, theirs = before[1:], coding.matrix
-        if missing := [term for term in before if term not in table]:
+        if missing := [term for term in before if term and term not in table]:
             raise ValueError(
                 f"the coding of {factor} in {name} cannot be converted: {spelled_out(missing[0])} is missing. "
                 f"{both_sides(table, design)}"
             )
         into = np.linalg.solve(np.hstack([np.ones((len(rows), 1)), ours])[rows], theirs)
-        old = [found.pop(term) for term in before]
+        old = [found.pop(term, Estimate.none(design.k)) for term in before]
         for term, by in zip([rest, *(rest | {(factor, level)} for level in own)], into):
-            found[term] = Estimate(
-                by @ np.array([one.value for one in old]), np.abs(by) @ np.array([one.half for one in old]), _error(by, old)
-            )
+            found[term] = _combined(by, old)
+    if not has_intercept and not is_square:  # there is none to be converted
+        found.pop(frozenset(), None)
     return found
+
+
+def _combined(by: np.ndarray, old: Sequence[Estimate]) -> Estimate:
+    """The combination of estimates by multiples (r,)."""
+    value, half = by @ np.array([one.value for one in old]), np.abs(by) @ np.array([one.half for one in old])
+    parts: dict[Term, float] = {}
+    for multiple, one in zip(by, old):
+        for term, own in one.parts.items():
+            parts[term] = parts.get(term, 0.0) + multiple * own
+    return Estimate(value, half, _error(by, old), parts)
 
 
 def _error(by: np.ndarray, old: Sequence[Estimate]) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spec.diagnosis.answer import Answer
+from spec.diagnosis.answer import Answer, Coded
 from spec.diagnosis.tables.cells import Cell
 from spec.diagnosis.tables.codings import Estimate, Table, both_sides, kinds_of, readings
 from spec.diagnosis.tables.grid import decimal, half_units, is_missing
@@ -49,7 +49,10 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     numbered, base = _numbered([cell.output for cell in kept], design, name)
     table = _by_term(kept, numbered, design, name)
     kinds = kinds_of([cell.term for cell in kept], design)
-    found, *others = [_laid_out(each, base, design, name, says, notes) for each, says in readings(table, kinds, design, name)]
+    found, *others = [
+        replace(_laid_out(each, base, design, name, says, notes), coded=_coded(table, each, design) if says else None)
+        for each, says in readings(table, kinds, design, name)
+    ]
     if free:
         found, *others = (_beside(one, free, name) for one in (found, *others))
     return replace(found, readings=tuple(others))
@@ -178,7 +181,7 @@ def _by_term(cells: Sequence[Cell], numbered: Sequence[int], design: Design, nam
             twice = f"{cell.term} twice" if other == cell.term else f"{other} and {cell.term}, which are one column"
             raise ValueError(f"{name} has {twice}. {both_sides(names, design)}")
         spelled[term, output] = cell.term
-        one = found.setdefault(term, Estimate.none(design.k))
+        one = found.setdefault(term, Estimate.none(design.k)._replace(parts={term: 1.0}))
         one.value[output], one.half[output] = float(decimal(cell.value) or 0), unit
         one.error[:, output] = _error(cell), of_error
     if unknown:
@@ -212,6 +215,20 @@ def _unwrapped(text: str) -> str:
     return text.strip().strip("()")
 
 
+def _rows(table: Table, design: Design) -> list[Estimate]:
+    """The estimates in the order of the design's columns, the intercept first."""
+    order: list[Term] = [frozenset(), *sorted(design.terms, key=design.terms.__getitem__)]
+    return [table.get(term) or Estimate.none(design.k) for term in order]
+
+
+def _coded(table: Table, converted: Table, design: Design) -> Coded:
+    """The numbers of a table beside the matrix that converts them."""
+    terms = sorted(table, key=len)  # the intercept first
+    into = [[row.parts.get(term, 0.0) for term in terms] for row in _rows(converted, design)]
+    values, rounding = (np.array(part) for part in zip(*((table[term].value, table[term].half) for term in terms)))
+    return Coded(values, rounding, np.array(into), frozenset() in table)
+
+
 def _laid_out(table: Table, base: int | None, design: Design, name: str, program: dict[str, str], notes: Sequence[str]) -> Answer:
     """The answer, its terms in the order of the design's columns."""
     missing = [design.columns[j] for term, j in design.terms.items() if term not in table]
@@ -221,8 +238,7 @@ def _laid_out(table: Table, base: int | None, design: Design, name: str, program
         notes = [*notes, f"{first_big(name)} has no intercept: it is taken as 0."]
     if frozenset() in table and not design.intercept:
         program = {**program, "extra-intercept": f"{first_big(name)} has an intercept, and the model has none."}
-    order: list[Term] = [frozenset(), *sorted(design.terms, key=design.terms.__getitem__)]
-    rows = [table.get(term) or Estimate.none(design.k) for term in order]
+    rows = _rows(table, design)
     matrix, rounding = np.array([row.value for row in rows]), np.array([row.half for row in rows])
     own, half = np.stack([row.error for row in rows[0 if design.intercept else 1 :]], axis=1)
     if design.k > 1:  # of the contrasts with class 0, if that is what the table compares with
