@@ -57,7 +57,7 @@ class Answer:
     ``settings`` are those of an estimator that was brought. ``readings`` are what the same table says if it codes its factors
     otherwise, where its names do not tell.
     ``link`` is the link whose inverse a network's outputs are: then no other link is supposed.
-    ``coded`` are the numbers before a table's coding was converted: the logarithm of an odds ratio is taken of those.
+    ``coded`` are the numbers as a table has them, before its coding was converted: an odds ratio has its logarithm there.
     ``has_unknown_loss`` says that its compiled loss belongs to no family, so that no other optimum was its goal.
     """
 

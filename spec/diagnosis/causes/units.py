@@ -270,17 +270,18 @@ def exponentiated(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     if hypothesis.codes:
         return
     numbers, halves, into, _ = coded = context.answer.coded or _as_brought(hypothesis)
-    outputs = np.flatnonzero(numbers.any(axis=0))  # of a class that the others are compared with all are 0
-    own = int(coded.has_intercept and bool(numbers[0].any()))
-    for (what, scale, less), first in product(EXPONENTIALS, (0, 1) if own else (int(coded.has_intercept),)):
-        free = np.ix_(np.arange(first, len(numbers)), outputs)
+    # of a column that was left out, and of a class that the others are compared with, all are 0
+    rows, outputs = (np.flatnonzero(numbers.any(axis=axis)) for axis in (1, 0))
+    has_intercept = coded.has_intercept and 0 in rows
+    for (what, scale, less), first in product(EXPONENTIALS, (0, 1) if has_intercept else (0,)):
+        free = np.ix_(rows[first:], outputs)
         ratios = numbers / scale + less
-        if not (ratios[free] > 0).all():
+        if not (ratios[free] > 0).all() or not len(rows[first:]):
             continue
         matrix, rounding = numbers.copy(), halves.copy()
         matrix[free] = np.log(ratios[free])
         rounding[free] /= scale * ratios[free]
-        but = ", but for the intercept" if own and first else ""
+        but = ", but for the intercept" if first else ""
         other = replace(hypothesis, matrix=into @ matrix, rounding=np.abs(into) @ rounding)
         yield Change(other, f"the numbers are {what} of the coefficients{but}")
 

@@ -52,7 +52,7 @@ def answer_of_table(
     brought, given = given, content(bare(given))
     arrays = None if is_grid(given) else arrays_of(given)
     if arrays is not None:
-        found = answer_of_arrays(*arrays, design, name)
+        found = answer_of_arrays(*arrays, design, name, family)
         return _told(found, brought, family)
     cells = cells_of(given, design, source)
     if not cells:

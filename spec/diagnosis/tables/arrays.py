@@ -58,8 +58,12 @@ def _are_of_keras(given: Sequence[Any]) -> bool:
     return isinstance(given, list) or len(given[0]) != len(given[1])
 
 
-def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> Answer:
-    """The answer that arrays make, as `arrays_of` returns them."""
+def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str, family: str = "") -> Answer:
+    """
+    The answer that arrays make, as `arrays_of` returns them.
+
+    Of a binomial ``family`` there may be coefficients for each of the two classes, whose difference is that of the log-odds.
+    """
     try:
         coef = np.asarray(coef, dtype=float)
     except (TypeError, ValueError) as error:
@@ -69,15 +73,24 @@ def answer_of_arrays(coef: Any, intercept: Any, design: Design, name: str) -> An
     # where there is an offset, one number more is its coefficient, the last
     has_free = k == 1 and design.offset is not None and coef.size == p + 1 + (not own)
     wide = p + has_free
-    matrix = _named_rows(coef, np.asarray(intercept, dtype=float), wide, k) if own else _first_row(coef, wide, k)
+    every = (k, 2) if k == 1 and family.startswith("binomial") else (k,)
+    read = (
+        _named_rows(coef, np.asarray(intercept, dtype=float), wide, each) if own else _first_row(coef, wide, each)
+        for each in every
+    )
+    matrix = next((one for one in read if one is not None), None)
     if matrix is None:
         asked = f"{p} columns" + (" and an intercept" if design.intercept else "") + (f", of {k} classes" if k > 1 else "")
         raise ValueError(
             f"{name} has coefficients of the shape {coef.shape}, but the design has {asked}: {', '.join(design.columns)}."
         )
-    notes, program = [], {}
+    notes, program = list[str](), {}
+    if matrix.shape[1] > k:
+        notes.append(
+            f"{first_big(name)} has coefficients for both classes: the model's are those of the second less those of the first."
+        )
     if design.intercept and not matrix[0].any() and not own:
-        notes = [f"{first_big(name)} has no intercept: it is taken as 0."]
+        notes.append(f"{first_big(name)} has no intercept: it is taken as 0.")
     if not design.intercept and matrix[0].any():
         program["extra-intercept"] = f"{first_big(name)} has an intercept, and the model has none."
     return Answer(Params.from_matrix(matrix), name, _rounding(matrix), program=program, notes=tuple(notes))

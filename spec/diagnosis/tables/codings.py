@@ -104,8 +104,9 @@ def _codings(factor: str, table: Table, kind: str, design: Design, name: str) ->
         if new and len(own) == 1:  # of two levels it is the other one, or this one by another name: TRUE, male of m
             same = Coding([UNNAMED, *own], theirs, against(0, 2), {})
             found = [same, *found] if _are_alike(new[0], own[0]) else [*found, same]
-    elif len(new) == 1 and not gone and frozenset() not in table and design.intercept:
-        says = f"{first_big(name)} has a column for each level of {factor} and no intercept; the model has a baseline."
+    elif len(new) == 1 and not gone and design.intercept:
+        beside = "beside an intercept" if frozenset() in table else "and no intercept"
+        says = f"{first_big(name)} has a column for each level of {factor} {beside}; the model has a baseline."
         found = [Coding(theirs, theirs, np.eye(len(theirs)), {"coding": says})]
     if not found:
         names = ", ".join(sorted(new or theirs))

@@ -19,6 +19,7 @@ _FUNCTION = re.compile(
     r"(?:np\.|numpy\.)?(?:I|log|log2|log10|log1p|sqrt|exp|poly|scale)\((?P<inner>[\w.]+)(?:\W.*)?\)(?:\[.*\]|\d+)?"
 )
 _LEVEL = re.compile(r"(?:(?:C|factor|as\.factor)\()?(?P<variable>[A-Za-z][\w.]*?)\)?(?:\[(?:[A-Z]\.)?.+\]|\s*\d+)$")
+LEFT_OUT = "it left the column out, which is a coefficient of 0"
 _BASIS = re.compile(r"^(?!C\()(?P<function>[\w.]+\(.*\))\[(?P<number>\d+)\]$")
 
 
@@ -38,7 +39,7 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     for cell in left_out:
         term = design.term(cell.term)
         if term in design.terms:
-            notes.append(f"{first_big(name)} has no number for {cell.term}: it left the column out, which is a coefficient of 0.")
+            notes.append(f"{first_big(name)} has no number for {cell.term}: {LEFT_OUT}.")
     kept = [cell if not is_missing(cell.value) else Cell(cell.term, "0", "", cell.output) for cell in kept]
     has = {design.term(cell.term) for cell in kept}
     kept = [cell for cell in kept if not _is_reference_level(cell, design, has)]
@@ -50,7 +51,7 @@ def matched(cells: Sequence[Cell], design: Design, name: str) -> Answer:
     table = _by_term(kept, numbered, design, name)
     kinds = kinds_of([cell.term for cell in kept], design)
     found, *others = [
-        replace(_laid_out(each, base, design, name, says, notes), coded=_coded(table, each, design) if says else None)
+        replace(_laid_out(each, base, design, name, says, notes), coded=_coded(table, each, design))
         for each, says in readings(table, kinds, design, name)
     ]
     if free:
@@ -231,9 +232,9 @@ def _coded(table: Table, converted: Table, design: Design) -> Coded:
 
 def _laid_out(table: Table, base: int | None, design: Design, name: str, program: dict[str, str], notes: Sequence[str]) -> Answer:
     """The answer, its terms in the order of the design's columns."""
-    missing = [design.columns[j] for term, j in design.terms.items() if term not in table]
-    if missing:
-        raise ValueError(f"{name} has no coefficient of {', '.join(missing)}. {both_sides(table, design)}")
+    if missing := [design.columns[j] for term, j in design.terms.items() if term not in table]:
+        notes = [*notes, f"{first_big(name)} has no coefficient of {', '.join(missing)}: {LEFT_OUT}."]
+        program = {**program, "column-left-out": f"{first_big(name)} leaves out {', '.join(missing)}."}
     if frozenset() not in table and design.intercept:
         notes = [*notes, f"{first_big(name)} has no intercept: it is taken as 0."]
     if frozenset() in table and not design.intercept:

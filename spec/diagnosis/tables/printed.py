@@ -68,17 +68,19 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
     """Yield the rows below a line of headings, up to the first line that is no row."""
     before, after = line[: heading.start()].replace("|", " "), line[heading.end() :]
     degrees = list(re.finditer(r"\bDF\b", before, re.IGNORECASE))  # of SAS, whose names have their level beside them
+    of_class = re.fullmatch(r"\s*parameter\s+(\S+)\s+", before[: degrees[0].start()], re.IGNORECASE) if degrees else None
     has_error = bool(_ERROR.match(after))
     estimate = "or" if re.fullmatch(_RATIO, heading[1], re.IGNORECASE) else HEADINGS[2]
-    yield [before.strip() if "=" in before else HEADINGS[0], HEADINGS[1], estimate, HEADINGS[3]]
+    classes = ["class"] * bool(of_class)
+    yield [before.strip() if "=" in before else HEADINGS[0], HEADINGS[1], estimate, HEADINGS[3], *classes]
     factor, rows, least = "", 0, 4 if _OF_SPSS.search(after) else 0
     for row in lines:
         bar = _BAR.match(row)
         name, numbers = _numbers(row[bar.end() :] if bar else _STEP.sub("", row))
         if 0 < len(numbers) < least or re.fullmatch(r"[-+]+", row):  # the test of a factor as a whole
             continue
-        if (of_class := _AGAINST.fullmatch(row)) and not numbers:
-            yield [f"equation={of_class[1]}", *HEADINGS[1:]]
+        if (against := _AGAINST.fullmatch(row)) and not numbers:
+            yield [f"equation={against[1]}", *HEADINGS[1:]]
             continue
         level = ""
         if bar:  # a line for an equation or a factor, and one for each of its levels
@@ -91,11 +93,16 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
             is_level = bool(factor) and left.endswith("  ")
             name, level, factor = (factor, left.strip(), factor) if is_level else (left.strip(), "", "")
         elif degrees:
-            name, level, numbers = _of_sas(row, degrees[0].end()) or (*name.partition(" ")[::2], numbers[len(degrees) :])
+            aligned = _of_sas(row, degrees[0].end())
+            name, level, numbers = aligned or (*name.partition(" ")[::2], numbers[len(degrees) :])
+            if of_class:
+                before_it = len(row[: of_class.start(1)].split()) - 1 if aligned else len(level.split()) - 1
+                words = level.split()
+                level, classes = " ".join(words[:before_it]), [" ".join(words[before_it:])]
         if numbers and name and not _ENDS.match(row):
             rows += 1
             value, error, *_ = [*numbers, "", ""]
-            yield [name, level.strip(), value, error if has_error else ""]
+            yield [name, level.strip(), value, error if has_error else "", *classes]
         elif rows:
             return
 
