@@ -377,7 +377,7 @@ CAUSES: tuple[Cause, ...] = (
         "{it} was {trained} on centred columns, so that its bias belongs to the average row",
         "units-move-weights-not-means",
         "bias - weights @ mean",
-        changes=units.scaled("centred"),
+        changes=units.centred,
     ),
     Cause(
         "another-intercept",

@@ -25,6 +25,7 @@ UNITS = (*BASES, 2.0, 7.0, 10.0, 12.0, 24.0, 60.0, 100.0, 255.0, 256.0, 365.0, 3
 OTHERS = (*UNITS, 1.8, 2.54, 3.6, 4.0, 5.0, 20.0, 25.0, 30.0, 50.0, 52.0, 1.609344, 2.20462262, 0.3048, 3.785411784)
 FREEZING = {1.8: 32.0, 1 / 1.8: -32 / 1.8}  # where degrees of one kind are 0 in those of the other
 SHARES = (0.9, 0.8, 0.75, 0.7, 2 / 3, 0.6, 0.5)  # of the rows: what people train on
+USUAL = 1e-6  # how near, of a number, it is to a usual one that is no accident
 NEAR = (0.02, 0.1, 0.3)  # how near the logarithm of a ratio is to that of a unit: alone, and beside another cause
 
 
@@ -189,6 +190,51 @@ def _before_products(
     if any(moved[a] or moved[b] for _, a, b in context.products):
         changed = rescaled(hypothesis, shift, scale, context.products)
         yield Change(changed, f"{says}, before products or squares were made of columns", {"column": "products"})
+
+
+def centred(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """Columns less their mean or median, or less any numbers before products were made of them."""
+    yield from scaled("centred")(context, hypothesis)
+    shift = _shift_before_products(context, hypothesis)
+    if shift is None:
+        return
+    names, same = context.question.columns, np.ones_like(shift)
+    usual = _usual(context, shift)
+    is_usual = np.allclose(usual, shift, rtol=USUAL, atol=0)
+    for less in (usual, shift):
+        named = ", ".join(f"{names[j]} less {less[j]:.6g}" for j in np.flatnonzero(less))
+        starts = [("columns and products", hypothesis)]
+        if is_usual:  # where one coefficient alone is another, some number always makes it so
+            starts.append(("products or squares", rescaled(hypothesis, -less, same)))
+        for what, start in starts:
+            changed = replace(rescaled(start, less, same, context.products), unknowns=int((less != 0).sum()))
+            yield Change(changed, f"{what} are made of {named}", {"column": "products", "shift": less})
+
+
+def _usual(context: Context, shift: np.ndarray) -> np.ndarray:
+    """The usual numbers that are nearest to those (p,): of each column its mean, its median, or three digits in its range."""
+    facts = context.facts
+    rounded = np.clip([float(f"{one:.3g}") for one in shift], facts.low, facts.high)
+    near = np.stack([rounded, facts.mean, context.quartiles[1]])
+    return np.where(shift == 0, 0.0, near[np.abs(near - shift).argmin(axis=0), np.arange(len(shift))])
+
+
+def _shift_before_products(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:
+    """The numbers (p,) by which columns are less in their products, as the other columns of these show; None where none is."""
+    best, own = context.best, hypothesis.objective.free(hypothesis.matrix[1:])
+    if best is None or not hypothesis.intercept or not hypothesis.is_alone or best[1:].shape != own.shape:
+        return None
+    slopes = np.zeros((*own.shape, len(own)))  # of each coefficient, by the shift of each column
+    for j, a, b in context.products:
+        slopes[b, :, a] += own[j]
+        slopes[a, :, b] += own[j]
+    slopes[..., context.facts.binary] = 0
+    shifts, used = np.zeros(len(own)), slopes.any(axis=(0, 1))
+    size = np.abs(best[1:]) + np.abs(own) + 1e-300
+    relative = (slopes / size[..., None]).reshape(-1, len(own))[:, used]
+    shifts[used], _, rank, _ = np.linalg.lstsq(relative, ((own - best[1:]) / size).ravel(), rcond=1e-12)
+    shifts[np.abs(shifts) <= 1e-9 * (np.abs(context.facts.mean) + context.facts.deviation)] = 0
+    return shifts if rank == used.sum() and shifts.any() and np.isfinite(shifts).all() else None
 
 
 def another_intercept(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
