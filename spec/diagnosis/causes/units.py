@@ -276,6 +276,7 @@ def _with_its_intercept(context: Context, hypothesis: Hypothesis) -> Hypothesis 
 
 def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
     """A few columns in other units: the ratio to the best coefficient is a number such as 100 or 1/60, or near one."""
+    yield from _exposure(context, hypothesis)
     own = hypothesis.objective.free(hypothesis.matrix[1:])
     best = _best(context, hypothesis)
     if best is None or best.shape != own.shape:
@@ -292,6 +293,22 @@ def units(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
             if shift.any() and hypothesis.intercept:
                 degrees = ", as degrees Celsius and Fahrenheit are, whose zeros differ"
                 yield Change(rescaled(hypothesis, shift, scale), named + degrees, {"scale": scale, "shift": shift})
+
+
+def _exposure(context: Context, hypothesis: Hypothesis) -> Iterator[Change]:
+    """The exposure, whose logarithm is the offset, in other units: they move the intercept alone, by their logarithm."""
+    best, link = context.best, hypothesis.objective.model.link
+    if best is None or not (hypothesis.intercept and hypothesis.is_alone and context.facts.has_offset and link == Log()):
+        return
+    ratio = float((hypothesis.free - best)[0, 0])
+    if (unit := _unit(ratio, UNITS, NEAR[0])) == 1:
+        return
+
+    def measured(batch: Batch) -> Batch:
+        return replace(batch, offset=None if batch.offset is None else batch.offset - np.log(unit))
+
+    says = f"the exposure is in units of {unit:g}, or the response is {unit:g} y"
+    yield Change(replace(hypothesis.of_batch(measured), unknowns=1), says, {"column": "exposure", "scale": unit})
 
 
 def _in_units(name: str, scale: float) -> str:
