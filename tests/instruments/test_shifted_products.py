@@ -60,6 +60,6 @@ def test_products_alone(number, digits):
 @pytest.mark.parametrize("digits", [16, 4])
 @pytest.mark.parametrize("moves", [[0, 0.3, 0, 0], [0.3, 0, 0, 0]])
 def test_coefficients_that_are_moved_otherwise_are_not_shifted(moves, digits):
-    """Of one coefficient that is another, some number is always the shift."""
+    """Some number is always the shift that makes one coefficient another."""
     for params in (BEST.params, best("y ~ age * sex", SHIFTED).params + np.array([0.1, 0, 0, 0])):
         assert "centred" not in held(params + np.array(moves), "y ~ age * sex", digits).codes

@@ -95,10 +95,10 @@ def _block(line: str, heading: re.Match[str], lines: Sequence[str]) -> Iterator[
         elif degrees:
             aligned = _of_sas(row, degrees[0].end())
             name, level, numbers = aligned or (*name.partition(" ")[::2], numbers[len(degrees) :])
-            if of_class:
-                before_it = len(row[: of_class.start(1)].split()) - 1 if aligned else len(level.split()) - 1
+            if of_class:  # its words are the last, and those that stand below its heading
                 words = level.split()
-                level, classes = " ".join(words[:before_it]), [" ".join(words[before_it:])]
+                first = len(row[: of_class.start(1)].split()) - 1 if aligned else len(words) - 1
+                level, classes = " ".join(words[:first]), [" ".join(words[first:])]
         if numbers and name and not _ENDS.match(row):
             rows += 1
             value, error, *_ = [*numbers, "", ""]
