@@ -580,11 +580,13 @@ def offset_to_base_ten():
     return Planted(small("counts", offset=data.offset), b, "whose logarithm is to base 10")
 
 
-@plant("response-units or the exposure's")
+@plant("units of an exposure")
 def exposure_in_months():
     data = drawn()
     b = minimum("counts", data.X, data.y["counts"], offset=data.offset + np.log(12))
-    return Planted(small("counts", offset=data.offset), b, "0.0833333 y, or the exposure in other units")
+    return Planted(
+        small("counts", offset=data.offset), b, "the exposure is in units of 0.0833333, or the response is 0.0833333 y"
+    )
 
 
 @plant("another-intercept far away")
@@ -811,7 +813,10 @@ def poisson_epsilon():
     return Planted(small("counts", X=X, y=y), minimum("lowered", X, y), "log(mu + 1e-07)", proven=False)
 
 
-SAME = {"nonnegative": [["column-left-out"]]}  # a weight that is held at 0 is a column that is left out
+SAME = {  # a weight that is held at 0 is a column that is left out, and units of an exposure are those of y
+    "nonnegative": [["column-left-out"]],
+    "units of an exposure": [["response-units"]],
+}
 
 
 @pytest.mark.parametrize("name", PLANTED)

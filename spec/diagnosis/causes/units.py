@@ -222,7 +222,7 @@ def _usual(context: Context, shift: np.ndarray) -> np.ndarray:
 def _shift_before_products(context: Context, hypothesis: Hypothesis) -> np.ndarray | None:
     """The numbers (p,) by which columns are less in their products, as the other columns of these show; None where none is."""
     best, own = context.best, hypothesis.objective.free(hypothesis.matrix[1:])
-    if best is None or not hypothesis.intercept or not hypothesis.is_alone or best[1:].shape != own.shape:
+    if best is None or not (context.products and hypothesis.intercept and hypothesis.is_alone) or best[1:].shape != own.shape:
         return None
     slopes = np.zeros((*own.shape, len(own)))  # of each coefficient, by the shift of each column
     for j, a, b in context.products:
