@@ -32,11 +32,7 @@ from spec.fit.workers import one_blas_thread
 
 NEAR_ITS_END = 0.01  # standard errors: how far from the optimum the usual rules stop scoring
 NOISY = {"dropout", "batch-normalization", "hidden-layer"}  # what a network shows, and what no other optimum explains
-CONVERTED = {
-    "baseline",
-    "coding",
-    "column-left-out",
-}  # what a table's names show: it was taken into account, and explains no more
+CONVERTED = {"baseline", "coding", "column-left-out"}  # what a table's names show: it was taken into account
 COARSE = 0.5  # standard errors: an answer whose rounding is more says too little
 OTHERWISE = 3  # readings of a table that are asked where the likeliest explains nothing
 MANY = 40  # hypotheses that go on to the pairs, where a pass is long
